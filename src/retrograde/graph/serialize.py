@@ -1,0 +1,111 @@
+"""Graphs as JSON, both ways, with a format version."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from retrograde.errors import GraphError
+from retrograde.graph.model import Graph, Operation, Storage, Value
+
+GRAPH_FORMAT_VERSION = 1
+
+
+def graph_to_json(graph: Graph) -> str:
+    """The graph as JSON text. Fields at their default are left out."""
+    document: dict[str, Any] = {
+        "format": "retrograde graph",
+        "version": GRAPH_FORMAT_VERSION,
+        "name": graph.name,
+        "operations": [_operation_to_json(o) for o in graph.operations],
+        "values": [
+            _without_defaults({"storage": v.storage, "available_from": v.available_from, "name": v.name})
+            for v in graph.values
+        ],
+        "storages": [_without_defaults({"bytes": s.bytes, "name": s.name}) for s in graph.storages],
+        "order": list(graph.order),
+        "outputs": list(graph.outputs),
+        "fixed_bytes": list(graph.fixed_bytes),
+        "retain": graph.retain,
+    }
+    return json.dumps(document)
+
+
+def _operation_to_json(operation: Operation) -> dict[str, Any]:
+    required = {"name": operation.name, "cost": operation.cost, "reads": operation.reads, "makes": operation.makes}
+    optional = {
+        "workspace_bytes": operation.workspace_bytes or None,
+        "segment": operation.segment or None,
+        "recomputable": None if operation.recomputable else False,
+        "may_overwrite": operation.may_overwrite or None,
+        "source": operation.source or None,
+    }
+    return required | _without_defaults(optional)
+
+
+def _without_defaults(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: field for key, field in fields.items() if field is not None and field != ""}
+
+
+def graph_from_json(text: str) -> Graph:
+    """Read what ``graph_to_json`` wrote, or the plain arrays of ``Graph.from_arrays`` as one JSON object.
+
+    Raises:
+        GraphError: not JSON, an unknown format version, a missing field, or a graph that is not valid.
+    """
+    try:
+        parsed: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise GraphError(f"not a graph: {error}") from error
+    if not isinstance(parsed, dict):
+        raise GraphError(f"not a graph: expected a JSON object, found {type(parsed).__name__}")
+    document = cast(dict[str, Any], parsed)
+    try:
+        return _graph_from_arrays_document(document) if "edges" in document else _graph_from_document(document)
+    except (KeyError, TypeError, AttributeError) as error:
+        missing = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise GraphError(f"not a valid graph document: {missing}") from error
+
+
+def _graph_from_document(document: dict[str, Any]) -> Graph:
+    version = document.get("version")
+    if document.get("format") != "retrograde graph" or version != GRAPH_FORMAT_VERSION:
+        raise GraphError(
+            f"unknown format {document.get('format')!r} version {version!r}; this release reads "
+            f"'retrograde graph' version {GRAPH_FORMAT_VERSION}"
+        )
+    return Graph(
+        operations=tuple(_operation_from_json(o) for o in document["operations"]),
+        values=tuple(Value(v["storage"], v.get("available_from"), v.get("name", "")) for v in document["values"]),
+        storages=tuple(Storage(s["bytes"], s.get("name", "")) for s in document["storages"]),
+        order=tuple(document["order"]),
+        outputs=tuple(document.get("outputs", ())),
+        fixed_bytes=tuple(document.get("fixed_bytes", ())),
+        retain=bool(document.get("retain", False)),
+        name=document.get("name", ""),
+    )
+
+
+def _operation_from_json(fields: dict[str, Any]) -> Operation:
+    return Operation(
+        name=fields["name"],
+        cost=fields["cost"],
+        reads=tuple(fields["reads"]),
+        makes=tuple(fields["makes"]),
+        workspace_bytes=fields.get("workspace_bytes", 0),
+        segment=fields.get("segment", 0),
+        recomputable=fields.get("recomputable", True),
+        may_overwrite=tuple((pair[0], pair[1]) for pair in fields.get("may_overwrite", ())),
+        source=fields.get("source", ""),
+    )
+
+
+def _graph_from_arrays_document(document: dict[str, Any]) -> Graph:
+    return Graph.from_arrays(
+        cost=document["cost"],
+        bytes=document["bytes"],
+        edges=[(edge[0], edge[1]) for edge in document["edges"]],
+        order=document.get("order"),
+        outputs=document.get("outputs", ()),
+        name=document.get("name", ""),
+    )

@@ -1,0 +1,251 @@
+"""The referee: an abstract machine that replays a plan and knows neither planners nor engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from retrograde.errors import PlanError
+from retrograde.graph import Graph
+from retrograde.graph.check import describe_operation
+from retrograde.planning.actions import Action, Compute, Free, Spill
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What the referee saw.
+
+    Attributes:
+        peak_bytes: the most bytes live at any moment.
+        peak_action: index of the action at which that was.
+        cost: sum of the costs of the operations that ran.
+        live_bytes: for each action the most bytes live while it was carried out.
+        runs: for each operation how often it ran.
+        spilled_bytes: bytes moved to the slower tier, in all.
+    """
+
+    peak_bytes: int
+    peak_action: int
+    cost: float
+    live_bytes: tuple[int, ...]
+    runs: tuple[int, ...]
+    spilled_bytes: int
+
+
+def replay(graph: Graph, actions: Sequence[Action], segments: Sequence[int], budget_bytes: int | None = None) -> Replay:
+    """Carry out actions on an abstract machine, checking every rule after every action.
+
+    The rules: an operation runs with its inputs present and not before its segment; one that may not run twice runs
+    once; nothing is freed that is not live, that the caller holds, or that is an output already handed over; each
+    output is present when its segment ends and from then on; nothing but outputs is live at the end; every
+    operation ran; the bytes stay in the budget.
+
+    Args:
+        graph: the computation.
+        actions: what to do, in order.
+        segments: for each segment the index in ``actions`` at which it begins; the first is 0.
+        budget_bytes: the most bytes that may be live, or None for no limit.
+
+    Raises:
+        PlanError: a rule is broken; the message gives the index of the action.
+    """
+    machine = _Machine(graph, budget_bytes)
+    borders = _check_segments(graph, actions, segments)
+    segment = 0
+    for index, action in enumerate(actions):
+        while segment + 1 < len(borders) and borders[segment + 1] <= index:
+            segment += 1
+            machine.enter_segment(segment, index)
+        machine.carry_out(index, action)
+    while segment + 1 < len(borders):
+        segment += 1
+        machine.enter_segment(segment, len(actions))
+    return machine.finish(len(actions))
+
+
+def _check_segments(graph: Graph, actions: Sequence[Action], segments: Sequence[int]) -> list[int]:
+    borders = list(segments)
+    if len(borders) != graph.segment_count:
+        raise PlanError(f"the plan has {len(borders)} segments, the graph {graph.segment_count}")
+    if borders[0] != 0 or borders != sorted(borders) or borders[-1] > len(actions):
+        raise PlanError(
+            f"segments {borders} must begin at 0, never decrease, and end within the {len(actions)} actions"
+        )
+    return borders
+
+
+class _Machine:
+    """Memory as sets of present values and live storages, and counters; one method for each kind of action."""
+
+    def __init__(self, graph: Graph, budget_bytes: int | None) -> None:
+        self.graph = graph
+        self.budget_bytes = budget_bytes
+        self.segment = 0
+        self.present = {v for v, value in enumerate(graph.values) if value.available_from == 0}
+        self.live = {s for s, arrival in enumerate(graph.arrivals) if arrival == 0}
+        self.spilled: dict[int, set[int]] = {}
+        self.handed_over: set[int] = set()
+        self.begun_in: dict[int, int] = {}
+        self.live_bytes = 0
+        self.peak_bytes = 0
+        self.peak_action = 0
+        self.cost = 0.0
+        self.spilled_bytes = 0
+        self.runs = [0] * len(graph.operations)
+        self.history: list[int] = []
+
+    # Segments
+
+    def enter_segment(self, segment: int, index: int) -> None:
+        self._hand_over_outputs(index)
+        self.segment = segment
+        for value, description in enumerate(self.graph.values):
+            if description.available_from == segment:
+                self.present.add(value)
+        for storage, arrival in enumerate(self.graph.arrivals):
+            if arrival == segment:
+                self._allocate(storage)
+        self._record(index, 0, "the segment begins")
+
+    def _hand_over_outputs(self, index: int) -> None:
+        """Check the outputs due when the current segment ends; from now on the caller holds them."""
+        for value in self.graph.outputs:
+            producer = self.graph.producers[value]
+            due = (
+                self.graph.values[value].available_from if producer is None else self.graph.operations[producer].segment
+            )
+            if due == self.segment:
+                if value not in self.present:
+                    raise PlanError(f"action {index}: segment {self.segment} ends without its output, value {value}")
+                self.handed_over.add(self.graph.values[value].storage)
+
+    def finish(self, index: int) -> Replay:
+        self._hand_over_outputs(index)
+        kept = self.handed_over | {s for s, arrival in enumerate(self.graph.arrivals) if arrival == 0}
+        leaked = sorted((self.live | set(self.spilled)) - kept)
+        if leaked:
+            raise PlanError(f"the plan ends with storages {leaked[:10]} live; free what is not an output")
+        missing = [i for i, runs in enumerate(self.runs) if runs == 0]
+        if missing:
+            raise PlanError(
+                f"{describe_operation(self.graph, missing[0])} never ran; every operation runs at least once"
+            )
+        return Replay(
+            self.peak_bytes, self.peak_action, self.cost, tuple(self.history), tuple(self.runs), self.spilled_bytes
+        )
+
+    # Actions
+
+    def carry_out(self, index: int, action: Action) -> None:
+        self.history.append(self.live_bytes + self.graph.fixed_demand(self.segment))
+        if isinstance(action, Compute):
+            self._compute(index, action)
+        elif isinstance(action, Free):
+            self._require_live(index, action.storage, "free")
+            self._drop(action.storage)
+        elif isinstance(action, Spill):
+            self._spill(index, action.storage)
+        else:
+            self._load(index, action.storage)
+
+    def _compute(self, index: int, action: Compute) -> None:
+        if not 0 <= action.operation < len(self.graph.operations):
+            raise PlanError(f"action {index}: there is no operation {action.operation}")
+        operation = self.graph.operations[action.operation]
+        place = f"action {index}: {describe_operation(self.graph, action.operation)}"
+        if action.choice != 0:
+            raise PlanError(f"{place} has no choice {action.choice}")
+        if operation.segment > self.segment:
+            raise PlanError(f"{place} may not run before segment {operation.segment}, and this is {self.segment}")
+        absent = [v for v in operation.reads if v not in self.present]
+        if absent:
+            raise PlanError(f"{place} reads value {absent[0]}, which is not present")
+        if self.runs[action.operation] and not operation.recomputable:
+            raise PlanError(f"{place} ran before and may not run twice")
+        self.runs[action.operation] += 1
+        self.cost += operation.cost
+        overwritten = self._overwrite(place, action)
+        duplicates = 0
+        for storage in self.graph.allocated_storages(action.operation):
+            if storage in self.live:
+                duplicates += self.graph.storages[storage].bytes
+            elif storage in self.spilled:
+                raise PlanError(f"{place} allocates storage {storage}, which is spilled; load or free it first")
+            else:
+                self._allocate(storage)
+        self.present.update(operation.makes)
+        self._record(index, duplicates + operation.workspace_bytes, place)
+        self.present -= {v for s in overwritten for v in self.graph.storage_values[s]}
+
+    def _overwrite(self, place: str, action: Compute) -> set[int]:
+        """Give the storages of values that are overwritten to the values made; return those storages."""
+        overwritten: set[int] = set()
+        for pair in action.overwrites:
+            made, read = pair
+            if pair not in self.graph.operations[action.operation].may_overwrite:
+                raise PlanError(f"{place} may not overwrite value {read} with value {made}")
+            source = self.graph.values[read].storage
+            if source in overwritten or source in self.handed_over or self._is_retained(source):
+                raise PlanError(f"{place} overwrites storage {source}, which is taken, an output's or retained")
+            if self.graph.values[made].storage in self.live:
+                raise PlanError(f"{place} overwrites for value {made}, whose storage is live already")
+            overwritten.add(source)
+            self.live.discard(source)
+            self.live_bytes -= self.graph.storages[source].bytes
+        return overwritten
+
+    def _spill(self, index: int, storage: int) -> None:
+        self._require_live(index, storage, "spill")
+        if self._is_retained(storage):
+            raise PlanError(
+                f"action {index}: storage {storage} crossed a border of a graph that retains; it cannot be spilled"
+            )
+        members = self.present & set(self.graph.storage_values[storage])
+        self._drop(storage)
+        self.spilled[storage] = members
+        self.spilled_bytes += self.graph.storages[storage].bytes
+
+    def _load(self, index: int, storage: int) -> None:
+        if storage not in self.spilled:
+            raise PlanError(f"action {index}: storage {storage} is not spilled; there is nothing to load")
+        self.present |= self.spilled.pop(storage)
+        self._allocate(storage)
+        self._record(index, 0, f"action {index}: loading storage {storage}")
+
+    # Bytes
+
+    def _require_live(self, index: int, storage: int, verb: str) -> None:
+        if storage in self.spilled and verb == "free":
+            return
+        if storage not in self.live:
+            raise PlanError(f"action {index}: cannot {verb} storage {storage}; it is not live")
+        if self.graph.arrivals[storage] == 0:
+            raise PlanError(f"action {index}: cannot {verb} storage {storage}; the caller holds it")
+        if storage in self.handed_over:
+            raise PlanError(f"action {index}: cannot {verb} storage {storage}; it is an output, handed over already")
+
+    def _is_retained(self, storage: int) -> bool:
+        return self.graph.retain and self.begun_in.get(storage, self.segment) < self.segment
+
+    def _allocate(self, storage: int) -> None:
+        self.live.add(storage)
+        self.begun_in[storage] = self.segment
+        self.live_bytes += self.graph.storages[storage].bytes
+
+    def _drop(self, storage: int) -> None:
+        if self.spilled.pop(storage, None) is not None:
+            return
+        self.live.discard(storage)
+        self.present.difference_update(self.graph.storage_values[storage])
+        if not self._is_retained(storage):
+            self.live_bytes -= self.graph.storages[storage].bytes
+
+    def _record(self, index: int, transient_bytes: int, place: str) -> None:
+        """Note the bytes of this moment and hold them against the budget."""
+        now = self.live_bytes + transient_bytes + self.graph.fixed_demand(self.segment)
+        if self.budget_bytes is not None and now > self.budget_bytes:
+            raise PlanError(f"{place}: {now} bytes are live, the budget is {self.budget_bytes}")
+        if self.history and index < len(self.history):
+            self.history[index] = max(self.history[index], now)
+        if now > self.peak_bytes:
+            self.peak_bytes, self.peak_action = now, index
