@@ -29,18 +29,26 @@ def store_all_live_bytes(graph: Graph) -> list[int]:
         for storage in graph.allocated_storages(index):
             live += graph.storages[storage].bytes
             started.add(storage)
-        overwritten = {
-            graph.values[read].storage
-            for _, read in operation.may_overwrite
-            if last_use[graph.values[read].storage] == position and graph.values[read].storage not in crosses
-        }
-        saved = sum(graph.storages[s].bytes for s in overwritten)
+        saved = sum(graph.storages[s].bytes for s in _overwritten(graph, index, position, last_use, crosses))
         frontier.append(live - saved + operation.workspace_bytes + graph.fixed_demand(segment))
         for storage in {graph.values[v].storage for v in (*operation.reads, *operation.makes)}:
             if last_use[storage] <= position and storage in started and storage not in crosses:
                 live -= graph.storages[storage].bytes
                 started.discard(storage)
     return frontier
+
+
+def _overwritten(
+    graph: Graph, index: int, position: int, last_use: list[int], crosses: frozenset[int]
+) -> dict[int, int]:
+    """Storages that die under the operation and are taken over, each with the one storage made that takes it."""
+    taken: dict[int, int] = {}
+    for made, read in graph.operations[index].may_overwrite:
+        source, target = graph.values[read].storage, graph.values[made].storage
+        dies = last_use[source] == position and source not in crosses
+        if dies and source not in taken and target not in taken.values():
+            taken[source] = target
+    return taken
 
 
 def _last_uses(graph: Graph) -> list[int]:
@@ -57,7 +65,7 @@ def _last_uses(graph: Graph) -> list[int]:
 
 def _border_crossing(graph: Graph, last_use: list[int]) -> frozenset[int]:
     """Storages that are live across a border between segments."""
-    begin: dict[int, int] = {}
+    begin = {s: arrival for s, arrival in enumerate(graph.arrivals) if arrival and last_use[s] >= 0}
     for index, segment in zip(graph.order, graph.order_segments, strict=True):
         for storage in graph.allocated_storages(index):
             begin[storage] = segment

@@ -180,6 +180,7 @@ class _Machine:
     def _overwrite(self, place: str, action: Compute) -> set[int]:
         """Give the storages of values that are overwritten to the values made; return those storages."""
         overwritten: set[int] = set()
+        targets: set[int] = set()
         for pair in action.overwrites:
             made, read = pair
             if pair not in self.graph.operations[action.operation].may_overwrite:
@@ -187,9 +188,11 @@ class _Machine:
             source = self.graph.values[read].storage
             if source in overwritten or source in self.handed_over or self._is_retained(source):
                 raise PlanError(f"{place} overwrites storage {source}, which is taken, an output's or retained")
-            if self.graph.values[made].storage in self.live:
-                raise PlanError(f"{place} overwrites for value {made}, whose storage is live already")
+            target = self.graph.values[made].storage
+            if target in self.live or target in targets:
+                raise PlanError(f"{place} overwrites for value {made}, whose storage is live or taken already")
             overwritten.add(source)
+            targets.add(target)
             self.live.discard(source)
             self.live_bytes -= self.graph.storages[source].bytes
         return overwritten
