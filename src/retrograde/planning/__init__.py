@@ -2,20 +2,31 @@
 
 from retrograde.planning.actions import Action, Compute, Free, Load, Spill
 from retrograde.planning.budget import Budget, format_bytes
+from retrograde.planning.lowering import Lowering, RunOrder, Schedule, lower
 from retrograde.planning.plan import PLAN_FORMAT_VERSION, Plan, certify
+from retrograde.planning.planner import plan
+from retrograde.planning.progress import Progress
 from retrograde.planning.referee import Replay, replay
+from retrograde.planning.strategies import STRATEGIES
 
 __all__ = [
     "PLAN_FORMAT_VERSION",
+    "STRATEGIES",
     "Action",
     "Budget",
     "Compute",
     "Free",
     "Load",
+    "Lowering",
     "Plan",
+    "Progress",
     "Replay",
+    "RunOrder",
+    "Schedule",
     "Spill",
     "certify",
     "format_bytes",
+    "lower",
+    "plan",
     "replay",
 ]

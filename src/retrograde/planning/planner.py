@@ -1,0 +1,160 @@
+"""``plan``: a budget and a strategy in, a certified plan or a ``BudgetError`` out."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any, SupportsIndex
+
+from retrograde.errors import BudgetError, UsageError
+from retrograde.graph import Graph
+from retrograde.planning.bounds import peak_bound_bytes
+from retrograde.planning.budget import Budget, format_bytes
+from retrograde.planning.lowering import Lowering, RunOrder
+from retrograde.planning.plan import Plan, certify
+from retrograde.planning.progress import Progress, ProgressCallback
+from retrograde.planning.strategies import STRATEGIES, Options
+
+
+def plan(
+    graph: Graph,
+    budget: int | str | Budget | None,
+    strategy: str = "auto",
+    *,
+    time_limit: float = 20.0,
+    iterations: int | None = None,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+    block_size: int | None = None,
+    recompute: Iterable[str | int] | None = None,
+) -> Plan:
+    """Find a plan that meets a budget.
+
+    Args:
+        graph: the computation.
+        budget: an int of bytes, ``"8 GiB"``, ``"40%"`` of ``graph.store_all_peak_bytes``, a ``Budget``, or None for
+            no limit.
+        strategy: how to look for it: ``"auto"``, or one of ``STRATEGIES``.
+        time_limit: seconds that a search may take.
+        iterations: steps that a search may take, in place of the time limit; the result then depends on nothing but
+            the graph, the budget and the seed.
+        seed: of a search's random numbers.
+        progress: called with a ``Progress`` now and then.
+        block_size: operations in a block, for ``strategy="block"``; the best size is looked for when left out.
+        recompute: a choice by hand, in place of a strategy: operations (names or indices) to drop and to compute
+            again where they are wanted; all others are kept.
+
+    Returns:
+        The cheapest plan in hand within the budget, checked by the referee.
+
+    Raises:
+        BudgetError: no plan in hand meets the budget; it names the smallest budget that one meets.
+        UsageError: an unknown strategy, an option that means nothing, or a graph too large for the strategy.
+
+    Example:
+        >>> graph = Graph.from_arrays(cost=[1, 1, 1], bytes=[8, 8, 8], edges=[(0, 1), (1, 2)])
+        >>> plan(graph, "100%", "store_all").peak_bytes
+        16
+    """
+    limit = None if budget is None else Budget(budget).resolve(graph.store_all_peak_bytes)
+    options = _options(graph, strategy, block_size, recompute)
+    if recompute is not None:
+        strategy = "recompute"
+    if strategy == "auto":
+        return _auto(graph, limit, time_limit=time_limit, iterations=iterations, seed=seed, progress=progress)
+    return plan_candidates(graph, limit, STRATEGIES[strategy](graph, options), strategy, progress)
+
+
+def plan_candidates(
+    graph: Graph,
+    budget_bytes: int | None,
+    candidates: Iterable[RunOrder],
+    strategy: str,
+    progress: ProgressCallback | None = None,
+) -> Plan:
+    """The cheapest of some candidates that meets a budget, certified; ``plan`` says the rest."""
+    lowering = Lowering(graph)
+    best: RunOrder | None = None
+    best_score = (float("inf"), 0)
+    minimum: int | None = None
+    for candidate in candidates:
+        peak, cost = lowering.measure(candidate)
+        minimum = peak if minimum is None else min(minimum, peak)
+        if (budget_bytes is None or peak <= budget_bytes) and (cost, peak) < best_score:
+            best, best_score = candidate, (cost, peak)
+        if progress is not None:
+            known = best_score if best is not None else (None, None)
+            progress(Progress(stage=strategy, peak_bytes=known[1], cost=known[0]))
+    if best is None:
+        assert budget_bytes is not None
+        assert minimum is not None
+        raise budget_error(graph, budget_bytes, minimum, strategy)
+    schedule = lowering.lower(best)
+    return certify(graph, schedule.actions, schedule.segments, strategy=strategy, budget_bytes=budget_bytes)
+
+
+def budget_error(graph: Graph, budget_bytes: int, minimum_bytes: int, strategy: str) -> BudgetError:
+    """The error for a budget that no plan in hand meets.
+
+    Args:
+        graph: the computation.
+        budget_bytes: what was asked for.
+        minimum_bytes: the smallest peak of a plan in hand.
+        strategy: the strategy that looked.
+    """
+    bound = peak_bound_bytes(graph)
+    if budget_bytes < bound:
+        advice = f"no plan at all can go below {bound} bytes"
+    else:
+        advice = f"no plan can go below {bound} bytes; another strategy may get closer to that"
+    return BudgetError(
+        f"a budget of {budget_bytes} bytes ({format_bytes(budget_bytes)}) is not met by strategy {strategy!r}: the "
+        f"smallest it reaches is {minimum_bytes} bytes ({format_bytes(minimum_bytes)}), ask for that or more; {advice}",
+        budget_bytes=budget_bytes,
+        minimum_bytes=minimum_bytes,
+        bound_bytes=bound,
+    )
+
+
+def _auto(graph: Graph, limit: int | None, **options: Any) -> Plan:
+    everything = (c for name in STRATEGIES for c in STRATEGIES[name](graph, Options()))
+    return plan_candidates(graph, limit, everything, "auto", options["progress"])
+
+
+def _options(graph: Graph, strategy: str, block_size: int | None, recompute: Iterable[str | int] | None) -> Options:
+    if strategy != "auto" and strategy not in STRATEGIES:
+        known = ", ".join(["auto", *STRATEGIES])
+        raise UsageError(f"there is no strategy {strategy!r}; the strategies are {known}")
+    if block_size is not None:
+        if strategy != "block":
+            raise UsageError(f"block_size is an option of strategy 'block', not of {strategy!r}")
+        _check_block_size(block_size)
+    chosen = () if recompute is None else operations_named(graph, recompute)
+    return Options(block_size=block_size, recompute=chosen)
+
+
+def _check_block_size(block_size: SupportsIndex) -> None:
+    try:
+        size = operator.index(block_size)
+    except TypeError:
+        size = 0
+    if isinstance(block_size, bool) or size < 1:
+        raise UsageError(f"block_size must be an int of 1 or more, found {block_size!r}")
+
+
+def operations_named(graph: Graph, wanted: Iterable[str | int]) -> tuple[int, ...]:
+    """The operations that names (every operation of that name) or indices stand for."""
+    if isinstance(wanted, str):
+        wanted = [wanted]
+    by_name: dict[str, list[int]] = {}
+    for index, operation in enumerate(graph.operations):
+        by_name.setdefault(operation.name, []).append(index)
+    chosen: dict[int, None] = {}
+    for item in wanted:
+        found: Sequence[int] = by_name.get(item, ()) if isinstance(item, str) else ()
+        if not isinstance(item, str) and 0 <= item < len(graph.operations):
+            found = [item]
+        if not found:
+            raise UsageError(f"recompute names {item!r}; the graph has no such operation")
+        chosen.update(dict.fromkeys(found))
+    return tuple(chosen)

@@ -1,0 +1,22 @@
+"""Strategies, by name: each is a file with one function that yields operation sequences for a graph.
+
+To add one, write a file like its neighbours with ``candidates(graph, options)`` and name it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from retrograde.graph import Graph
+from retrograde.planning.lowering import RunOrder
+from retrograde.planning.strategies import store_all
+from retrograde.planning.strategies.options import Options
+
+Candidates = Callable[[Graph, Options], Iterator[RunOrder]]
+
+STRATEGIES: dict[str, Candidates] = {
+    "store_all": store_all.candidates,
+}
+"""For each strategy the function that yields its candidates, from the cheapest to the smallest."""
+
+__all__ = ["STRATEGIES", "Candidates", "Options"]
