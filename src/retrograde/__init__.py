@@ -1,5 +1,6 @@
 """Exact gradients inside a memory budget."""
 
+from retrograde.analysis import Analysis, analyze
 from retrograde.errors import (
     BudgetError,
     CaptureError,
@@ -16,6 +17,7 @@ from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill
 __version__ = "0.1.0"
 
 __all__ = [
+    "Analysis",
     "Budget",
     "BudgetError",
     "CaptureError",
@@ -34,4 +36,5 @@ __all__ = [
     "UsageError",
     "Value",
     "VersionError",
+    "analyze",
 ]

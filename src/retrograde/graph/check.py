@@ -219,5 +219,6 @@ def _overwrite_problem(
 def describe_operation(graph: Graph, index: int) -> str:
     """An operation as messages name it."""
     operation = graph.operations[index]
-    place = f" at {operation.source}" if operation.source else ""
-    return f"operation {index} ({operation.name}{place})"
+    own_name = "" if operation.name == f"operation {index}" else operation.name
+    details = " at ".join(part for part in (own_name, operation.source) if part)
+    return f"operation {index} ({details})" if details else f"operation {index}"

@@ -7,6 +7,7 @@ import re
 from typing import SupportsIndex
 
 from retrograde.errors import UsageError
+from retrograde.graph.units import format_bytes
 
 _UNITS = {
     "B": 1,
@@ -88,18 +89,3 @@ class Budget:
 
     def __str__(self) -> str:
         return f"{self._percent:g}%" if self._percent is not None else format_bytes(self._bytes or 0)
-
-
-def format_bytes(count: float) -> str:
-    """Bytes as messages and tables write them.
-
-    Example:
-        >>> format_bytes(1536)
-        '1.50 KiB'
-    """
-    size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(size) < 1024:
-            return f"{count:.0f} B" if unit == "B" else f"{size:.2f} {unit}"
-        size /= 1024
-    return f"{size:.2f} TiB"
