@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from typing import SupportsIndex
 
 from retrograde.errors import UsageError
-from retrograde.graph.units import format_bytes
+from retrograde.graph.units import format_bytes, parse_bytes
 
-_UNITS = {
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "TB": 10**12,
-    "KIB": 2**10,
-    "MIB": 2**20,
-    "GIB": 2**30,
-    "TIB": 2**40,
-}
-_PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(%|[A-Za-z]*)\s*")
+_PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 _HELP = 'write an int of bytes, "8 GiB", "800 MB", or "40%" of the store-all peak'
 
 
@@ -50,32 +38,10 @@ class Budget:
         self._percent: float | None = None
         if isinstance(amount, Budget):
             self._bytes, self._percent = amount._bytes, amount._percent
-        elif isinstance(amount, str):
-            self._read_text(amount)
+        elif isinstance(amount, str) and _PERCENT.fullmatch(amount):
+            self._percent = _read_percent(amount)
         else:
-            self._read_int(amount)
-
-    def _read_int(self, amount: SupportsIndex) -> None:
-        try:
-            count = operator.index(amount)
-        except TypeError:
-            raise UsageError(f"a budget of {amount!r} is not understood; {_HELP}") from None
-        if isinstance(amount, bool) or count <= 0:
-            raise UsageError(f"a budget of {amount!r} bytes is not above 0; {_HELP}")
-        self._bytes = count
-
-    def _read_text(self, amount: str) -> None:
-        match = _PATTERN.fullmatch(amount)
-        unit = match[2].upper() if match else ""
-        if match is None or (unit != "%" and unit not in _UNITS):
-            raise UsageError(f"a budget of {amount!r} is not understood; {_HELP}")
-        number = float(match[1])
-        if unit == "%":
-            if not 0 < number <= 100:
-                raise UsageError(f"a budget of {amount!r} is not above 0 and at most 100 %; {_HELP}")
-            self._percent = number
-        else:
-            self._read_int(int(number * _UNITS[unit]))
+            self._bytes = _read_bytes(amount)
 
     def resolve(self, store_all_peak_bytes: int) -> int:
         """The budget in bytes, for a graph with the given store-all peak (which only a budget in percent uses)."""
@@ -89,3 +55,20 @@ class Budget:
 
     def __str__(self) -> str:
         return f"{self._percent:g}%" if self._percent is not None else format_bytes(self._bytes or 0)
+
+
+def _read_percent(amount: str) -> float:
+    percent = float(amount.strip().rstrip("%"))
+    if not 0 < percent <= 100:
+        raise UsageError(f"a budget of {amount!r} is not above 0 and at most 100 %; {_HELP}")
+    return percent
+
+
+def _read_bytes(amount: str | SupportsIndex) -> int:
+    try:
+        count = parse_bytes(amount)
+    except UsageError:
+        raise UsageError(f"a budget of {amount!r} is not understood; {_HELP}") from None
+    if count == 0:
+        raise UsageError(f"a budget of {amount!r} is not above 0; {_HELP}")
+    return count

@@ -1,0 +1,19 @@
+"""PyTorch: joint graphs captured, planned, and emitted so that a training step stays inside its budget."""
+
+from retrograde.torch.versions import check_torch_version
+
+check_torch_version()
+
+from retrograde.torch.backend import retrograde  # noqa: E402
+from retrograde.torch.budgeted import budgeted, irreproducible_operations, plans, unbudget  # noqa: E402
+from retrograde.torch.graph_capture import capture_graph  # noqa: E402
+
+__all__ = [
+    "budgeted",
+    "capture_graph",
+    "check_torch_version",
+    "irreproducible_operations",
+    "plans",
+    "retrograde",
+    "unbudget",
+]

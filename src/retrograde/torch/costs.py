@@ -1,0 +1,214 @@
+"""What operations cost: seconds and workspace measured on the device, remembered by operation and shapes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import platform
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import fx
+from torch._C._profiler import ProfilerConfig, ProfilerState, _ExperimentalConfig
+from torch.autograd import _disable_profiler_legacy, _enable_profiler_legacy  # type: ignore[attr-defined]
+
+from retrograde.disk_cache import DiskCache
+from retrograde.torch.describe import OperationCost
+from retrograde.torch.operators import is_effectful
+from retrograde.torch.roofline import roofline_seconds
+
+_logger = logging.getLogger("retrograde")
+_REPEATS = 3
+_LONG_SECONDS = 0.1
+
+
+class RooflineCosts:
+    """Costs estimated from arithmetic and traffic; workspace is taken to be 0.
+
+    Nothing runs. The predicted peak may fall short of the real one by an operation's workspace.
+    """
+
+    def operation_cost(self, node: fx.Node) -> OperationCost:
+        """Seconds by the roofline model."""
+        return OperationCost(roofline_seconds(node), 0)
+
+
+class MeasuredCosts:
+    """Costs measured by running each kind of operation, alone, on operands of the right sizes.
+
+    Operands that are parameters or inputs of the module are the caller's own tensors; the others are made for the
+    occasion and dropped at once, so that no more is live than while the operation runs in the step itself.
+    Results are remembered on disk by operation, shapes, strides and hardware.
+
+    Args:
+        held: tensors of the caller by storage key of their fake counterparts.
+        cache: where results live between runs.
+    """
+
+    def __init__(self, held: Mapping[int, torch.Tensor], cache: DiskCache | None = None) -> None:
+        self._held = held
+        self._cache = cache if cache is not None else DiskCache("operations")
+        self._key = hardware_key()
+        self._table: dict[str, list[float]] = dict(self._cache.get(self._key) or {})
+        self._measured: dict[str, list[float]] = {}
+
+    def operation_cost(self, node: fx.Node) -> OperationCost:
+        """Seconds and workspace of an operation, measured now or earlier."""
+        signature = operation_signature(node)
+        if signature not in self._table:
+            self._table[signature] = self._measured[signature] = self._measure(node)
+        seconds, workspace = self._table[signature]
+        return OperationCost(seconds, int(workspace))
+
+    def save(self) -> None:
+        """Write what was measured to disk, beside what other processes wrote meanwhile."""
+        if self._measured:
+            self._cache.put(self._key, {**(self._cache.get(self._key) or {}), **self._measured})
+            self._measured = {}
+
+    def _measure(self, node: fx.Node) -> list[float]:
+        if is_effectful(node) or not isinstance(node.target, torch._ops.OpOverload):
+            return [roofline_seconds(node), 0]
+        outcome: list[list[float]] = []
+        failure: list[Exception] = []
+
+        def work() -> None:
+            try:
+                outcome.append(self._run(node))
+            except Exception as error:
+                failure.append(error)
+
+        # A thread of its own: whatever profiler or mode is active in the caller's does not reach in here.
+        thread = threading.Thread(target=work, name="retrograde-measure")
+        thread.start()
+        thread.join()
+        if failure:
+            _logger.debug("costs: %s cannot run alone (%s); estimated", node.target, failure[0])
+            return [roofline_seconds(node), 0]
+        return outcome[0]
+
+    def _run(self, node: fx.Node) -> list[float]:
+        target: Callable[..., Any] = node.target  # type: ignore[assignment]
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            arguments = fx.node.map_arg(node.args, self._operand)
+            keywords = fx.node.map_arg(node.kwargs, self._operand)
+            workspace, first_seconds = _workspace_bytes(lambda: target(*arguments, **keywords))
+            seconds = [first_seconds] if first_seconds > _LONG_SECONDS else []
+            for _ in range(1 if seconds else _REPEATS):
+                seconds.append(_seconds(lambda: target(*arguments, **keywords), _device_of(node)))
+        return [round(min(seconds), 9), workspace]
+
+    def _operand(self, node: fx.Node) -> Any:
+        value = node.meta["val"]
+        if not isinstance(value, torch.Tensor):
+            return value
+        held = self._held.get(value.untyped_storage()._cdata)
+        if held is not None:
+            return torch.as_strided(held.detach(), value.shape, value.stride(), value.storage_offset())
+        return _made_up(value)
+
+
+def _made_up(value: torch.Tensor) -> torch.Tensor:
+    """A tensor like a fake one, with contents that every operation accepts."""
+    extent = 1 + sum((size - 1) * stride for size, stride in zip(value.shape, value.stride(), strict=True))
+    if value.numel() == 0:
+        return torch.empty(value.shape, dtype=value.dtype, device=value.device)
+    flat = torch.empty(extent, dtype=value.dtype, device=value.device)
+    if value.dtype.is_floating_point:
+        flat.uniform_(0.1, 1.0)
+    else:
+        flat.zero_()
+    return flat.as_strided(value.shape, value.stride())
+
+
+def _seconds(run: Callable[[], Any], device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    start = time.perf_counter()
+    result = run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elapsed = time.perf_counter() - start
+    del result
+    return elapsed
+
+
+def _workspace_bytes(run: Callable[[], Any]) -> tuple[int, float]:
+    """The most bytes live during a run beside its results, and its seconds."""
+    device = torch.cuda.current_device() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
+    if device is not None:
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+    _enable_profiler_legacy(ProfilerConfig(ProfilerState.CPU, False, True, False, False, False, _ExperimentalConfig()))
+    start = time.perf_counter()
+    try:
+        result = run()
+    finally:
+        elapsed = time.perf_counter() - start
+        records = _disable_profiler_legacy()
+    live = peak = 0
+    for record in (record for thread in records for record in thread):
+        if record.kind() == "memory_alloc":
+            live += record.cpu_memory_usage()
+            peak = max(peak, live)
+    results = _result_bytes(result)
+    if device is not None:
+        torch.cuda.synchronize(device)
+        peak += torch.cuda.max_memory_allocated(device) - before
+    return max(0, peak - results), elapsed
+
+
+def _result_bytes(result: Any) -> int:
+    tensors = result if isinstance(result, (list, tuple)) else [result]
+    sizes = {
+        t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor)
+    }
+    return sum(sizes.values())
+
+
+def _device_of(node: fx.Node) -> torch.device:
+    result = node.meta.get("val")
+    tensors = result if isinstance(result, (list, tuple)) else [result]
+    return next((t.device for t in tensors if isinstance(t, torch.Tensor)), torch.device("cpu"))
+
+
+def operation_signature(node: fx.Node) -> str:
+    """A digest of an operation and everything about its operands that its cost depends on."""
+
+    def describe(argument: Any) -> Any:
+        value = argument.meta.get("val") if isinstance(argument, fx.Node) else argument
+        if isinstance(value, torch.Tensor):
+            return f"{value.dtype} {tuple(value.shape)} {value.stride()} {value.device}"
+        return repr(value)
+
+    leaves: list[Any] = [str(node.target)]
+    fx.node.map_aggregate((node.args, node.kwargs), lambda a: leaves.append(describe(a)))
+    return hashlib.sha256("\n".join(leaves).encode()).hexdigest()[:24]
+
+
+def hardware_key() -> str:
+    """A name for the hardware and software that measured costs belong to."""
+    devices = (
+        [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    )
+    facts = [
+        platform.machine(),
+        platform.processor(),
+        _cpu_model(),
+        str(torch.get_num_threads()),
+        torch.__version__,
+        *devices,
+    ]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24]
+
+
+def _cpu_model() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "")
+    except OSError:
+        return ""

@@ -1,0 +1,267 @@
+"""A joint graph described as a ``Graph``: bytes, costs and dependencies, with the way back to the FX nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import fx
+
+from retrograde.errors import CaptureError
+from retrograde.graph import Graph, Operation, Storage, Value
+from retrograde.torch.capture import JointGraph, is_getitem, source_of
+from retrograde.torch.operators import (
+    is_batch_norm_with_statistics,
+    is_effectful,
+    is_irreproducible,
+    is_random,
+)
+
+
+class CostModel(Protocol):
+    """What an operation costs: measured on the device, or estimated."""
+
+    def operation_cost(self, node: fx.Node) -> OperationCost:
+        """Seconds and workspace of one operation."""
+        ...
+
+
+@dataclass(frozen=True)
+class OperationCost:
+    """Seconds that an operation takes, and the bytes it uses beside its inputs and outputs while it runs."""
+
+    seconds: float
+    workspace_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """A joint graph as a ``Graph``, with the correspondence both ways.
+
+    Attributes:
+        joint: the joint graph.
+        graph: what it costs.
+        operation_nodes: for each operation the node that computes it. An operation that captures a random state
+            stands for the random node that follows it.
+        state_operations: for each operation that captures a random state the value that holds the state.
+        value_nodes: for each value the nodes that carry it: none for a result that nobody takes, several for one
+            that is taken several times.
+        node_values: for each node that carries a tensor its value.
+        irreproducible: names and places of operations that cannot be repeated bit for bit and are run once.
+    """
+
+    joint: JointGraph
+    graph: Graph
+    operation_nodes: tuple[fx.Node, ...]
+    state_operations: dict[int, int]
+    value_nodes: tuple[tuple[fx.Node, ...], ...]
+    node_values: dict[fx.Node, int]
+    irreproducible: tuple[str, ...]
+
+
+def describe(
+    joint: JointGraph, costs: CostModel, *, fixed_bytes: Sequence[int] = (), retain: bool = False, name: str = ""
+) -> Description:
+    """Describe a joint graph.
+
+    Args:
+        joint: the joint graph.
+        costs: where seconds and workspace come from.
+        fixed_bytes: for each segment, bytes that the user's own code holds throughout it.
+        retain: whether what the forward saves stays live to the end (``retain_graph=True``).
+        name: for people.
+
+    Raises:
+        CaptureError: an operation is of a kind that the engine cannot plan; the message names the user's line.
+    """
+    return _Describer(joint, costs).describe(tuple(fixed_bytes), retain, name)
+
+
+class _Describer:
+    def __init__(self, joint: JointGraph, costs: CostModel) -> None:
+        self.joint = joint
+        self.costs = costs
+        self.operations: list[Operation] = []
+        self.values: list[Value] = []
+        self.storages: list[Storage] = []
+        self.operation_nodes: list[fx.Node] = []
+        self.state_operations: dict[int, int] = {}
+        self.value_nodes: list[list[fx.Node]] = []
+        self.node_values: dict[fx.Node, int] = {}
+        self.storage_index: dict[int, int] = {}
+        self.random_token: int | None = None
+        self.irreproducible: list[str] = []
+
+    def describe(self, fixed_bytes: tuple[int, ...], retain: bool, name: str) -> Description:
+        for node in (*self.joint.primals, *self.joint.constants()):
+            self._add_input(node, segment=0)
+        for node in self.joint.tangents:
+            self._add_input(node, segment=1)
+        for node in self.joint.operations:
+            if is_random(node):
+                self._add_state_capture(node)
+            self._add_operation(node)
+        outputs = dict.fromkeys(
+            self.node_values[node]
+            for node in (*self.joint.forward_outputs, *self.joint.backward_outputs)
+            if isinstance(node, fx.Node) and node in self.node_values
+        )
+        graph = Graph(
+            operations=tuple(self.operations),
+            values=tuple(self.values),
+            storages=tuple(self.storages),
+            order=tuple(range(len(self.operations))),
+            outputs=tuple(outputs),
+            fixed_bytes=fixed_bytes,
+            retain=retain,
+            name=name,
+        )
+        return Description(
+            joint=self.joint,
+            graph=graph,
+            operation_nodes=tuple(self.operation_nodes),
+            state_operations=self.state_operations,
+            value_nodes=tuple(tuple(nodes) for nodes in self.value_nodes),
+            node_values=self.node_values,
+            irreproducible=tuple(self.irreproducible),
+        )
+
+    # Values
+
+    def _add_input(self, node: fx.Node, segment: int) -> None:
+        value = node.meta.get("val")
+        if isinstance(value, torch.Tensor):
+            self.node_values[node] = self._add_value(value, [node], segment)
+
+    def _add_value(self, tensor: torch.Tensor, nodes: list[fx.Node], available_from: int | None) -> int:
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key not in self.storage_index:
+            name = nodes[0].name if nodes else ""
+            self.storage_index[key] = self._add_storage(int(storage.nbytes()), name)
+        return self._append_value(self.storage_index[key], nodes, available_from)
+
+    def _add_storage(self, size: int, name: str) -> int:
+        self.storages.append(Storage(size, name))
+        return len(self.storages) - 1
+
+    def _append_value(self, storage: int, nodes: list[fx.Node], available_from: int | None) -> int:
+        name = nodes[0].name if nodes else ""
+        self.values.append(Value(storage, available_from, name))
+        self.value_nodes.append(nodes)
+        return len(self.values) - 1
+
+    # Operations
+
+    def _add_operation(self, node: fx.Node) -> None:
+        reads = [self.node_values[a] for a in node.all_input_nodes if a in self.node_values]
+        if is_random(node):
+            reads.append(self.state_operations[len(self.operations) - 1])
+        makes = self._results(node)
+        is_view = bool(makes) and all(self.values[v].storage in self._read_storages(reads) for v in makes)
+        cost = OperationCost(0.0, 0) if is_view else self.costs.operation_cost(node)
+        workspace = cost.workspace_bytes
+        if is_random(node):
+            self.random_token = self._append_value(self._add_storage(0, f"after {node.name}"), [], None)
+            makes.append(self.random_token)
+            workspace += 3 * random_state_bytes(node)
+        self._append_operation(
+            node,
+            Operation(
+                name=node.name,
+                cost=cost.seconds,
+                reads=tuple(dict.fromkeys(reads)),
+                makes=tuple(makes),
+                workspace_bytes=workspace,
+                segment=1 if node in self.joint.backward else 0,
+                recomputable=self._may_run_twice(node),
+                source=source_of(node),
+            ),
+        )
+
+    def _read_storages(self, reads: list[int]) -> set[int]:
+        return {self.values[v].storage for v in reads}
+
+    def _append_operation(self, node: fx.Node, operation: Operation) -> None:
+        self.operations.append(operation)
+        self.operation_nodes.append(node)
+
+    def _results(self, node: fx.Node) -> list[int]:
+        """The values that a node makes: its tensor, or those of its tuple, taken by ``getitem`` or not."""
+        result = node.meta.get("val")
+        if isinstance(result, torch.Tensor):
+            self.node_values[node] = self._add_value(result, [node], None)
+            return [self.node_values[node]]
+        if result is None:
+            return []
+        if not isinstance(result, (list, tuple)):
+            raise CaptureError(_refusal(node, f"gives a {type(result).__name__}, whose value depends on data"))
+        taken: dict[int, list[fx.Node]] = {}
+        for user in node.users:
+            if not is_getitem(user):
+                raise CaptureError(_refusal(node, f"has several results, taken together by {user.name}"))
+            taken.setdefault(user.args[1], []).append(user)
+        makes: list[int] = []
+        for position, tensor in enumerate(result):
+            if isinstance(tensor, torch.Tensor):
+                nodes = taken.get(position, [])
+                makes.append(self._add_value(tensor, nodes, None))
+                self.node_values.update(dict.fromkeys(nodes, makes[-1]))
+        return makes
+
+    def _add_state_capture(self, node: fx.Node) -> None:
+        """Before a random node, an operation that holds the random state for later runs of that node.
+
+        It reads what the previous random node leaves, so that first runs keep their order.
+        """
+        storage = self._add_storage(random_state_bytes(node), f"random state of {node.name}")
+        state = self._append_value(storage, [], None)
+        self.state_operations[len(self.operations)] = state
+        self._append_operation(
+            node,
+            Operation(
+                name=f"random state of {node.name}",
+                cost=0.0,
+                reads=() if self.random_token is None else (self.random_token,),
+                makes=(state,),
+                segment=1 if node in self.joint.backward else 0,
+                recomputable=False,
+                source=source_of(node),
+            ),
+        )
+
+    def _may_run_twice(self, node: fx.Node) -> bool:
+        if is_irreproducible(node):
+            self.irreproducible.append(f"{node.target} at {source_of(node) or node.name}")
+            return False
+        if is_batch_norm_with_statistics(node):
+            return True
+        reads_mutated = any(self._is_of_mutated(a) for a in node.all_input_nodes)
+        if reads_mutated and node in self.joint.backward:
+            raise CaptureError(
+                _refusal(
+                    node, "needs in the backward pass an input that the forward pass changes in place; clone it first"
+                )
+            )
+        return not (reads_mutated or is_effectful(node))
+
+    def _is_of_mutated(self, node: fx.Node) -> bool:
+        value = self.node_values.get(node)
+        return value is not None and self.values[value].storage in {
+            self.values[self.node_values[m]].storage for m in self.joint.mutated
+        }
+
+
+def random_state_bytes(node: fx.Node) -> int:
+    """Size of the random generator's state on the device of an operation, in bytes."""
+    result: Any = node.meta.get("val")
+    tensors = result if isinstance(result, (list, tuple)) else [result]
+    on_cpu = all(t.device.type == "cpu" for t in tensors if isinstance(t, torch.Tensor))
+    return int(torch.get_rng_state().nbytes) if on_cpu else 16
+
+
+def _refusal(node: fx.Node, reason: str) -> str:
+    place = source_of(node)
+    return f"{node.target}{f' at {place}' if place else ''} {reason}"

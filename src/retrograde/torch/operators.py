@@ -1,0 +1,91 @@
+"""What the engine must know of single operators: which draw random numbers, have effects, or cannot be repeated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+
+aten = torch.ops.aten
+
+# Their CUDA kernels add with atomics in whatever order threads arrive: a second run may differ in the last bits.
+_IRREPRODUCIBLE_ON_CUDA = frozenset(
+    {
+        aten.index_add.default,
+        aten.index_put.default,
+        aten._unsafe_index_put.default,
+        aten.scatter_add.default,
+        aten.scatter_reduce.two,
+        aten.bincount.default,
+        aten.histc.default,
+        aten.embedding_dense_backward.default,
+        aten._embedding_bag.default,
+        aten.cumsum.default,
+        aten.put.default,
+        aten.upsample_bilinear2d_backward.default,
+        aten.upsample_bicubic2d_backward.default,
+        aten.adaptive_avg_pool2d_backward.default
+        if hasattr(aten, "adaptive_avg_pool2d_backward")
+        else aten._adaptive_avg_pool2d_backward.default,
+        aten.max_pool2d_with_indices_backward.default,
+        aten.grid_sampler_2d_backward.default,
+    }
+)
+
+_ATTENTION_DROPOUT_ARGUMENT = "dropout_p"
+
+
+def is_random(node: fx.Node) -> bool:
+    """Whether an operation draws from PyTorch's random generators."""
+    tags = getattr(node.target, "tags", ())
+    if torch.Tag.nondeterministic_seeded not in tags:
+        return False
+    probability = _argument(node, _ATTENTION_DROPOUT_ARGUMENT)
+    return probability is None or probability != 0.0
+
+
+def is_effectful(node: fx.Node) -> bool:
+    """Whether running an operation twice could be noticed from outside: it mutates, or it is not known to be pure."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return node.is_impure()
+    return bool(schema.is_mutable)
+
+
+def is_irreproducible(node: fx.Node) -> bool:
+    """Whether a second run on the same inputs may give other bits, whatever the random state."""
+    if node.target not in _IRREPRODUCIBLE_ON_CUDA or torch.are_deterministic_algorithms_enabled():
+        return False
+    tensors = [v for v in _flat_values(node.meta.get("val")) if isinstance(v, torch.Tensor)]
+    return any(t.device.type != "cpu" for t in tensors)
+
+
+def is_batch_norm_with_statistics(node: fx.Node) -> bool:
+    """Whether an operation is a batch norm in training mode that also computes new running statistics."""
+    return node.target is aten._native_batch_norm_legit_functional.default and bool(_argument(node, "training"))
+
+
+def batch_norm_without_statistics(node: fx.Node) -> tuple[Any, tuple[Any, ...]]:
+    """The operator and arguments that repeat a training batch norm without touching running statistics.
+
+    Its first three results (output, mean, reciprocal deviation) are those of the original, bit for bit.
+    """
+    data, weight, bias, _mean, _variance, training, momentum, epsilon = node.args
+    return aten._native_batch_norm_legit.no_stats, (data, weight, bias, training, momentum, epsilon)
+
+
+def _argument(node: fx.Node, name: str) -> Any:
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return None
+    for position, argument in enumerate(schema.arguments):
+        if argument.name == name:
+            if position < len(node.args):
+                return node.args[position]
+            return node.kwargs.get(name, argument.default_value)
+    return None
+
+
+def _flat_values(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
