@@ -73,7 +73,9 @@ class Lowering:
             if arrival:
                 self.arriving[arrival].append(storage)
         self.unread_views = [
-            i for i, o in enumerate(graph.operations) if self.is_view[i] and not any(graph.readers[v] for v in o.makes)
+            i
+            for i, o in enumerate(graph.operations)
+            if self.is_view[i] and not any(graph.readers[v] or v in graph.outputs for v in o.makes)
         ]
 
     def lower(self, sequence: RunOrder) -> Schedule:
