@@ -149,8 +149,8 @@ class _Binder:
         self.made_in = [-2] * len(graph.values)
         self.pinned: set[int] = set()
         self.ran = [False] * len(graph.operations)
-        named = {i for operations in sequence for i in operations} if tables.unread_views else set[int]()
-        self.waiting = [i for i in tables.unread_views if i not in named]
+        self.named = {i for operations in sequence for i in operations} if tables.unread_views else set[int]()
+        self.waiting = [i for i in tables.unread_views if i not in self.named]
         self.crossing = _crossing(tables, sequence) if graph.retain else []
         for storage, arrival in enumerate(graph.arrivals):
             if arrival == 0:
@@ -232,8 +232,8 @@ class _Binder:
     def _is_present(self, value: int) -> bool:
         return self.made_in[value] == self.current[self.tables.value_storage[value]]
 
-    def _ensure(self, value: int) -> None:
-        """Run the view operations that are missing before a value can be read."""
+    def _ensure(self, value: int, *, ahead: bool = True) -> None:
+        """Run the view operations that are missing before a value can be read; ahead of their own turn if need be."""
         if self._is_present(value):
             return
         maker = self.graph.producers[value]
@@ -241,8 +241,10 @@ class _Binder:
             return
         if self.ran[maker] and not self.graph.operations[maker].recomputable:
             return
+        if not ahead and maker in self.named and not self.ran[maker]:
+            return
         for read in self.tables.viewers[maker]:
-            self._ensure(read)
+            self._ensure(read, ahead=ahead)
         if all(map(self._is_present, self.graph.operations[maker].reads)):
             self._append(maker)
 
@@ -253,7 +255,7 @@ class _Binder:
             if description.segment > self.segment:
                 continue
             for value in self.tables.viewers[operation]:
-                self._ensure(value)
+                self._ensure(value, ahead=False)
             if all(map(self._is_present, description.reads)):
                 self._append(operation)
                 self.waiting.remove(operation)
