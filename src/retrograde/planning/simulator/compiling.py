@@ -1,0 +1,20 @@
+"""Compiling kernels with Numba, cached on disk where anything is writable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a kernel when it is first called.
+
+    The machine code is kept beside the source file, or in the user's cache folder if that is not writable, or (if
+    neither is) for this process only.
+    """
+    try:
+        return njit(cache=True)(function)
+    except RuntimeError:
+        return njit(function)
