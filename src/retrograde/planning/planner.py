@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, SupportsIndex
 
 from retrograde.errors import BudgetError, UsageError
 from retrograde.graph import Graph
+from retrograde.graph.check import describe_operation
 from retrograde.planning.bounds import peak_bound_bytes
 from retrograde.planning.budget import Budget, format_bytes
 from retrograde.planning.lowering import Lowering, RunOrder
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
-from retrograde.planning.strategies import STRATEGIES, Options
+from retrograde.planning.strategies import STRATEGIES, Options, by_hand
+from retrograde.planning.strategies.demand import Split
 
 
 def plan(
@@ -57,11 +59,13 @@ def plan(
         16
     """
     limit = None if budget is None else Budget(budget).resolve(graph.store_all_peak_bytes)
-    options = _options(graph, strategy, block_size, recompute)
+    _check_strategy(strategy, block_size, recompute)
     if recompute is not None:
-        strategy = "recompute"
+        chosen = Options(recompute=_chosen_by_hand(graph, recompute))
+        return plan_candidates(graph, limit, by_hand.candidates(graph, chosen), "recompute", progress)
     if strategy == "auto":
         return _auto(graph, limit, time_limit=time_limit, iterations=iterations, seed=seed, progress=progress)
+    options = Options(block_size=block_size)
     return plan_candidates(graph, limit, STRATEGIES[strategy](graph, options), strategy, progress)
 
 
@@ -117,20 +121,20 @@ def budget_error(graph: Graph, budget_bytes: int, minimum_bytes: int, strategy: 
 
 
 def _auto(graph: Graph, limit: int | None, **options: Any) -> Plan:
-    everything = (c for name in STRATEGIES for c in STRATEGIES[name](graph, Options()))
+    everything = (c for name in STRATEGIES if name != "recompute_all" for c in STRATEGIES[name](graph, Options()))
     return plan_candidates(graph, limit, everything, "auto", options["progress"])
 
 
-def _options(graph: Graph, strategy: str, block_size: int | None, recompute: Iterable[str | int] | None) -> Options:
+def _check_strategy(strategy: str, block_size: int | None, recompute: object) -> None:
     if strategy != "auto" and strategy not in STRATEGIES:
         known = ", ".join(["auto", *STRATEGIES])
         raise UsageError(f"there is no strategy {strategy!r}; the strategies are {known}")
+    if recompute is not None and strategy != "auto":
+        raise UsageError(f"recompute is a choice by hand, in place of a strategy; leave out strategy={strategy!r}")
     if block_size is not None:
         if strategy != "block":
             raise UsageError(f"block_size is an option of strategy 'block', not of {strategy!r}")
         _check_block_size(block_size)
-    chosen = () if recompute is None else operations_named(graph, recompute)
-    return Options(block_size=block_size, recompute=chosen)
 
 
 def _check_block_size(block_size: SupportsIndex) -> None:
@@ -142,19 +146,22 @@ def _check_block_size(block_size: SupportsIndex) -> None:
         raise UsageError(f"block_size must be an int of 1 or more, found {block_size!r}")
 
 
-def operations_named(graph: Graph, wanted: Iterable[str | int]) -> tuple[int, ...]:
-    """The operations that names (every operation of that name) or indices stand for."""
-    if isinstance(wanted, str):
-        wanted = [wanted]
+def _chosen_by_hand(graph: Graph, wanted: Iterable[str | int]) -> tuple[int, ...]:
+    """The operations that names and indices stand for; of several with one name those that can be dropped."""
+    split = Split(graph)
     by_name: dict[str, list[int]] = {}
     for index, operation in enumerate(graph.operations):
         by_name.setdefault(operation.name, []).append(index)
     chosen: dict[int, None] = {}
-    for item in wanted:
-        found: Sequence[int] = by_name.get(item, ()) if isinstance(item, str) else ()
-        if not isinstance(item, str) and 0 <= item < len(graph.operations):
-            found = [item]
+    for item in [wanted] if isinstance(wanted, str) else wanted:
+        found = by_name.get(item, []) if isinstance(item, str) else [item][: 0 <= item < len(graph.operations)]
         if not found:
-            raise UsageError(f"recompute names {item!r}; the graph has no such operation")
-        chosen.update(dict.fromkeys(found))
+            raise UsageError(
+                f"recompute names {item!r}; the graph has no such operation, only {len(graph.operations)} others"
+            )
+        fit = [i for i in found if split.why_kept(i) is None]
+        if not fit:
+            place = describe_operation(graph, found[0])
+            raise UsageError(f"recompute names {place}, which cannot be dropped: {split.why_kept(found[0])}")
+        chosen.update(dict.fromkeys(fit))
     return tuple(chosen)

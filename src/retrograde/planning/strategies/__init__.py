@@ -9,14 +9,27 @@ from collections.abc import Callable, Iterator
 
 from retrograde.graph import Graph
 from retrograde.planning.lowering import RunOrder
-from retrograde.planning.strategies import store_all
+from retrograde.planning.strategies import (
+    block,
+    by_hand,
+    interval_tree,
+    recompute_all,
+    selective,
+    sqrt,
+    store_all,
+)
 from retrograde.planning.strategies.options import Options
 
 Candidates = Callable[[Graph, Options], Iterator[RunOrder]]
 
 STRATEGIES: dict[str, Candidates] = {
     "store_all": store_all.candidates,
+    "recompute_all": recompute_all.candidates,
+    "sqrt": sqrt.candidates,
+    "block": block.candidates,
+    "selective": selective.candidates,
+    "interval_tree": interval_tree.candidates,
 }
 """For each strategy the function that yields its candidates, from the cheapest to the smallest."""
 
-__all__ = ["STRATEGIES", "Candidates", "Options"]
+__all__ = ["STRATEGIES", "Candidates", "Options", "by_hand"]
