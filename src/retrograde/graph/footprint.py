@@ -15,16 +15,39 @@ def store_all_live_bytes(graph: Graph) -> list[int]:
     the border at which it arrives) to its last reader; outputs stay to the end. While an operation runs, what it
     reads, what it makes and its workspace are live; a storage that may be overwritten and dies there counts once.
     """
+    return _walk(graph)[0]
+
+
+def store_all_peak_bytes(graph: Graph) -> int:
+    """The most bytes that are live in the given order, borders between segments included.
+
+    At a border everything that arrives is live for a moment, what nobody reads too.
+    """
+    frontier, borders = _walk(graph)
+    return max(max(frontier, default=0), max(borders, default=0))
+
+
+def _walk(graph: Graph) -> tuple[list[int], list[int]]:
+    """Live bytes while each operation of the order runs, and at the border before each segment but the first."""
     last_use = _last_uses(graph)
     crosses = _border_crossing(graph, last_use) if graph.retain else frozenset[int]()
     live = 0
     started: set[int] = set()
     frontier: list[int] = []
-    segment = 0
-    for position, (index, at_segment) in enumerate(zip(graph.order, graph.order_segments, strict=True)):
-        while segment < at_segment:
-            segment += 1
-            live += _arriving_bytes(graph, segment, last_use, started)
+    borders: list[int] = []
+
+    def pass_borders(segment: int) -> None:
+        nonlocal live
+        while len(borders) < segment:
+            arriving = [s for s, arrival in enumerate(graph.arrivals) if arrival == len(borders) + 1]
+            unread = sum(graph.storages[s].bytes for s in arriving if last_use[s] < 0)
+            live += sum(graph.storages[s].bytes for s in arriving)
+            borders.append(live + graph.fixed_demand(len(borders) + 1))
+            live -= unread
+            started.update(arriving)
+
+    for position, (index, segment) in enumerate(zip(graph.order, graph.order_segments, strict=True)):
+        pass_borders(segment)
         operation = graph.operations[index]
         for storage in graph.allocated_storages(index):
             live += graph.storages[storage].bytes
@@ -35,7 +58,8 @@ def store_all_live_bytes(graph: Graph) -> list[int]:
             if last_use[storage] <= position and storage in started and storage not in crosses:
                 live -= graph.storages[storage].bytes
                 started.discard(storage)
-    return frontier
+    pass_borders(graph.segment_count - 1)
+    return frontier, borders
 
 
 def _overwritten(
@@ -69,11 +93,9 @@ def _border_crossing(graph: Graph, last_use: list[int]) -> frozenset[int]:
     for index, segment in zip(graph.order, graph.order_segments, strict=True):
         for storage in graph.allocated_storages(index):
             begin[storage] = segment
-    end = len(graph.order) - 1
-    return frozenset(s for s, segment in begin.items() if graph.order_segments[min(last_use[s], end)] > segment)
+    return frozenset(s for s, segment in begin.items() if _runs_in(graph, last_use[s]) > segment)
 
 
-def _arriving_bytes(graph: Graph, segment: int, last_use: list[int], started: set[int]) -> int:
-    arriving = [s for s, arrival in enumerate(graph.arrivals) if arrival == segment and last_use[s] >= 0]
-    started.update(arriving)
-    return sum(graph.storages[s].bytes for s in arriving)
+def _runs_in(graph: Graph, position: int) -> int:
+    """The segment of a position of the order; the last one behind its end."""
+    return graph.order_segments[position] if position < len(graph.order) else graph.segment_count - 1

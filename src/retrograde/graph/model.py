@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from retrograde.graph.check import check_graph
-from retrograde.graph.footprint import store_all_live_bytes
+from retrograde.graph.footprint import store_all_peak_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class Graph:
     @cached_property
     def store_all_peak_bytes(self) -> int:
         """Peak of the given order, each storage freed after its last reader: what a budget in percent refers to."""
-        return max(store_all_live_bytes(self), default=0)
+        return store_all_peak_bytes(self)
 
     @cached_property
     def fingerprint(self) -> str:
