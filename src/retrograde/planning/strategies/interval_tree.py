@@ -26,7 +26,7 @@ def candidates(graph: Graph, options: Options) -> Iterator[RunOrder]:
     interval around it of which it lies in the right half.
     """
     split = Split(graph)
-    leaf = (len(split.early) + 1) // 2
+    leaf = max(1, (len(split.early) + 1) // 2)
     while leaf >= 1:
         for middle in (_by_count, partial(_narrowest_middle, split)):
             yield recompute_on_demand(split, split.droppable, _Tree(split, leaf, middle).holds, MOST_RUNS)
