@@ -19,7 +19,8 @@ from retrograde.planning.lowering import lower
 from retrograde.planning.simulator import Simulator, condense
 
 _spec = importlib.util.spec_from_file_location("random_graphs", Path(__file__).with_name("random_graphs.py"))
-assert _spec and _spec.loader
+assert _spec is not None
+assert _spec.loader is not None
 random_graphs = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(random_graphs)
 

@@ -349,6 +349,7 @@ def _remove(pr, st, slot):
     _unlink(st, slot)
     _remove_reads(pr, st, slot, key)
     displace(st, slot)
+    st.node[slot] = -1
     st.runs[node] -= 1
     st.cost[0] -= pr.cost[node]
     if pr.overwrite_read.size:

@@ -1,0 +1,341 @@
+"""The moves of the greedy improvement, compiled: drop, restore, shift, each judged by the exact simulator.
+
+What is minimised is cost + price × overload, where the overload is the bytes above the budget summed over the slots.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retrograde.planning.simulator.compiling import compiled
+from retrograde.planning.simulator.kernels import (
+    end_of,
+    gap_segment,
+    insert_slot,
+    last_read,
+    limit_of,
+    remove_slot,
+    source_of,
+    undo_to,
+)
+from retrograde.planning.simulator.order_kernels import (
+    CHUNKS,
+    LOGGED,
+    MISSING,
+    SHIFT,
+    SIZE,
+    SLOTS,
+    key_of,
+    overload_of,
+    slot_at,
+)
+
+MOST = 400
+
+
+@compiled
+def excess_between(st, first, last, budget, size):
+    """What a storage of a size adds to the overload of the slots with keys from first to last, now that it is live."""
+    total = 0
+    if first > last:
+        return total
+    for rank in range(first >> SHIFT, (last >> SHIFT) + 1):
+        limit = budget - st.offset[rank]
+        if st.top[rank] <= limit:
+            continue
+        base = st.chunk[rank] << SHIFT
+        low = max(base, base + first - (rank << SHIFT))
+        high = min(base + st.count[st.chunk[rank]], base + last + 1 - (rank << SHIFT))
+        for i in range(low, high):
+            total += min(size, max(0, st.memory[i] - limit))
+    return total
+
+
+@compiled
+def recompute(pr, st, node, before, budget, price):
+    """Run a node once more before a slot, and again whatever it reads that is dearer to hold; False if it cannot."""
+    stack = np.empty(MOST, dtype=np.int64)
+    stack[0] = insert_slot(pr, st, node, before)
+    if stack[0] < 0:
+        return False
+    height, done = 1, 1
+    while height:
+        height -= 1
+        slot = stack[height]
+        reader = st.node[slot]
+        for j in range(pr.read_pointer[reader], pr.read_pointer[reader + 1]):
+            storage = pr.read_index[j]
+            key = key_of(st, slot)
+            source = source_of(pr, st, storage, key)
+            if source < 0:
+                return False
+            maker = pr.maker[storage]
+            if not pr.recomputable[maker] or done == MOST:
+                continue
+            if end_of(pr, st, storage, source, limit_of(pr, st, storage, source)) > key:
+                continue
+            last = last_read(pr, st, storage, key_of(st, source), key)
+            held = excess_between(st, last + 1, key - 1, budget, pr.bytes[storage])
+            if held * price > pr.cost[maker]:
+                again = insert_slot(pr, st, maker, slot)
+                if again < 0:
+                    return False
+                stack[height] = again
+                height += 1
+                done += 1
+    return True
+
+
+@compiled
+def is_unread(pr, st, slot):
+    """Whether nobody reads what a slot makes, and the node makes something and runs elsewhere too."""
+    node = st.node[slot]
+    if st.runs[node] < 2 or pr.make_pointer[node] == pr.make_pointer[node + 1]:
+        return False
+    key = key_of(st, slot)
+    for j in range(pr.make_pointer[node], pr.make_pointer[node + 1]):
+        storage = pr.make_index[j]
+        if pr.due[storage] >= 0 and st.segment[slot] > pr.due[storage]:
+            continue
+        if last_read(pr, st, storage, key, limit_of(pr, st, storage, slot)) > key:
+            return False
+    return True
+
+
+@compiled
+def remove_with_sources(pr, st, slot):
+    """Take a slot away, and the recomputations that only it needed. False if something is missing then."""
+    stack = np.empty(MOST, dtype=np.int64)
+    stack[0] = slot
+    height = 1
+    sources = np.empty(64, dtype=np.int64)
+    while height:
+        height -= 1
+        slot = stack[height]
+        node, key = st.node[slot], key_of(st, slot)
+        count = 0
+        for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
+            source = source_of(pr, st, pr.read_index[j], key)
+            if source >= 0 and count < 64:
+                sources[count] = source
+                count += 1
+        if not remove_slot(pr, st, slot) or st.number[MISSING]:
+            return False
+        for i in range(count):
+            known = False
+            for k in range(height):
+                known = known or stack[k] == sources[i]
+            if not known and height < MOST and st.runs[st.node[sources[i]]] > 1 and is_unread(pr, st, sources[i]):
+                stack[height] = sources[i]
+                height += 1
+    return True
+
+
+@compiled
+def score(st, budget, price):
+    return st.cost[0] + price * overload_of(st, budget)
+
+
+@compiled
+def tidy(pr, st, mark, budget, price, now):
+    """Take away the next computation of what was just computed again, where holding is cheaper; return the score."""
+    end = st.number[LOGGED]
+    for n in range(mark, end):
+        if st.log[n, 0] != 0:
+            continue
+        following = st.later[st.log[n, 2]]
+        if following < 0:
+            continue
+        here = st.number[LOGGED]
+        done = remove_with_sources(pr, st, following)
+        after = score(st, budget, price)
+        if done and after < now:
+            now = after
+        else:
+            undo_to(pr, st, here)
+    return now
+
+
+@compiled
+def try_drop(pr, st, storage, reader, budget, price, now):
+    """Recompute a storage just before one of its readers, if that lowers the score. Returns the score."""
+    maker = pr.maker[storage]
+    if not pr.recomputable[maker]:
+        return now
+    key = key_of(st, reader)
+    source = source_of(pr, st, storage, key)
+    if source < 0:
+        return now
+    last = last_read(pr, st, storage, key_of(st, source), key)
+    gain = excess_between(st, last + 1, key - 1, budget, pr.bytes[storage])
+    for j in range(pr.make_pointer[maker], pr.make_pointer[maker + 1]):
+        if pr.make_index[j] != storage:
+            gain += excess_between(st, last + 1, key - 1, budget, pr.bytes[pr.make_index[j]])
+    if gain * price <= pr.cost[maker]:
+        return now
+    mark = st.number[LOGGED]
+    for variant in range(3):
+        factor = 1.0 if variant == 0 else (0.0 if variant == 1 else 16.0)
+        if recompute(pr, st, maker, reader, budget, price * factor):
+            after = tidy(pr, st, mark, budget, price, score(st, budget, price))
+            if after < now:
+                return after
+        undo_to(pr, st, mark)
+    return now
+
+
+@compiled
+def try_restore(pr, st, slot, budget, price, now):
+    """Take a recomputation away, if that lowers the score. Returns the score."""
+    if st.runs[st.node[slot]] < 2:
+        return now
+    mark = st.number[LOGGED]
+    if remove_with_sources(pr, st, slot):
+        after = score(st, budget, price)
+        if after < now or (after == now and pr.cost[st.log[mark, 1]] == 0):
+            return after
+    undo_to(pr, st, mark)
+    return now
+
+
+@compiled
+def earliest_place(pr, st, slot):
+    """The slot before which a slot may move at the earliest."""
+    node = st.node[slot]
+    key = key_of(st, slot)
+    first = -1
+    for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
+        source = source_of(pr, st, pr.read_index[j], key)
+        first = max(first, key_of(st, source)) if source >= 0 else first
+    if st.earlier[slot] >= 0:
+        first = max(first, key_of(st, st.earlier[slot]))
+    return first
+
+
+@compiled
+def first_reader(pr, st, slot):
+    """The key of the first reader of what a slot makes, or of the node's next slot; the end's at the latest."""
+    node, key = st.node[slot], key_of(st, slot)
+    first = key_of(st, st.head[pr.cost.size - 1])
+    if st.later[slot] >= 0:
+        first = min(first, key_of(st, st.later[slot]))
+    for j in range(pr.make_pointer[node], pr.make_pointer[node + 1]):
+        storage = pr.make_index[j]
+        for i in range(pr.reader_pointer[storage], pr.reader_pointer[storage + 1]):
+            other = st.tail[pr.reader_index[i]]
+            while other >= 0 and key_of(st, other) > key:
+                first = min(first, key_of(st, other))
+                other = st.earlier[other]
+    return first
+
+
+@compiled
+def try_shift(pr, st, slot, budget, price, now, draw):
+    """Run a slot earlier or later, where its inputs and readers allow, if that lowers the score."""
+    node = st.node[slot]
+    key = key_of(st, slot)
+    after_key, before_key = earliest_place(pr, st, slot), first_reader(pr, st, slot)
+    target = slot_at(st, before_key)
+    if draw % 3 == 1:
+        target = st.head[pr.cost.size - 1]
+        target = st.next[slot_at(st, after_key)] if after_key >= 0 else slot_at(st, key)
+    elif draw % 3 == 2:
+        steps = (draw >> 8) % 24 - 12
+        target = slot
+        while steps < 0 and st.previous[target] >= 0 and key_of(st, st.previous[target]) > after_key:
+            target = st.previous[target]
+            steps += 1
+        while steps > 0 and key_of(st, target) < before_key:
+            target = st.next[target]
+            steps -= 1
+    if target == slot or target == st.next[slot]:
+        return now
+    if pr.segment[node] > gap_segment(pr, st, target):
+        return now
+    mark = st.number[LOGGED]
+    if remove_slot(pr, st, slot) and insert_slot(pr, st, node, target) >= 0 and st.number[MISSING] == 0:
+        after = score(st, budget, price)
+        if after < now:
+            return after
+    undo_to(pr, st, mark)
+    return now
+
+
+@compiled
+def draw_next(seed):
+    """The next number of a xorshift generator."""
+    x = seed[0]
+    x ^= (x << 13) & 0x7FFFFFFFFFFFFFFF
+    x ^= x >> 7
+    x ^= (x << 17) & 0x7FFFFFFFFFFFFFFF
+    seed[0] = x
+    return x
+
+
+@compiled
+def slots_in_order(st):
+    """All slots in order."""
+    found = np.empty(st.number[SLOTS], dtype=np.int64)
+    n = 0
+    for rank in range(st.number[CHUNKS]):
+        base = st.chunk[rank] << SHIFT
+        for i in range(base, base + st.count[st.chunk[rank]]):
+            found[n] = st.at[i]
+            n += 1
+    return found
+
+
+@compiled
+def shuffle(slots, seed):
+    for i in range(slots.size - 1, 0, -1):
+        j = draw_next(seed) % (i + 1)
+        slots[i], slots[j] = slots[j], slots[i]
+
+
+@compiled
+def sweep(pr, st, budget, price, seed, shifts):
+    """One pass over all slots in random order: restore, drop each of its reads, shift. Returns whether any helped."""
+    slots = slots_in_order(st)
+    shuffle(slots, seed)
+    now = score(st, budget, price)
+    start = now
+    for slot in slots:
+        node = st.node[slot]
+        if node < 0:
+            continue
+        if node < pr.setting[1]:
+            now = try_restore(pr, st, slot, budget, price, now)
+            st.number[LOGGED] = 0
+            if st.node[slot] != node:
+                continue
+        for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
+            now = try_drop(pr, st, pr.read_index[j], slot, budget, price, now)
+            st.number[LOGGED] = 0
+            if st.node[slot] != node:
+                break
+        if shifts and st.node[slot] == node and node < pr.setting[1]:
+            now = try_shift(pr, st, slot, budget, price, now, draw_next(seed))
+            st.number[LOGGED] = 0
+    return start - now
+
+
+@compiled
+def polish(pr, st, budget, seed):
+    """Take recomputations away, dearest first, while the bytes stay in the budget. Returns how many went."""
+    slots = slots_in_order(st)
+    again = np.empty(slots.size)
+    for i in range(slots.size):
+        node = st.node[slots[i]]
+        again[i] = pr.cost[node] if st.runs[node] > 1 else 0.0
+    gone = 0
+    for i in np.argsort(-again):
+        slot = slots[i]
+        node = st.node[slot]
+        if node < 0 or node >= pr.setting[1] or st.runs[node] < 2:
+            continue
+        if remove_with_sources(pr, st, slot) and overload_of(st, budget) == 0:
+            gone += 1
+        else:
+            undo_to(pr, st, 0)
+        st.number[LOGGED] = 0
+    return gone
