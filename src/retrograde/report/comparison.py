@@ -1,0 +1,184 @@
+"""Strategies beside each other under several budgets: one table, one picture, one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from retrograde.analysis import analyze
+from retrograde.errors import BudgetError
+from retrograde.graph import Graph
+from retrograde.graph.units import format_bytes
+from retrograde.planning import Plan
+from retrograde.report import html
+from retrograde.report.tables import Cell, Table, percent, recomputed_operations
+from retrograde.report.timeline import timeline_figure
+from retrograde.report.tradeoff import Curve, tradeoff_figure
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One strategy under one budget.
+
+    Attributes:
+        strategy: its name.
+        budget_label: the budget as it was written.
+        budget_bytes: the budget in bytes.
+        plan: what was found; None where the strategy does not meet the budget.
+        minimum_bytes: where it does not, the smallest peak that the strategy reaches.
+    """
+
+    strategy: str
+    budget_label: str
+    budget_bytes: int
+    plan: Plan | None
+    minimum_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every strategy under every budget, on one graph.
+
+    Attributes:
+        graph: the computation.
+        bound_bytes: a proved bound on the peak of any schedule.
+        trials: strategy by strategy, budgets in the order given.
+    """
+
+    graph: Graph
+    bound_bytes: int
+    trials: tuple[Trial, ...]
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Names, in order."""
+        return tuple(dict.fromkeys(trial.strategy for trial in self.trials))
+
+    @property
+    def budgets(self) -> tuple[tuple[str, int], ...]:
+        """Labels and bytes, in order."""
+        return tuple(dict.fromkeys((trial.budget_label, trial.budget_bytes) for trial in self.trials))
+
+
+def compare(
+    graph: Graph,
+    budgets: Sequence[tuple[str, int]],
+    strategies: Sequence[str],
+    find: Callable[[int, str], Plan],
+) -> Comparison:
+    """Plan a graph with several strategies under several budgets.
+
+    Args:
+        graph: the computation.
+        budgets: pairs of a label and bytes.
+        strategies: names of strategies.
+        find: a plan for a budget in bytes and a strategy, or a ``BudgetError``.
+    """
+    trials: list[Trial] = []
+    for strategy in strategies:
+        for label, count in budgets:
+            try:
+                trials.append(Trial(strategy, label, count, find(count, strategy)))
+            except BudgetError as error:
+                trials.append(Trial(strategy, label, count, None, error.minimum_bytes))
+    return Comparison(graph, analyze(graph).bound_bytes, tuple(trials))
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """One row a strategy, one column a budget: the extra time, or a dash where the budget is not met."""
+    rows: list[tuple[Cell | str, ...]] = []
+    by_key = {(t.strategy, t.budget_bytes): t for t in comparison.trials}
+    best = {count: _least_overhead(comparison, count) for _, count in comparison.budgets}
+    for strategy in comparison.strategies:
+        trials = [by_key[strategy, count] for _, count in comparison.budgets]
+        rows.append((strategy, *(_trial_cell(t, best[t.budget_bytes]) for t in trials), _smallest_peak(trials)))
+    columns = ("strategy", *(f">{_budget_column(label, count)}" for label, count in comparison.budgets))
+    store_all = comparison.graph.store_all_peak_bytes
+    notes = (
+        f"Extra time over running each operation once; a dash where the strategy does not meet the budget. "
+        f"Unplanned peak {format_bytes(store_all)}; no schedule goes below {format_bytes(comparison.bound_bytes)}.",
+    )
+    title = f"Extra time by budget: {comparison.graph.name or 'the graph'}"
+    return Table(title, (*columns, ">smallest peak seen"), tuple(rows), notes)
+
+
+def _budget_column(label: str, count: int) -> str:
+    return label if not label.endswith("%") else f"{label} ({format_bytes(count)})"
+
+
+def _least_overhead(comparison: Comparison, count: int) -> float:
+    found = [t.plan.overhead for t in comparison.trials if t.plan is not None and t.budget_bytes == count]
+    return min(found, default=0.0)
+
+
+def _trial_cell(trial: Trial, best: float) -> Cell:
+    if trial.plan is None:
+        return Cell("–", "muted")
+    return Cell(percent(trial.plan.overhead), "good" if trial.plan.overhead <= best + 1e-12 else "")
+
+
+def _smallest_peak(trials: Sequence[Trial]) -> str:
+    peaks = [t.plan.peak_bytes if t.plan is not None else t.minimum_bytes for t in trials]
+    return format_bytes(min(p for p in peaks if p is not None))
+
+
+def comparison_figure(comparison: Comparison) -> html.Figure:
+    """The trade-off curves of all strategies."""
+    whole = comparison.graph.store_all_peak_bytes or 1
+    curves = [
+        Curve(
+            strategy,
+            tuple(
+                (t.budget_bytes / whole, t.plan.overhead)
+                for t in comparison.trials
+                if t.strategy == strategy and t.plan is not None
+            ),
+        )
+        for strategy in comparison.strategies
+    ]
+    return tradeoff_figure(curves, bound_fraction=comparison.bound_bytes / whole)
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """A self-contained page: the table, the curves, and the timeline of the best plan under each budget."""
+    graph = comparison.graph
+    parts = [
+        html.table(comparison_table(comparison)),
+        html.heading("What a smaller budget costs"),
+        html.figure(comparison_figure(comparison), "Each point is a verified plan; less memory to the right."),
+        html.heading("The cheapest plan under each budget"),
+    ]
+    for label, count in comparison.budgets:
+        plans = [t.plan for t in comparison.trials if t.plan is not None and t.budget_bytes == count]
+        if not plans:
+            parts.append(html.paragraph(f"No strategy meets {label} ({format_bytes(count)})."))
+            continue
+        best = min(plans, key=lambda plan: (plan.cost, plan.peak_bytes))
+        caption = f"Strategy {best.strategy}: {percent(best.overhead)} extra time, {recomputed_operations(best):,} runs repeated."
+        parts.append(html.figure(timeline_figure(graph, best, heading=f"Budget {label}"), caption))
+    lead = f"{len(graph.operations):,} operations, unplanned peak {format_bytes(graph.store_all_peak_bytes)}."
+    return html.page(f"Budgets and strategies: {graph.name or 'a graph'}", lead, parts)
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as what JSON can hold."""
+    return {
+        "graph": comparison.graph.fingerprint,
+        "store_all_peak_bytes": comparison.graph.store_all_peak_bytes,
+        "bound_bytes": comparison.bound_bytes,
+        "trials": [
+            {
+                "strategy": t.strategy,
+                "budget": t.budget_label,
+                "budget_bytes": t.budget_bytes,
+                "feasible": t.plan is not None,
+                "minimum_bytes": t.minimum_bytes,
+                "peak_bytes": t.plan.peak_bytes if t.plan else None,
+                "overhead": t.plan.overhead if t.plan else None,
+                "bound": t.plan.bound if t.plan else None,
+                "recomputed_operations": recomputed_operations(t.plan) if t.plan else None,
+            }
+            for t in comparison.trials
+        ],
+    }

@@ -1,0 +1,113 @@
+"""Tables as data, for the terminal and for pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from retrograde.graph import Graph
+from retrograde.graph.units import format_bytes
+from retrograde.planning import Compute, Plan
+
+if TYPE_CHECKING:
+    import rich.table
+
+_STYLES = {"": "", "good": "green", "bad": "bold red", "muted": "dim"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text with a tone: ``"good"``, ``"bad"``, ``"muted"``, or none."""
+
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under named columns.
+
+    Attributes:
+        title: above the table.
+        columns: their names; one that begins with ``>`` holds numbers and is set flush right.
+        rows: texts or cells, as many in each row as there are columns.
+        notes: sentences below the table.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell | str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def as_cell(cell: Cell | str) -> Cell:
+    """A cell out of a cell or a text."""
+    return cell if isinstance(cell, Cell) else Cell(cell)
+
+
+def rich_table(table: Table) -> rich.table.Table:
+    """The table for a terminal."""
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    built = RichTable(
+        title=Text(table.title) if table.title else None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for column in table.columns:
+        numeric = column.startswith(">")
+        built.add_column(Text(column.removeprefix(">")), justify="right" if numeric else "left", overflow="fold")
+    for row in table.rows:
+        built.add_row(*(Text(cell.text, style=_STYLES[cell.tone]) for cell in map(as_cell, row)))
+    return built
+
+
+def percent(fraction: float) -> str:
+    """A fraction as tables write it.
+
+    Example:
+        >>> percent(0.1234), percent(12.3)
+        ('12.3 %', '1,230 %')
+    """
+    return f"{100 * fraction:,.0f} %" if abs(fraction) >= 9.995 else f"{100 * fraction:.1f} %"
+
+
+def recomputed_operations(plan: Plan) -> int:
+    """How many runs of operations a plan has beyond the first of each."""
+    runs = [action.operation for action in plan.actions if isinstance(action, Compute)]
+    return len(runs) - len(set(runs))
+
+
+def plan_table(graph: Graph, plan: Plan, bound_bytes: int) -> Table:
+    """What a plan achieves, one line a fact.
+
+    Args:
+        graph: the computation.
+        plan: a plan for it.
+        bound_bytes: a proved bound on the peak of any schedule.
+    """
+    store_all = graph.store_all_peak_bytes
+    budget = "none" if plan.budget_bytes is None else _bytes_and_share(plan.budget_bytes, store_all)
+    rows: Sequence[tuple[str, str]] = [
+        ("operations", f"{len(graph.operations):,} in {graph.segment_count} segment(s)"),
+        ("unplanned peak", _bytes_and_share(store_all, 0)),
+        ("budget", budget),
+        ("planned peak", _bytes_and_share(plan.peak_bytes, store_all)),
+        ("no schedule below", _bytes_and_share(bound_bytes, store_all)),
+        ("extra time", percent(plan.overhead)),
+        ("proved necessary", f"{percent(plan.bound)} (gap {percent(plan.gap)})"),
+        ("recomputed operations", f"{recomputed_operations(plan):,}"),
+        ("strategy", plan.strategy),
+    ]
+    return Table(f"Plan of {graph.name or 'the graph'}", ("", ""), tuple(rows))
+
+
+def _bytes_and_share(count: int, whole: int) -> str:
+    share = f", {percent(count / whole)} of the unplanned peak" if whole else ""
+    exact = f" ({count:,} bytes{share})" if count >= 1024 or share else ""
+    return format_bytes(count) + exact
