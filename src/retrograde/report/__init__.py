@@ -1,1 +1,45 @@
 """What a person looks at: terminal tables, timelines, trade-off curves, self-contained pages."""
+
+from retrograde.report.comparison import (
+    Comparison,
+    Trial,
+    compare,
+    comparison_figure,
+    comparison_json,
+    comparison_page,
+    comparison_table,
+)
+from retrograde.report.demo_page import DemoResult, DemoRow, demo_json, demo_page, demo_table
+from retrograde.report.measured import MeasuredRun, measured_figure
+from retrograde.report.svg import Figure
+from retrograde.report.tables import Cell, Table, plan_table, rich_table
+from retrograde.report.timeline import Timeline, given_timeline, plan_timeline, timeline_figure
+from retrograde.report.tradeoff import Curve, tradeoff_figure
+
+__all__ = [
+    "Cell",
+    "Comparison",
+    "Curve",
+    "DemoResult",
+    "DemoRow",
+    "Figure",
+    "MeasuredRun",
+    "Table",
+    "Timeline",
+    "Trial",
+    "compare",
+    "comparison_figure",
+    "comparison_json",
+    "comparison_page",
+    "comparison_table",
+    "demo_json",
+    "demo_page",
+    "demo_table",
+    "given_timeline",
+    "measured_figure",
+    "plan_table",
+    "plan_timeline",
+    "rich_table",
+    "timeline_figure",
+    "tradeoff_figure",
+]

@@ -155,7 +155,8 @@ def comparison_page(comparison: Comparison) -> str:
             parts.append(html.paragraph(f"No strategy meets {label} ({format_bytes(count)})."))
             continue
         best = min(plans, key=lambda plan: (plan.cost, plan.peak_bytes))
-        caption = f"Strategy {best.strategy}: {percent(best.overhead)} extra time, {recomputed_operations(best):,} runs repeated."
+        repeated = f"{recomputed_operations(best):,} operations run again"
+        caption = f"Strategy {best.strategy}: {percent(best.overhead)} extra time, {repeated}."
         parts.append(html.figure(timeline_figure(graph, best, heading=f"Budget {label}"), caption))
     lead = f"{len(graph.operations):,} operations, unplanned peak {format_bytes(graph.store_all_peak_bytes)}."
     return html.page(f"Budgets and strategies: {graph.name or 'a graph'}", lead, parts)
