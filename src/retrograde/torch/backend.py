@@ -168,10 +168,10 @@ def describe_joint_graph(
     folder = DiskCache("operations") if cache else None
     costs: CostModel
     if not measure_costs:
-        return describe(joint, RooflineCosts(), fixed_bytes=(0, outside_bytes), retain=retain)
+        return describe(joint, RooflineCosts(), outside_bytes=outside_bytes, retain=retain)
     costs = MeasuredCosts(_held_tensors(joint, inputs), folder)
     try:
-        return describe(joint, costs, fixed_bytes=(0, outside_bytes), retain=retain)
+        return describe(joint, costs, outside_bytes=outside_bytes, retain=retain)
     finally:
         costs.save()
 

@@ -60,8 +60,8 @@ class MeasuredCosts:
         signature = operation_signature(node)
         if signature not in self._table:
             self._table[signature] = self._measured[signature] = self._measure(node)
-        seconds, workspace = self._table[signature]
-        return OperationCost(seconds, int(workspace))
+        seconds, workspace, *results = self._table[signature]
+        return OperationCost(seconds, int(workspace), tuple(int(size) for size in results))
 
     def save(self) -> None:
         """Write what was measured to disk, beside what other processes wrote meanwhile."""
@@ -95,11 +95,11 @@ class MeasuredCosts:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             arguments = fx.node.map_arg(node.args, self._operand)
             keywords = fx.node.map_arg(node.kwargs, self._operand)
-            workspace, first_seconds = _workspace_bytes(lambda: target(*arguments, **keywords))
+            workspace, results, first_seconds = _memory_use(lambda: target(*arguments, **keywords))
             seconds = [first_seconds] if first_seconds > _LONG_SECONDS else []
             for _ in range(1 if seconds else _REPEATS):
                 seconds.append(_seconds(lambda: target(*arguments, **keywords), _device_of(node)))
-        return [round(min(seconds), 9), workspace]
+        return [round(min(seconds), 9), workspace, *results]
 
     def _operand(self, node: fx.Node) -> Any:
         value = node.meta["val"]
@@ -136,8 +136,8 @@ def _seconds(run: Callable[[], Any], device: torch.device) -> float:
     return elapsed
 
 
-def _workspace_bytes(run: Callable[[], Any]) -> tuple[int, float]:
-    """The most bytes live during a run beside its results, and its seconds."""
+def _memory_use(run: Callable[[], Any]) -> tuple[int, list[int], float]:
+    """The most bytes live during a run beside its results, the size of each result's storage, and seconds."""
     device = torch.cuda.current_device() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
     if device is not None:
         torch.cuda.synchronize(device)
@@ -155,19 +155,13 @@ def _workspace_bytes(run: Callable[[], Any]) -> tuple[int, float]:
         if record.kind() == "memory_alloc":
             live += record.cpu_memory_usage()
             peak = max(peak, live)
-    results = _result_bytes(result)
+    tensors = [t for t in (result if isinstance(result, (list, tuple)) else [result]) if isinstance(t, torch.Tensor)]
+    sizes = [t.untyped_storage().nbytes() for t in tensors]
+    distinct = {t.untyped_storage().data_ptr(): size for t, size in zip(tensors, sizes, strict=True)}
     if device is not None:
         torch.cuda.synchronize(device)
         peak += torch.cuda.max_memory_allocated(device) - before
-    return max(0, peak - results), elapsed
-
-
-def _result_bytes(result: Any) -> int:
-    tensors = result if isinstance(result, (list, tuple)) else [result]
-    sizes = {
-        t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor)
-    }
-    return sum(sizes.values())
+    return max(0, peak - sum(distinct.values())), sizes, elapsed
 
 
 def _device_of(node: fx.Node) -> torch.device:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ from torch import fx
 from retrograde.errors import CaptureError
 from retrograde.graph import Graph, Operation, Storage, Value
 from retrograde.torch.capture import JointGraph, is_getitem, source_of
+from retrograde.torch.in_place import overwritable_operands
 from retrograde.torch.operators import (
     is_batch_norm_with_statistics,
     is_effectful,
@@ -30,10 +30,18 @@ class CostModel(Protocol):
 
 @dataclass(frozen=True)
 class OperationCost:
-    """Seconds that an operation takes, and the bytes it uses beside its inputs and outputs while it runs."""
+    """What an operation takes.
+
+    Attributes:
+        seconds: time of one run.
+        workspace_bytes: live beside inputs and outputs while it runs.
+        result_bytes: for each result the size of its real storage, which may exceed what its shape needs (a loss
+            that was reduced in place); empty if it is not known.
+    """
 
     seconds: float
     workspace_bytes: int
+    result_bytes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,21 +70,21 @@ class Description:
 
 
 def describe(
-    joint: JointGraph, costs: CostModel, *, fixed_bytes: Sequence[int] = (), retain: bool = False, name: str = ""
+    joint: JointGraph, costs: CostModel, *, outside_bytes: int = 0, retain: bool = False, name: str = ""
 ) -> Description:
     """Describe a joint graph.
 
     Args:
         joint: the joint graph.
         costs: where seconds and workspace come from.
-        fixed_bytes: for each segment, bytes that the user's own code holds throughout it.
+        outside_bytes: bytes that the user's own code holds throughout the backward pass.
         retain: whether what the forward saves stays live to the end (``retain_graph=True``).
         name: for people.
 
     Raises:
         CaptureError: an operation is of a kind that the engine cannot plan; the message names the user's line.
     """
-    return _Describer(joint, costs).describe(tuple(fixed_bytes), retain, name)
+    return _Describer(joint, costs).describe((0, outside_bytes), retain, name)
 
 
 class _Describer:
@@ -93,12 +101,16 @@ class _Describer:
         self.storage_index: dict[int, int] = {}
         self.random_token: int | None = None
         self.irreproducible: list[str] = []
+        outputs = (*joint.forward_outputs, *joint.backward_outputs)
+        theirs = (*joint.primals, *joint.constants(), *(node for node in outputs if isinstance(node, fx.Node)))
+        self.protected = {_storage_key(node) for node in theirs}
 
-    def describe(self, fixed_bytes: tuple[int, ...], retain: bool, name: str) -> Description:
+    def describe(self, outside: tuple[int, int], retain: bool, name: str) -> Description:
         for node in (*self.joint.primals, *self.joint.constants()):
             self._add_input(node, segment=0)
         for node in self.joint.tangents:
             self._add_input(node, segment=1)
+        held_cotangents = self._hold_scalar_cotangents()
         for node in self.joint.operations:
             if is_random(node):
                 self._add_state_capture(node)
@@ -114,7 +126,7 @@ class _Describer:
             storages=tuple(self.storages),
             order=tuple(range(len(self.operations))),
             outputs=tuple(outputs),
-            fixed_bytes=fixed_bytes,
+            fixed_bytes=(outside[0], outside[1] + held_cotangents),
             retain=retain,
             name=name,
         )
@@ -134,6 +146,20 @@ class _Describer:
         value = node.meta.get("val")
         if isinstance(value, torch.Tensor):
             self.node_values[node] = self._add_value(value, [node], segment)
+
+    def _hold_scalar_cotangents(self) -> int:
+        """Make the cotangents of scalar outputs fixed demand of the backward pass; return their bytes.
+
+        A scalar is a loss, and ``loss.backward()`` itself holds the cotangent it begins with until it returns.
+        """
+        held = 0
+        for node in self.joint.tangents:
+            value = node.meta.get("val")
+            if isinstance(value, torch.Tensor) and value.numel() == 1:
+                storage = self.values[self.node_values[node]].storage
+                held += self.storages[storage].bytes
+                self.storages[storage] = Storage(0, self.storages[storage].name)
+        return held
 
     def _add_value(self, tensor: torch.Tensor, nodes: list[fx.Node], available_from: int | None) -> int:
         storage = tensor.untyped_storage()
@@ -162,6 +188,7 @@ class _Describer:
         makes = self._results(node)
         is_view = bool(makes) and all(self.values[v].storage in self._read_storages(reads) for v in makes)
         cost = OperationCost(0.0, 0) if is_view else self.costs.operation_cost(node)
+        self._grow_storages(makes, cost.result_bytes)
         workspace = cost.workspace_bytes
         if is_random(node):
             self.random_token = self._append_value(self._add_storage(0, f"after {node.name}"), [], None)
@@ -177,9 +204,32 @@ class _Describer:
                 workspace_bytes=workspace,
                 segment=1 if node in self.joint.backward else 0,
                 recomputable=self._may_run_twice(node),
+                may_overwrite=self._overwrites(node, makes),
                 source=source_of(node),
             ),
         )
+
+    def _overwrites(self, node: fx.Node, makes: list[int]) -> tuple[tuple[int, int], ...]:
+        """Pairs of the one result and an operand whose storage it may take over."""
+        pairs: list[tuple[int, int]] = []
+        for position in overwritable_operands(node):
+            operand = node.args[position]
+            if _storage_key(operand) in self.protected:
+                continue
+            read = self.node_values[operand]
+            if self._sizes_match(makes[0], read):
+                pairs.append((makes[0], read))
+        return tuple(pairs)
+
+    def _sizes_match(self, made: int, read: int) -> bool:
+        return self.storages[self.values[made].storage].bytes == self.storages[self.values[read].storage].bytes
+
+    def _grow_storages(self, makes: list[int], result_bytes: tuple[int, ...]) -> None:
+        """Give results their real sizes where those were measured."""
+        for value, size in zip(makes, result_bytes, strict=False):
+            storage = self.values[value].storage
+            if size > self.storages[storage].bytes:
+                self.storages[storage] = Storage(size, self.storages[storage].name)
 
     def _read_storages(self, reads: list[int]) -> set[int]:
         return {self.values[v].storage for v in reads}
@@ -252,6 +302,11 @@ class _Describer:
         return value is not None and self.values[value].storage in {
             self.values[self.node_values[m]].storage for m in self.joint.mutated
         }
+
+
+def _storage_key(node: Any) -> int | None:
+    value = node.meta.get("val")
+    return value.untyped_storage()._cdata if isinstance(value, torch.Tensor) else None
 
 
 def random_state_bytes(node: fx.Node) -> int:

@@ -17,6 +17,7 @@ from torch._prims.rng_prims import run_and_save_rng_state, run_with_rng_state
 from retrograde.errors import CaptureError
 from retrograde.planning import Action, Compute, Free, Plan
 from retrograde.torch.describe import Description, random_state_bytes
+from retrograde.torch.in_place import in_place_call
 from retrograde.torch.operators import batch_norm_without_statistics, is_batch_norm_with_statistics, is_random
 
 
@@ -69,6 +70,7 @@ def _live_after(description: Description, actions: tuple[Action, ...]) -> set[in
     for action in actions:
         if isinstance(action, Compute):
             live.update(description.graph.allocated_storages(action.operation))
+            live.difference_update(description.graph.values[read].storage for _, read in action.overwrites)
         elif isinstance(action, Free):
             live.discard(action.storage)
     return live
@@ -145,18 +147,28 @@ class _Emitter:
     def carry_out(self, actions: tuple[Action, ...]) -> None:
         for action in actions:
             if isinstance(action, Compute):
-                self._compute(action.operation)
+                self._compute(action.operation, action.overwrites)
             elif isinstance(action, Free):
-                self.handed_over.discard(action.storage)
-                for value in self.description.graph.storage_values[action.storage]:
-                    self.current.pop(value, None)
+                self._forget(action.storage)
             else:
                 raise CaptureError(f"this engine does not carry out {type(action).__name__} in captured graphs")
 
-    def _compute(self, index: int) -> None:
+    def _forget(self, storage: int) -> None:
+        self.handed_over.discard(storage)
+        for value in self.description.graph.storage_values[storage]:
+            self.current.pop(value, None)
+
+    def _position(self, node: fx.Node, overwrites: tuple[tuple[int, int], ...]) -> int:
+        """Position of the operand that an operation overwrites."""
+        ((_, read),) = overwrites
+        operands = [self.description.node_values.get(a) if isinstance(a, fx.Node) else None for a in node.args]
+        return operands.index(read)
+
+    def _compute(self, index: int, overwrites: tuple[tuple[int, int], ...] = ()) -> None:
         if index in self.description.state_operations:
             return
         node = self.description.operation_nodes[index]
+        graph = self.description.graph
         first = index not in self.ran
         self.ran.add(index)
         if is_random(node):
@@ -164,6 +176,10 @@ class _Emitter:
         elif is_batch_norm_with_statistics(node) and not first:
             target, arguments = batch_norm_without_statistics(node)
             result = self._call(target, self._map(arguments), {}, node)
+        elif overwrites:
+            target, arguments = in_place_call(node, self._position(node, overwrites), self._map(node.args))
+            result = self._call(target, arguments, self._map(node.kwargs), node)
+            self._forget(graph.values[overwrites[0][1]].storage)
         else:
             result = self._call(node.target, self._map(node.args), self._map(node.kwargs), node)
         self._take_results(index, result, node)
