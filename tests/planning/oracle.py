@@ -8,7 +8,8 @@ is left out.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
@@ -82,6 +83,43 @@ class Oracle:
                     heapq.heappush(queue, (highest, -move.state.ran.bit_count(), move.state))
         raise AssertionError("every graph has a schedule: its given order")
 
+    def least_peak_of_order(self, segments: Sequence[Sequence[int]]) -> int:
+        """The smallest peak of any schedule that runs these operations in this order: only drops are free to choose."""
+        reached = {self._start(): 0}
+        for segment, operations in enumerate(segments):
+            if segment:
+                reached = self._step(reached, self._borders)
+            for operation in operations:
+                reached = self._step(reached, partial(self._runs_of, operation))
+        return min(peak for state, peak in self._with_drops(reached).items() if self._is_end(state))
+
+    def _borders(self, state: State) -> list[Move]:
+        return [self._border(state)] if self._outputs_present(state) else []
+
+    def _runs_of(self, operation: int, state: State) -> list[Move]:
+        reads = self.graph.operations[operation].reads
+        made = sum(1 << v for v in set(self.graph.operations[operation].makes))
+        return list(self._runs(state, operation, made)) if all(state.present >> v & 1 for v in reads) else []
+
+    def _step(self, reached: dict[State, int], moves: Callable[[State], Iterable[Move]]) -> dict[State, int]:
+        following: dict[State, int] = {}
+        for state, peak in self._with_drops(reached).items():
+            for move in moves(state):
+                highest = max(peak, move.bytes)
+                following[move.state] = min(highest, following.get(move.state, highest))
+        return following
+
+    def _with_drops(self, reached: dict[State, int]) -> dict[State, int]:
+        """The states that drops lead to, each with the smallest peak on the way."""
+        closed: dict[State, int] = {}
+        waiting = sorted(((p, s) for s, p in reached.items()), reverse=True)
+        while waiting:
+            peak, state = waiting.pop()
+            if peak < closed.get(state, 1 << 60):
+                closed[state] = peak
+                waiting += [(peak, move.state) for move in self._drops(state)]
+        return closed
+
     # The rules
 
     def _last_segment(self) -> int:
@@ -125,8 +163,8 @@ class Oracle:
     def _moves(self, state: State) -> tuple[Move, ...]:
         if state not in self.moves:
             found = [*self._drops(state), *self._computations(state)]
-            if state.segment < self.last_segment and self._outputs_present(state):
-                found.append(self._border(state))
+            if state.segment < self.last_segment:
+                found += self._borders(state)
             self.moves[state] = tuple(found)
         return self.moves[state]
 

@@ -19,12 +19,13 @@ def small_graphs(draw: st.DrawFn, *, most_operations: int = 6, segments: int = 3
     inputs that arrive in any segment, overwriting, fixed demand, outputs, operations that run once, retention, and
     operations that stand behind a border which they need not wait for.
     """
-    last_segment = draw(st.integers(0, segments - 1))
+    last_segment = draw(st.sampled_from([min(s, segments - 1) for s in (0, 1, 1, 2)]))
     builder = _Builder(draw, last_segment)
     for _ in range(draw(st.integers(0, 2))):
         builder.add_input()
-    for _ in range(draw(st.integers(1, most_operations))):
-        builder.add_operation()
+    count = max(draw(st.integers(1, most_operations)), draw(st.integers(1, most_operations)))
+    for place in range(count):
+        builder.add_operation(place * (last_segment + 1) // count)
     return builder.build()
 
 
@@ -52,12 +53,13 @@ class _Builder:
         for _ in range(self.draw(st.sampled_from([1, 1, 1, 2]))):
             self.new_value(storage, arrival, arrival)
 
-    def add_operation(self) -> None:
+    def add_operation(self, usual_segment: int) -> None:
         draw = self.draw
-        known = range(len(self.values))
-        reads = tuple(draw(st.lists(st.sampled_from(known), max_size=3, unique=True))) if known else ()
+        known = [v for v, since in enumerate(self.since) if since <= usual_segment]
+        least = draw(st.sampled_from([1, 1, 1, 1, 0]))
+        reads = tuple(draw(st.lists(st.sampled_from(known), min_size=least, max_size=3, unique=True))) if known else ()
         earliest = max((self.since[v] for v in reads), default=0)
-        segment = draw(st.integers(earliest, self.last_segment))
+        segment = draw(st.sampled_from([usual_segment, usual_segment, usual_segment, earliest, self.last_segment]))
         makes: list[int] = []
         views = bool(reads) and draw(st.integers(0, 3)) == 0
         if views:
