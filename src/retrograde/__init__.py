@@ -12,16 +12,29 @@ from retrograde.errors import (
     VersionError,
 )
 from retrograde.graph import Graph, Operation, Storage, Value
-from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill
+from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, plan
+from retrograde.runtime import Callbacks, EventLog, execute
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Import an engine when it is first asked for."""
+    if name == "torch":
+        import importlib
+
+        return importlib.import_module("retrograde.torch")
+    raise AttributeError(f"module 'retrograde' has no attribute {name!r}")
+
 
 __all__ = [
     "Analysis",
     "Budget",
     "BudgetError",
+    "Callbacks",
     "CaptureError",
     "Compute",
+    "EventLog",
     "Free",
     "Graph",
     "GraphError",
@@ -37,4 +50,6 @@ __all__ = [
     "Value",
     "VersionError",
     "analyze",
+    "execute",
+    "plan",
 ]

@@ -1,5 +1,6 @@
 """PyTorch: joint graphs captured, planned, and emitted so that a training step stays inside its budget."""
 
+from retrograde.runtime.meters import measure_torch as measure
 from retrograde.torch.versions import check_torch_version
 
 check_torch_version()
@@ -13,6 +14,7 @@ __all__ = [
     "capture_graph",
     "check_torch_version",
     "irreproducible_operations",
+    "measure",
     "plans",
     "retrograde",
     "unbudget",
