@@ -12,8 +12,6 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 from retrograde.errors import UsageError
 from retrograde.runtime.meters.measurement import Measurement
 
@@ -92,6 +90,8 @@ def _measure_high_water(step: Callable[[], object]) -> Measurement:
 
 
 def _measure_by_sampling(step: Callable[[], object]) -> Measurement:
+    import psutil
+
     process = psutil.Process()
     done = threading.Event()
     timeline: list[tuple[float, int]] = []
