@@ -16,7 +16,7 @@ PYTEST := $(RUN)/python -m pytest
 .PHONY: help demo test test-core test-engines test-slow check lint types coverage bench docs clean
 
 help:  ## show this list
-	@grep -E '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY)  ## train a small GPT under several budgets, write retrograde-demo.html
 	$(RUN)/retrograde demo
