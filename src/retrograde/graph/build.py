@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import operator
 from collections.abc import Iterable, Sequence
+from typing import SupportsIndex
 
 from retrograde.errors import GraphError
 from retrograde.graph.model import Graph, Operation, Storage, Value
@@ -33,11 +35,18 @@ def graph_from_arrays(
             for i in range(count)
         ),
         values=tuple(Value(storage=i) for i in range(count)),
-        storages=tuple(Storage(bytes=int(bytes[i])) for i in range(count)),
+        storages=tuple(Storage(bytes=_whole(bytes[i], i)) for i in range(count)),
         order=tuple(int(i) for i in (order if order is not None else _topological_order(reads))),
         outputs=tuple(int(i) for i in outputs),
         name=name,
     )
+
+
+def _whole(size: SupportsIndex, place: int) -> int:
+    try:
+        return operator.index(size)
+    except TypeError:
+        raise GraphError(f"bytes of operation {place} must be an int of 0 or more, found {size!r}") from None
 
 
 def _topological_order(reads: Sequence[Iterable[int]]) -> list[int]:

@@ -34,7 +34,7 @@ def _check_sizes(graph: Graph) -> None:
             )
     for index, operation in enumerate(graph.operations):
         place = describe_operation(graph, index)
-        if not (math.isfinite(operation.cost) and operation.cost >= 0):
+        if not _is_cost(operation.cost):
             raise GraphError(f"{place}: cost must be finite and 0 or more, found {operation.cost!r}")
         if not _is_count(operation.workspace_bytes):
             raise GraphError(
@@ -49,6 +49,12 @@ def _check_sizes(graph: Graph) -> None:
 
 def _is_count(number: object) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and number >= 0
+
+
+def _is_cost(number: object) -> bool:
+    if not isinstance(number, int | float) or isinstance(number, bool):
+        return False
+    return math.isfinite(number) and number >= 0
 
 
 def _check_references(graph: Graph) -> None:
