@@ -125,7 +125,7 @@ def test_arrays_of_unequal_length() -> None:
 
 
 def test_bytes_that_are_no_integers() -> None:
-    with pytest.raises(GraphError, match="bytes of operation 1 must be an int of 0 or more, found 4.5"):
+    with pytest.raises(GraphError, match=r"bytes of operation 1 must be an int of 0 or more, found 4\.5"):
         Graph.from_arrays(cost=[1, 2], bytes=[1, 4.5], edges=[])  # type: ignore[list-item]
 
 
