@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from drawn_graphs import random_graphs
 from hypothesis import given, settings
-from random_graphs import random_graphs
 
 from retrograde import Graph, Operation, Storage, UsageError, Value
 from retrograde.analysis import ORDERS, compare_orders, order_operations

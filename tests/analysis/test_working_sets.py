@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from drawn_graphs import random_graphs
 from hypothesis import given, settings
-from random_graphs import random_graphs
 
 from retrograde import Graph, Operation, Storage, Value
 from retrograde.analysis import largest_working_set_bytes, working_set_bytes, working_sets

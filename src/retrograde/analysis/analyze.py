@@ -18,9 +18,9 @@ class Frontier:
 
     Attributes:
         live_bytes: for each position the bytes live while its operation runs.
-        peak_bytes: the most of these.
-        peak_position: the first position at which that is.
-        mean_bytes: their mean.
+        peak_bytes: the most bytes live at any moment, the borders between segments included.
+        peak_position: the first position whose operation has the most bytes live.
+        mean_bytes: mean over the positions.
         tail_bytes: live after the last operation: the outputs.
         near_peak: share of the positions with at least nine tenths of the peak, as a fraction.
     """
@@ -115,11 +115,11 @@ def analyze(graph: Graph) -> Analysis:
 
 def _frontier(graph: Graph) -> Frontier:
     live = store_all_live_bytes(graph)
-    peak = max(live, default=0)
+    peak = graph.store_all_peak_bytes
     return Frontier(
         live_bytes=tuple(live),
         peak_bytes=peak,
-        peak_position=live.index(peak) if live else 0,
+        peak_position=live.index(max(live)) if live else 0,
         mean_bytes=sum(live) / len(live) if live else 0.0,
         tail_bytes=Handover(graph).held_bytes[-1],
         near_peak=sum(10 * count >= 9 * peak for count in live) / len(live) if live else 0.0,

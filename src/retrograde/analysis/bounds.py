@@ -60,6 +60,18 @@ def lower_bounds(graph: Graph) -> tuple[Bound, ...]:
     return tuple(sorted(bounds, key=lambda bound: -bound.bytes))
 
 
+def peak_bound_bytes(graph: Graph) -> int:
+    """The best lower bound on the peak of any schedule, whatever it recomputes or spills and in whatever order.
+
+    Example:
+        >>> graph = Graph.from_arrays(cost=[1, 1, 1], bytes=[8, 4, 2], edges=[(0, 1), (1, 2)])
+        >>> peak_bound_bytes(graph)
+        12
+    """
+    bounds = (_largest_working_set(graph, working_sets(graph)), _outputs_at_borders(graph), _arrivals(graph))
+    return max(bound.bytes for bound in bounds)
+
+
 def _largest_working_set(graph: Graph, sets: Sequence[int]) -> Bound:
     index = max(range(len(sets)), key=sets.__getitem__, default=None)
     place = describe_operation(graph, index) if index is not None else ""

@@ -70,9 +70,10 @@ def order_operations(graph: Graph, name: str) -> tuple[int, ...]:
 
 
 def _measured(graph: Graph, name: str, operations: Sequence[int]) -> Order:
-    frontier = store_all_live_bytes(dataclasses.replace(graph, order=tuple(operations)))
+    reordered = dataclasses.replace(graph, order=tuple(operations))
+    frontier = store_all_live_bytes(reordered)
     mean = sum(frontier) / len(frontier) if frontier else 0.0
-    return Order(name, tuple(operations), max(frontier, default=0), mean)
+    return Order(name, tuple(operations), reordered.store_all_peak_bytes, mean)
 
 
 # List scheduling: among the operations that may run, always the one with the smallest key.

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retrograde.analysis import analyze
+from retrograde.analysis import peak_bound_bytes
 from retrograde.errors import BudgetError
 from retrograde.graph import Graph
 from retrograde.graph.units import format_bytes
 from retrograde.planning import Plan
 from retrograde.report import html
-from retrograde.report.tables import Cell, Table, percent, recomputed_operations
+from retrograde.report.tables import Cell, Table, percent, recomputed_operations, short_bytes
 from retrograde.report.timeline import timeline_figure
 from retrograde.report.tradeoff import Curve, tradeoff_figure
 
@@ -82,7 +82,7 @@ def compare(
                 trials.append(Trial(strategy, label, count, find(count, strategy)))
             except BudgetError as error:
                 trials.append(Trial(strategy, label, count, None, error.minimum_bytes))
-    return Comparison(graph, analyze(graph).bound_bytes, tuple(trials))
+    return Comparison(graph, peak_bound_bytes(graph), tuple(trials))
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -100,11 +100,11 @@ def comparison_table(comparison: Comparison) -> Table:
         f"Unplanned peak {format_bytes(store_all)}; no schedule goes below {format_bytes(comparison.bound_bytes)}.",
     )
     title = f"Extra time by budget: {comparison.graph.name or 'the graph'}"
-    return Table(title, (*columns, ">smallest peak seen"), tuple(rows), notes)
+    return Table(title, (*columns, ">smallest\npeak seen"), tuple(rows), notes)
 
 
 def _budget_column(label: str, count: int) -> str:
-    return label if not label.endswith("%") else f"{label} ({format_bytes(count)})"
+    return f"{label}\n{short_bytes(count)}" if label.endswith("%") else label
 
 
 def _least_overhead(comparison: Comparison, count: int) -> float:
@@ -120,7 +120,7 @@ def _trial_cell(trial: Trial, best: float) -> Cell:
 
 def _smallest_peak(trials: Sequence[Trial]) -> str:
     peaks = [t.plan.peak_bytes if t.plan is not None else t.minimum_bytes for t in trials]
-    return format_bytes(min(p for p in peaks if p is not None))
+    return short_bytes(min(p for p in peaks if p is not None))
 
 
 def comparison_figure(comparison: Comparison) -> html.Figure:
@@ -144,7 +144,7 @@ def comparison_page(comparison: Comparison) -> str:
     """A self-contained page: the table, the curves, and the timeline of the best plan under each budget."""
     graph = comparison.graph
     parts = [
-        html.table(comparison_table(comparison)),
+        html.table(comparison_table(comparison), titled=False),
         html.heading("What a smaller budget costs"),
         html.figure(comparison_figure(comparison), "Each point is a verified plan; less memory to the right."),
         html.heading("The cheapest plan under each budget"),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrograde.graph import Graph
-from retrograde.graph.units import format_bytes
 from retrograde.planning import Plan
 from retrograde.report import html
 from retrograde.report.measured import MeasuredRun, measured_figure
+from retrograde.report.scales import byte_unit
 from retrograde.report.tables import Cell, Table, percent
 from retrograde.report.timeline import timeline_figure
 from retrograde.report.tradeoff import Curve, tradeoff_figure
@@ -81,15 +81,16 @@ class DemoResult:
 
 def demo_table(result: DemoResult) -> Table:
     """One row a budget."""
-    rows = tuple(_demo_cells(row) for row in result.rows)
+    size, unit = byte_unit(result.store_all_peak_bytes)
+    rows = tuple(_demo_cells(row, size) for row in result.rows)
     columns = (
-        "budget",
-        ">measured peak",
-        ">predicted peak",
-        ">operations recomputed",
-        ">step time",
-        ">loss, first to last",
-        "gradients equal",
+        f">budget\n({unit})",
+        f">measured\npeak, {unit}",
+        f">predicted\npeak, {unit}",
+        ">operations\nrecomputed",
+        ">step\ntime",
+        ">loss,\nfirst to last",
+        "gradients\nequal",
     )
     notes = (
         "Measured peak: the most bytes allocated during a step and still live, read from the allocator. "
@@ -98,25 +99,26 @@ def demo_table(result: DemoResult) -> Table:
     return Table(result.title, columns, rows, notes)
 
 
-def _demo_cells(row: DemoRow) -> tuple[Cell | str, ...]:
-    label = row.budget_label
+def _demo_cells(row: DemoRow, size: int) -> tuple[Cell | str, ...]:
+    budget = row.budget_label
     if row.budget_bytes is not None:
-        label = f"{label} ({format_bytes(row.budget_bytes)})" if label.endswith("%") else label
-    predicted = "–" if row.predicted_peak_bytes is None else format_bytes(row.predicted_peak_bytes)
+        share = f"{row.budget_label} " if row.budget_label.endswith("%") else ""
+        budget = f"{share}{row.budget_bytes / size:.2f}"
+    predicted = "–" if row.predicted_peak_bytes is None else f"{row.predicted_peak_bytes / size:.2f}"
     return (
-        label,
-        Cell(format_bytes(row.measured_peak_bytes), "" if row.within_budget else "bad"),
+        budget,
+        Cell(f"{row.measured_peak_bytes / size:.2f}", "" if row.within_budget else "bad"),
         predicted,
         f"{row.recomputed_operations:,}",
-        f"{row.step_time_ratio:.2f} ×",
-        f"{row.loss_first:.4f} → {row.loss_last:.4f}",
+        f"{row.step_time_ratio:.2f}×",
+        f"{row.loss_first:.3f}→{row.loss_last:.3f}",
         Cell("yes", "good") if row.gradients_equal else Cell("no", "bad"),
     )
 
 
 def demo_page(result: DemoResult) -> str:
     """A self-contained page: the table, the measured memory, the trade-off curve, the timeline of each plan."""
-    parts = [html.table(demo_table(result))]
+    parts = [html.table(demo_table(result), titled=False)]
     runs = [MeasuredRun(row.budget_label, row.measured_timeline) for row in result.rows]
     if any(run.samples for run in runs):
         caption = "One training step under each budget, as the allocator saw it. What was live before is not counted."

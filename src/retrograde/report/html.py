@@ -26,7 +26,7 @@ th,td{{padding:7px 14px 7px 0;text-align:left;white-space:nowrap;border-bottom:1
 th{{font-weight:600;font-size:13px;vertical-align:bottom;white-space:normal}}
 th:last-child,td:last-child{{padding-right:0}}
 .n{{text-align:right}}
-.note{{font-size:13px}}
+p.note{{font-size:13px;max-width:none}}
 .t-good,.t-bad{{font-weight:600}}
 """
 
@@ -85,11 +85,11 @@ def figure(picture: Figure, caption: str = "") -> str:
     return f"<figure>\n{picture.inline()}{below}\n</figure>"
 
 
-def table(content: Table) -> str:
+def table(content: Table, *, titled: bool = True) -> str:
     """A table with its notes below; it scrolls sideways where the screen is narrow."""
     numeric = [column.startswith(">") for column in content.columns]
     head = "".join(
-        f'<th scope="col"{_class(n)}>{escape(column.removeprefix(">"))}</th>'
+        f'<th scope="col"{_class(n)}>{_lines(column.removeprefix(">"))}</th>'
         for column, n in zip(content.columns, numeric, strict=True)
     )
     rows = "\n".join(
@@ -98,15 +98,19 @@ def table(content: Table) -> str:
         + "</tr>"
         for row in content.rows
     )
-    caption = f"<caption>{escape(content.title)}</caption>" if content.title else ""
+    caption = f"<caption>{escape(content.title)}</caption>" if content.title and titled else ""
     notes = "".join(f'<p class="note">{escape(note)}</p>\n' for note in content.notes)
-    opening = f"<thead><tr>{head}</tr></thead>" if any(content.columns) else ""
+    opening = f"<thead><tr>{head}</tr></thead>" if any(column.strip(">") for column in content.columns) else ""
     return f'<div class="scroll"><table>{caption}{opening}\n<tbody>\n{rows}\n</tbody></table></div>\n{notes}'
 
 
 def _data(text: str, tone: str, numeric: bool) -> str:
     classes = " ".join([*(["n"] if numeric else []), *([f"t-{tone}"] if tone else [])])
     return f'<td class="{classes}">{escape(text)}</td>' if classes else f"<td>{escape(text)}</td>"
+
+
+def _lines(text: str) -> str:
+    return "<br>".join(escape(line) for line in text.split("\n"))
 
 
 def _class(numeric: bool) -> str:

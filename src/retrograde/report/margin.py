@@ -31,7 +31,7 @@ class MarginLabel:
 def margin_width(labels: Sequence[str]) -> float:
     """Pixels to leave on the right of a plot for labels."""
     widest = max((text_width(line) for label in labels for line in label.split("\n")), default=0.0)
-    return widest + _LEADER + 18 if labels else 18.0
+    return widest + _LEADER + 4 if labels else 16.0
 
 
 def draw_margin_labels(drawing: Drawing, axes: Axes, labels: Sequence[MarginLabel]) -> None:

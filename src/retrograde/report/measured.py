@@ -10,7 +10,7 @@ from retrograde.report.margin import MarginLabel, draw_margin_labels, margin_wid
 from retrograde.report.scales import Scale, byte_ticks, seconds_ticks
 from retrograde.report.svg import SERIES, Axes, Drawing, Figure, text_width
 
-_TOP, _BOTTOM = 44.0, 52.0
+_TOP, _BOTTOM = 34.0, 46.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def measured_figure(
     longest = max((run.samples[-1][0] for run in drawn), default=0.0) or 1.0
     y_ticks = byte_ticks(highest)
     names = [f"{run.name}: {format_bytes(run.peak_bytes)}" for run in drawn]
-    left = max(text_width(text) for text in y_ticks.text) + 24
+    left = max(text_width(text) for text in y_ticks.text) + 10
     x = Scale(0.0, longest, left, width - margin_width(names))
     axes = Axes(x, Scale(0.0, highest, height - _BOTTOM, _TOP))
     drawing = Drawing()

@@ -13,7 +13,8 @@ from retrograde.report.scales import Scale, Ticks
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 FONT_SIZE = 12.0
-HEADING_BASELINE = 20.0
+HEADING_BASELINE = 14.0
+_PADDING = 16.0
 
 # Name: colour on light ground, colour on dark ground.
 PALETTE = {
@@ -55,7 +56,7 @@ def text_width(text: str, size: float = FONT_SIZE) -> float:
     """About how many pixels a text takes; on the safe side."""
     narrow = sum(c in "iljtfrI.,:;'|! ()" for c in text)
     wide = sum(c in "mwMW%@" for c in text)
-    return size * (0.56 * (len(text) - narrow - wide) + 0.3 * narrow + 0.86 * wide)
+    return size * (0.6 * (len(text) - narrow - wide) + 0.34 * narrow + 0.9 * wide)
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,14 @@ class Figure:
         )
 
     def svg(self) -> str:
-        """As a file of its own, with its style and a background."""
+        """As a file of its own, with its style, a background and a little room around."""
+        width, height = self.width + 2 * _PADDING, self.height + 2 * _PADDING
         return (
-            f'<svg class="rg" xmlns="http://www.w3.org/2000/svg" width="{self.width:g}" height="{self.height:g}" '
-            f'viewBox="0 0 {self.width:g} {self.height:g}" role="img">\n<title>{escape(self.title)}</title>\n'
-            f"<style>\n{style_sheet()}\n</style>\n"
-            f'<rect class="f-surface" width="100%" height="100%"/>\n{self.body}\n</svg>\n'
+            f'<svg class="rg" xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
+            f'viewBox="{-_PADDING:g} {-_PADDING:g} {width:g} {height:g}" role="img">\n'
+            f"<title>{escape(self.title)}</title>\n<style>\n{style_sheet()}\n</style>\n"
+            f'<rect class="f-surface" x="{-_PADDING:g}" y="{-_PADDING:g}" width="100%" height="100%"/>\n'
+            f"{self.body}\n</svg>\n"
         )
 
 
@@ -140,6 +143,16 @@ class Drawing:
         classes = f"f-{fill} strong" if strong else f"f-{fill}"
         self._elements.append(
             f'<text class="{classes}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+        )
+
+    def words(self, x: float, y: float, words: Sequence[tuple[str, str, bool]], anchor: str = "start") -> None:
+        """One line of text whose parts, each a text, a colour and whether it is bold, differ in looks."""
+        spans = "".join(
+            f'<tspan class="f-{fill}{" strong" if strong else ""}">{escape(text)}</tspan>'
+            for text, fill, strong in words
+        )
+        self._elements.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" xml:space="preserve">{spans}</text>'
         )
 
 
@@ -196,19 +209,18 @@ class Axes:
     def draw_names(self, drawing: Drawing, x_name: str, heading: str, y_name: str) -> None:
         """What the axes measure, below the plot and at the top left, where a heading goes first if there is one."""
         drawing.text((self.left + self.right) / 2, self.bottom + 40, x_name, "muted", "middle")
-        after = 12 + text_width(heading) * 1.08 + 14 if heading else 12
+        words = [(y_name, "muted", False)]
         if heading:
-            drawing.text(12, HEADING_BASELINE, heading, strong=True)
-        drawing.text(after, HEADING_BASELINE, y_name, "muted")
+            words = [(heading, "ink", True), ("\u2003" + y_name, "muted", False)]
+        drawing.words(0, HEADING_BASELINE, words)
 
-    def draw_key(self, drawing: Drawing, entries: Sequence[tuple[str, str, float]]) -> None:
-        """What fills mean, at the top right: for each a text, a colour and its opacity."""
-        place = self.right
-        for text, fill, opacity in reversed(entries):
-            drawing.text(place, HEADING_BASELINE, text, "muted", "end")
-            place -= text_width(text) + 17
-            drawing.rect(place, HEADING_BASELINE - 10, 12, 12, fill, opacity)
-            place -= 18
+    def draw_key(self, drawing: Drawing, entries: Sequence[tuple[str, str]]) -> None:
+        """What fills mean, at the top right: for each a text and a colour."""
+        words: list[tuple[str, str, bool]] = []
+        for text, colour in entries:
+            gap = "\u2003" if words else ""
+            words += [(f"{gap}\u25a0 ", colour, False), (text, "muted", False)]
+        drawing.words(self.right, HEADING_BASELINE, words, "end")
 
 
 def spread(wanted: Sequence[float], distance: float, low: float, high: float) -> list[float]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from retrograde.graph import Graph
 from retrograde.graph.units import format_bytes
 from retrograde.planning import Compute, Plan
+from retrograde.report.scales import byte_unit
 
 if TYPE_CHECKING:
     import rich.table
@@ -58,13 +59,28 @@ def rich_table(table: Table) -> rich.table.Table:
         title_style="bold",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        collapse_padding=True,
+        show_header=any(column.strip(">") for column in table.columns),
     )
     for column in table.columns:
         numeric = column.startswith(">")
-        built.add_column(Text(column.removeprefix(">")), justify="right" if numeric else "left", overflow="fold")
+        built.add_column(Text(column.removeprefix(">")), justify="right" if numeric else "left", no_wrap=True)
     for row in table.rows:
         built.add_row(*(Text(cell.text, style=_STYLES[cell.tone]) for cell in map(as_cell, row)))
     return built
+
+
+def short_bytes(count: float) -> str:
+    """Bytes in three digits, for narrow columns.
+
+    Example:
+        >>> short_bytes(1536), short_bytes(123.4 * 2**20)
+        ('1.50 KiB', '123 MiB')
+    """
+    size, unit = byte_unit(count)
+    number = count / size
+    digits = 0 if unit == "B" or number >= 99.95 else 1 if number >= 9.995 else 2
+    return f"{number:.{digits}f} {unit}"
 
 
 def percent(fraction: float) -> str:
@@ -92,22 +108,21 @@ def plan_table(graph: Graph, plan: Plan, bound_bytes: int) -> Table:
         bound_bytes: a proved bound on the peak of any schedule.
     """
     store_all = graph.store_all_peak_bytes
-    budget = "none" if plan.budget_bytes is None else _bytes_and_share(plan.budget_bytes, store_all)
-    rows: Sequence[tuple[str, str]] = [
-        ("operations", f"{len(graph.operations):,} in {graph.segment_count} segment(s)"),
-        ("unplanned peak", _bytes_and_share(store_all, 0)),
-        ("budget", budget),
-        ("planned peak", _bytes_and_share(plan.peak_bytes, store_all)),
-        ("no schedule below", _bytes_and_share(bound_bytes, store_all)),
-        ("extra time", percent(plan.overhead)),
-        ("proved necessary", f"{percent(plan.bound)} (gap {percent(plan.gap)})"),
-        ("recomputed operations", f"{recomputed_operations(plan):,}"),
-        ("strategy", plan.strategy),
+    budget = _bytes_and_share(plan.budget_bytes, store_all) if plan.budget_bytes is not None else ("none", "")
+    rows: Sequence[tuple[str, str, str]] = [
+        ("operations", f"{len(graph.operations):,}", f"in {graph.segment_count} segment(s)"),
+        ("unplanned peak", *_bytes_and_share(store_all, store_all)),
+        ("budget", budget[0], budget[1]),
+        ("planned peak", *_bytes_and_share(plan.peak_bytes, store_all)),
+        ("no schedule below", *_bytes_and_share(bound_bytes, store_all)),
+        ("extra time", percent(plan.overhead), "over running each operation once"),
+        ("of it proved necessary", percent(plan.bound), f"gap {percent(plan.gap)}"),
+        ("operations run again", f"{recomputed_operations(plan):,}", ""),
+        ("strategy", plan.strategy, ""),
     ]
-    return Table(f"Plan of {graph.name or 'the graph'}", ("", ""), tuple(rows))
+    return Table(f"Plan of {graph.name or 'the graph'}", ("", ">", ""), tuple(rows))
 
 
-def _bytes_and_share(count: int, whole: int) -> str:
-    share = f", {percent(count / whole)} of the unplanned peak" if whole else ""
-    exact = f" ({count:,} bytes{share})" if count >= 1024 or share else ""
-    return format_bytes(count) + exact
+def _bytes_and_share(count: int, whole: int) -> tuple[str, str]:
+    share = f"{percent(count / whole):>8}  " if whole else ""
+    return format_bytes(count), f"{share}{count:,} bytes"

@@ -13,7 +13,7 @@ from retrograde.report.margin import MarginLabel, draw_margin_labels, margin_wid
 from retrograde.report.scales import Scale, Ticks, byte_ticks, percent_ticks, plain_ticks
 from retrograde.report.svg import Axes, Drawing, Figure, text_width
 
-_TOP, _BOTTOM = 54.0, 52.0
+_TOP, _BOTTOM = 46.0, 46.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def timeline_figure(
     labels = _margin_labels(graph, plan, unplanned is not None)
     highest = max(count for count, _, _ in labels) * 1.04 or 1.0
     y_ticks = byte_ticks(highest)
-    left = max(text_width(text) for text in y_ticks.text) + 24
+    left = max(text_width(text) for text in y_ticks.text) + 10
     x = Scale(0.0, timeline.end, left, width - margin_width([text for _, text, _ in labels]))
     axes = Axes(x, Scale(0.0, highest, height - _BOTTOM, _TOP))
     drawing = Drawing()
@@ -230,6 +230,6 @@ def _draw_peak(drawing: Drawing, axes: Axes, timeline: Timeline) -> None:
         drawing.dot(axes.x((peak.begin + peak.end) / 2), axes.y(peak.bytes), 4, "series-0")
 
 
-def _key(plan: Plan) -> list[tuple[str, str, float]]:
-    recomputing = [("recomputing", "recompute", 0.5)] if plan.overhead > 0 else []
-    return [("running for the first time", "series-0", 0.3), *recomputing]
+def _key(plan: Plan) -> list[tuple[str, str]]:
+    recomputing = [("recomputing", "recompute")] if plan.overhead > 0 else []
+    return [("running for the first time", "series-0"), *recomputing]

@@ -9,7 +9,7 @@ from retrograde.report.margin import MarginLabel, draw_margin_labels, margin_wid
 from retrograde.report.scales import Scale, percent_ticks, round_step
 from retrograde.report.svg import SERIES, Axes, Drawing, Figure, text_width
 
-_TOP, _BOTTOM = 44.0, 52.0
+_TOP, _BOTTOM = 34.0, 46.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def tradeoff_figure(
     ceiling = _ceiling(drawn)
     y_ticks = percent_ticks(0, ceiling, 6)
     names = [_name(curve, ceiling) for curve in drawn]
-    left = max(text_width(text) for text in y_ticks.text) + 24
+    left = max(text_width(text) for text in y_ticks.text) + 10
     low, high = _extent(drawn, bound_fraction)
     x = Scale(high, low, left, width - margin_width(names))
     axes = Axes(x, Scale(0.0, ceiling, height - _BOTTOM, _TOP))
