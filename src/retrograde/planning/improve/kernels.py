@@ -52,8 +52,11 @@ def excess_between(st, first, last, budget, size):
 
 
 @compiled
-def recompute(pr, st, node, before, budget, price):
-    """Run a node once more before a slot, and again whatever it reads that is dearer to hold; False if it cannot."""
+def recompute(pr, st, node, before, budget, price, most):
+    """Run a node once more before a slot, and again whatever it reads that is dearer to hold.
+
+    Returns False if it cannot, or if the cost rises above a limit.
+    """
     stack = np.empty(MOST, dtype=np.int64)
     stack[0] = insert_slot(pr, st, node, before)
     if stack[0] < 0:
@@ -83,6 +86,8 @@ def recompute(pr, st, node, before, budget, price):
                 stack[height] = again
                 height += 1
                 done += 1
+                if st.cost[0] > most:
+                    return False
     return True
 
 
@@ -174,9 +179,10 @@ def try_drop(pr, st, storage, reader, budget, price, now):
     if gain * price <= pr.cost[maker]:
         return now
     mark = st.number[LOGGED]
+    most = st.cost[0] + 3.0 * gain * price
     for variant in range(3):
         factor = 1.0 if variant == 0 else (0.0 if variant == 1 else 16.0)
-        if recompute(pr, st, maker, reader, budget, price * factor):
+        if recompute(pr, st, maker, reader, budget, price * factor, most):
             after = tidy(pr, st, mark, budget, price, score(st, budget, price))
             if after < now:
                 return after
@@ -286,41 +292,46 @@ def slots_in_order(st):
 
 
 @compiled
-def shuffle(slots, seed):
-    for i in range(slots.size - 1, 0, -1):
-        j = draw_next(seed) % (i + 1)
-        slots[i], slots[j] = slots[j], slots[i]
+def visit(pr, st, slot, budget, price, seed, now):
+    """Try to restore a slot, to drop each of its reads, and to shift it. Returns the score."""
+    node = st.node[slot]
+    if node < pr.setting[1]:
+        now = try_restore(pr, st, slot, budget, price, now)
+        st.number[LOGGED] = 0
+    for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
+        if st.node[slot] != node:
+            return now
+        now = try_drop(pr, st, pr.read_index[j], slot, budget, price, now)
+        st.number[LOGGED] = 0
+    if st.node[slot] == node and node < pr.setting[1]:
+        now = try_shift(pr, st, slot, budget, price, now, draw_next(seed))
+        st.number[LOGGED] = 0
+    return now
 
 
 @compiled
-def sweep(pr, st, budget, price, seed, shifts):
-    """One pass over all slots in random order: restore, drop each of its reads, shift. Returns whether any helped."""
+def shuffled_slots(st, seed):
+    """All slots in random order: what to visit."""
     slots = slots_in_order(st)
-    shuffle(slots, seed)
-    now = score(st, budget, price)
-    start = now
+    for i in range(slots.size - 1, 0, -1):
+        j = draw_next(seed) % (i + 1)
+        slots[i], slots[j] = slots[j], slots[i]
+    return slots
+
+
+@compiled
+def sweep(pr, st, slots, budget, price, seed):
+    """Visit some slots; those that are gone by then are skipped. Returns by how much the score fell."""
+    start = score(st, budget, price)
+    now = start
     for slot in slots:
-        node = st.node[slot]
-        if node < 0:
-            continue
-        if node < pr.setting[1]:
-            now = try_restore(pr, st, slot, budget, price, now)
-            st.number[LOGGED] = 0
-            if st.node[slot] != node:
-                continue
-        for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
-            now = try_drop(pr, st, pr.read_index[j], slot, budget, price, now)
-            st.number[LOGGED] = 0
-            if st.node[slot] != node:
-                break
-        if shifts and st.node[slot] == node and node < pr.setting[1]:
-            now = try_shift(pr, st, slot, budget, price, now, draw_next(seed))
-            st.number[LOGGED] = 0
+        if st.node[slot] >= 0:
+            now = visit(pr, st, slot, budget, price, seed, now)
     return start - now
 
 
 @compiled
-def polish(pr, st, budget, seed):
+def polish(pr, st, budget):
     """Take recomputations away, dearest first, while the bytes stay in the budget. Returns how many went."""
     slots = slots_in_order(st)
     again = np.empty(slots.size)
