@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
-from typing import Any, SupportsIndex
+from collections.abc import Iterable, Sequence
+from typing import SupportsIndex
 
 from retrograde.errors import BudgetError, UsageError
 from retrograde.graph import Graph
@@ -60,11 +60,14 @@ def plan(
     """
     limit = None if budget is None else Budget(budget).resolve(graph.store_all_peak_bytes)
     _check_strategy(strategy, block_size, recompute)
+    _check_search(time_limit, iterations)
     if recompute is not None:
         chosen = Options(recompute=_chosen_by_hand(graph, recompute))
         return plan_candidates(graph, limit, by_hand.candidates(graph, chosen), "recompute", progress)
     if strategy == "auto":
-        return _auto(graph, limit, time_limit=time_limit, iterations=iterations, seed=seed, progress=progress)
+        from retrograde.planning.strategies import auto
+
+        return auto.search(graph, limit, time_limit=time_limit, iterations=iterations, seed=seed, progress=progress)
     options = Options(block_size=block_size)
     return plan_candidates(graph, limit, STRATEGIES[strategy](graph, options), strategy, progress)
 
@@ -120,11 +123,6 @@ def budget_error(graph: Graph, budget_bytes: int, minimum_bytes: int, strategy: 
     )
 
 
-def _auto(graph: Graph, limit: int | None, **options: Any) -> Plan:
-    everything = (c for name in STRATEGIES if name != "recompute_all" for c in STRATEGIES[name](graph, Options()))
-    return plan_candidates(graph, limit, everything, "auto", options["progress"])
-
-
 def _check_strategy(strategy: str, block_size: int | None, recompute: object) -> None:
     if strategy != "auto" and strategy not in STRATEGIES:
         known = ", ".join(["auto", *STRATEGIES])
@@ -146,18 +144,23 @@ def _check_block_size(block_size: SupportsIndex) -> None:
         raise UsageError(f"block_size must be an int of 1 or more, found {block_size!r}")
 
 
+def _check_search(time_limit: float, iterations: int | None) -> None:
+    if not time_limit > 0:
+        raise UsageError(f"time_limit must be a number of seconds above 0, found {time_limit!r}")
+    if iterations is not None and iterations < 0:
+        raise UsageError(f"iterations must be None or an int of 0 or more, found {iterations!r}")
+
+
 def _chosen_by_hand(graph: Graph, wanted: Iterable[str | int]) -> tuple[int, ...]:
     """The operations that names and indices stand for; of several with one name those that can be dropped."""
     split = Split(graph)
-    by_name: dict[str, list[int]] = {}
-    for index, operation in enumerate(graph.operations):
-        by_name.setdefault(operation.name, []).append(index)
     chosen: dict[int, None] = {}
     for item in [wanted] if isinstance(wanted, str) else wanted:
-        found = by_name.get(item, []) if isinstance(item, str) else [item][: 0 <= item < len(graph.operations)]
+        found = _operations_called(graph, item)
         if not found:
             raise UsageError(
-                f"recompute names {item!r}; the graph has no such operation, only {len(graph.operations)} others"
+                f"recompute names {item!r}; none of the graph's {len(graph.operations)} operations has that name "
+                "or index"
             )
         fit = [i for i in found if split.why_kept(i) is None]
         if not fit:
@@ -165,3 +168,9 @@ def _chosen_by_hand(graph: Graph, wanted: Iterable[str | int]) -> tuple[int, ...
             raise UsageError(f"recompute names {place}, which cannot be dropped: {split.why_kept(found[0])}")
         chosen.update(dict.fromkeys(fit))
     return tuple(chosen)
+
+
+def _operations_called(graph: Graph, item: str | int) -> Sequence[int]:
+    if isinstance(item, str):
+        return [i for i, operation in enumerate(graph.operations) if operation.name == item]
+    return [i for i in range(len(graph.operations)) if i == item]

@@ -226,8 +226,6 @@ class _Demand:
             self.held = wanted & self.dropped
 
     def _run_late(self, segment: int, operation: int) -> None:
-        if operation in self.ran and operation not in self.dropped:
-            return
         needs = self.split.needs[operation]
         if not self.ready.issuperset(needs):
             self._recompute(segment, [n for n in needs if n not in self.ready])
