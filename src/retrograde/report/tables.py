@@ -48,23 +48,21 @@ def as_cell(cell: Cell | str) -> Cell:
 
 
 def rich_table(table: Table) -> rich.table.Table:
-    """The table for a terminal."""
+    """The table for a terminal, without its title and notes."""
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
     built = RichTable(
-        title=Text(table.title) if table.title else None,
-        title_justify="left",
-        title_style="bold",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        show_edge=False,
         collapse_padding=True,
         show_header=any(column.strip(">") for column in table.columns),
     )
     for column in table.columns:
         numeric = column.startswith(">")
-        built.add_column(Text(column.removeprefix(">")), justify="right" if numeric else "left", no_wrap=True)
+        built.add_column(Text(column.removeprefix(">")), justify="right" if numeric else "left", no_wrap=numeric)
     for row in table.rows:
         built.add_row(*(Text(cell.text, style=_STYLES[cell.tone]) for cell in map(as_cell, row)))
     return built
@@ -110,7 +108,11 @@ def plan_table(graph: Graph, plan: Plan, bound_bytes: int) -> Table:
     store_all = graph.store_all_peak_bytes
     budget = _bytes_and_share(plan.budget_bytes, store_all) if plan.budget_bytes is not None else ("none", "")
     rows: Sequence[tuple[str, str, str]] = [
-        ("operations", f"{len(graph.operations):,}", f"in {graph.segment_count} segment(s)"),
+        (
+            "operations",
+            f"{len(graph.operations):,}",
+            f"in {graph.segment_count} segment{'s' if graph.segment_count > 1 else ''}",
+        ),
         ("unplanned peak", *_bytes_and_share(store_all, store_all)),
         ("budget", budget[0], budget[1]),
         ("planned peak", *_bytes_and_share(plan.peak_bytes, store_all)),

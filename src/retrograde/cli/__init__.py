@@ -1,0 +1,5 @@
+"""The ``retrograde`` command."""
+
+from retrograde.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,103 @@
+"""``retrograde plan``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from retrograde import Graph, Plan
+
+Run = Callable[..., Result]
+
+
+def test_it_prints_a_table(run: Run, graph_file: str) -> None:
+    result = run("plan", graph_file, "--budget", "60%")
+    assert result.exit_code == 0, result.stderr
+    for words in ("Plan of a training chain", "planned peak", "no schedule below", "extra time", "strategy", "auto"):
+        assert words in result.stdout
+
+
+def test_json_is_pure_and_complete(run: Run, graph_file: str, graph: Graph) -> None:
+    result = run("plan", graph_file, "--budget", "60%", "--strategy", "sqrt", "--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert document["feasible"] is True
+    assert document["strategy"] == "sqrt"
+    assert document["budget_bytes"] == int(graph.store_all_peak_bytes * 0.6)
+    assert document["bound_bytes"] <= document["peak_bytes"] <= document["budget_bytes"]
+    assert document["recomputed_operations"] > 0
+    assert document["overhead"] == pytest.approx(document["cost"] / document["base_cost"] - 1)
+
+
+def test_the_plan_is_written_and_verifies(run: Run, graph_file: str, graph: Graph, tmp_path: Path) -> None:
+    result = run("plan", graph_file, "--budget", str(graph.store_all_peak_bytes), "-o", "plan.json")
+    assert result.exit_code == 0
+    assert "wrote plan.json" in result.stderr
+    plan = Plan.from_json((tmp_path / "plan.json").read_text())
+    assert plan.verify(graph).peak_bytes <= graph.store_all_peak_bytes
+
+
+def test_the_page_holds_the_timeline(run: Run, graph_file: str, tmp_path: Path) -> None:
+    result = run("plan", graph_file, "--budget", "70%", "--html", "plan.html")
+    assert result.exit_code == 0
+    page = (tmp_path / "plan.html").read_text()
+    assert "Memory timeline" in page
+    assert "<svg" in page
+
+
+@pytest.mark.parametrize(
+    ("budget", "reason"),
+    [
+        ("0", "a budget of 0 is not above 0"),
+        ("-5", "a budget of '-5' is not understood"),
+        ("nan", "a budget of 'nan' is not understood"),
+        ("8 GiBs", "a budget of '8 GiBs' is not understood"),
+        ("140%", "a budget of '140%' is not above 0 and at most 100 %"),
+        ("0%", "a budget of '0%' is not above 0 and at most 100 %"),
+        ("", "a budget of '' is not understood"),
+    ],
+)
+def test_bad_budgets_are_bad_usage(run: Run, graph_file: str, budget: str, reason: str) -> None:
+    result = run("plan", graph_file, "--budget", budget)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"retrograde: {reason}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_infeasible_budget_exits_with_3_and_names_what_is_feasible(run: Run, graph_file: str) -> None:
+    result = run("plan", graph_file, "--budget", "1 KiB")
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    line = result.stderr.splitlines()[-1]
+    as_json = run("plan", graph_file, "--budget", "1 KiB", "--json")
+    assert as_json.exit_code == 3
+    document = json.loads(as_json.stdout)
+    assert document["feasible"] is False
+    assert document["budget_bytes"] == 1024
+    assert document["bound_bytes"] == 3 * 1024
+    assert f"{document['minimum_bytes']} bytes" in line
+    assert f"{document['bound_bytes']} bytes" in line
+    assert run("plan", graph_file, "--budget", str(document["minimum_bytes"])).exit_code == 0
+
+
+def test_an_unknown_strategy_lists_the_known_ones(run: Run, graph_file: str) -> None:
+    result = run("plan", graph_file, "--budget", "50%", "--strategy", "magic")
+    assert result.exit_code == 2
+    assert "there is no strategy 'magic'; the strategies are auto, store_all" in result.stderr
+
+
+def test_a_missing_budget_is_bad_usage_in_one_line(run: Run, graph_file: str) -> None:
+    result = run("plan", graph_file)
+    assert result.exit_code == 2
+    assert result.stderr == "retrograde: Missing option '--budget'.\n"
+
+
+def test_an_output_that_cannot_be_written_says_so(run: Run, graph_file: str) -> None:
+    result = run("plan", graph_file, "--budget", "100%", "-o", "no/such/folder/plan.json")
+    assert result.exit_code == 2
+    assert "cannot write no/such/folder/plan.json: No such file or directory" in result.stderr
