@@ -3,12 +3,11 @@
 import copy
 
 import pytest
+from cases import CASES
+from steps import assert_same_bits, run_step
 
 import retrograde as rg
 from retrograde.planning import Compute
-
-from cases import CASES
-from steps import assert_same_bits, run_step
 
 
 @pytest.mark.parametrize("strategy", ["store_all", "sqrt", "interval_tree"])

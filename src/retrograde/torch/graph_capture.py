@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +15,8 @@ from retrograde.errors import CaptureError
 from retrograde.graph import Graph
 from retrograde.torch.backend import describe_joint_graph
 from retrograde.torch.capture import read_joint_graph
+
+_TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
 
 
 def capture_graph(
@@ -73,8 +75,9 @@ class _Captured(Exception):
 def capture_error(module: Any, error: Exception) -> CaptureError:
     """What Dynamo says of a module that it cannot capture, with the user's line first."""
     text = str(error)
-    places = [p for p in re.findall(r'File "([^"]+)", line (\d+)', text) if "/torch/" not in p[0]]
-    place = f" at {places[-1][0]}:{places[-1][1]}" if places else ""
+    stack = getattr(error, "real_stack", None) or ()
+    places = [frame for frame in stack if not frame.filename.startswith(_TORCH_FOLDER)]
+    place = f" at {places[-1].filename}:{places[-1].lineno}" if places else ""
     reason = text.strip().splitlines()[0] if text.strip() else type(error).__name__
     return CaptureError(
         f"{_name(module)} cannot be captured as one graph{place}: {reason}. Rewrite that line so that it does not "

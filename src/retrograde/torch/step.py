@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -29,11 +30,17 @@ class StepGuard:
         self._residuals = [r for r in self._residuals if not r.expired()]
         return bool(self._residuals)
 
+    def _waits_for_backward(self) -> bool:
+        if self.residuals_are_live():
+            # An exception on the way may have left them in a cycle.
+            gc.collect()
+        return self.residuals_are_live()
+
     def watch_forward(self, run: Boxed, outputs: int, primals: int) -> Boxed:
         """A forward function that refuses to begin while an earlier call waits for its backward."""
 
         def forward(arguments: list[Any]) -> Any:
-            if not self._retain_graph and self.residuals_are_live():
+            if not self._retain_graph and self._waits_for_backward():
                 raise CaptureError(
                     "the budgeted module was called again while an earlier call waits for its backward pass, and the "
                     "plan's budget covers one call a step; run backward first, or delete the earlier call's outputs, "
