@@ -110,7 +110,7 @@ def _last_output(graph: Graph) -> Bound:
             makers = {graph.allocators[s] for s in storages}
         bound, maker = min((_with_outputs(graph, handover, segment, maker), maker or 0) for maker in makers)
         if bound > best:
-            best, place = bound, f"{describe_operation(graph, maker)}, at best, makes the last one"
+            best, place = bound, f"at the least where the last is made by {describe_operation(graph, maker)}"
     return Bound("last output", best, place, False)
 
 

@@ -28,7 +28,7 @@ def demo_command(steps: int, html_path: str, as_json: bool) -> int:
 
     torch_engine()
     demo: Any = importlib.import_module("retrograde.torch.demo")
-    result = demo.run_demo(steps=steps, html_path=html_path, progress=tell)
+    result = demo.run_demo(steps=steps, progress=tell)
     write_file(html_path, demo_page(result))
     if as_json:
         print_json(demo_json(result))

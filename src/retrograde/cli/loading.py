@@ -7,6 +7,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,9 +31,9 @@ def load_graph(target: str) -> Graph:
         GraphError: the file holds no valid graph.
         CaptureError: the module cannot be captured.
     """
-    if ":" in target and not Path(target).exists() and not target.endswith(".json"):
-        return _graph_from_factory(target)
-    return _graph_from_file(target)
+    from_factory = ":" in target and not Path(target).exists() and not target.endswith(".json")
+    graph = _graph_from_factory(target) if from_factory else _graph_from_file(target)
+    return graph if graph.name else replace(graph, name=target)
 
 
 def _graph_from_file(target: str) -> Graph:

@@ -111,10 +111,9 @@ def _page(graph: Graph, plan: Plan) -> str:
     from retrograde.analysis import peak_bound_bytes
     from retrograde.report import html, plan_table, timeline_figure
 
-    name = graph.name or "the graph"
     parts = [
         html.table(plan_table(graph, plan, peak_bound_bytes(graph)), titled=False),
         html.heading("Memory timeline"),
         html.figure(timeline_figure(graph, plan), "The thin line is the given order with nothing recomputed."),
     ]
-    return html.page(f"Plan of {name}", f"Strategy {plan.strategy}.", parts)
+    return html.page(f"Plan of {graph.name}", f"Strategy {plan.strategy}.", parts)

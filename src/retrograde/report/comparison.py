@@ -99,7 +99,7 @@ def comparison_table(comparison: Comparison) -> Table:
         f"Extra time over running each operation once; a dash where the strategy does not meet the budget. "
         f"Unplanned peak {format_bytes(store_all)}; no schedule goes below {format_bytes(comparison.bound_bytes)}.",
     )
-    title = f"Extra time by budget: {comparison.graph.name or 'the graph'}"
+    title = f"Extra time by budget: {comparison.graph.name or 'a graph'}"
     return Table(title, (*columns, ">smallest\npeak seen"), tuple(rows), notes)
 
 

@@ -21,6 +21,8 @@ figure svg{{display:block;width:100%;height:auto}}
 figcaption{{font-size:13px;margin-top:4px;max-width:80ch}}
 .scroll{{overflow-x:auto;margin:16px 0 8px}}
 table{{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}}
+table.facts{{width:auto}}
+table.facts td{{padding-right:28px}}
 caption{{text-align:left;font-weight:600;padding:0 0 8px}}
 th,td{{padding:7px 14px 7px 0;text-align:left;white-space:nowrap;border-bottom:1px solid}}
 th{{font-weight:600;font-size:13px;vertical-align:bottom;white-space:normal}}
@@ -101,7 +103,8 @@ def table(content: Table, *, titled: bool = True) -> str:
     caption = f"<caption>{escape(content.title)}</caption>" if content.title and titled else ""
     notes = "".join(f'<p class="note">{escape(note)}</p>\n' for note in content.notes)
     opening = f"<thead><tr>{head}</tr></thead>" if any(column.strip(">") for column in content.columns) else ""
-    return f'<div class="scroll"><table>{caption}{opening}\n<tbody>\n{rows}\n</tbody></table></div>\n{notes}'
+    kind = "" if opening else ' class="facts"'
+    return f'<div class="scroll"><table{kind}>{caption}{opening}\n<tbody>\n{rows}\n</tbody></table></div>\n{notes}'
 
 
 def _data(text: str, tone: str, numeric: bool) -> str:

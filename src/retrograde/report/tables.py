@@ -106,25 +106,24 @@ def plan_table(graph: Graph, plan: Plan, bound_bytes: int) -> Table:
         bound_bytes: a proved bound on the peak of any schedule.
     """
     store_all = graph.store_all_peak_bytes
-    budget = _bytes_and_share(plan.budget_bytes, store_all) if plan.budget_bytes is not None else ("none", "")
-    rows: Sequence[tuple[str, str, str]] = [
-        (
-            "operations",
-            f"{len(graph.operations):,}",
-            f"in {graph.segment_count} segment{'s' if graph.segment_count > 1 else ''}",
-        ),
-        ("unplanned peak", *_bytes_and_share(store_all, store_all)),
-        ("budget", budget[0], budget[1]),
-        ("planned peak", *_bytes_and_share(plan.peak_bytes, store_all)),
-        ("no schedule below", *_bytes_and_share(bound_bytes, store_all)),
-        ("extra time", percent(plan.overhead), "over running each operation once"),
-        ("of it proved necessary", percent(plan.bound), f"gap {percent(plan.gap)}"),
-        ("operations run again", f"{recomputed_operations(plan):,}", ""),
-        ("strategy", plan.strategy, ""),
+    budget: tuple[str, str, str] = ("none", "", "")
+    if plan.budget_bytes is not None:
+        budget = _facts(plan.budget_bytes, store_all)
+    segments = f"in {graph.segment_count} segment{'s' if graph.segment_count > 1 else ''}"
+    rows: Sequence[tuple[str, str, str, str]] = [
+        ("operations", f"{len(graph.operations):,}", "", segments),
+        ("unplanned peak", *_facts(store_all, store_all)),
+        ("budget", *budget),
+        ("planned peak", *_facts(plan.peak_bytes, store_all)),
+        ("no schedule below", *_facts(bound_bytes, store_all)),
+        ("extra time", percent(plan.overhead), "", "over running each operation once"),
+        ("of it proved necessary", percent(plan.bound), "", f"gap {percent(plan.gap)}"),
+        ("operations run again", f"{recomputed_operations(plan):,}", "", ""),
+        ("strategy", plan.strategy, "", ""),
     ]
-    return Table(f"Plan of {graph.name or 'the graph'}", ("", ">", ""), tuple(rows))
+    return Table(f"Plan of {graph.name or 'a graph'}", ("", ">", ">", ""), tuple(rows))
 
 
-def _bytes_and_share(count: int, whole: int) -> tuple[str, str]:
-    share = f"{percent(count / whole):>8}  " if whole else ""
-    return format_bytes(count), f"{share}{count:,} bytes"
+def _facts(count: int, whole: int) -> tuple[str, str, str]:
+    """A number of bytes for people, as a share of the unplanned peak, and exactly."""
+    return format_bytes(count), percent(count / whole) if whole else "", f"{count:,} bytes"

@@ -14,6 +14,7 @@ from retrograde.report.scales import Scale, Ticks, byte_ticks, percent_ticks, pl
 from retrograde.report.svg import Axes, Drawing, Figure, text_width
 
 _TOP, _BOTTOM = 46.0, 46.0
+_LEAST_WIDTH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +209,21 @@ def _draw_live_bytes(drawing: Drawing, axes: Axes, steps: Sequence[Step]) -> Non
     if not steps:
         return
     for stretch in _stretches(steps):
-        fill = "recompute" if stretch[0].recomputed else "series-0"
-        drawing.area(_pixels(stretch, axes), axes.bottom, fill, 0.5 if stretch[0].recomputed else 0.22)
+        points = _pixels(stretch, axes)
+        if stretch[0].recomputed:
+            drawing.area(_visible(points), axes.bottom, "recompute", 0.6)
+        else:
+            drawing.area(points, axes.bottom, "series-0", 0.22)
     drawing.polyline(_pixels(steps, axes), "series-0", 1.25)
+
+
+def _visible(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points, moved apart at the ends to at least a pixel and a half: what recomputes must not vanish."""
+    missing = _LEAST_WIDTH - (points[-1][0] - points[0][0])
+    if missing <= 0:
+        return points
+    (left, first), (right, last) = points[0], points[-1]
+    return [(left - missing / 2, first), *points, (right + missing / 2, last)]
 
 
 def _stretches(steps: Sequence[Step]) -> list[list[Step]]:
