@@ -238,8 +238,26 @@ def test_why_an_operation_is_kept() -> None:
     assert split.droppable == {0}
     assert split.why_kept(0) is None
     assert "only makes views" in str(split.why_kept(1))
-    assert "has parts that only one run can make" in str(split.why_kept(2))
+    assert split.why_kept(2) == "its result (value 2) is or shares storage with an output or a part made only once"
     assert "runs behind the turn" in str(split.why_kept(4))
+
+
+def test_an_output_in_a_storage_of_the_caller_is_made_in_its_segment() -> None:
+    graph = Graph(
+        operations=(
+            Operation("both", 1, (0,), (1, 2)),
+            Operation("more", 1, (0,), (3,)),
+            Operation("late", 1, (2,), (4,), segment=1),
+        ),
+        values=(Value(0, 0), Value(0), Value(1), Value(2), Value(3)),
+        storages=tuple(Storage(8) for _ in range(4)),
+        order=(0, 1, 2),
+        outputs=(1,),
+    )
+    assert Split(graph).droppable == frozenset()
+    for name in STRATEGIES:
+        for candidate in candidates(graph, name):
+            certified(graph, candidate)
 
 
 def test_shared_helpers_of_cutting() -> None:

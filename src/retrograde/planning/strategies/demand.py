@@ -67,9 +67,9 @@ class Split:
             return "it only makes views, which take no bytes; name the operation that makes what it views"
         if self.position[operation] < 0:
             return "it runs behind the turn of the graph; only what is made before that is recomputed"
-        for storage in graph.allocated_storages(operation):
-            if storage in self._lasting:
-                return f"its result (storage {storage}) is an output, or has parts that only one run can make"
+        for value in graph.operations[operation].makes:
+            if graph.values[value].storage in self._lasting:
+                return f"its result (value {value}) is or shares storage with an output or a part made only once"
         return None
 
     @cached_property
