@@ -95,6 +95,11 @@ def test_recomputing_a_base_invalidates_its_views() -> None:
     assert run(lower(VIEWED, [[0, 2, 0, 3]])) == ["0", "1", "2", "-0", "0", "1", "3", "-1", "-0"]
 
 
+def test_a_sequence_as_it_will_run() -> None:
+    assert Lowering(VIEWED).with_views([[0, 2, 0, 1, 1, 3]]) == [[0, 1, 2, 0, 1, 3]]
+    assert Lowering(training_chain(2)).with_views([[0, 1], [0, 2, 3]]) == [[0, 1], [0, 2, 3]]
+
+
 def test_views_of_views_are_inserted_in_order() -> None:
     graph = graph_of(
         [

@@ -86,6 +86,12 @@ class Lowering:
         """The peak in bytes and the cost that the referee will see for the schedule of a sequence, computed faster."""
         return _measure(self, _bind(self, sequence))
 
+    def with_views(self, sequence: RunOrder) -> list[list[int]]:
+        """The sequence as it will run: views that are missing inserted, those that are present dropped."""
+        bound = _bind(self, sequence)
+        ends = [*bound.borders[1:], len(bound.runs)]
+        return [bound.runs[begin:end] for begin, end in zip(bound.borders, ends, strict=True)]
+
     def _due(self, value: int) -> int:
         producer = self.graph.producers[value]
         if producer is not None:
