@@ -52,7 +52,7 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> Callable[[DemoResult], None]:
     """Puts a training part in place that reports progress and gives a result."""
 
     def install(result: DemoResult) -> None:
-        def run_demo(*, steps: int, html_path: str, progress: Callable[[str], Any]) -> DemoResult:
+        def run_demo(*, steps: int, progress: Callable[[str], Any]) -> DemoResult:
             progress(f"training for {steps} steps")
             return result
 
@@ -110,6 +110,6 @@ def test_without_torch_it_says_what_to_install(run: Run, monkeypatch: pytest.Mon
 
 
 def test_too_few_steps_are_bad_usage(run: Run) -> None:
-    found = run("demo", "--steps", "1")
+    found = run("demo", "--steps", "3")
     assert found.exit_code == 2
-    assert "1 is not in the range x>=2" in found.stderr
+    assert "3 is not in the range x>=4" in found.stderr

@@ -13,7 +13,7 @@ from retrograde.cli.printing import print_json, print_tables, tell, write_file
 
 
 @click.command("demo")
-@click.option("--steps", type=click.IntRange(min=2), default=30, show_default=True, help="Training steps a budget.")
+@click.option("--steps", type=click.IntRange(min=4), default=30, show_default=True, help="Training steps a budget.")
 @click.option(
     "--html", "html_path", default="retrograde-demo.html", show_default=True, metavar="PAGE.html", help="The page."
 )

@@ -102,8 +102,7 @@ def demo_table(result: DemoResult) -> Table:
 def _demo_cells(row: DemoRow, size: int) -> tuple[Cell | str, ...]:
     budget = row.budget_label
     if row.budget_bytes is not None:
-        share = f"{row.budget_label} "
-        budget = f"{share}{row.budget_bytes / size:.2f}"
+        budget = f"{row.budget_label} {row.budget_bytes / size:.2f}"
     predicted = "–" if row.predicted_peak_bytes is None else f"{row.predicted_peak_bytes / size:.2f}"
     return (
         budget,

@@ -231,18 +231,17 @@ def spread(wanted: Sequence[float], distance: float, low: float, high: float) ->
         [6.0, 16.0, 50.0]
     """
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
-    groups: list[tuple[float, list[int]]] = []
-    for index in order:
-        centre, members = float(wanted[index]), [index]
-        while groups and groups[-1][0] + (len(groups[-1][1]) + len(members)) * distance / 2 > centre:
-            before, earlier = groups.pop()
-            centre = (before * len(earlier) + centre * len(members)) / (len(earlier) + len(members))
-            members = earlier + members
-        half = (len(members) - 1) * distance / 2
-        centre = max(low + half, min(centre, high - half))
-        groups.append((centre, members))
+    # Less a distance for each label before it, places need only not decrease: pool neighbours that do.
+    pools: list[tuple[float, int]] = []
+    for rank, index in enumerate(order):
+        mean, count = wanted[index] - rank * distance, 1
+        while pools and pools[-1][0] > mean:
+            earlier, members = pools.pop()
+            mean, count = (earlier * members + mean * count) / (members + count), members + count
+        pools.append((mean, count))
+    last = max(low, high - (len(wanted) - 1) * distance)
+    level = [min(max(mean, low), last) for mean, count in pools for _ in range(count)]
     places = [0.0] * len(wanted)
-    for centre, members in groups:
-        for offset, index in enumerate(members):
-            places[index] = centre + (offset - (len(members) - 1) / 2) * distance
+    for rank, index in enumerate(order):
+        places[index] = level[rank] + rank * distance
     return places

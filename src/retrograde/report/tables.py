@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -110,7 +109,7 @@ def plan_table(graph: Graph, plan: Plan, bound_bytes: int) -> Table:
     if plan.budget_bytes is not None:
         budget = _facts(plan.budget_bytes, store_all)
     segments = f"in {graph.segment_count} segment{'s' if graph.segment_count > 1 else ''}"
-    rows: Sequence[tuple[str, str, str, str]] = [
+    rows: list[tuple[str, ...]] = [
         ("operations", f"{len(graph.operations):,}", "", segments),
         ("unplanned peak", *_facts(store_all, store_all)),
         ("budget", *budget),
