@@ -97,7 +97,28 @@ def test_a_missing_budget_is_bad_usage_in_one_line(run: Run, graph_file: str) ->
     assert result.stderr == "retrograde: Missing option '--budget'.\n"
 
 
-def test_an_output_that_cannot_be_written_says_so(run: Run, graph_file: str) -> None:
-    result = run("plan", graph_file, "--budget", "100%", "-o", "no/such/folder/plan.json")
+@pytest.mark.parametrize(
+    ("option", "path", "reason"),
+    [
+        ("-o", "no/such/folder/plan.json", "there is no folder no/such/folder; give another path"),
+        ("--html", ".", "it is a folder or lies in a read-only one; give another path"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_refused_first(
+    run: Run, graph_file: str, option: str, path: str, reason: str
+) -> None:
+    result = run("plan", graph_file, "--budget", "100%", option, path)
     assert result.exit_code == 2
-    assert "cannot write no/such/folder/plan.json: No such file or directory" in result.stderr
+    assert result.stderr == f"retrograde: cannot write {path}: {reason}\n"
+
+
+def test_a_file_that_fails_while_it_is_written_says_so(
+    run: Run, graph_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    result = run("plan", graph_file, "--budget", "100%", "--strategy", "store_all", "-o", "plan.json")
+    assert result.exit_code == 2
+    assert "cannot write plan.json: No space left on device; give another path" in result.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from retrograde.cli.loading import load_graph
-from retrograde.cli.printing import print_json, print_tables, write_file
+from retrograde.cli.printing import check_writable, print_json, print_tables, write_file
 from retrograde.errors import UsageError
 from retrograde.graph import Graph
 from retrograde.planning import Plan
@@ -43,6 +43,7 @@ def compare_command(
     from retrograde.report import compare, comparison_json, comparison_page, comparison_table
     from retrograde.runtime.progress import ProgressReporter
 
+    check_writable(html_path)
     names = _strategy_names(strategies)
     texts = _budget_texts(budgets)
     graph = load_graph(target)

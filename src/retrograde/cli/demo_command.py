@@ -9,7 +9,7 @@ import click
 
 from retrograde.cli.engines import torch_engine
 from retrograde.cli.exits import EXIT_CHECK_FAILED, EXIT_DONE
-from retrograde.cli.printing import print_json, print_tables, tell, write_file
+from retrograde.cli.printing import check_writable, print_json, print_tables, tell, write_file
 
 
 @click.command("demo")
@@ -26,6 +26,7 @@ def demo_command(steps: int, html_path: str, as_json: bool) -> int:
     """
     from retrograde.report import demo_json, demo_page, demo_table
 
+    check_writable(html_path)
     torch_engine()
     demo: Any = importlib.import_module("retrograde.torch.demo")
     result = demo.run_demo(steps=steps, progress=tell)

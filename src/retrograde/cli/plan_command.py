@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from retrograde.cli.loading import load_graph
-from retrograde.cli.printing import print_json, print_tables, write_file
+from retrograde.cli.printing import check_writable, print_json, print_tables, write_file
 from retrograde.errors import BudgetError
 from retrograde.graph import Graph
 from retrograde.planning import Plan
@@ -45,6 +45,7 @@ def plan_command(
     from retrograde.planning import Budget
     from retrograde.report import plan_table
 
+    check_writable(output, html_path)
     asked = Budget(int(budget) if budget.isdecimal() else budget)
     graph = load_graph(target)
     found = _plan(graph, asked, strategy, time_limit, iterations, seed, as_json)

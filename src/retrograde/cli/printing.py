@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,20 @@ def print_json(document: Any) -> None:
 def tell(message: str) -> None:
     """Write a line to standard error."""
     click.echo(f"retrograde: {message}", err=True)
+
+
+def check_writable(*paths: str | None) -> None:
+    """Refuse paths that a file cannot be written to, before any work is done for it.
+
+    Raises:
+        UsageError: the folder is not there, or cannot be written to.
+    """
+    for path in paths:
+        folder = Path(path).parent if path is not None else Path()
+        if not folder.is_dir():
+            raise UsageError(f"cannot write {path}: there is no folder {folder}; give another path")
+        if path is not None and (Path(path).is_dir() or not os.access(folder, os.W_OK)):
+            raise UsageError(f"cannot write {path}: it is a folder or lies in a read-only one; give another path")
 
 
 def write_file(path: str, text: str) -> None:

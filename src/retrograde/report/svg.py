@@ -234,7 +234,7 @@ def spread(wanted: Sequence[float], distance: float, low: float, high: float) ->
     # Less a distance for each label before it, places need only not decrease: pool neighbours that do.
     pools: list[tuple[float, int]] = []
     for rank, index in enumerate(order):
-        mean, count = wanted[index] - rank * distance, 1
+        mean, count = float(wanted[index]) - rank * distance, 1
         while pools and pools[-1][0] > mean:
             earlier, members = pools.pop()
             mean, count = (earlier * members + mean * count) / (members + count), members + count
