@@ -45,14 +45,14 @@ class MeasuredCosts:
 
     Args:
         held: tensors of the caller by storage key of their fake counterparts.
-        cache: where results live between runs.
+        cache: where results live between runs; None to keep them for this run only.
     """
 
     def __init__(self, held: Mapping[int, torch.Tensor], cache: DiskCache | None = None) -> None:
         self._held = held
-        self._cache = cache if cache is not None else DiskCache("operations")
+        self._cache = cache
         self._key = hardware_key()
-        self._table: dict[str, list[float]] = dict(self._cache.get(self._key) or {})
+        self._table: dict[str, list[float]] = dict(self._known())
         self._measured: dict[str, list[float]] = {}
 
     def operation_cost(self, node: fx.Node) -> OperationCost:
@@ -65,9 +65,12 @@ class MeasuredCosts:
 
     def save(self) -> None:
         """Write what was measured to disk, beside what other processes wrote meanwhile."""
-        if self._measured:
-            self._cache.put(self._key, {**(self._cache.get(self._key) or {}), **self._measured})
+        if self._measured and self._cache is not None:
+            self._cache.put(self._key, {**self._known(), **self._measured})
             self._measured = {}
+
+    def _known(self) -> dict[str, list[float]]:
+        return (self._cache.get(self._key) if self._cache is not None else None) or {}
 
     def _measure(self, node: fx.Node) -> list[float]:
         if is_effectful(node) or not isinstance(node.target, torch._ops.OpOverload):

@@ -13,6 +13,7 @@ from retrograde.disk_cache import DiskCache
 from retrograde.errors import PlanError
 from retrograde.graph import Graph
 from retrograde.planning import Plan, plan
+from retrograde.runtime.progress import ProgressReporter
 from retrograde.torch.costs import hardware_key
 
 if TYPE_CHECKING:
@@ -39,18 +40,23 @@ def find_plan(graph: Graph, options: Options) -> Plan:
                 return found
             except PlanError as error:
                 _logger.warning("plan cache: entry %s does not fit its graph (%s); planning again", key, error)
-    found = plan(
-        graph,
-        budget_bytes,
-        options.strategy,
-        time_limit=options.time_limit,
-        iterations=options.iterations,
-        seed=options.seed,
-        progress=options.progress,
-    )
+    found = _plan_showing_progress(graph, options, budget_bytes)
     if store is not None:
         store.put(key, found.to_json())
     return found
+
+
+def _plan_showing_progress(graph: Graph, options: Options, budget_bytes: int) -> Plan:
+    with ProgressReporter() as reporter:
+        return plan(
+            graph,
+            budget_bytes,
+            options.strategy,
+            time_limit=options.time_limit,
+            iterations=options.iterations,
+            seed=options.seed,
+            progress=options.progress or reporter,
+        )
 
 
 def _key(graph: Graph, options: Options, budget_bytes: int) -> str:
