@@ -14,8 +14,7 @@ from retrograde.errors import (
 from retrograde.graph import Graph, Operation, Storage, Value
 from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, plan
 from retrograde.runtime import Callbacks, EventLog, execute
-
-__version__ = "0.1.0"
+from retrograde.version import __version__
 
 
 def __getattr__(name: str) -> object:
@@ -49,6 +48,7 @@ __all__ = [
     "UsageError",
     "Value",
     "VersionError",
+    "__version__",
     "analyze",
     "execute",
     "plan",

@@ -4,59 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 import torch._functorch.config
 from torch import fx
 from torch._dynamo.backends.common import aot_autograd
-from torch._functorch._aot_autograd.descriptors import PlainAOTInput
 from torch.fx.graph import _BoxedCodeGen
 from torch.utils._python_dispatch import _disable_current_modes
 
-from retrograde.disk_cache import DiskCache
-from retrograde.errors import UsageError
-from retrograde.planning import Budget, Plan
-from retrograde.torch.capture import JointGraph, read_joint_graph
-from retrograde.torch.costs import MeasuredCosts, RooflineCosts
-from retrograde.torch.describe import CostModel, Description, describe
+from retrograde.planning import Plan
+from retrograde.torch.capture import read_joint_graph
+from retrograde.torch.costs import cost_model
+from retrograde.torch.describe import Description, describe
 from retrograde.torch.emit import emit
+from retrograde.torch.options import Options
 from retrograde.torch.plan_store import find_plan
 from retrograde.torch.step import StepGuard
 
 _logger = logging.getLogger("retrograde")
-
-
-@dataclass(frozen=True, eq=False)
-class Options:
-    """What a user asks of the engine. See ``retrograde.torch.budgeted`` for their meaning."""
-
-    budget: Budget
-    strategy: str = "auto"
-    retain_graph: bool = False
-    outside_bytes: int = 0
-    measure_costs: bool = True
-    time_limit: float = 20.0
-    iterations: int | None = None
-    seed: int = 0
-    cache: bool = True
-    progress: Callable[[Any], None] | None = None
-
-    @staticmethod
-    def from_mapping(options: Mapping[str, Any]) -> Options:
-        """Options out of ``torch.compile(…, options={...})``.
-
-        Raises:
-            UsageError: no budget, or an option that is not known.
-        """
-        known = {f.name for f in fields(Options)}
-        unknown = sorted(set(options) - known)
-        if unknown or "budget" not in options:
-            problem = f"unknown option {unknown[0]!r}" if unknown else "no budget"
-            raise UsageError(f'backend="retrograde": {problem}; options are {sorted(known)}, and budget is required')
-        return Options(**{**options, "budget": Budget(options["budget"])})
 
 
 @dataclass(eq=False)
@@ -130,14 +98,8 @@ class _Compilation:
         options = self.options
         joint = read_joint_graph(joint_module, num_fwd_outputs)
         with _disable_current_modes():
-            description = describe_joint_graph(
-                joint,
-                self.inputs,
-                measure_costs=options.measure_costs,
-                outside_bytes=options.outside_bytes,
-                retain=options.retain_graph,
-                cache=options.cache,
-            )
+            with cost_model(joint, self.inputs, measure=options.measure_costs, cache=options.cache) as costs:
+                description = describe(joint, costs, outside_bytes=options.outside_bytes, retain=options.retain_graph)
             plan = find_plan(description.graph, options)
         for name in description.irreproducible:
             _logger.info("never recomputed, because it is not reproducible: %s", name)
@@ -153,41 +115,6 @@ class _Compilation:
     def compile_backward(self, module: fx.GraphModule, example_inputs: Any) -> Callable[..., Any]:
         assert self.planned is not None
         return self.planned.guard.watch_backward(_boxed(module, example_inputs))
-
-
-def describe_joint_graph(
-    joint: JointGraph,
-    inputs: Sequence[Any],
-    *,
-    measure_costs: bool = True,
-    outside_bytes: int = 0,
-    retain: bool = False,
-    cache: bool = True,
-) -> Description:
-    """Describe a joint graph with measured or estimated costs."""
-    folder = DiskCache("operations") if cache else None
-    costs: CostModel
-    if not measure_costs:
-        return describe(joint, RooflineCosts(), outside_bytes=outside_bytes, retain=retain)
-    costs = MeasuredCosts(_held_tensors(joint, inputs), folder)
-    try:
-        return describe(joint, costs, outside_bytes=outside_bytes, retain=retain)
-    finally:
-        costs.save()
-
-
-def _held_tensors(joint: JointGraph, inputs: Sequence[Any]) -> dict[int, torch.Tensor]:
-    """The caller's own tensors, by the storage key of their fake counterparts."""
-    held: dict[int, torch.Tensor] = {}
-    for primal in joint.primals:
-        place = primal.meta.get("desc")
-        fake = primal.meta.get("val")
-        if not isinstance(place, PlainAOTInput) or not isinstance(fake, torch.Tensor) or place.idx >= len(inputs):
-            continue
-        real = inputs[place.idx]
-        if isinstance(real, torch.Tensor) and real.shape == fake.shape and real.stride() == fake.stride():
-            held[fake.untyped_storage()._cdata] = real
-    return held
 
 
 def _boxed(module: fx.GraphModule, _: Any) -> Callable[..., Any]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import fx
 from torch._C._profiler import ProfilerConfig, ProfilerState, _ExperimentalConfig
+from torch._functorch._aot_autograd.descriptors import PlainAOTInput
 from torch.autograd import _disable_profiler_legacy, _enable_profiler_legacy  # type: ignore[attr-defined]
 
 from retrograde.disk_cache import DiskCache
-from retrograde.torch.describe import OperationCost
+from retrograde.torch.capture import JointGraph
+from retrograde.torch.describe import CostModel, OperationCost
 from retrograde.torch.operators import is_effectful
 from retrograde.torch.roofline import roofline_seconds
 
@@ -112,6 +115,42 @@ class MeasuredCosts:
         if held is not None:
             return torch.as_strided(held.detach(), value.shape, value.stride(), value.storage_offset())
         return _made_up(value)
+
+
+@contextlib.contextmanager
+def cost_model(
+    joint: JointGraph, inputs: Sequence[Any], *, measure: bool = True, cache: bool = True
+) -> Iterator[CostModel]:
+    """The cost model to describe a joint graph with; what it measures is kept when the block ends.
+
+    Args:
+        joint: the joint graph.
+        inputs: what the captured function was called with; operations are measured on these where they take them.
+        measure: measure costs, or estimate them.
+        cache: whether measured costs are kept on disk.
+    """
+    if not measure:
+        yield RooflineCosts()
+        return
+    costs = MeasuredCosts(_held_tensors(joint, inputs), DiskCache("operations") if cache else None)
+    try:
+        yield costs
+    finally:
+        costs.save()
+
+
+def _held_tensors(joint: JointGraph, inputs: Sequence[Any]) -> dict[int, torch.Tensor]:
+    """The caller's own tensors, by the storage key of their fake counterparts."""
+    held: dict[int, torch.Tensor] = {}
+    for primal in joint.primals:
+        place = primal.meta.get("desc")
+        fake = primal.meta.get("val")
+        if not isinstance(place, PlainAOTInput) or not isinstance(fake, torch.Tensor) or place.idx >= len(inputs):
+            continue
+        real = inputs[place.idx]
+        if isinstance(real, torch.Tensor) and real.shape == fake.shape and real.stride() == fake.stride():
+            held[fake.untyped_storage()._cdata] = real
+    return held
 
 
 def _made_up(value: torch.Tensor) -> torch.Tensor:

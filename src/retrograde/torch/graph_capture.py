@@ -10,11 +10,13 @@ import torch
 import torch._dynamo
 from torch import fx, nn
 from torch._dynamo.backends.common import aot_autograd
+from torch.utils._python_dispatch import _disable_current_modes
 
 from retrograde.errors import CaptureError
 from retrograde.graph import Graph
-from retrograde.torch.backend import describe_joint_graph
 from retrograde.torch.capture import read_joint_graph
+from retrograde.torch.costs import cost_model
+from retrograde.torch.describe import describe
 
 _TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
 
@@ -44,8 +46,8 @@ def capture_graph(
     def backend(graph_module: fx.GraphModule, inputs: Sequence[Any]) -> Callable[..., Any]:
         def partition(joint: fx.GraphModule, _: Any, *, num_fwd_outputs: int, **__: Any) -> Any:
             read = read_joint_graph(joint, num_fwd_outputs)
-            with torch.utils._python_dispatch._disable_current_modes():
-                captured.append(describe_joint_graph(read, inputs, measure_costs=measure_costs).graph)
+            with _disable_current_modes(), cost_model(read, inputs, measure=measure_costs) as costs:
+                captured.append(describe(read, costs).graph)
             raise _Captured
 
         compile_graph = aot_autograd(fw_compiler=lambda m, _: m, partition_fn=partition)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from typing import TYPE_CHECKING
 
 import torch
 
-import retrograde
 from retrograde.disk_cache import DiskCache
 from retrograde.errors import PlanError
 from retrograde.graph import Graph
 from retrograde.planning import Plan, plan
 from retrograde.runtime.progress import ProgressReporter
 from retrograde.torch.costs import hardware_key
-
-if TYPE_CHECKING:
-    from retrograde.torch.backend import Options
+from retrograde.torch.options import Options
+from retrograde.version import __version__
 
 _logger = logging.getLogger("retrograde")
 
@@ -67,7 +64,7 @@ def _key(graph: Graph, options: Options, budget_bytes: int) -> str:
         str(options.iterations),
         str(options.seed),
         str(options.time_limit),
-        retrograde.__version__,
+        __version__,
         torch.__version__,
         hardware_key(),
     ]

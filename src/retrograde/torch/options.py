@@ -1,0 +1,40 @@
+"""What a user asks of the engine, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from retrograde.errors import UsageError
+from retrograde.planning import Budget
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """What a user asks of the engine. See ``retrograde.torch.budgeted`` for their meaning."""
+
+    budget: Budget
+    strategy: str = "auto"
+    retain_graph: bool = False
+    outside_bytes: int = 0
+    measure_costs: bool = True
+    time_limit: float = 20.0
+    iterations: int | None = None
+    seed: int = 0
+    cache: bool = True
+    progress: Callable[[Any], None] | None = None
+
+    @staticmethod
+    def from_mapping(options: Mapping[str, Any]) -> Options:
+        """Options out of ``torch.compile(…, options={...})``.
+
+        Raises:
+            UsageError: no budget, or an option that is not known.
+        """
+        known = {f.name for f in fields(Options)}
+        unknown = sorted(set(options) - known)
+        if unknown or "budget" not in options:
+            problem = f"unknown option {unknown[0]!r}" if unknown else "no budget"
+            raise UsageError(f'backend="retrograde": {problem}; options are {sorted(known)}, and budget is required')
+        return Options(**{**options, "budget": Budget(options["budget"])})
