@@ -1,0 +1,120 @@
+"""What the documentation says is run: every example, and every Python block in the README and docs/."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import re
+import runpy
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def _isolated(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("RETROGRADE_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "examples-cache"))
+    monkeypatch.chdir(tmp_path_factory.mktemp("examples"))
+    yield
+    with contextlib.suppress(ImportError):
+        import torch
+
+        torch._dynamo.reset()
+
+
+def _skip_without_torch(text: str) -> None:
+    if ("torch" in text) and find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed")
+
+
+def _run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    path = ROOT / "examples" / f"{name}.py"
+    _skip_without_torch(path.read_text())
+    runpy.run_path(str(path), run_name="__main__")
+    return capsys.readouterr().out.splitlines()
+
+
+def test_every_example_is_tested_and_short():
+    assert {path.stem for path in EXAMPLES} == {
+        "execute_callbacks",
+        "plan_a_graph",
+        "torch_compile_backend",
+        "train_inside_a_budget",
+    }
+    assert all(len(path.read_text().splitlines()) < 60 for path in EXAMPLES)
+
+
+def test_plan_a_graph(capsys):
+    lines = _run("plan_a_graph", capsys)
+    found = next(line for line in lines if line.startswith("budget 1320 bytes"))
+    peak = int(re.search(r"peak (\d+) of 3300 bytes unplanned", found)[1])
+    assert 800 <= peak <= 1320
+    assert any(line.startswith("a budget of 100 bytes") and "below 800 bytes" in line for line in lines)
+
+
+def test_execute_callbacks(capsys):
+    unplanned, *planned = _run("execute_callbacks", capsys)
+    assert unplanned == "unplanned: 488,000 bytes"
+    assert len(planned) == 3
+    for line, percent in zip(planned, (50, 25, 10), strict=True):
+        peak = int(re.search(r": ([\d,]+) bytes", line)[1].replace(",", ""))
+        assert peak <= 488_000 * percent // 100
+        assert line.endswith("equal: True")
+
+
+def test_the_gradient_of_the_callbacks_example_is_right():
+    import numpy as np
+
+    example = runpy.run_path(str(ROOT / "examples" / "execute_callbacks.py"))
+    graph = example["graph_of_simulation"]()
+    start = np.linspace(-1.0, 1.0, example["CELLS"])
+    gradient, _ = example["gradient"](graph, example["rg"].plan(graph, "25%"), start)
+
+    def loss(state: np.ndarray) -> np.ndarray:
+        for _ in range(example["STEPS"]):
+            state = state + example["DT"] * np.sin(state)
+        return state**2 / 2
+
+    # Complex step: the cells do not depend on each other, so one call gives every derivative to rounding.
+    np.testing.assert_allclose(gradient, loss(start + 1e-30j).imag / 1e-30, rtol=1e-12)
+
+
+def test_train_inside_a_budget(capsys):
+    *steps, last = _run("train_inside_a_budget", capsys)
+    budget, predicted = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+)(?= bytes, p|, overhead)", last))
+    assert len(steps) == 3
+    for line in steps:
+        peaks = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) bytes", line)]
+        assert peaks[1] <= budget < peaks[0]
+        assert peaks[1] == predicted
+        assert line.endswith("gradients equal: True")
+
+
+def test_torch_compile_backend(capsys):
+    equal, refused, equal_at_smallest = _run("torch_compile_backend", capsys)
+    assert equal == "gradients equal: True"
+    assert refused.startswith("refused: no plan in hand meets 1,024 bytes")
+    assert equal_at_smallest == "gradients equal at the smallest budget: True"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_python_on_a_page_runs(page):
+    """Blocks with prompts are doctests; the others run as they are. Those of one page share their names."""
+    blocks = _BLOCK.findall(page.read_text())
+    _skip_without_torch("".join(blocks))
+    names: dict[str, object] = {"__name__": page.stem}
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
+    for number, block in enumerate(blocks):
+        if ">>> " in block:
+            test = doctest.DocTestParser().get_doctest(block, names, f"{page.name}, block {number}", str(page), 0)
+            runner.run(test, clear_globs=False)
+            names = test.globs
+        else:
+            exec(compile(block, f"{page.name}, block {number}", "exec"), names)
+    assert runner.summarize(verbose=False).failed == 0
