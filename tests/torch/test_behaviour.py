@@ -90,6 +90,15 @@ def test_other_shapes_are_planned_when_they_come():
     assert len(rg.torch.plans(planned)) == 2
 
 
+def test_more_shapes_than_pytorch_recompiles_for_are_refused():
+    model = rg.torch.budgeted(WithCustomFunction(), "1 GiB", strategy="store_all")
+    with torch._dynamo.config.patch(recompile_limit=2):
+        for count in (2, 3):
+            model(rows(count)).backward()
+        with pytest.raises(rg.CaptureError, match="more kinds of input"):
+            model(rows(4))
+
+
 def test_a_second_call_before_backward_is_refused_and_the_next_step_works():
     model = rg.torch.budgeted(TinyGPT(), "1 GiB")
     first = model(*tokens())

@@ -52,6 +52,27 @@ def test_another_budget_or_strategy_is_another_plan(cache, planner_calls):
     assert len(planner_calls) == 2
 
 
+def test_a_larger_budget_never_costs_more_whatever_was_asked_for_first(cache):
+    costs = {}
+    for budget in ("100%", "85%", "95%", "90%", "85%", "100%"):
+        model = rg.torch.budgeted(TinyGPT(), budget, iterations=200)
+        model(*tokens()).backward()
+        costs[float(budget[:-1])] = rg.torch.plans(model)[0].cost
+        torch._dynamo.reset()
+    assert [costs[b] for b in sorted(costs)] == sorted(costs.values(), reverse=True)
+
+
+def test_the_minimum_that_an_error_names_is_met_without_planning_again(cache, planner_calls):
+    model = rg.torch.budgeted(TinyGPT(), 1, iterations=200)
+    with pytest.raises(rg.BudgetError) as caught:
+        model(*tokens())
+    planner_calls.clear()
+    rg.torch.unbudget(model)
+    rg.torch.budgeted(model, caught.value.minimum_bytes, iterations=200)(*tokens()).backward()
+    assert rg.torch.plans(model)[0].peak_bytes == caught.value.minimum_bytes
+    assert not planner_calls
+
+
 def test_without_cache_nothing_is_written(cache, planner_calls):
     train(cache=False)
     assert not cache.exists()
@@ -76,7 +97,7 @@ def test_a_plan_that_does_not_fit_its_graph_is_planned_again(cache, planner_call
     store = plan_store.DiskCache("plans")
     (entry,) = (cache / "plans").glob("*.json")
     document = json.loads(first.to_json()) | {"peak_bytes": 1}
-    store.put(entry.stem, json.dumps(document))
+    store.put(entry.stem, [json.dumps(document)])
     with caplog.at_level(logging.WARNING, logger="retrograde"):
         assert train() == first
     assert "does not fit its graph" in caplog.text

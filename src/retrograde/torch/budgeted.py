@@ -12,7 +12,7 @@ import torch
 import torch._dynamo
 from torch import nn
 
-from retrograde.errors import RetrogradeError, UsageError
+from retrograde.errors import CaptureError, RetrogradeError, UsageError
 from retrograde.graph.units import parse_bytes
 from retrograde.planning import Budget, Plan
 from retrograde.torch.backend import BudgetedCompiler
@@ -158,6 +158,12 @@ class BudgetedForward:
             raise
         except (torch._dynamo.exc.Unsupported, torch._dynamo.exc.UserError) as error:
             raise capture_error(self.module, error) from error
+        except torch._dynamo.exc.FailOnRecompileLimitHit as error:
+            raise CaptureError(
+                f"{type(self.module).__name__} was called with more kinds of input than PyTorch recompiles for, each "
+                "of which has a plan of its own; call it with fewer different shapes, or raise "
+                "torch._dynamo.config.recompile_limit"
+            ) from error
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BudgetedForward:
         return BudgetedForward(

@@ -28,7 +28,7 @@ class JointGraph:
         forward_descriptions: AOTAutograd's descriptions of the forward outputs.
         backward_descriptions: the same for the backward outputs.
         operations: the nodes that compute, in the order in which eager would run them.
-        backward: the operations that depend on a tangent.
+        backward: the operations that eager runs in the backward pass.
         mutated: primals that the forward pass changes; their old contents are gone once it has run.
     """
 
@@ -74,9 +74,11 @@ def read_joint_graph(module: fx.GraphModule, num_forward_outputs: int) -> JointG
         forward_descriptions=descriptions[:num_forward_outputs],
         backward_descriptions=descriptions[num_forward_outputs:],
         operations=[],
-        backward=_depending_on(module, tangents),
+        backward=set(),
     )
-    joint.operations = _eager_order(joint)
+    forward, backward = _eager_order(joint)
+    joint.operations = forward + backward
+    joint.backward = set(backward)
     joint.mutated = {
         _primal_of(primals, description.mutated_input)
         for description in joint.forward_descriptions
@@ -105,14 +107,19 @@ def _depending_on(module: fx.GraphModule, roots: list[fx.Node]) -> set[fx.Node]:
     return depending - set(roots)
 
 
-def _eager_order(joint: JointGraph) -> list[fx.Node]:
-    """Operations in traced order, but all that forward outputs need before the first that needs a tangent."""
+def _eager_order(joint: JointGraph) -> tuple[list[fx.Node], list[fx.Node]]:
+    """Operations of the forward and of the backward pass, in traced order.
+
+    The backward pass begins with the first operation that depends on a tangent; what is traced after it and is
+    needed by a forward output belongs to the forward pass.
+    """
     needed = _ancestors([node for node in joint.forward_outputs if isinstance(node, fx.Node)])
+    tangent = _depending_on(joint.module, joint.tangents)
     operations = [node for node in joint.module.graph.nodes if node.op == "call_function" and not is_getitem(node)]
-    first_backward = next((i for i, node in enumerate(operations) if node in joint.backward), len(operations))
-    late = [node for node in operations[first_backward:] if node in needed and node not in joint.backward]
-    rest = [node for node in operations[first_backward:] if node not in needed or node in joint.backward]
-    return operations[:first_backward] + late + rest
+    first = next((i for i, node in enumerate(operations) if node in tangent), len(operations))
+    late = [node for node in operations[first:] if node in needed]
+    rest = [node for node in operations[first:] if node not in needed]
+    return operations[:first] + late, rest
 
 
 def _ancestors(nodes: list[fx.Node]) -> set[fx.Node]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 
 import torch
 
 from retrograde.disk_cache import DiskCache
-from retrograde.errors import PlanError
+from retrograde.errors import BudgetError, PlanError
 from retrograde.graph import Graph
 from retrograde.planning import Plan, plan
 from retrograde.runtime.progress import ProgressReporter
@@ -22,25 +23,58 @@ _logger = logging.getLogger("retrograde")
 def find_plan(graph: Graph, options: Options) -> Plan:
     """The plan for a graph: from disk if this graph was planned on this hardware before, else planned now.
 
+    All plans of one graph are kept together, and a cheaper plan of a smaller budget serves a larger one: with one
+    cache, a larger budget never has a larger planned cost.
+
     Raises:
         BudgetError: no plan meets the budget.
     """
     budget_bytes = options.budget.resolve(graph.store_all_peak_bytes)
-    store = DiskCache("plans") if options.cache else None
-    key = _key(graph, options, budget_bytes)
-    if store is not None:
-        known = store.get(key)
-        if known is not None:
-            try:
-                found = Plan.from_json(known)
-                found.verify(graph)
-                return found
-            except PlanError as error:
-                _logger.warning("plan cache: entry %s does not fit its graph (%s); planning again", key, error)
-    found = _plan_showing_progress(graph, options, budget_bytes)
-    if store is not None:
-        store.put(key, found.to_json())
-    return found
+    shelf = _Shelf(graph, options)
+    if not shelf.holds(budget_bytes):
+        try:
+            shelf.add(_plan_showing_progress(graph, options, budget_bytes))
+        except BudgetError as error:
+            # So that asking for the minimum succeeds in any process, however little time it has.
+            shelf.add(_plan_showing_progress(graph, options, error.minimum_bytes))
+            raise
+    return shelf.cheapest(budget_bytes)
+
+
+class _Shelf:
+    """The plans of one graph found with the same options, on disk."""
+
+    def __init__(self, graph: Graph, options: Options) -> None:
+        self._graph = graph
+        self._store = DiskCache("plans") if options.cache else None
+        self._key = _key(graph, options)
+        self._plans: list[Plan] = []
+        for text in (self._store.get(self._key) if self._store is not None else None) or ():
+            self._take(text)
+
+    def holds(self, budget_bytes: int) -> bool:
+        """Whether this budget was planned before."""
+        return any(known.budget_bytes == budget_bytes for known in self._plans)
+
+    def add(self, found: Plan) -> None:
+        self._plans.append(found)
+        if self._store is not None:
+            self._store.put(self._key, [known.to_json() for known in self._plans])
+
+    def cheapest(self, budget_bytes: int) -> Plan:
+        """The cheapest plan in hand whose peak the budget allows."""
+        fitting = [known for known in self._plans if known.peak_bytes <= budget_bytes]
+        best = min(fitting, key=lambda known: (known.cost, known.peak_bytes))
+        return replace(best, budget_bytes=budget_bytes)
+
+    def _take(self, text: str) -> None:
+        try:
+            known = Plan.from_json(text)
+            known.verify(self._graph)
+        except PlanError as error:
+            _logger.warning("plan cache: an entry of %s does not fit its graph (%s); planning again", self._key, error)
+        else:
+            self._plans.append(known)
 
 
 def _plan_showing_progress(graph: Graph, options: Options, budget_bytes: int) -> Plan:
@@ -56,10 +90,9 @@ def _plan_showing_progress(graph: Graph, options: Options, budget_bytes: int) ->
         )
 
 
-def _key(graph: Graph, options: Options, budget_bytes: int) -> str:
+def _key(graph: Graph, options: Options) -> str:
     facts = [
         graph.fingerprint,
-        str(budget_bytes),
         options.strategy,
         str(options.iterations),
         str(options.seed),
