@@ -88,6 +88,10 @@ def without(field: str) -> str:
             "the graph has a cycle: operations 0 <- 1 <- 0",
         ),
         ('{"cost": [1], "edges": []}', "field 'bytes' is missing"),
+        ('{"cost": ["a"], "bytes": [1], "edges": []}', "cost of operation 0 must be a number of 0 or more, found 'a'"),
+        ('{"cost": [null], "bytes": [1], "edges": []}', "cost of operation 0 must be a number .* found None"),
+        ('{"cost": [1], "bytes": [1], "edges": [[0]]}', r"an edge is a pair of operations, .* found \[0\]"),
+        ('{"cost": [1, 1], "bytes": [1, 1], "edges": [[0, 1, 2]]}', r"an edge is a pair .* found \[0, 1, 2\]"),
         ('{"cost": [1], "bytes": [-1], "edges": []}', "bytes must be an int of 0 or more, found -1"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import operator
 from collections.abc import Iterable, Sequence
-from typing import SupportsIndex
+from typing import SupportsFloat, SupportsIndex, cast
 
 from retrograde.errors import GraphError
 from retrograde.graph.model import Graph, Operation, Storage, Value
@@ -31,7 +31,7 @@ def graph_from_arrays(
         reads[target][int(source)] = None
     return Graph(
         operations=tuple(
-            Operation(name=f"operation {i}", cost=float(cost[i]), reads=tuple(reads[i]), makes=(i,))
+            Operation(name=f"operation {i}", cost=_cost(cost[i], i), reads=tuple(reads[i]), makes=(i,))
             for i in range(count)
         ),
         values=tuple(Value(storage=i) for i in range(count)),
@@ -40,6 +40,15 @@ def graph_from_arrays(
         outputs=tuple(int(i) for i in outputs),
         name=name,
     )
+
+
+def _cost(cost: object, place: int) -> float:
+    if isinstance(cost, str | bool):
+        raise GraphError(f"cost of operation {place} must be a number of 0 or more, found {cost!r}")
+    try:
+        return float(cast(SupportsFloat, cost))
+    except (TypeError, ValueError):
+        raise GraphError(f"cost of operation {place} must be a number of 0 or more, found {cost!r}") from None
 
 
 def _whole(size: SupportsIndex, place: int) -> int:

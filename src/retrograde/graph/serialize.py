@@ -104,8 +104,15 @@ def _graph_from_arrays_document(document: dict[str, Any]) -> Graph:
     return Graph.from_arrays(
         cost=document["cost"],
         bytes=document["bytes"],
-        edges=[(edge[0], edge[1]) for edge in document["edges"]],
+        edges=[_edge(edge) for edge in document["edges"]],
         order=document.get("order"),
         outputs=document.get("outputs", ()),
         name=document.get("name", ""),
     )
+
+
+def _edge(pair: Any) -> tuple[int, int]:
+    ends = cast(list[Any], pair) if isinstance(pair, list) else []
+    if [type(end) for end in ends] != [int, int]:
+        raise GraphError(f"an edge is a pair of operations, such as [0, 1]; found {pair!r}")
+    return (ends[0], ends[1])
