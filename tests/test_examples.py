@@ -118,3 +118,14 @@ def test_the_python_on_a_page_runs(page):
         else:
             exec(compile(block, f"{page.name}, block {number}", "exec"), names)
     assert runner.summarize(verbose=False).failed == 0
+
+
+def test_the_json_in_planning_is_a_graph():
+    from retrograde import Graph
+
+    page = (ROOT / "docs" / "planning.md").read_text()
+    full, short = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    graph = Graph.from_json(full)
+    assert graph == Graph.from_json(graph.to_json())
+    assert (graph.name, graph.segment_count, graph.store_all_peak_bytes) == ("small step", 2, 776)
+    assert Graph.from_json(short).store_all_peak_bytes == 900
