@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_graphs import random_graph
 
 from retrograde import Graph
 from retrograde.errors import UsageError
@@ -17,12 +16,6 @@ from retrograde.graph import Operation, Storage, Value
 from retrograde.planning import Compute, replay
 from retrograde.planning.lowering import lower
 from retrograde.planning.simulator import Simulator, condense
-
-_spec = importlib.util.spec_from_file_location("random_graphs", Path(__file__).with_name("random_graphs.py"))
-assert _spec is not None
-assert _spec.loader is not None
-random_graphs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(random_graphs)
 
 
 def check_against_referee(simulator: Simulator) -> None:
@@ -62,7 +55,7 @@ def random_move(simulator: Simulator, rng: random.Random) -> None:
 @settings(max_examples=200, deadline=None)
 def test_every_byte_agrees_with_the_referee_after_random_moves(seed: int, odd: bool) -> None:
     rng = random.Random(seed)
-    simulator = Simulator(random_graphs.random_graph(seed, operations=rng.randint(1, 12), odd=odd))
+    simulator = Simulator(random_graph(seed, operations=rng.randint(1, 12), odd=odd))
     check_against_referee(simulator)
     for _ in range(12):
         random_move(simulator, rng)
@@ -73,7 +66,7 @@ def test_every_byte_agrees_with_the_referee_after_random_moves(seed: int, odd: b
 @settings(max_examples=60, deadline=None)
 def test_undo_restores_every_byte(seed: int) -> None:
     rng = random.Random(seed)
-    simulator = Simulator(random_graphs.random_graph(seed))
+    simulator = Simulator(random_graph(seed))
     before = (simulator.slots(), simulator.nodes(), [simulator.bytes_at(s) for s in simulator.slots()])
     for _ in range(30):
         random_move(simulator, rng)
@@ -83,7 +76,7 @@ def test_undo_restores_every_byte(seed: int) -> None:
 
 def test_long_sequences_split_their_chunks_and_stay_exact() -> None:
     rng = random.Random(5)
-    simulator = Simulator(random_graphs.random_graph(5, operations=300, odd=False), slots=320)
+    simulator = Simulator(random_graph(5, operations=300, odd=False), slots=320)
     for _ in range(3000):
         random_move(simulator, rng)
     simulator.commit()

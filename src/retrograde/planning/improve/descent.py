@@ -26,6 +26,13 @@ class Effort:
         self.done = 0
         self.deadline = None if seconds is None else time.monotonic() + seconds
 
+    def part(self, visits: int) -> Effort:
+        """A part of what is left: so many visits at most, until the same moment."""
+        left = visits if self.visits is None else min(visits, self.visits)
+        part = Effort(left)
+        part.deadline = self.deadline
+        return part
+
     @property
     def is_spent(self) -> bool:
         """Whether the search has to stop."""
@@ -84,18 +91,17 @@ class Descent:
             Whether the sequence now fits; ``nodes_now`` gives it.
         """
         simulator = self.simulator
-        simulator.load(nodes, self.simulator.state.node.size)
-        overload = simulator.overload(budget_bytes)
+        overload = self.overload(nodes, budget_bytes)
         if price is None:
             price = 0.01 * max(simulator.cost, 1e-12) / max(1, overload)
         stuck = 0
-        while (overload or always) and stuck < 5 and not self.effort.is_spent:
+        while (overload or always) and stuck < 2 and not self.effort.is_spent:
             self.sweep(budget_bytes, price)
             always = False
             self._look(budget_bytes)
             left = simulator.overload(budget_bytes)
             dear = price * left > 4.0 * simulator.cost
-            stuck = stuck + 1 if dear and left > 0.999 * overload else 0
+            stuck = stuck + 1 if dear and left > 0.9 * overload else 0
             overload = left
             self.final_price = price
             price *= factor if not dear else 4.0 * factor
@@ -103,9 +109,10 @@ class Descent:
             self.polish(budget_bytes)
         return overload == 0
 
-    def fit_again(self, nodes: Sequence[int], budget_bytes: int, price: float) -> bool:
-        """Descend once more from a sequence that fits, at a price low enough to undo some of it."""
-        return self.fit(nodes, budget_bytes, price=price, always=True)
+    def overload(self, nodes: Sequence[int], budget_bytes: int) -> int:
+        """The overload of a sequence: bytes above the budget, summed over its slots."""
+        self.simulator.load(nodes, self.simulator.state.node.size)
+        return self.simulator.overload(budget_bytes)
 
     def sweep(self, budget_bytes: int, price: float) -> None:
         """Visit every slot once, in random order."""

@@ -23,14 +23,14 @@ from retrograde.planning.simulator.order_kernels import (
     LOGGED,
     MISSING,
     SHIFT,
-    SIZE,
     SLOTS,
     key_of,
     overload_of,
     slot_at,
 )
 
-MOST = 400
+MOST = 96
+LARGEST = 0.2
 
 
 @compiled
@@ -52,43 +52,49 @@ def excess_between(st, first, last, budget, size):
 
 
 @compiled
+def held_excess(pr, st, storage, slot, budget):
+    """What holding a storage for a slot that reads it last adds to the overload; -1 if it is not there at all."""
+    key = key_of(st, slot)
+    source = source_of(pr, st, storage, key)
+    if source < 0:
+        return -1
+    if not pr.recomputable[pr.maker[storage]]:
+        return 0
+    if end_of(pr, st, storage, source, limit_of(pr, st, storage, source)) > key:
+        return 0
+    last = last_read(pr, st, storage, key_of(st, source), key)
+    return excess_between(st, last + 1, key - 1, budget, pr.bytes[storage])
+
+
+@compiled
 def recompute(pr, st, node, before, budget, price, most):
     """Run a node once more before a slot, and again whatever it reads that is dearer to hold.
 
-    Returns False if it cannot, or if the cost rises above a limit.
+    Returns 0 if it cannot, or if the cost rises above a limit; otherwise the sum of 1, of 2 if something is held
+    that could be recomputed, and of 4 if something else was recomputed.
     """
     stack = np.empty(MOST, dtype=np.int64)
     stack[0] = insert_slot(pr, st, node, before)
+    height, done, holds = 1, 1, 0
     if stack[0] < 0:
-        return False
-    height, done = 1, 1
+        return 0
     while height:
         height -= 1
         slot = stack[height]
         reader = st.node[slot]
         for j in range(pr.read_pointer[reader], pr.read_pointer[reader + 1]):
-            storage = pr.read_index[j]
-            key = key_of(st, slot)
-            source = source_of(pr, st, storage, key)
-            if source < 0:
-                return False
-            maker = pr.maker[storage]
-            if not pr.recomputable[maker] or done == MOST:
+            maker = pr.maker[pr.read_index[j]]
+            held = held_excess(pr, st, pr.read_index[j], slot, budget)
+            if (held * price <= pr.cost[maker] and held >= 0) or done == MOST:
+                holds = 2 if held else holds
                 continue
-            if end_of(pr, st, storage, source, limit_of(pr, st, storage, source)) > key:
-                continue
-            last = last_read(pr, st, storage, key_of(st, source), key)
-            held = excess_between(st, last + 1, key - 1, budget, pr.bytes[storage])
-            if held * price > pr.cost[maker]:
-                again = insert_slot(pr, st, maker, slot)
-                if again < 0:
-                    return False
-                stack[height] = again
-                height += 1
-                done += 1
-                if st.cost[0] > most:
-                    return False
-    return True
+            again = insert_slot(pr, st, maker, slot) if held > 0 else -1
+            if again < 0 or st.cost[0] > most:
+                return 0
+            stack[height] = again
+            height += 1
+            done += 1
+    return 1 + holds + (4 if done > 1 else 0)
 
 
 @compiled
@@ -162,32 +168,54 @@ def tidy(pr, st, mark, budget, price, now):
 
 
 @compiled
-def try_drop(pr, st, storage, reader, budget, price, now):
-    """Recompute a storage just before one of its readers, if that lowers the score. Returns the score."""
+def droppable_excess(pr, st, storage, reader, budget):
+    """At most what dropping a storage, and what is made with it, before one of its readers takes off the overload."""
     maker = pr.maker[storage]
-    if not pr.recomputable[maker]:
-        return now
     key = key_of(st, reader)
     source = source_of(pr, st, storage, key)
-    if source < 0:
-        return now
+    if source < 0 or not pr.recomputable[maker]:
+        return 0
     last = last_read(pr, st, storage, key_of(st, source), key)
-    gain = excess_between(st, last + 1, key - 1, budget, pr.bytes[storage])
+    excess = 0
     for j in range(pr.make_pointer[maker], pr.make_pointer[maker + 1]):
-        if pr.make_index[j] != storage:
-            gain += excess_between(st, last + 1, key - 1, budget, pr.bytes[pr.make_index[j]])
+        excess += excess_between(st, last + 1, key - 1, budget, pr.bytes[pr.make_index[j]])
+    return excess
+
+
+@compiled
+def drop_once(pr, st, maker, reader, budget, prices, most):
+    """Recompute a storage before a reader; prices are those of holding inputs and of the score. How, and the score."""
+    mark = st.number[LOGGED]
+    how = recompute(pr, st, maker, reader, budget, prices[0], most)
+    after = np.inf
+    if how:
+        after = tidy(pr, st, mark, budget, prices[1], score(st, budget, prices[1]))
+    return how, after
+
+
+@compiled
+def try_drop(pr, st, storage, reader, budget, price, now):
+    """Recompute a storage just before one of its readers, if that lowers the score. Returns the score.
+
+    Its inputs are held or recomputed in turn as the price says; then all held; then at a price far higher.
+    """
+    maker = pr.maker[storage]
+    gain = droppable_excess(pr, st, storage, reader, budget)
     if gain * price <= pr.cost[maker]:
         return now
     mark = st.number[LOGGED]
-    most = st.cost[0] + 3.0 * gain * price
-    for variant in range(3):
-        factor = 1.0 if variant == 0 else (0.0 if variant == 1 else 16.0)
-        if recompute(pr, st, maker, reader, budget, price * factor, most):
-            after = tidy(pr, st, mark, budget, price, score(st, budget, price))
-            if after < now:
-                return after
+    most = st.cost[0] + min(3.0 * gain * price, LARGEST * pr.cost.sum())
+    plain, after = drop_once(pr, st, maker, reader, budget, (price, price), most)
+    if after >= now and (plain == 0 or plain & 4):
         undo_to(pr, st, mark)
-    return now
+        _, after = drop_once(pr, st, maker, reader, budget, (0.0, price), most)
+    if after >= now and plain & 2:
+        undo_to(pr, st, mark)
+        _, after = drop_once(pr, st, maker, reader, budget, (16.0 * price, price), most)
+    if after >= now:
+        undo_to(pr, st, mark)
+        return now
+    return after
 
 
 @compiled

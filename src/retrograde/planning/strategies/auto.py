@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from retrograde.errors import UsageError
+from retrograde.disk_cache import DiskCache
+from retrograde.errors import RetrogradeError, UsageError
 from retrograde.graph import Graph
+from retrograde.planning.actions import Compute
 from retrograde.planning.improve import Curve, Descent, Effort, Found
 from retrograde.planning.lowering import Lowering, RunOrder
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
 from retrograde.planning.simulator import Problem, condense, sequence_of
 from retrograde.planning.strategies.options import Options
+
+_logger = logging.getLogger("retrograde")
 
 MOST_GRAPHS = 8
 """Graphs whose plans are remembered within a process."""
@@ -23,6 +28,15 @@ ROUNDS = 8
 
 VISITS = 60_000
 """Visits to slots after which no further descent begins, so that large graphs take seconds."""
+
+LOWER_VISITS = 40_000
+"""Visits to slots in the search for the smallest peak."""
+
+LADDER_NODES = 600
+"""The largest graph for which that search begins with a descent in small steps from the given order."""
+
+REHEAT = 0.3
+"""The price at which a plan is taken up again, over what it pays on average for the overload it avoids."""
 
 
 def search(
@@ -84,7 +98,11 @@ class _Record:
         if budget_bytes is not None and (best is None or best.cost > self.graph.base_cost):
             finder.improve(budget_bytes)
             if self.curve.best(budget_bytes) is None:
+                self._recover()
+            if self.curve.best(budget_bytes) is None:
                 finder.lower()
+                self._store()
+            if self.curve.best(budget_bytes) is not None:
                 finder.improve(budget_bytes)
             best = self.curve.best(budget_bytes)
         if best is None:
@@ -99,6 +117,25 @@ class _Record:
             budget_bytes=budget_bytes,
             statistics=(("visits", float(effort.done)),),
         )
+
+    def _store(self) -> None:
+        """Keep the smallest plan on disk, so that another process can be asked for what a ``BudgetError`` names."""
+        smallest = self.curve.smallest
+        document = {"peak_bytes": smallest.peak_bytes, "sequence": [list(part) for part in smallest.sequence]}
+        DiskCache("smallest-peak").put(self.graph.fingerprint, document)
+
+    def _recover(self) -> None:
+        document = DiskCache("smallest-peak").get(self.graph.fingerprint)
+        if document is None:
+            return
+        try:
+            sequence = [[int(operation) for operation in part] for part in document["sequence"]]
+            schedule = self.lowering.lower(sequence)
+            certify(self.graph, schedule.actions, schedule.segments, strategy="auto")
+        except (LookupError, TypeError, ValueError, RetrogradeError) as error:
+            _logger.warning("the smallest plan stored for graph %s is not usable: %s", self.graph.fingerprint, error)
+        else:
+            self.curve.add(sequence)
 
 
 class _Finder:
@@ -124,42 +161,79 @@ class _Finder:
             if number - start > 1 and self.effort.done > VISITS:
                 return
             self._round(number, budget_bytes, best)
-            self.record.tried[budget_bytes] = number + 1
             self._tell(budget_bytes, (number + 1) / ROUNDS)
+            if self.curve.best(budget_bytes) is None:
+                return
+            self.record.tried[budget_bytes] = number + 1
 
     def _round(self, number: int, budget_bytes: int, best: Found | None) -> None:
-        descent = self._descent(number)
+        """Descend from the given order, or once more from the best plan in hand at a fraction of what it pays."""
+        descent = self._descent(self.effort, self.seed * 1000 + number)
         if best is None or number % 2 == 0:
-            if descent.fit(self._given, budget_bytes):
-                self._add(descent.nodes_now())
+            fits = descent.fit(self._problem.sequence, budget_bytes)
         else:
-            problem = self._problem
-            nodes = problem.nodes_of(best.sequence)
-            price = self._reheat_price(best, budget_bytes)
-            if descent.fit_again(nodes, budget_bytes, price):
-                self._add(descent.nodes_now())
-
-    def _reheat_price(self, best: Found, budget_bytes: int) -> float:
-        extra = best.cost - self.record.graph.base_cost
-        return 0.05 * extra / max(1, budget_bytes)
+            overload = descent.overload(self._problem.sequence, budget_bytes)
+            price = REHEAT * (best.cost - self.record.graph.base_cost) / max(1, overload)
+            fits = descent.fit(self._nodes_of(best), budget_bytes, price=price, always=True)
+        if fits:
+            self._add(descent.nodes_now())
 
     def lower(self) -> None:
-        """Look for the smallest peak, once for each graph, whatever budget was asked for."""
+        """Look for the smallest peak, once for each graph, in a way that does not depend on the budget."""
         if self.record.is_lowest:
             return
         self.stage = "smallest peak"
-        step, number = 0.06, 1000
-        while step > 0.004 and not self.effort.is_spent:
-            smallest = self.curve.smallest
-            target = int(smallest.peak_bytes * (1 - step))
-            descent = self._descent(number)
-            number += 1
-            if descent.fit(self._problem.nodes_of(smallest.sequence), target, factor=2.0):
-                self._add(descent.nodes_now())
-            if self.curve.smallest.peak_bytes > smallest.peak_bytes * (1 - step / 2):
+        effort = self.effort.part(LOWER_VISITS)
+        floor = Curve(self.record.lowering.measure)
+        most = 3 * len(self.record.graph.operations)
+        for sequence in _seeds(self.record.graph):
+            if sum(map(len, sequence)) <= most:
+                floor.add(sequence)
+        if len(self._problem.operations) <= LADDER_NODES:
+            self._climb_down(floor, effort)
+        step, number = 0.1, 0
+        while step > 0.02 and not effort.is_spent:
+            smallest = floor.smallest
+            for kind in range(2):
+                self._lower_once(floor, int(smallest.peak_bytes * (1 - step)), kind, number, effort)
+                number += 1
+                if floor.smallest.peak_bytes <= smallest.peak_bytes * (1 - step / 2):
+                    break
+            else:
                 step /= 2
             self._tell(None, None)
+        self.curve.add(floor.smallest.sequence)
         self.record.is_lowest = not self.effort.is_spent
+
+    def _climb_down(self, floor: Curve, effort: Effort) -> None:
+        """Descend from the given order in small steps, each from the one before, until one fails."""
+        nodes = list(self._problem.sequence)
+        fits, number = True, 1000
+        while fits and not effort.is_spent:
+            descent = Descent(self._problem, effort, number, lambda peak_bytes, nodes: None)
+            descent.overload(nodes, 0)
+            target = int(0.94 * descent.simulator.peak_bytes)
+            price = self.record.graph.base_cost / max(1, descent.overload(nodes, target))
+            fits = descent.fit(nodes, target, price=price, factor=2.0)
+            if fits:
+                nodes = descent.nodes_now()
+            number += 1
+        floor.add(sequence_of(self._problem, nodes))
+
+    def _lower_once(self, floor: Curve, target: int, kind: int, number: int, effort: Effort) -> None:
+        """Descend to a target from the smallest plan, at a price at which bytes are all that counts, or afresh."""
+
+        def see(peak_bytes: int, nodes: list[int]) -> None:
+            if peak_bytes < floor.smallest.peak_bytes:
+                floor.add(sequence_of(self._problem, nodes))
+
+        descent = Descent(self._problem, effort, number, see)
+        nodes, price = list(self._problem.sequence), None
+        if kind == 0:
+            nodes = self._nodes_of(floor.smallest)
+            price = 10.0 * self.record.graph.base_cost / max(1, descent.overload(nodes, target))
+        if descent.fit(nodes, target, price=price, factor=3.0 if kind == 0 else 2.0):
+            floor.add(sequence_of(self._problem, descent.nodes_now()))
 
     # Parts
 
@@ -169,12 +243,18 @@ class _Finder:
             self.record.problem = condense(self.record.graph)
         return self.record.problem
 
-    @property
-    def _given(self) -> list[int]:
-        return list(self._problem.sequence)
+    def _nodes_of(self, found: Found) -> list[int]:
+        """A plan as nodes, with the views in it that do not dissolve: the lowering may have put them there."""
+        schedule = self.record.lowering.lower(found.sequence)
+        ends = (*schedule.segments[1:], len(schedule.actions))
+        runs = [
+            [action.operation for action in schedule.actions[start:end] if isinstance(action, Compute)]
+            for start, end in zip(schedule.segments, ends, strict=True)
+        ]
+        return self._problem.nodes_of(runs)
 
-    def _descent(self, number: int) -> Descent:
-        return Descent(self._problem, self.effort, 1000 * self.seed + number, self._see)
+    def _descent(self, effort: Effort, seed: int) -> Descent:
+        return Descent(self._problem, effort, seed, self._see)
 
     def _see(self, peak_bytes: int, nodes: list[int]) -> None:
         if peak_bytes < self.curve.smallest.peak_bytes:
