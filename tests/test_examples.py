@@ -129,3 +129,18 @@ def test_the_json_in_planning_is_a_graph():
     assert graph == Graph.from_json(graph.to_json())
     assert (graph.name, graph.segment_count, graph.store_all_peak_bytes) == ("small step", 2, 776)
     assert Graph.from_json(short).store_all_peak_bytes == 900
+
+
+def test_architecture_names_files_that_exist_and_every_room():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    package = ROOT / "src" / "retrograde"
+    there = {path.name for path in package.rglob("*.py")}
+    assert set(re.findall(r"`(?:[\w/.]*/)?(\w+\.py)`", text)) <= there
+    rooms = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").exists()}
+    assert rooms <= set(re.findall(r"\*\*`([\w/]+/)`\*\*", text))
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+            assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
