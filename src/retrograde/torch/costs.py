@@ -24,8 +24,9 @@ from retrograde.torch.operators import is_effectful
 from retrograde.torch.roofline import roofline_seconds
 
 _logger = logging.getLogger("retrograde")
-_REPEATS = 3
-_LONG_SECONDS = 0.1
+_LEAST_REPEATS, _MOST_REPEATS = 3, 10
+_ENOUGH_SECONDS = 0.02
+_LONG_SECONDS = 1.0
 
 
 class RooflineCosts:
@@ -102,8 +103,9 @@ class MeasuredCosts:
             arguments = fx.node.map_arg(node.args, self._operand)
             keywords = fx.node.map_arg(node.kwargs, self._operand)
             workspace, results, first_seconds = _memory_use(lambda: target(*arguments, **keywords))
-            seconds = [first_seconds] if first_seconds > _LONG_SECONDS else []
-            for _ in range(1 if seconds else _REPEATS):
+            seconds: list[float] = []
+            least = 1 if first_seconds > _LONG_SECONDS else _LEAST_REPEATS
+            while len(seconds) < least or (sum(seconds) < _ENOUGH_SECONDS and len(seconds) < _MOST_REPEATS):
                 seconds.append(_seconds(lambda: target(*arguments, **keywords), _device_of(node)))
         return [round(min(seconds), 9), workspace, *results]
 
@@ -167,13 +169,15 @@ def _made_up(value: torch.Tensor) -> torch.Tensor:
 
 
 def _seconds(run: Callable[[], Any], device: torch.device) -> float:
+    # On a CPU the thread's own clock, which stands still while another process has the core.
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    start = time.perf_counter()
+    start = clock()
     result = run()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    elapsed = time.perf_counter() - start
+    elapsed = clock() - start
     del result
     return elapsed
 
