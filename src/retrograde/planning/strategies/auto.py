@@ -26,7 +26,7 @@ MOST_GRAPHS = 8
 ROUNDS = 8
 """Descents to one budget."""
 
-VISITS = 60_000
+VISITS = 120_000
 """Visits to slots after which no further descent begins, so that large graphs take seconds."""
 
 LOWER_VISITS = 40_000
@@ -158,7 +158,7 @@ class _Finder:
             best = self.curve.best(budget_bytes)
             if self.effort.is_spent or (best is not None and best.cost <= self.record.graph.base_cost):
                 return
-            if number - start > 1 and self.effort.done > VISITS:
+            if number > start and self.effort.done > VISITS:
                 return
             self._round(number, budget_bytes, best)
             self._tell(budget_bytes, (number + 1) / ROUNDS)
@@ -170,11 +170,11 @@ class _Finder:
         """Descend from the given order, or once more from the best plan in hand at a fraction of what it pays."""
         descent = self._descent(self.effort, self.seed * 1000 + number)
         if best is None or number % 2 == 0:
-            fits = descent.fit(self._problem.sequence, budget_bytes)
+            fits = descent.fit(self._problem.sequence, budget_bytes, factor=self._factor)
         else:
             overload = descent.overload(self._problem.sequence, budget_bytes)
             price = REHEAT * (best.cost - self.record.graph.base_cost) / max(1, overload)
-            fits = descent.fit(self._nodes_of(best), budget_bytes, price=price, always=True)
+            fits = descent.fit(self._nodes_of(best), budget_bytes, price=price, factor=self._factor, always=True)
         if fits:
             self._add(descent.nodes_now())
 
@@ -242,6 +242,12 @@ class _Finder:
         if self.record.problem is None:
             self.record.problem = condense(self.record.graph)
         return self.record.problem
+
+    @property
+    def _factor(self) -> float:
+        """By how much the price rises after each sweep: faster in large graphs, where a sweep takes long."""
+        size = len(self._problem.operations)
+        return 1.5 if size <= 2000 else (2.5 if size <= 6000 else 4.0)
 
     def _nodes_of(self, found: Found) -> list[int]:
         """A plan as nodes, with the views in it that do not dissolve: the lowering may have put them there."""
