@@ -83,6 +83,8 @@ class MeasuredCosts:
         failure: list[Exception] = []
 
         def work() -> None:
+            # Asking is what carries the caller's number of threads over; operators beside ATen's loops need it.
+            torch.get_num_threads()
             try:
                 outcome.append(self._run(node))
             except Exception as error:

@@ -1,0 +1,73 @@
+"""How long planning takes: a graph of about 1,200 operations, Numba warm, and cold in a fresh process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from models import GPT
+
+import retrograde as rg
+from retrograde.planning.strategies import auto
+
+LAYERS = 13
+_COLD = """
+import sys, time
+import retrograde as rg
+graph = rg.Graph.from_json(open(sys.argv[1]).read())
+start = time.perf_counter()
+rg.plan(graph, "50%")
+print(time.perf_counter() - start)
+"""
+
+
+@dataclass(frozen=True)
+class PlanningTimes:
+    """Seconds that planning took.
+
+    Attributes:
+        operations: of the graph.
+        warm: pairs of a budget and seconds, each with nothing remembered of the graph.
+        cold_seconds: at half the store-all peak in a fresh process whose Numba cache is empty.
+    """
+
+    operations: int
+    warm: tuple[tuple[str, float], ...]
+    cold_seconds: float
+
+
+def planning_times(budgets: Sequence[str]) -> PlanningTimes:
+    """Plan the joint graph of a GPT for each budget."""
+    module = GPT(LAYERS, 96, 4, 512, 256)
+    tokens = torch.zeros(4, 256, dtype=torch.int64)
+    graph = rg.torch.capture_graph(module, (tokens, tokens))
+    rg.plan(rg.Graph.from_arrays(cost=[1, 1, 1], bytes=[8, 8, 8], edges=[(0, 1), (1, 2)]), 16)
+    rg.plan(graph, "70%")
+    warm: list[tuple[str, float]] = []
+    for budget in budgets:
+        auto.forget()
+        start = time.perf_counter()
+        try:
+            rg.plan(graph, budget)
+        except rg.BudgetError:
+            continue
+        warm.append((budget, time.perf_counter() - start))
+    return PlanningTimes(len(graph.operations), tuple(warm), _cold_seconds(graph))
+
+
+def _cold_seconds(graph: rg.Graph) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "graph.json")
+        path.write_text(graph.to_json())
+        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        output = subprocess.run(
+            [sys.executable, "-c", _COLD, str(path)], env=environment, check=True, capture_output=True, text=True
+        )
+    return float(output.stdout)
