@@ -136,7 +136,18 @@ def test_progress_is_told_of_both_stages() -> None:
     seen: list[Progress] = []
     with pytest.raises(BudgetError):
         auto.search(gpt(1).graph, 1, progress=seen.append)
-    assert {report.stage for report in seen} == {"greedy descent", "smallest peak"}
+    assert {"greedy descent", "smallest peak"} <= {report.stage for report in seen}
+
+
+def test_warming_up_is_told_once_and_postpones_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "_is_warm", [])
+    seen: list[Progress] = []
+    assert auto.warm_up(seen.append) > 0
+    assert auto.warm_up(seen.append) == 0
+    assert [report.stage for report in seen] == ["loading compiled kernels"]
+    effort = Effort(seconds=0.0)
+    effort.postpone(60.0)
+    assert not effort.is_spent
 
 
 def test_memory_of_graphs_is_bounded() -> None:

@@ -33,6 +33,11 @@ class Effort:
         part.deadline = self.deadline
         return part
 
+    def postpone(self, seconds: float) -> None:
+        """Move the moment at which it ends, by what was spent on something else."""
+        if self.deadline is not None:
+            self.deadline += seconds
+
     @property
     def is_spent(self) -> bool:
         """Whether the search has to stop."""
