@@ -33,9 +33,7 @@ def main() -> None:
     except torch._dynamo.exc.BackendCompilerFailed as failure:
         error = failure.inner_exception
         assert isinstance(error, rg.BudgetError)
-        print(
-            f"refused: no plan in hand meets {error.budget_bytes:,} bytes, the smallest needs {error.minimum_bytes:,}"
-        )
+        print(f"refused: {error.budget_bytes:,} bytes are too few, the smallest plan needs {error.minimum_bytes:,}")
         found = gradients(compiled(error.minimum_bytes), x)
         print("gradients equal at the smallest budget:", all(map(torch.equal, expected, found)))
 
