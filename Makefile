@@ -51,8 +51,9 @@ coverage: $(CORE_TESTED)
 $(CORE_TESTED): $(CORE) pyproject.toml | $(READY)
 	$(MAKE) test-core
 
-bench: $(READY)  ## run the benchmarks (long)
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(RUN)/python "$$benchmark" || exit 1; done
+bench: $(READY)  ## run the benchmarks (long), write build/torch_one_graph.json
+	@mkdir -p build
+	$(RUN)/python benchmarks/torch_one_graph.py --json build/torch_one_graph.json
 
 docs: $(DOCS_READY)  ## build the documentation into build/docs
 	$(RUN)/sphinx-build -q -W --keep-going docs build/docs

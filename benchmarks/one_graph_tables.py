@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from targets import Target, duels, peers
+from targets import Target, duels
 from timing import Ratio
-from trials import EAGER, STORE_ALL, ModelResult, Row
+from trials import ModelResult, Row
 
 from retrograde.graph.units import format_bytes
 from retrograde.report import Cell, Table
@@ -37,7 +37,8 @@ def _variants(result: ModelResult) -> Table:
     ratio = result.store_all_ratio
     notes = (
         f"{result.operations:,} operations; store-all peak {format_bytes(peak)}, of it "
-        f"{short_bytes(result.gradient_bytes)} gradients; no schedule below {percent(result.bound_bytes / peak)}; an eager step takes {1e3 * eager:.0f} ms.",
+        f"{short_bytes(result.gradient_bytes)} gradients; no schedule below {percent(result.bound_bytes / peak)}; "
+        f"an eager step takes {1e3 * eager:.0f} ms.",
         f"Store-all through the engine takes {_times(ratio)} the time of plain eager." if ratio else "",
     )
     return Table(result.title, columns, tuple(first + rows), notes)
@@ -111,9 +112,3 @@ def _spread(ratio: Ratio | None) -> str:
 
 def _times(ratio: Ratio) -> str:
     return f"{ratio.median:.3f} × ({ratio.low:.3f} to {ratio.high:.3f})"
-
-
-def smallest(result: ModelResult) -> tuple[int, int]:
-    """The smallest measured peak of a plan and of a peer, in bytes."""
-    ours = min(max(row.peaks) for row in result.rows if row.kind == "budget" and row.peaks)
-    return ours, min(min(row.peaks) for row in peers(result) if row.name not in (EAGER, STORE_ALL))
