@@ -16,6 +16,7 @@ from retrograde.graph import Operation, Storage, Value
 from retrograde.planning import Compute, replay
 from retrograde.planning.lowering import lower
 from retrograde.planning.simulator import Simulator, condense
+from retrograde.planning.simulator.layout import RECOMPUTABLE
 
 
 def check_against_referee(simulator: Simulator) -> None:
@@ -122,7 +123,7 @@ def test_odd_operations_run_once() -> None:
     )
     problem = condense(graph)
     assert problem.node_of == (0, 1, -1, 2)
-    assert problem.arrays.recomputable.tolist()[:3] == [0, 0, 1]
+    assert problem.arrays.node[RECOMPUTABLE].tolist()[:3] == [0, 0, 1]
 
 
 def test_refused_moves_say_why() -> None:

@@ -116,7 +116,7 @@ class Descent:
 
     def overload(self, nodes: Sequence[int], budget_bytes: int) -> int:
         """The overload of a sequence: bytes above the budget, summed over its slots."""
-        self.simulator.load(nodes, self.simulator.state.node.size)
+        self.simulator.load(nodes, self.simulator.state.slot.shape[1])
         return self.simulator.overload(budget_bytes)
 
     def sweep(self, budget_bytes: int, price: float) -> None:

@@ -18,16 +18,37 @@ from retrograde.planning.simulator.kernels import (
     source_of,
     undo_to,
 )
-from retrograde.planning.simulator.order_kernels import (
+from retrograde.planning.simulator.layout import (
+    AT,
+    BYTES,
+    CHUNK,
     CHUNKS,
+    COUNT,
+    DUE,
+    EARLIER,
+    HEAD,
+    LATER,
     LOGGED,
+    MAKER,
+    MAKES,
+    MEMORY,
     MISSING,
+    NEXT,
+    NODE,
+    OFFSET,
+    PREVIOUS,
+    READERS,
+    READS,
+    RECOMPUTABLE,
+    RUNS,
+    SEGMENT,
     SHIFT,
+    SINCE,
     SLOTS,
-    key_of,
-    overload_of,
-    slot_at,
+    TAIL,
+    TOP,
 )
+from retrograde.planning.simulator.order_kernels import key_of, overload_of, slot_at
 
 MOST = 96
 LARGEST = 0.2
@@ -40,14 +61,14 @@ def excess_between(st, first, last, budget, size):
     if first > last:
         return total
     for rank in range(first >> SHIFT, (last >> SHIFT) + 1):
-        limit = budget - st.offset[rank]
-        if st.top[rank] <= limit:
+        limit = budget - st.part[OFFSET, rank]
+        if st.part[TOP, rank] <= limit:
             continue
-        base = st.chunk[rank] << SHIFT
+        base = st.part[CHUNK, rank] << SHIFT
         low = max(base, base + first - (rank << SHIFT))
-        high = min(base + st.count[st.chunk[rank]], base + last + 1 - (rank << SHIFT))
+        high = min(base + st.part[COUNT, st.part[CHUNK, rank]], base + last + 1 - (rank << SHIFT))
         for i in range(low, high):
-            total += min(size, max(0, st.memory[i] - limit))
+            total += min(size, max(0, st.place[MEMORY, i] - limit))
     return total
 
 
@@ -58,12 +79,12 @@ def held_excess(pr, st, storage, slot, budget):
     source = source_of(pr, st, storage, key)
     if source < 0:
         return -1
-    if not pr.recomputable[pr.maker[storage]]:
+    if not pr.node[RECOMPUTABLE, pr.storage[MAKER, storage]]:
         return 0
     if end_of(pr, st, storage, source, limit_of(pr, st, storage, source)) > key:
         return 0
     last = last_read(pr, st, storage, key_of(st, source), key)
-    return excess_between(st, last + 1, key - 1, budget, pr.bytes[storage])
+    return excess_between(st, last + 1, key - 1, budget, pr.storage[BYTES, storage])
 
 
 @compiled
@@ -81,9 +102,9 @@ def recompute(pr, st, node, before, budget, price, most):
     while height:
         height -= 1
         slot = stack[height]
-        reader = st.node[slot]
-        for j in range(pr.read_pointer[reader], pr.read_pointer[reader + 1]):
-            maker = pr.maker[pr.read_index[j]]
+        reader = st.slot[NODE, slot]
+        for j in range(pr.node[READS, reader], pr.node[READS, reader + 1]):
+            maker = pr.storage[MAKER, pr.read_index[j]]
             held = held_excess(pr, st, pr.read_index[j], slot, budget)
             if (held * price <= pr.cost[maker] and held >= 0) or done == MOST:
                 holds = 2 if held else holds
@@ -100,13 +121,13 @@ def recompute(pr, st, node, before, budget, price, most):
 @compiled
 def is_unread(pr, st, slot):
     """Whether nobody reads what a slot makes, and the node makes something and runs elsewhere too."""
-    node = st.node[slot]
-    if st.runs[node] < 2 or pr.make_pointer[node] == pr.make_pointer[node + 1]:
+    node = st.slot[NODE, slot]
+    if st.runner[RUNS, node] < 2 or pr.node[MAKES, node] == pr.node[MAKES, node + 1]:
         return False
     key = key_of(st, slot)
-    for j in range(pr.make_pointer[node], pr.make_pointer[node + 1]):
+    for j in range(pr.node[MAKES, node], pr.node[MAKES, node + 1]):
         storage = pr.make_index[j]
-        if pr.due[storage] >= 0 and st.segment[slot] > pr.due[storage]:
+        if pr.storage[DUE, storage] >= 0 and st.slot[SEGMENT, slot] > pr.storage[DUE, storage]:
             continue
         if last_read(pr, st, storage, key, limit_of(pr, st, storage, slot)) > key:
             return False
@@ -123,9 +144,9 @@ def remove_with_sources(pr, st, slot):
     while height:
         height -= 1
         slot = stack[height]
-        node, key = st.node[slot], key_of(st, slot)
+        node, key = st.slot[NODE, slot], key_of(st, slot)
         count = 0
-        for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
+        for j in range(pr.node[READS, node], pr.node[READS, node + 1]):
             source = source_of(pr, st, pr.read_index[j], key)
             if source >= 0 and count < 64:
                 sources[count] = source
@@ -136,7 +157,12 @@ def remove_with_sources(pr, st, slot):
             known = False
             for k in range(height):
                 known = known or stack[k] == sources[i]
-            if not known and height < MOST and st.runs[st.node[sources[i]]] > 1 and is_unread(pr, st, sources[i]):
+            if (
+                not known
+                and height < MOST
+                and st.runner[RUNS, st.slot[NODE, sources[i]]] > 1
+                and is_unread(pr, st, sources[i])
+            ):
                 stack[height] = sources[i]
                 height += 1
     return True
@@ -154,7 +180,7 @@ def tidy(pr, st, mark, budget, price, now):
     for n in range(mark, end):
         if st.log[n, 0] != 0:
             continue
-        following = st.later[st.log[n, 2]]
+        following = st.slot[LATER, st.log[n, 2]]
         if following < 0:
             continue
         here = st.number[LOGGED]
@@ -170,15 +196,15 @@ def tidy(pr, st, mark, budget, price, now):
 @compiled
 def droppable_excess(pr, st, storage, reader, budget):
     """At most what dropping a storage, and what is made with it, before one of its readers takes off the overload."""
-    maker = pr.maker[storage]
+    maker = pr.storage[MAKER, storage]
     key = key_of(st, reader)
     source = source_of(pr, st, storage, key)
-    if source < 0 or not pr.recomputable[maker]:
+    if source < 0 or not pr.node[RECOMPUTABLE, maker]:
         return 0
     last = last_read(pr, st, storage, key_of(st, source), key)
     excess = 0
-    for j in range(pr.make_pointer[maker], pr.make_pointer[maker + 1]):
-        excess += excess_between(st, last + 1, key - 1, budget, pr.bytes[pr.make_index[j]])
+    for j in range(pr.node[MAKES, maker], pr.node[MAKES, maker + 1]):
+        excess += excess_between(st, last + 1, key - 1, budget, pr.storage[BYTES, pr.make_index[j]])
     return excess
 
 
@@ -199,7 +225,7 @@ def try_drop(pr, st, storage, reader, budget, price, now):
 
     Its inputs are held or recomputed in turn as the price says; then all held; then at a price far higher.
     """
-    maker = pr.maker[storage]
+    maker = pr.storage[MAKER, storage]
     gain = droppable_excess(pr, st, storage, reader, budget)
     if gain * price <= pr.cost[maker]:
         return now
@@ -221,7 +247,7 @@ def try_drop(pr, st, storage, reader, budget, price, now):
 @compiled
 def try_restore(pr, st, slot, budget, price, now):
     """Take a recomputation away, if that lowers the score. Returns the score."""
-    if st.runs[st.node[slot]] < 2:
+    if st.runner[RUNS, st.slot[NODE, slot]] < 2:
         return now
     mark = st.number[LOGGED]
     if remove_with_sources(pr, st, slot):
@@ -235,56 +261,56 @@ def try_restore(pr, st, slot, budget, price, now):
 @compiled
 def earliest_place(pr, st, slot):
     """The slot before which a slot may move at the earliest."""
-    node = st.node[slot]
+    node = st.slot[NODE, slot]
     key = key_of(st, slot)
     first = -1
-    for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
+    for j in range(pr.node[READS, node], pr.node[READS, node + 1]):
         source = source_of(pr, st, pr.read_index[j], key)
         first = max(first, key_of(st, source)) if source >= 0 else first
-    if st.earlier[slot] >= 0:
-        first = max(first, key_of(st, st.earlier[slot]))
+    if st.slot[EARLIER, slot] >= 0:
+        first = max(first, key_of(st, st.slot[EARLIER, slot]))
     return first
 
 
 @compiled
 def first_reader(pr, st, slot):
     """The key of the first reader of what a slot makes, or of the node's next slot; the end's at the latest."""
-    node, key = st.node[slot], key_of(st, slot)
-    first = key_of(st, st.head[pr.cost.size - 1])
-    if st.later[slot] >= 0:
-        first = min(first, key_of(st, st.later[slot]))
-    for j in range(pr.make_pointer[node], pr.make_pointer[node + 1]):
+    node, key = st.slot[NODE, slot], key_of(st, slot)
+    first = key_of(st, st.runner[HEAD, pr.cost.size - 1])
+    if st.slot[LATER, slot] >= 0:
+        first = min(first, key_of(st, st.slot[LATER, slot]))
+    for j in range(pr.node[MAKES, node], pr.node[MAKES, node + 1]):
         storage = pr.make_index[j]
-        for i in range(pr.reader_pointer[storage], pr.reader_pointer[storage + 1]):
-            other = st.tail[pr.reader_index[i]]
+        for i in range(pr.storage[READERS, storage], pr.storage[READERS, storage + 1]):
+            other = st.runner[TAIL, pr.reader_index[i]]
             while other >= 0 and key_of(st, other) > key:
                 first = min(first, key_of(st, other))
-                other = st.earlier[other]
+                other = st.slot[EARLIER, other]
     return first
 
 
 @compiled
 def try_shift(pr, st, slot, budget, price, now, draw):
     """Run a slot earlier or later, where its inputs and readers allow, if that lowers the score."""
-    node = st.node[slot]
+    node = st.slot[NODE, slot]
     key = key_of(st, slot)
     after_key, before_key = earliest_place(pr, st, slot), first_reader(pr, st, slot)
     target = slot_at(st, before_key)
     if draw % 3 == 1:
-        target = st.head[pr.cost.size - 1]
-        target = st.next[slot_at(st, after_key)] if after_key >= 0 else slot_at(st, key)
+        target = st.runner[HEAD, pr.cost.size - 1]
+        target = st.slot[NEXT, slot_at(st, after_key)] if after_key >= 0 else slot_at(st, key)
     elif draw % 3 == 2:
         steps = (draw >> 8) % 24 - 12
         target = slot
-        while steps < 0 and st.previous[target] >= 0 and key_of(st, st.previous[target]) > after_key:
-            target = st.previous[target]
+        while steps < 0 and st.slot[PREVIOUS, target] >= 0 and key_of(st, st.slot[PREVIOUS, target]) > after_key:
+            target = st.slot[PREVIOUS, target]
             steps += 1
         while steps > 0 and key_of(st, target) < before_key:
-            target = st.next[target]
+            target = st.slot[NEXT, target]
             steps -= 1
-    if target == slot or target == st.next[slot]:
+    if target == slot or target == st.slot[NEXT, slot]:
         return now
-    if pr.segment[node] > gap_segment(pr, st, target):
+    if pr.node[SINCE, node] > gap_segment(pr, st, target):
         return now
     mark = st.number[LOGGED]
     if remove_slot(pr, st, slot) and insert_slot(pr, st, node, target) >= 0 and st.number[MISSING] == 0:
@@ -312,9 +338,9 @@ def slots_in_order(st):
     found = np.empty(st.number[SLOTS], dtype=np.int64)
     n = 0
     for rank in range(st.number[CHUNKS]):
-        base = st.chunk[rank] << SHIFT
-        for i in range(base, base + st.count[st.chunk[rank]]):
-            found[n] = st.at[i]
+        base = st.part[CHUNK, rank] << SHIFT
+        for i in range(base, base + st.part[COUNT, st.part[CHUNK, rank]]):
+            found[n] = st.place[AT, i]
             n += 1
     return found
 
@@ -322,16 +348,16 @@ def slots_in_order(st):
 @compiled
 def visit(pr, st, slot, budget, price, seed, now):
     """Try to restore a slot, to drop each of its reads, and to shift it. Returns the score."""
-    node = st.node[slot]
+    node = st.slot[NODE, slot]
     if node < pr.setting[1]:
         now = try_restore(pr, st, slot, budget, price, now)
         st.number[LOGGED] = 0
-    for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
-        if st.node[slot] != node:
+    for j in range(pr.node[READS, node], pr.node[READS, node + 1]):
+        if st.slot[NODE, slot] != node:
             return now
         now = try_drop(pr, st, pr.read_index[j], slot, budget, price, now)
         st.number[LOGGED] = 0
-    if st.node[slot] == node and node < pr.setting[1]:
+    if st.slot[NODE, slot] == node and node < pr.setting[1]:
         now = try_shift(pr, st, slot, budget, price, now, draw_next(seed))
         st.number[LOGGED] = 0
     return now
@@ -353,7 +379,7 @@ def sweep(pr, st, slots, budget, price, seed):
     start = score(st, budget, price)
     now = start
     for slot in slots:
-        if st.node[slot] >= 0:
+        if st.slot[NODE, slot] >= 0:
             now = visit(pr, st, slot, budget, price, seed, now)
     return start - now
 
@@ -364,13 +390,13 @@ def polish(pr, st, budget):
     slots = slots_in_order(st)
     again = np.empty(slots.size)
     for i in range(slots.size):
-        node = st.node[slots[i]]
-        again[i] = pr.cost[node] if st.runs[node] > 1 else 0.0
+        node = st.slot[NODE, slots[i]]
+        again[i] = pr.cost[node] if st.runner[RUNS, node] > 1 else 0.0
     gone = 0
     for i in np.argsort(-again):
         slot = slots[i]
-        node = st.node[slot]
-        if node < 0 or node >= pr.setting[1] or st.runs[node] < 2:
+        node = st.slot[NODE, slot]
+        if node < 0 or node >= pr.setting[1] or st.runner[RUNS, node] < 2:
             continue
         if remove_with_sources(pr, st, slot) and overload_of(st, budget) == 0:
             gone += 1

@@ -9,20 +9,42 @@ from __future__ import annotations
 import numpy as np
 
 from retrograde.planning.simulator.compiling import compiled
-from retrograde.planning.simulator.order_kernels import (
+from retrograde.planning.simulator.layout import (
+    AT,
+    BYTES,
     CHUNKS,
+    COUNT,
+    DUE,
+    EARLIER,
     FREE,
+    HEAD,
+    LATER,
+    LOC,
     LOGGED,
+    MADE,
+    MAKER,
+    MAKES,
+    MEMORY,
     MISSING,
+    NEXT,
+    NODE,
     NOWHERE,
+    OVERWRITABLE,
+    OVERWRITES,
+    OWN,
+    PREVIOUS,
+    READ,
+    READERS,
+    READS,
+    RECOMPUTABLE,
+    RUNS,
+    SEGMENT,
+    SINCE,
     SLOTS,
-    add_range,
-    bytes_at,
-    displace,
-    key_of,
-    place,
-    slot_at,
+    TAIL,
+    WORKSPACE,
 )
+from retrograde.planning.simulator.order_kernels import add_range, bytes_at, displace, key_of, place, slot_at
 
 # Incarnations
 
@@ -30,23 +52,23 @@ from retrograde.planning.simulator.order_kernels import (
 @compiled
 def begins(pr, st, storage, slot):
     """Whether a slot of the maker begins an incarnation: not once the storage is an output handed over."""
-    due = pr.due[storage]
-    return due < 0 or st.segment[slot] <= due
+    due = pr.storage[DUE, storage]
+    return due < 0 or st.slot[SEGMENT, slot] <= due
 
 
 @compiled
 def source_of(pr, st, storage, key):
     """The slot whose incarnation of a storage a reader with the given key reads; -1 if there is none."""
-    slot = st.tail[pr.maker[storage]]
+    slot = st.runner[TAIL, pr.storage[MAKER, storage]]
     while slot >= 0 and (key_of(st, slot) >= key or not begins(pr, st, storage, slot)):
-        slot = st.earlier[slot]
+        slot = st.slot[EARLIER, slot]
     return slot
 
 
 @compiled
 def limit_of(pr, st, storage, slot):
     """The key of the maker's next slot that begins an incarnation, past which reads bind to that one."""
-    following = st.later[slot]
+    following = st.slot[LATER, slot]
     if following >= 0 and begins(pr, st, storage, following):
         return key_of(st, following)
     return NOWHERE
@@ -56,8 +78,8 @@ def limit_of(pr, st, storage, slot):
 def last_read(pr, st, storage, start, limit):
     """The largest key of a reader between two keys, both excluded; start if there is none."""
     end = start
-    for j in range(pr.reader_pointer[storage], pr.reader_pointer[storage + 1]):
-        slot = st.tail[pr.reader_index[j]]
+    for j in range(pr.storage[READERS, storage], pr.storage[READERS, storage + 1]):
+        slot = st.runner[TAIL, pr.reader_index[j]]
         while slot >= 0:
             key = key_of(st, slot)
             if key <= end:
@@ -65,7 +87,7 @@ def last_read(pr, st, storage, start, limit):
             if key < limit:
                 end = key
                 break
-            slot = st.earlier[slot]
+            slot = st.slot[EARLIER, slot]
     return end
 
 
@@ -74,29 +96,29 @@ def end_of(pr, st, storage, slot, limit):
     """The last key of the incarnation that a slot begins, if the maker's next slot has the key limit."""
     start = key_of(st, slot)
     end = last_read(pr, st, storage, start, limit)
-    if pr.setting[0] and end > start and st.segment[slot_at(st, end)] > st.segment[slot]:
-        return key_of(st, st.head[pr.cost.size - 1])
+    if pr.setting[0] and end > start and st.slot[SEGMENT, slot_at(st, end)] > st.slot[SEGMENT, slot]:
+        return key_of(st, st.runner[HEAD, pr.cost.size - 1])
     return end
 
 
 @compiled
 def _count_reads(pr, st, storage, start, limit):
     total = 0
-    for j in range(pr.reader_pointer[storage], pr.reader_pointer[storage + 1]):
-        slot = st.tail[pr.reader_index[j]]
+    for j in range(pr.storage[READERS, storage], pr.storage[READERS, storage + 1]):
+        slot = st.runner[TAIL, pr.reader_index[j]]
         while slot >= 0 and key_of(st, slot) > start:
             if key_of(st, slot) < limit:
                 total += 1
-            slot = st.earlier[slot]
+            slot = st.slot[EARLIER, slot]
     return total
 
 
 @compiled
 def gap_segment(pr, st, before):
     """The segment that a slot put before another runs in."""
-    segment = st.segment[before]
+    segment = st.slot[SEGMENT, before]
     first = pr.setting[1]
-    if st.node[before] >= first and st.node[before] != pr.cost.size - 1:
+    if st.slot[NODE, before] >= first and st.slot[NODE, before] != pr.cost.size - 1:
         return segment - 1
     return segment
 
@@ -104,58 +126,58 @@ def gap_segment(pr, st, before):
 @compiled
 def gap_bytes(pr, st, before):
     """Bytes of the incarnations that are live on both sides of the gap before a slot."""
-    node = st.node[before]
-    live = bytes_at(st, before) - st.own[before]
-    for j in range(pr.make_pointer[node], pr.make_pointer[node + 1]):
+    node = st.slot[NODE, before]
+    live = bytes_at(st, before) - st.slot[OWN, before]
+    for j in range(pr.node[MAKES, node], pr.node[MAKES, node + 1]):
         storage = pr.make_index[j]
         if begins(pr, st, storage, before):
-            live -= pr.bytes[storage]
+            live -= pr.storage[BYTES, storage]
     return live
 
 
 @compiled
 def _refresh_overwrites(pr, st, slot):
     """Give a slot credit for the inputs that it overwrites, which die there."""
-    node = st.node[slot]
-    first, last = pr.overwrite_pointer[node], pr.overwrite_pointer[node + 1]
+    node = st.slot[NODE, slot]
+    first, last = pr.node[OVERWRITES, node], pr.node[OVERWRITES, node + 1]
     if first == last:
         return
     key = key_of(st, slot)
     saved = 0
     taken = np.zeros(last - first, dtype=np.bool_)
     for j in range(first, last):
-        made, read = pr.overwrite_made[j], pr.overwrite_read[j]
+        made, read = pr.overwrite[MADE, j], pr.overwrite[READ, j]
         free = begins(pr, st, made, slot)
         for i in range(first, j):
-            if taken[i - first] and (pr.overwrite_made[i] == made or pr.overwrite_read[i] == read):
+            if taken[i - first] and (pr.overwrite[MADE, i] == made or pr.overwrite[READ, i] == read):
                 free = False
         source = source_of(pr, st, read, key)
         if free and source >= 0 and end_of(pr, st, read, source, limit_of(pr, st, read, source)) == key:
             taken[j - first] = True
-            saved += pr.bytes[read]
-    plain = _own_bytes(pr, st, node, st.segment[slot]) - saved
-    if plain != st.own[slot]:
-        add_range(st, key, key, plain - st.own[slot])
-        st.own[slot] = plain
+            saved += pr.storage[BYTES, read]
+    plain = _own_bytes(pr, st, node, st.slot[SEGMENT, slot]) - saved
+    if plain != st.slot[OWN, slot]:
+        add_range(st, key, key, plain - st.slot[OWN, slot])
+        st.slot[OWN, slot] = plain
 
 
 @compiled
 def _refresh_overwriters(pr, st, node):
-    for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
-        if pr.overwritable[pr.read_index[j]]:
+    for j in range(pr.node[READS, node], pr.node[READS, node + 1]):
+        if pr.storage[OVERWRITABLE, pr.read_index[j]]:
             _refresh_readers(pr, st, pr.read_index[j])
-    for j in range(pr.make_pointer[node], pr.make_pointer[node + 1]):
-        if pr.overwritable[pr.make_index[j]]:
+    for j in range(pr.node[MAKES, node], pr.node[MAKES, node + 1]):
+        if pr.storage[OVERWRITABLE, pr.make_index[j]]:
             _refresh_readers(pr, st, pr.make_index[j])
 
 
 @compiled
 def _refresh_readers(pr, st, storage):
-    for j in range(pr.reader_pointer[storage], pr.reader_pointer[storage + 1]):
-        slot = st.tail[pr.reader_index[j]]
+    for j in range(pr.storage[READERS, storage], pr.storage[READERS, storage + 1]):
+        slot = st.runner[TAIL, pr.reader_index[j]]
         while slot >= 0:
             _refresh_overwrites(pr, st, slot)
-            slot = st.earlier[slot]
+            slot = st.slot[EARLIER, slot]
 
 
 # Moves
@@ -164,56 +186,56 @@ def _refresh_readers(pr, st, storage):
 @compiled
 def _own_bytes(pr, st, node, segment):
     """Bytes that a slot has to itself: workspace, the segment's fixed demand, duplicates of outputs handed over."""
-    own = pr.workspace[node] + (pr.fixed[segment] if node != pr.cost.size - 1 else 0)
-    for j in range(pr.make_pointer[node], pr.make_pointer[node + 1]):
-        due = pr.due[pr.make_index[j]]
+    own = pr.node[WORKSPACE, node] + (pr.fixed[segment] if node != pr.cost.size - 1 else 0)
+    for j in range(pr.node[MAKES, node], pr.node[MAKES, node + 1]):
+        due = pr.storage[DUE, pr.make_index[j]]
         if due >= 0 and segment > due:
-            own += pr.bytes[pr.make_index[j]]
+            own += pr.storage[BYTES, pr.make_index[j]]
     return own
 
 
 @compiled
 def _link(st, slot, key):
     """Put a slot among the others of its node."""
-    node = st.node[slot]
-    after = st.tail[node]
+    node = st.slot[NODE, slot]
+    after = st.runner[TAIL, node]
     while after >= 0 and key_of(st, after) > key:
-        after = st.earlier[after]
-    following = st.later[after] if after >= 0 else st.head[node]
-    st.earlier[slot] = after
-    st.later[slot] = following
+        after = st.slot[EARLIER, after]
+    following = st.slot[LATER, after] if after >= 0 else st.runner[HEAD, node]
+    st.slot[EARLIER, slot] = after
+    st.slot[LATER, slot] = following
     if after >= 0:
-        st.later[after] = slot
+        st.slot[LATER, after] = slot
     else:
-        st.head[node] = slot
+        st.runner[HEAD, node] = slot
     if following >= 0:
-        st.earlier[following] = slot
+        st.slot[EARLIER, following] = slot
     else:
-        st.tail[node] = slot
+        st.runner[TAIL, node] = slot
 
 
 @compiled
 def _unlink(st, slot):
-    node = st.node[slot]
-    before, following = st.earlier[slot], st.later[slot]
+    node = st.slot[NODE, slot]
+    before, following = st.slot[EARLIER, slot], st.slot[LATER, slot]
     if before >= 0:
-        st.later[before] = following
+        st.slot[LATER, before] = following
     else:
-        st.head[node] = following
+        st.runner[HEAD, node] = following
     if following >= 0:
-        st.earlier[following] = before
+        st.slot[EARLIER, following] = before
     else:
-        st.tail[node] = before
+        st.runner[TAIL, node] = before
 
 
 @compiled
 def may_insert(pr, st, node, before):
     """Whether a node may run once more before a slot: its segment has begun, it may run twice, there is room."""
-    if pr.segment[node] > gap_segment(pr, st, before) or st.number[FREE] == 0:
+    if pr.node[SINCE, node] > gap_segment(pr, st, before) or st.number[FREE] == 0:
         return False
     if st.number[LOGGED] == st.log.shape[0]:
         return False
-    return st.head[node] < 0 or pr.recomputable[node] == 1
+    return st.runner[HEAD, node] < 0 or pr.node[RECOMPUTABLE, node] == 1
 
 
 @compiled
@@ -228,8 +250,8 @@ def _log(st, kind, node, slot, before):
 
 @compiled
 def _insert_reads(pr, st, slot, key):
-    node = st.node[slot]
-    for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
+    node = st.slot[NODE, slot]
+    for j in range(pr.node[READS, node], pr.node[READS, node + 1]):
         storage = pr.read_index[j]
         source = source_of(pr, st, storage, key)
         if source < 0:
@@ -238,22 +260,22 @@ def _insert_reads(pr, st, slot, key):
         end = end_of(pr, st, storage, source, limit_of(pr, st, storage, source))
         if key > end:
             new = key
-            if pr.setting[0] and st.segment[slot] > st.segment[source]:
-                new = key_of(st, st.head[pr.cost.size - 1])
-            add_range(st, end + 1, new, pr.bytes[storage])
+            if pr.setting[0] and st.slot[SEGMENT, slot] > st.slot[SEGMENT, source]:
+                new = key_of(st, st.runner[HEAD, pr.cost.size - 1])
+            add_range(st, end + 1, new, pr.storage[BYTES, storage])
 
 
 @compiled
 def _insert_makes(pr, st, slot, key):
-    node = st.node[slot]
-    for j in range(pr.make_pointer[node], pr.make_pointer[node + 1]):
+    node = st.slot[NODE, slot]
+    for j in range(pr.node[MAKES, node], pr.node[MAKES, node + 1]):
         storage = pr.make_index[j]
         if not begins(pr, st, storage, slot):
             continue
-        size = pr.bytes[storage]
+        size = pr.storage[BYTES, storage]
         limit = limit_of(pr, st, storage, slot)
         end = end_of(pr, st, storage, slot, limit)
-        source = st.earlier[slot]
+        source = st.slot[EARLIER, slot]
         if source < 0:
             st.number[MISSING] -= _count_reads(pr, st, storage, key, limit)
             add_range(st, key, end, size)
@@ -272,17 +294,17 @@ def _insert(pr, st, slot, node, before):
     segment = gap_segment(pr, st, before)
     own = _own_bytes(pr, st, node, segment)
     memory = gap_bytes(pr, st, before) + own
-    st.node[slot] = node
-    st.segment[slot] = segment
-    st.own[slot] = own
+    st.slot[NODE, slot] = node
+    st.slot[SEGMENT, slot] = segment
+    st.slot[OWN, slot] = own
     place(st, slot, before, memory)
     key = key_of(st, slot)
     _insert_reads(pr, st, slot, key)
     _link(st, slot, key)
     _insert_makes(pr, st, slot, key)
-    st.runs[node] += 1
+    st.runner[RUNS, node] += 1
     st.cost[0] += pr.cost[node]
-    if pr.overwrite_read.size:
+    if pr.overwrite.shape[1]:
         _refresh_overwrites(pr, st, slot)
         _refresh_overwriters(pr, st, node)
 
@@ -301,15 +323,15 @@ def insert_slot(pr, st, node, before):
 
 @compiled
 def _remove_makes(pr, st, slot, key):
-    node = st.node[slot]
-    for j in range(pr.make_pointer[node], pr.make_pointer[node + 1]):
+    node = st.slot[NODE, slot]
+    for j in range(pr.node[MAKES, node], pr.node[MAKES, node + 1]):
         storage = pr.make_index[j]
         if not begins(pr, st, storage, slot):
             continue
-        size = pr.bytes[storage]
+        size = pr.storage[BYTES, storage]
         limit = limit_of(pr, st, storage, slot)
         end = end_of(pr, st, storage, slot, limit)
-        source = st.earlier[slot]
+        source = st.slot[EARLIER, slot]
         if source < 0:
             st.number[MISSING] += _count_reads(pr, st, storage, key, limit)
             add_range(st, key, end, -size)
@@ -326,8 +348,8 @@ def _remove_makes(pr, st, slot, key):
 @compiled
 def _remove_reads(pr, st, slot, key):
     """Shorten what a slot read last. The slot is no longer linked, but still has its place."""
-    node = st.node[slot]
-    for j in range(pr.read_pointer[node], pr.read_pointer[node + 1]):
+    node = st.slot[NODE, slot]
+    for j in range(pr.node[READS, node], pr.node[READS, node + 1]):
         storage = pr.read_index[j]
         source = source_of(pr, st, storage, key)
         if source < 0:
@@ -336,32 +358,32 @@ def _remove_reads(pr, st, slot, key):
         end = end_of(pr, st, storage, source, limit_of(pr, st, storage, source))
         if key > end:
             old = key
-            if pr.setting[0] and st.segment[slot] > st.segment[source]:
-                old = key_of(st, st.head[pr.cost.size - 1])
-            add_range(st, end + 1, old, -pr.bytes[storage])
+            if pr.setting[0] and st.slot[SEGMENT, slot] > st.slot[SEGMENT, source]:
+                old = key_of(st, st.runner[HEAD, pr.cost.size - 1])
+            add_range(st, end + 1, old, -pr.storage[BYTES, storage])
 
 
 @compiled
 def _remove(pr, st, slot):
-    node = st.node[slot]
+    node = st.slot[NODE, slot]
     key = key_of(st, slot)
     _remove_makes(pr, st, slot, key)
     _unlink(st, slot)
     _remove_reads(pr, st, slot, key)
     displace(st, slot)
-    st.node[slot] = -1
-    st.runs[node] -= 1
+    st.slot[NODE, slot] = -1
+    st.runner[RUNS, node] -= 1
     st.cost[0] -= pr.cost[node]
-    if pr.overwrite_read.size:
+    if pr.overwrite.shape[1]:
         _refresh_overwriters(pr, st, node)
 
 
 @compiled
 def remove_slot(pr, st, slot):
     """Take a slot away. Returns whether it was done: a border stays, and so does everything when the log is full."""
-    if st.node[slot] >= pr.setting[1] or st.number[LOGGED] == st.log.shape[0]:
+    if st.slot[NODE, slot] >= pr.setting[1] or st.number[LOGGED] == st.log.shape[0]:
         return False
-    _log(st, 1, st.node[slot], slot, st.next[slot])
+    _log(st, 1, st.slot[NODE, slot], slot, st.slot[NEXT, slot])
     _remove(pr, st, slot)
     st.free[st.number[FREE]] = slot
     st.number[FREE] += 1
@@ -392,33 +414,33 @@ def load_nodes(pr, st, nodes):
     end = pr.cost.size - 1
     st.number[FREE] -= 1
     last = st.free[st.number[FREE]]
-    st.node[last] = end
-    st.segment[last] = pr.fixed.size - 1
-    st.own[last] = 0
-    st.loc[last] = 0
-    st.at[0] = last
-    st.memory[0] = 0
-    st.count[0] = 1
+    st.slot[NODE, last] = end
+    st.slot[SEGMENT, last] = pr.fixed.size - 1
+    st.slot[OWN, last] = 0
+    st.slot[LOC, last] = 0
+    st.place[AT, 0] = last
+    st.place[MEMORY, 0] = 0
+    st.part[COUNT, 0] = 1
     st.number[CHUNKS] = 1
     st.number[SLOTS] = 1
-    st.next[last] = -1
-    st.previous[last] = -1
-    st.earlier[last] = -1
-    st.later[last] = -1
-    st.head[end] = last
-    st.tail[end] = last
-    st.runs[end] = 1
-    st.number[MISSING] += pr.read_pointer[end + 1] - pr.read_pointer[end]
+    st.slot[NEXT, last] = -1
+    st.slot[PREVIOUS, last] = -1
+    st.slot[EARLIER, last] = -1
+    st.slot[LATER, last] = -1
+    st.runner[HEAD, end] = last
+    st.runner[TAIL, end] = last
+    st.runner[RUNS, end] = 1
+    st.number[MISSING] += pr.node[READS, end + 1] - pr.node[READS, end]
     segment = 0
     for i in range(nodes.size - 1):
         node = nodes[i]
         border = node >= pr.setting[1]
         if border:
-            segment = pr.segment[node]
-        st.segment[last] = segment
+            segment = pr.node[SINCE, node]
+        st.slot[SEGMENT, last] = segment
         st.number[FREE] -= 1
         _insert(pr, st, st.free[st.number[FREE]], node, last)
-    st.segment[last] = pr.fixed.size - 1
+    st.slot[SEGMENT, last] = pr.fixed.size - 1
     return True
 
 
@@ -426,8 +448,8 @@ def load_nodes(pr, st, nodes):
 def live_storages(pr, st, slot):
     """For each storage whether it is live while a slot runs."""
     key = key_of(st, slot)
-    live = np.zeros(pr.bytes.size, dtype=np.bool_)
-    for storage in range(pr.bytes.size):
+    live = np.zeros(pr.storage.shape[1] - 1, dtype=np.bool_)
+    for storage in range(pr.storage.shape[1] - 1):
         source = source_of(pr, st, storage, key + 1)
         if source >= 0:
             live[storage] = end_of(pr, st, storage, source, limit_of(pr, st, storage, source)) >= key

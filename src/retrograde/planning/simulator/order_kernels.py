@@ -7,115 +7,71 @@ order of their keys: rank of the chunk, then index inside.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from retrograde.planning.simulator.compiling import compiled
-
-SHIFT = 6
-SIZE = 64
-MASK = 63
-NOWHERE = 1 << 60
-
-FREE, CHUNKS, LOGGED, MISSING, SLOTS = 0, 1, 2, 3, 4
-
-
-class State(NamedTuple):
-    """The mutable state of a simulator; see ``new_state``."""
-
-    node: np.ndarray
-    loc: np.ndarray
-    next: np.ndarray
-    previous: np.ndarray
-    later: np.ndarray
-    earlier: np.ndarray
-    own: np.ndarray
-    segment: np.ndarray
-    free: np.ndarray
-    at: np.ndarray
-    memory: np.ndarray
-    count: np.ndarray
-    rank: np.ndarray
-    chunk: np.ndarray
-    offset: np.ndarray
-    top: np.ndarray
-    head: np.ndarray
-    tail: np.ndarray
-    runs: np.ndarray
-    log: np.ndarray
-    number: np.ndarray
-    cost: np.ndarray
-
-
-def new_state(nodes: int, slots: int) -> State:
-    """An empty state with room for a number of nodes and slots."""
-    chunks = slots // (SIZE // 4) + 8
-    many, few = (lambda: np.full(slots, -1, dtype=np.int64)), (lambda: np.full(nodes, -1, dtype=np.int64))
-    number = np.zeros(8, dtype=np.int64)
-    number[FREE] = slots
-    return State(
-        *(many() for _ in range(8)),
-        np.arange(slots - 1, -1, -1, dtype=np.int64),
-        np.full(chunks * SIZE, -1, dtype=np.int64),
-        np.zeros(chunks * SIZE, dtype=np.int64),
-        np.zeros(chunks, dtype=np.int64),
-        np.zeros(chunks, dtype=np.int64),
-        np.zeros(chunks, dtype=np.int64),
-        np.zeros(chunks, dtype=np.int64),
-        np.zeros(chunks, dtype=np.int64),
-        few(),
-        few(),
-        np.zeros(nodes, dtype=np.int64),
-        np.zeros((4 * slots, 4), dtype=np.int64),
-        number,
-        np.zeros(1),
-    )
-
+from retrograde.planning.simulator.layout import (
+    AT,
+    CHUNK,
+    CHUNKS,
+    COUNT,
+    LOC,
+    MASK,
+    MEMORY,
+    NEXT,
+    NOWHERE,
+    OFFSET,
+    PREVIOUS,
+    RANK,
+    SHIFT,
+    SIZE,
+    SLOTS,
+    TOP,
+)
 
 # Keys and bytes
 
 
 @compiled
 def key_of(st, slot):
-    loc = st.loc[slot]
-    return (st.rank[loc >> SHIFT] << SHIFT) | (loc & MASK)
+    loc = st.slot[LOC, slot]
+    return (st.part[RANK, loc >> SHIFT] << SHIFT) | (loc & MASK)
 
 
 @compiled
 def slot_at(st, key):
-    return st.at[(st.chunk[key >> SHIFT] << SHIFT) | (key & MASK)]
+    return st.place[AT, (st.part[CHUNK, key >> SHIFT] << SHIFT) | (key & MASK)]
 
 
 @compiled
 def bytes_at(st, slot):
-    loc = st.loc[slot]
-    return st.memory[loc] + st.offset[st.rank[loc >> SHIFT]]
+    loc = st.slot[LOC, slot]
+    return st.place[MEMORY, loc] + st.part[OFFSET, st.part[RANK, loc >> SHIFT]]
 
 
 @compiled
 def _refresh_top(st, rank):
-    chunk = st.chunk[rank]
+    chunk = st.part[CHUNK, rank]
     base = chunk << SHIFT
     top = -NOWHERE
-    for i in range(base, base + st.count[chunk]):
-        top = max(top, st.memory[i])
-    st.top[rank] = top
+    for i in range(base, base + st.part[COUNT, chunk]):
+        top = max(top, st.place[MEMORY, i])
+    st.part[TOP, rank] = top
 
 
 @compiled
 def _add_in_chunk(st, rank, first, last, delta):
-    chunk = st.chunk[rank]
-    count = st.count[chunk]
+    chunk = st.part[CHUNK, rank]
+    count = st.part[COUNT, chunk]
     last = min(last, count - 1)
     if first > last:
         return
     if first == 0 and last == count - 1:
-        st.offset[rank] += delta
+        st.part[OFFSET, rank] += delta
         return
     base = chunk << SHIFT
     for i in range(base + first, base + last + 1):
-        st.memory[i] += delta
+        st.place[MEMORY, i] += delta
     _refresh_top(st, rank)
 
 
@@ -130,7 +86,7 @@ def add_range(st, first, last, delta):
         return
     _add_in_chunk(st, low, first & MASK, MASK, delta)
     for rank in range(low + 1, high):
-        st.offset[rank] += delta
+        st.part[OFFSET, rank] += delta
     _add_in_chunk(st, high, 0, last & MASK, delta)
 
 
@@ -138,7 +94,7 @@ def add_range(st, first, last, delta):
 def peak_of(st):
     peak = 0
     for rank in range(st.number[CHUNKS]):
-        peak = max(peak, st.top[rank] + st.offset[rank])
+        peak = max(peak, st.part[TOP, rank] + st.part[OFFSET, rank])
     return peak
 
 
@@ -147,11 +103,11 @@ def peak_slot_of(st):
     """The first slot at which the peak is reached; -1 if there is none above 0."""
     peak = peak_of(st)
     for rank in range(st.number[CHUNKS]):
-        if st.top[rank] + st.offset[rank] == peak:
-            base = st.chunk[rank] << SHIFT
-            for i in range(base, base + st.count[st.chunk[rank]]):
-                if st.memory[i] + st.offset[rank] == peak:
-                    return st.at[i]
+        if st.part[TOP, rank] + st.part[OFFSET, rank] == peak:
+            base = st.part[CHUNK, rank] << SHIFT
+            for i in range(base, base + st.part[COUNT, st.part[CHUNK, rank]]):
+                if st.place[MEMORY, i] + st.part[OFFSET, rank] == peak:
+                    return st.place[AT, i]
     return -1
 
 
@@ -160,11 +116,11 @@ def overload_of(st, budget):
     """Bytes above the budget, summed over the slots."""
     total = 0
     for rank in range(st.number[CHUNKS]):
-        limit = budget - st.offset[rank]
-        if st.top[rank] > limit:
-            base = st.chunk[rank] << SHIFT
-            for i in range(base, base + st.count[st.chunk[rank]]):
-                total += max(0, st.memory[i] - limit)
+        limit = budget - st.part[OFFSET, rank]
+        if st.part[TOP, rank] > limit:
+            base = st.part[CHUNK, rank] << SHIFT
+            for i in range(base, base + st.part[COUNT, st.part[CHUNK, rank]]):
+                total += max(0, st.place[MEMORY, i] - limit)
     return total
 
 
@@ -179,23 +135,23 @@ def _spread(st):
     memory = np.empty(count, dtype=np.int64)
     n = 0
     for rank in range(st.number[CHUNKS]):
-        chunk = st.chunk[rank]
-        for i in range(chunk << SHIFT, (chunk << SHIFT) + st.count[chunk]):
-            order[n] = st.at[i]
-            memory[n] = st.memory[i] + st.offset[rank]
+        chunk = st.part[CHUNK, rank]
+        for i in range(chunk << SHIFT, (chunk << SHIFT) + st.part[COUNT, chunk]):
+            order[n] = st.place[AT, i]
+            memory[n] = st.place[MEMORY, i] + st.part[OFFSET, rank]
             n += 1
     half = SIZE // 2
     chunks = (n + half - 1) // half
     for rank in range(chunks):
-        st.chunk[rank] = rank
-        st.rank[rank] = rank
-        st.offset[rank] = 0
-        st.count[rank] = min(half, n - rank * half)
+        st.part[CHUNK, rank] = rank
+        st.part[RANK, rank] = rank
+        st.part[OFFSET, rank] = 0
+        st.part[COUNT, rank] = min(half, n - rank * half)
     for i in range(n):
         loc = ((i // half) << SHIFT) + i % half
-        st.at[loc] = order[i]
-        st.memory[loc] = memory[i]
-        st.loc[order[i]] = loc
+        st.place[AT, loc] = order[i]
+        st.place[MEMORY, loc] = memory[i]
+        st.slot[LOC, order[i]] = loc
     st.number[CHUNKS] = chunks
     for rank in range(chunks):
         _refresh_top(st, rank)
@@ -205,88 +161,72 @@ def _spread(st):
 def _split(st, rank):
     """Move the upper half of a full chunk to a new one behind it; spread everything when no chunk is left."""
     chunks = st.number[CHUNKS]
-    if chunks == st.chunk.size:
+    if chunks == st.part.shape[1]:
         _spread(st)
         return
     for r in range(chunks, rank + 1, -1):
-        st.chunk[r] = st.chunk[r - 1]
-        st.offset[r] = st.offset[r - 1]
-        st.top[r] = st.top[r - 1]
-        st.rank[st.chunk[r]] = r
-    old, new = st.chunk[rank], chunks
-    st.chunk[rank + 1] = new
-    st.rank[new] = rank + 1
-    st.offset[rank + 1] = st.offset[rank]
+        st.part[CHUNK, r] = st.part[CHUNK, r - 1]
+        st.part[OFFSET, r] = st.part[OFFSET, r - 1]
+        st.part[TOP, r] = st.part[TOP, r - 1]
+        st.part[RANK, st.part[CHUNK, r]] = r
+    old, new = st.part[CHUNK, rank], chunks
+    st.part[CHUNK, rank + 1] = new
+    st.part[RANK, new] = rank + 1
+    st.part[OFFSET, rank + 1] = st.part[OFFSET, rank]
     st.number[CHUNKS] = chunks + 1
     half = SIZE // 2
-    st.count[new] = st.count[old] - half
-    st.count[old] = half
-    for i in range(st.count[new]):
+    st.part[COUNT, new] = st.part[COUNT, old] - half
+    st.part[COUNT, old] = half
+    for i in range(st.part[COUNT, new]):
         source, target = (old << SHIFT) + half + i, (new << SHIFT) + i
-        st.at[target] = st.at[source]
-        st.memory[target] = st.memory[source]
-        st.loc[st.at[target]] = target
+        st.place[AT, target] = st.place[AT, source]
+        st.place[MEMORY, target] = st.place[MEMORY, source]
+        st.slot[LOC, st.place[AT, target]] = target
     _refresh_top(st, rank)
     _refresh_top(st, rank + 1)
 
 
 @compiled
 def place(st, slot, before, memory):
-    if st.count[st.loc[before] >> SHIFT] == SIZE:
-        _split(st, st.rank[st.loc[before] >> SHIFT])
-    loc = st.loc[before]
+    if st.part[COUNT, st.slot[LOC, before] >> SHIFT] == SIZE:
+        _split(st, st.part[RANK, st.slot[LOC, before] >> SHIFT])
+    loc = st.slot[LOC, before]
     chunk = loc >> SHIFT
-    rank = st.rank[chunk]
-    end = (chunk << SHIFT) + st.count[chunk]
+    rank = st.part[RANK, chunk]
+    end = (chunk << SHIFT) + st.part[COUNT, chunk]
     for i in range(end, loc, -1):
-        st.at[i] = st.at[i - 1]
-        st.memory[i] = st.memory[i - 1]
-        st.loc[st.at[i]] = i
-    st.at[loc] = slot
-    st.loc[slot] = loc
-    st.memory[loc] = memory - st.offset[rank]
-    st.count[chunk] += 1
-    st.top[rank] = max(st.top[rank], st.memory[loc])
-    previous = st.previous[before]
-    st.next[slot] = before
-    st.previous[slot] = previous
-    st.previous[before] = slot
+        st.place[AT, i] = st.place[AT, i - 1]
+        st.place[MEMORY, i] = st.place[MEMORY, i - 1]
+        st.slot[LOC, st.place[AT, i]] = i
+    st.place[AT, loc] = slot
+    st.slot[LOC, slot] = loc
+    st.place[MEMORY, loc] = memory - st.part[OFFSET, rank]
+    st.part[COUNT, chunk] += 1
+    st.part[TOP, rank] = max(st.part[TOP, rank], st.place[MEMORY, loc])
+    previous = st.slot[PREVIOUS, before]
+    st.slot[NEXT, slot] = before
+    st.slot[PREVIOUS, slot] = previous
+    st.slot[PREVIOUS, before] = slot
     if previous >= 0:
-        st.next[previous] = slot
+        st.slot[NEXT, previous] = slot
     st.number[SLOTS] += 1
 
 
 @compiled
 def displace(st, slot):
-    loc = st.loc[slot]
+    loc = st.slot[LOC, slot]
     chunk = loc >> SHIFT
-    end = (chunk << SHIFT) + st.count[chunk] - 1
+    end = (chunk << SHIFT) + st.part[COUNT, chunk] - 1
     for i in range(loc, end):
-        st.at[i] = st.at[i + 1]
-        st.memory[i] = st.memory[i + 1]
-        st.loc[st.at[i]] = i
-    st.at[end] = -1
-    st.count[chunk] -= 1
-    _refresh_top(st, st.rank[chunk])
-    previous, following = st.previous[slot], st.next[slot]
+        st.place[AT, i] = st.place[AT, i + 1]
+        st.place[MEMORY, i] = st.place[MEMORY, i + 1]
+        st.slot[LOC, st.place[AT, i]] = i
+    st.place[AT, end] = -1
+    st.part[COUNT, chunk] -= 1
+    _refresh_top(st, st.part[RANK, chunk])
+    previous, following = st.slot[PREVIOUS, slot], st.slot[NEXT, slot]
     if previous >= 0:
-        st.next[previous] = following
+        st.slot[NEXT, previous] = following
     if following >= 0:
-        st.previous[following] = previous
+        st.slot[PREVIOUS, following] = previous
     st.number[SLOTS] -= 1
-
-
-def grown(old: State) -> State:
-    """The same state with twice the room."""
-    slots = old.node.size
-    new = new_state(old.head.size, 2 * slots)
-    for name, source, target in zip(State._fields, old, new, strict=True):
-        if name == "free":
-            target[: old.number[FREE]] = 0
-        else:
-            target[: source.shape[0]] = source
-    fresh = np.arange(2 * slots - 1, slots - 1, -1, dtype=np.int64)
-    new.free[:slots] = fresh
-    new.free[slots : slots + old.number[FREE]] = old.free[: old.number[FREE]]
-    new.number[FREE] = slots + old.number[FREE]
-    return new

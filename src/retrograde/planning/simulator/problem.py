@@ -9,43 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from retrograde.graph import Graph
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-
-class Arrays(NamedTuple):
-    """The problem as the kernels see it. Pointers are CSR: entry i owns ``index[pointer[i]:pointer[i + 1]]``.
-
-    Nodes come first as operations in the order of their index, then one border for each segment from the second
-    on, then the end. Storages are those whose bytes a plan can change, then tokens of 0 bytes.
-    """
-
-    cost: Floats
-    workspace: Integers
-    segment: Integers
-    recomputable: Integers
-    read_pointer: Integers
-    read_index: Integers
-    make_pointer: Integers
-    make_index: Integers
-    bytes: Integers
-    maker: Integers
-    due: Integers
-    reader_pointer: Integers
-    reader_index: Integers
-    fixed: Integers
-    overwrite_pointer: Integers
-    overwrite_made: Integers
-    overwrite_read: Integers
-    overwritable: Integers
-    setting: Integers
+from retrograde.planning.simulator.layout import Arrays, Integers
 
 
 @dataclass(frozen=True)
@@ -203,25 +171,21 @@ class _Condenser:
             for storage in reads[node]:
                 readers[storage].append(node)
         sizes = [graph.storages[s].bytes for s in self.storages] + [0] * len(self.anchors)
-        overwrites = [self._overwrites(node) for node in range(count)]
+        pairs = [self._overwrites(node) for node in range(count)]
         overwritable = np.zeros(storage_count, dtype=np.int64)
-        overwritable[[read for pairs in overwrites for _, read in pairs]] = 1
+        overwritable[[read for row in pairs for _, read in row]] = 1
+        read_pointer, read_index = _csr(reads)
+        make_pointer, make_index = _csr(makes)
+        reader_pointer, reader_index = _csr(readers)
         return Arrays(
             cost,
-            workspace,
-            segment,
-            recomputable,
-            *_csr(reads),
-            *_csr(makes),
-            np.array(sizes, dtype=np.int64),
-            maker,
-            np.array(due, dtype=np.int64),
-            *_csr(readers),
+            _rows(workspace, segment, recomputable, read_pointer, make_pointer, _csr(pairs)[0]),
+            _rows(np.array(sizes), maker, np.array(due), reader_pointer, overwritable),
+            read_index,
+            make_index,
+            reader_index,
+            np.array([pair for row in pairs for pair in row], dtype=np.int64).reshape(-1, 2).T.copy(),
             np.array([graph.fixed_demand(k) for k in range(graph.segment_count)], dtype=np.int64),
-            _csr([[made for made, _ in pairs] for pairs in overwrites])[0],
-            np.array([made for pairs in overwrites for made, _ in pairs], dtype=np.int64),
-            np.array([read for pairs in overwrites for _, read in pairs], dtype=np.int64),
-            overwritable,
             np.array([int(graph.retain), len(self.operations)], dtype=np.int64),
         )
 
@@ -282,7 +246,15 @@ def _storage_segment(graph: Graph, storage: int) -> int:
     return graph.operations[allocator].segment if allocator is not None else 0
 
 
-def _csr(rows: Sequence[Sequence[int]]) -> tuple[Integers, Integers]:
+def _csr(rows: Sequence[Sequence[object]]) -> tuple[Integers, Integers]:
     pointer = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in rows], out=pointer[1:])
     return pointer, np.array([entry for row in rows for entry in row], dtype=np.int64)
+
+
+def _rows(*columns: Integers) -> Integers:
+    """Arrays as the rows of one, each padded with a 0 to the length of the longest."""
+    rows = np.zeros((len(columns), max(len(c) for c in columns)), dtype=np.int64)
+    for row, column in zip(rows, columns, strict=True):
+        row[: len(column)] = column
+    return rows

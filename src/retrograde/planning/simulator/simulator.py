@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from retrograde.errors import UsageError
 from retrograde.graph import Graph
+from retrograde.planning.simulator.layout import (
+    FREE,
+    HEAD,
+    LOGGED,
+    MISSING,
+    NODE,
+    PREVIOUS,
+    RUNS,
+    SINCE,
+    State,
+    grown,
+    new_state,
+)
 from retrograde.planning.simulator.problem import Problem, condense
 
 
@@ -52,7 +64,7 @@ class Simulator:
     ) -> None:
         self.problem = graph if isinstance(graph, Problem) else condense(graph)
         nodes = self.problem.sequence if sequence is None else self.problem.nodes_of(sequence)
-        self.state: Any = None
+        self.state: State
         self.load(nodes, slots or 4 * len(nodes) + 1024)
 
     def load(self, nodes: Sequence[int], slots: int | None = None) -> None:
@@ -62,7 +74,6 @@ class Simulator:
             UsageError: the sequence is not valid.
         """
         from retrograde.planning.simulator.kernels import load_nodes
-        from retrograde.planning.simulator.order_kernels import MISSING, new_state
 
         room = max(slots or 0, 2 * len(nodes) + 1024)
         self.state = new_state(len(self.problem.operations), room)
@@ -78,8 +89,8 @@ class Simulator:
         borders = set(self.problem.borders[1:])
         for node in nodes:
             if node in borders:
-                segment = int(self.problem.arrays.segment[node])
-            found.append((int(self.problem.arrays.segment[node]) > segment, node))
+                segment = int(self.problem.arrays.node[SINCE, node])
+            found.append((int(self.problem.arrays.node[SINCE, node]) > segment, node))
         return found
 
     # What there is
@@ -106,9 +117,7 @@ class Simulator:
     @property
     def is_valid(self) -> bool:
         """Whether every read finds what it reads, and every operation runs."""
-        from retrograde.planning.simulator.order_kernels import MISSING
-
-        return not self.state.number[MISSING] and bool((self.state.runs > 0).all())
+        return not self.state.number[MISSING] and bool((self.state.runner[RUNS] > 0).all())
 
     def overload(self, budget_bytes: int) -> int:
         """Bytes above a budget, summed over all slots."""
@@ -118,16 +127,16 @@ class Simulator:
 
     def slots(self) -> list[int]:
         """All slots in order; borders and the end are slots too."""
-        slot = int(self.state.head[self.problem.end])
+        slot = int(self.state.runner[HEAD, self.problem.end])
         slots: list[int] = []
         while slot >= 0:
             slots.append(slot)
-            slot = int(self.state.previous[slot])
+            slot = int(self.state.slot[PREVIOUS, slot])
         return slots[::-1]
 
     def operation(self, slot: int) -> int:
         """The operation that a slot runs; -1 for a border or the end."""
-        return self.problem.operations[int(self.state.node[slot])]
+        return self.problem.operations[int(self.state.slot[NODE, slot])]
 
     def bytes_at(self, slot: int) -> int:
         """Bytes live while a slot runs, its workspace and the segment's fixed demand included."""
@@ -144,7 +153,7 @@ class Simulator:
 
     def nodes(self) -> list[int]:
         """The sequence as nodes, borders and end included: what ``load`` takes."""
-        return [int(self.state.node[slot]) for slot in self.slots()]
+        return [int(self.state.slot[NODE, slot]) for slot in self.slots()]
 
     def sequence(self) -> list[list[int]]:
         """For each segment the operations in order: what ``lower`` takes."""
@@ -189,8 +198,6 @@ class Simulator:
 
     def mark(self) -> int:
         """Where the log of moves stands; ``undo`` takes the moves after it back."""
-        from retrograde.planning.simulator.order_kernels import LOGGED
-
         return int(self.state.number[LOGGED])
 
     def undo(self, mark: int) -> None:
@@ -201,13 +208,9 @@ class Simulator:
 
     def commit(self) -> None:
         """Forget the log of moves: what was done before stays done, and earlier marks are void."""
-        from retrograde.planning.simulator.order_kernels import LOGGED
-
         self.state.number[LOGGED] = 0
 
     def _make_room(self) -> None:
-        from retrograde.planning.simulator.order_kernels import FREE, LOGGED, grown
-
         if self.state.number[FREE] < 1 or self.state.number[LOGGED] >= self.state.log.shape[0] - 1:
             self.state = grown(self.state)
 
