@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from retrograde.planning import Plan
 from retrograde.torch.capture import read_joint_graph
 from retrograde.torch.costs import cost_model
+from retrograde.torch.decompositions import traced_as_eager_runs
 from retrograde.torch.describe import Description, describe
 from retrograde.torch.emit import emit
 from retrograde.torch.options import Options
@@ -69,7 +70,7 @@ class BudgetedCompiler:
             inference_compiler=_boxed,
             partition_fn=job.partition,
         )
-        with torch._functorch.config.patch(donated_buffer=False), _without_compile_cache():
+        with torch._functorch.config.patch(donated_buffer=False), _without_compile_cache(), traced_as_eager_runs():
             compiled = compile_graph(module, example_inputs)
         if job.planned is not None:
             self.planned.append(job.planned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,9 +17,20 @@ from retrograde.errors import CaptureError
 from retrograde.graph import Graph
 from retrograde.torch.capture import read_joint_graph
 from retrograde.torch.costs import cost_model
+from retrograde.torch.decompositions import traced_as_eager_runs
 from retrograde.torch.describe import describe
 
 _TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
+_REWRITE = (
+    "Rewrite that line so that it does not depend on tensor contents or Python effects, or budget the submodules "
+    "around it"
+)
+_REMEDIES = {
+    "Attempted to wrap RNN, GRU, or LSTM": (
+        "PyTorch traces its recurrent modules with other bits than eager's; write the loop over time with a cell "
+        "(torch.nn.LSTMCell, torch.nn.RNNCell, or your own), or budget the submodules around it"
+    ),
+}
 
 
 def capture_graph(
@@ -51,7 +63,7 @@ def capture_graph(
             raise _Captured
 
         compile_graph = aot_autograd(fw_compiler=lambda m, _: m, partition_fn=partition)
-        with torch._functorch.config.patch(enable_autograd_cache=False):
+        with torch._functorch.config.patch(enable_autograd_cache=False), traced_as_eager_runs():
             return compile_graph(graph_module, inputs)
 
     try:
@@ -80,11 +92,16 @@ def capture_error(module: Any, error: Exception) -> CaptureError:
     stack = getattr(error, "real_stack", None) or ()
     places = [frame for frame in stack if not frame.filename.startswith(_TORCH_FOLDER)]
     place = f" at {places[-1].filename}:{places[-1].lineno}" if places else ""
-    reason = text.strip().splitlines()[0] if text.strip() else type(error).__name__
-    return CaptureError(
-        f"{_name(module)} cannot be captured as one graph{place}: {reason}. Rewrite that line so that it does not "
-        "depend on tensor contents or Python effects, or budget the submodules around it"
+    raised = re.search(r"raised exception (.*)", text)
+    reason = (
+        f"it raises {raised[1]}"
+        if raised
+        else text.strip().splitlines()[0].rstrip(".")
+        if text.strip()
+        else type(error).__name__
     )
+    remedy = next((known for found, known in _REMEDIES.items() if found in text), _REWRITE)
+    return CaptureError(f"{_name(module)} cannot be captured as one graph{place}: {reason}. {remedy}")
 
 
 def _name(module: Any) -> str:
