@@ -13,10 +13,10 @@ from retrograde.graph import Graph, Operation, Storage, Value
 from retrograde.torch.capture import JointGraph, is_getitem, source_of
 from retrograde.torch.in_place import overwritable_operands
 from retrograde.torch.operators import (
-    is_batch_norm_with_statistics,
     is_effectful,
     is_irreproducible,
     is_random,
+    repeats_without_statistics,
 )
 
 
@@ -193,7 +193,8 @@ class _Describer:
         if is_random(node):
             self.random_token = self._append_value(self._add_storage(0, f"after {node.name}"), [], None)
             makes.append(self.random_token)
-            workspace += 3 * random_state_bytes(node)
+            # The generator's present state, while an earlier one is in its place.
+            workspace += random_state_bytes(node)
         self._append_operation(
             node,
             Operation(
@@ -286,7 +287,7 @@ class _Describer:
         if is_irreproducible(node):
             self.irreproducible.append(f"{node.target} at {source_of(node) or node.name}")
             return False
-        if is_batch_norm_with_statistics(node):
+        if repeats_without_statistics(node):
             return True
         reads_mutated = any(self._is_of_mutated(a) for a in node.all_input_nodes)
         if reads_mutated and node in self.joint.backward:

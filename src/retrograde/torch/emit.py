@@ -18,7 +18,7 @@ from retrograde.errors import CaptureError
 from retrograde.planning import Action, Compute, Free, Plan
 from retrograde.torch.describe import Description, random_state_bytes
 from retrograde.torch.in_place import in_place_call
-from retrograde.torch.operators import batch_norm_without_statistics, is_batch_norm_with_statistics, is_random
+from retrograde.torch.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
 
 
 def emit(description: Description, plan: Plan) -> tuple[fx.GraphModule, fx.GraphModule]:
@@ -173,7 +173,7 @@ class _Emitter:
         self.ran.add(index)
         if is_random(node):
             result = self._compute_random(index, node, first)
-        elif is_batch_norm_with_statistics(node) and not first:
+        elif not first and repeats_without_statistics(node):
             target, arguments = batch_norm_without_statistics(node)
             result = self._call(target, self._map(arguments), {}, node)
         elif overwrites:

@@ -33,6 +33,9 @@ _IRREPRODUCIBLE_ON_CUDA = frozenset(
     }
 )
 
+# Positions of the new running mean and variance among the results of a functional batch norm.
+_NEW_STATISTICS = (3, 4)
+
 _ATTENTION_DROPOUT_ARGUMENT = "dropout_p"
 
 
@@ -64,6 +67,17 @@ def is_irreproducible(node: fx.Node) -> bool:
 def is_batch_norm_with_statistics(node: fx.Node) -> bool:
     """Whether an operation is a batch norm in training mode that also computes new running statistics."""
     return node.target is aten._native_batch_norm_legit_functional.default and bool(_argument(node, "training"))
+
+
+def repeats_without_statistics(node: fx.Node) -> bool:
+    """Whether a batch norm with running statistics can be repeated without them.
+
+    It can where nothing but the module's outputs, or batch norms of the same kind, reads the new statistics.
+    """
+    if not is_batch_norm_with_statistics(node):
+        return False
+    readers = [reader for pick in node.users if pick.args[1] in _NEW_STATISTICS for reader in pick.users]
+    return all(reader.op == "output" or repeats_without_statistics(reader) for reader in readers)
 
 
 def batch_norm_without_statistics(node: fx.Node) -> tuple[Any, tuple[Any, ...]]:
