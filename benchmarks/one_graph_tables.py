@@ -12,6 +12,8 @@ from retrograde.graph.units import format_bytes
 from retrograde.report import Cell, Table
 from retrograde.report.tables import as_cell, percent, short_bytes
 
+_KINDS = ("eager", "engine", "budget", "checkpoint", "activation budget")
+
 
 def model_tables(result: ModelResult) -> list[Table]:
     """One table of budgets and peers, one of peers against plans at the same peak."""
@@ -31,8 +33,9 @@ def _variants(result: ModelResult) -> Table:
         ">runs again",
         "gradients",
     )
-    rows = [_variant(row, result) for row in result.rows if row.kind not in ("eager", "engine", "at peer")]
-    first = [_variant(row, result) for row in result.rows if row.kind in ("eager", "engine")]
+    kinds = {kind: [row for row in result.rows if row.kind == kind] for kind in _KINDS}
+    kinds["budget"].sort(key=lambda row: -(row.budget_bytes or 0))
+    rows = [_variant(row, result) for kind in _KINDS for row in kinds[kind]]
     eager = sorted(result.eager_seconds)[len(result.eager_seconds) // 2]
     ratio = result.store_all_ratio
     notes = (
@@ -41,7 +44,7 @@ def _variants(result: ModelResult) -> Table:
         f"an eager step takes {1e3 * eager:.0f} ms.",
         f"Store-all through the engine takes {_times(ratio)} the time of plain eager." if ratio else "",
     )
-    return Table(result.title, columns, tuple(first + rows), notes)
+    return Table(result.title, columns, tuple(rows), notes)
 
 
 def _variant(row: Row, result: ModelResult) -> tuple[Cell | str, ...]:

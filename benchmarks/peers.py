@@ -34,6 +34,9 @@ def checkpointed(module: BlockModule) -> BlockModule:
 class ActivationBudgeted(nn.Module):
     """A copy compiled with ``activation_memory_budget``, run by the same generated eager code as retrograde's graphs.
 
+    Its batch norms keep no running statistics: with them PyTorch 2.13 recomputes an update of a buffer, and the
+    backward pass raises. The gradients are the same.
+
     Args:
         module: what is copied.
         budget: the fraction of saved activations that PyTorch's partitioner may keep.
@@ -46,6 +49,10 @@ class ActivationBudgeted(nn.Module):
     def __init__(self, module: BlockModule, budget: float) -> None:
         super().__init__()
         self.inner = copy.deepcopy(module)
+        for part in self.inner.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.track_running_stats = False
+                part.running_mean = part.running_var = part.num_batches_tracked = None
         self.budget = budget
         self.partition = ""
         self._compiled = torch.compile(self.inner.forward, backend=self._backend, fullgraph=True, dynamic=False)

@@ -109,11 +109,15 @@ class Bench:
         self._add(Row(EAGER, "eager", EAGER), self.module)
         self._add(Row(STORE_ALL, "engine", STORE_ALL), planned(self.module, "100 GiB", "store_all"))
         self._add_peers()
-        for budget in sorted(budgets, key=lambda text: float(text.strip("%"))):
-            self._plan(f"budget {budget}", "budget", int(self.graph.store_all_peak_bytes * float(budget[:-1]) / 100))
-        self._plan("smallest budget", "budget", self._minimum_bytes())
-        for peer in self._worth_comparing():
-            self._plan(f"at the peak of {peer.name}", "at peer", min(peer.peaks))
+        wanted = [
+            (f"budget {text}", "budget", int(self.graph.store_all_peak_bytes * float(text.strip("%")) / 100))
+            for text in budgets
+        ]
+        wanted.append(("smallest budget", "budget", self._minimum_bytes()))
+        wanted += [(f"at the peak of {peer.name}", "at peer", min(peer.peaks)) for peer in self._worth_comparing()]
+        # From small to large, so that what is found for a small budget serves the larger ones.
+        for name, kind, budget_bytes in sorted(wanted, key=lambda entry: entry[2]):
+            self._plan(name, kind, budget_bytes)
         rounds = time_rounds(
             {name: self._step(name) for name in self.modules},
             EAGER,
