@@ -21,7 +21,6 @@ from retrograde.planning.bounds import peak_bound_bytes
 EAGER, STORE_ALL, CHECKPOINT = "eager", "store_all", "checkpoint per block"
 WORTH_COMPARING = 0.03
 """Extra time below which a peer is not held against a plan: it is all but free."""
-_SCREENED = 0.01
 
 Tell = Callable[[str], None]
 
@@ -114,7 +113,11 @@ class Bench:
             for text in budgets
         ]
         wanted.append(("smallest budget", "budget", self._minimum_bytes()))
-        wanted += [(f"at the peak of {peer.name}", "at peer", min(peer.peaks)) for peer in self._worth_comparing()]
+        wanted += [
+            (f"at the peak of {row.name}", "at peer", min(row.peaks))
+            for row in self.rows.values()
+            if row.kind in ("checkpoint", "activation budget") and row.reference != row.name
+        ]
         # From small to large, so that what is found for a small budget serves the larger ones.
         for name, kind, budget_bytes in sorted(wanted, key=lambda entry: entry[2]):
             self._plan(name, kind, budget_bytes)
@@ -180,18 +183,6 @@ class Bench:
         computed = [a.operation for a in plan.actions if isinstance(a, Compute) and not self.graph.is_view(a.operation)]
         row.recomputed = len(computed) - len(set(computed))
         self.tell(f"{name}: planned +{100 * plan.overhead:.1f} %, first call {row.planning_seconds:.1f} s")
-
-    def _worth_comparing(self) -> list[Row]:
-        """Peers that cost some time by a first quick look; the full rounds decide which of them count."""
-        peers = {n: r for n, r in self.rows.items() if r.kind in ("checkpoint", "activation budget")}
-        references = {row.reference for row in peers.values()}
-        steps = {name: self._step(name) for name in {EAGER: 0, **dict.fromkeys(references), **peers}}
-        rounds = time_rounds(steps, EAGER, 4, self.watch, after_step=self._compare, tell=self.tell)
-        return [
-            row
-            for name, row in peers.items()
-            if name not in references and rounds.ratio(name, row.reference, 4).median - 1 > _SCREENED
-        ]
 
     # Steps
 
