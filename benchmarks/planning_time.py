@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from models import GPT
+from timing import CLOCKS
 
 import retrograde as rg
 from retrograde.planning.strategies import auto
@@ -22,9 +23,10 @@ _COLD = """
 import sys, time
 import retrograde as rg
 graph = rg.Graph.from_json(open(sys.argv[1]).read())
-start = time.perf_counter()
+clock = getattr(time, sys.argv[2])
+start = clock()
 rg.plan(graph, "50%")
-print(time.perf_counter() - start)
+print(clock() - start)
 """
 
 
@@ -43,8 +45,9 @@ class PlanningTimes:
     cold_seconds: float
 
 
-def planning_times(budgets: Sequence[str]) -> PlanningTimes:
-    """Plan the joint graph of a GPT for each budget."""
+def planning_times(budgets: Sequence[str], clock: str = "wall") -> PlanningTimes:
+    """Plan the joint graph of a GPT for each budget, in seconds of a clock of ``timing``."""
+    read = CLOCKS[clock]
     module = GPT(LAYERS, 96, 4, 512, 256)
     tokens = torch.zeros(4, 256, dtype=torch.int64)
     graph = rg.torch.capture_graph(module, (tokens, tokens))
@@ -53,21 +56,18 @@ def planning_times(budgets: Sequence[str]) -> PlanningTimes:
     warm: list[tuple[str, float]] = []
     for budget in budgets:
         auto.forget()
-        start = time.perf_counter()
-        try:
+        start = read()
+        with contextlib.suppress(rg.BudgetError):
             rg.plan(graph, budget)
-        except rg.BudgetError:
-            continue
-        warm.append((budget, time.perf_counter() - start))
-    return PlanningTimes(len(graph.operations), tuple(warm), _cold_seconds(graph))
+        warm.append((budget, read() - start))
+    return PlanningTimes(len(graph.operations), tuple(warm), _cold_seconds(graph, read.__name__))
 
 
-def _cold_seconds(graph: rg.Graph) -> float:
+def _cold_seconds(graph: rg.Graph, clock: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "graph.json")
         path.write_text(graph.to_json())
         environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
-        output = subprocess.run(
-            [sys.executable, "-c", _COLD, str(path)], env=environment, check=True, capture_output=True, text=True
-        )
+        command = [sys.executable, "-c", _COLD, str(path), clock]
+        output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return float(output.stdout)

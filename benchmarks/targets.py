@@ -42,15 +42,8 @@ class Duel:
 
 def targets(results: Sequence[ModelResult], planning: PlanningTimes | None) -> list[Target]:
     """Every target, held against the results."""
-    found = [
-        _budgets(results),
-        _predictions(results),
-        _gradients(results),
-        _store_all(results),
-        _smallest_peaks(results),
-        _duels(results),
-        _monotone(results),
-    ]
+    checks = (_budgets, _predictions, _gradients, _store_all, _smallest_peaks, _duels, _monotone)
+    found = [check(results) for check in checks] if results else []
     return found + ([_planning(planning)] if planning is not None else [])
 
 

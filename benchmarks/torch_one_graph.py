@@ -50,7 +50,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--models", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--models", nargs="*", choices=list(CASES), default=list(CASES))
     parser.add_argument("--budgets", nargs="+", default=list(BUDGETS), help='in percent of the store-all peak: "50%%"')
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds of each variant")
     parser.add_argument("--quick", action="store_true", help="one small model, two budgets, three rounds")
@@ -94,7 +94,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             _write(document, options.json)
         if not options.no_planning:
             tell("planning times")
-            times = planning_times(options.budgets)
+            times = planning_times(options.budgets, options.clock)
             document["planning"] = {
                 "operations": times.operations,
                 "warm": times.warm,
