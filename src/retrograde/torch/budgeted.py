@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import types
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 import torch._dynamo
 from torch import nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from retrograde.errors import CaptureError, RetrogradeError, UsageError
 from retrograde.graph.units import parse_bytes
@@ -81,6 +83,11 @@ def budgeted(
     """
     if compiler != "eager":
         raise UsageError(f'compiler={compiler!r} is not supported; this release has compiler="eager"')
+    if not isinstance(module, nn.Module):
+        raise UsageError(
+            f"a {type(module).__name__} is not a module; budgeted takes a torch.nn.Module, and torch.compile(function, "
+            'backend="retrograde", options={"budget": …}) takes a function'
+        )
     if _forward_of(module) is not None:
         raise UsageError("this module is budgeted already; retrograde.torch.unbudget(module) first")
     options = Options(
@@ -148,15 +155,25 @@ class BudgetedForward:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._compiled is None:
+            _refuse_lazy(self.module)
+            _refuse_nested(self.module)
             original = self.inner or types.MethodType(type(self.module).forward, self.module)
             self._compiled = torch.compile(original, backend=self.compiler, fullgraph=True, dynamic=False)
+        _refuse_dispatch_mode(self.module)
         try:
             return self._compiled(*args, **kwargs)
         except torch._dynamo.exc.BackendCompilerFailed as error:
-            if isinstance(error.inner_exception, RetrogradeError):
-                raise error.inner_exception from None
-            raise
+            inner = error.inner_exception
+            if isinstance(inner, RetrogradeError):
+                raise inner from None
+            raise CaptureError(
+                f"PyTorch cannot trace the gradient of {type(self.module).__name__}: {type(inner).__name__}: {inner}"
+            ) from error
         except (torch._dynamo.exc.Unsupported, torch._dynamo.exc.UserError) as error:
+            # Wrong arguments are the ordinary TypeError.
+            inspect.signature(type(self.module).forward if self.inner is None else self.inner).bind(
+                *(() if self.inner is not None else (self.module,)), *args, **kwargs
+            )
             raise capture_error(self.module, error) from error
         except torch._dynamo.exc.FailOnRecompileLimitHit as error:
             raise CaptureError(
@@ -176,6 +193,34 @@ class BudgetedForward:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["module"], state["inner"], state["options"])
+
+
+def _refuse_lazy(module: nn.Module) -> None:
+    for name, parameter in module.named_parameters():
+        if nn.parameter.is_lazy(parameter):
+            raise CaptureError(
+                f"parameter {name} of {type(module).__name__} has no shape yet; run the module once on example "
+                "inputs before its first budgeted call, so that its lazy layers know their sizes"
+            )
+
+
+def _refuse_dispatch_mode(module: nn.Module) -> None:
+    # Dynamo would give up on the module's code for good.
+    mode = _get_current_dispatch_mode()
+    if mode is not None and not mode.is_infra_mode():
+        raise CaptureError(
+            f"{type(module).__name__} was called under {type(mode).__name__}, where PyTorch captures nothing and no "
+            "plan would be followed; call it outside, or retrograde.torch.unbudget it first"
+        )
+
+
+def _refuse_nested(module: nn.Module) -> None:
+    for name, child in module.named_modules():
+        if child is not module and _forward_of(child) is not None:
+            raise UsageError(
+                f"{name} inside this budgeted {type(module).__name__} is budgeted too, and one plan covers the whole; "
+                "retrograde.torch.unbudget one of the two"
+            )
 
 
 def _empty_forward() -> BudgetedForward:

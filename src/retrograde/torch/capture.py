@@ -62,6 +62,7 @@ def read_joint_graph(module: fx.GraphModule, num_forward_outputs: int) -> JointG
     tangents = [node for node in placeholders if "tangents" in str(node.target)]
     primals = [node for node in placeholders if "tangents" not in str(node.target)]
     _refuse_symbols(placeholders)
+    _refuse_unknown_bytes(module)
     (output,) = module.graph.find_nodes(op="output")
     outputs = list(output.args[0])
     descriptions = list(output.meta.get("desc", [None] * len(outputs)))
@@ -141,6 +142,30 @@ def _primal_of(primals: list[fx.Node], description: Any) -> fx.Node:
     raise CaptureError(
         f"an input that the module changes in place, {description}, has no placeholder in the joint graph"
     )
+
+
+def _refuse_unknown_bytes(module: fx.GraphModule) -> None:
+    for node in module.graph.nodes:
+        value = node.meta.get("val")
+        for tensor in value if isinstance(value, (list, tuple)) else [value]:
+            problem = _unknown_bytes(tensor) if isinstance(tensor, torch.Tensor) else ""
+            if problem:
+                place = source_of(node)
+                raise CaptureError(f"{node.target}{f' at {place}' if place else ''} gives a tensor {problem}")
+
+
+def _unknown_bytes(tensor: torch.Tensor) -> str:
+    """Why the bytes of a tensor are not known before it is computed; empty if they are."""
+    if tensor.layout != torch.strided:
+        return (
+            f"of layout {tensor.layout}, whose bytes depend on data; use dense tensors (for an embedding: sparse=False)"
+        )
+    if any(not isinstance(size, int) for size in tensor.shape):
+        return (
+            f"of shape {tuple(tensor.shape)}, which depends on data; keep the shape fixed (torch.where and masks in "
+            "place of boolean indexing)"
+        )
+    return ""
 
 
 def _refuse_symbols(placeholders: list[fx.Node]) -> None:

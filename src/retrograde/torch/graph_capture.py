@@ -92,14 +92,10 @@ def capture_error(module: Any, error: Exception) -> CaptureError:
     stack = getattr(error, "real_stack", None) or ()
     places = [frame for frame in stack if not frame.filename.startswith(_TORCH_FOLDER)]
     place = f" at {places[-1].filename}:{places[-1].lineno}" if places else ""
+    reason = (text.strip() or type(error).__name__).splitlines()[0].rstrip(".")
     raised = re.search(r"raised exception (.*)", text)
-    reason = (
-        f"it raises {raised[1]}"
-        if raised
-        else text.strip().splitlines()[0].rstrip(".")
-        if text.strip()
-        else type(error).__name__
-    )
+    if raised:
+        reason = f"it raises {raised[1]}"
     remedy = next((known for found, known in _REMEDIES.items() if found in text), _REWRITE)
     return CaptureError(f"{_name(module)} cannot be captured as one graph{place}: {reason}. {remedy}")
 
