@@ -26,6 +26,7 @@ from retrograde.torch.roofline import roofline_seconds
 _logger = logging.getLogger("retrograde")
 _LEAST_REPEATS, _MOST_REPEATS = 3, 10
 _ENOUGH_SECONDS = 0.02
+_METHOD = "2: the thread's own clock"
 _LONG_SECONDS = 1.0
 
 
@@ -117,8 +118,12 @@ class MeasuredCosts:
             return value
         held = self._held.get(value.untyped_storage()._cdata)
         if held is not None:
-            return torch.as_strided(held.detach(), value.shape, value.stride(), value.storage_offset())
-        return _made_up(value)
+            alike = torch.as_strided(held.detach(), value.shape, value.stride(), value.storage_offset())
+        else:
+            alike = _made_up(value)
+        # Operators copy an operand that is conjugated or negated lazily.
+        alike = alike.conj() if value.is_conj() else alike
+        return torch._neg_view(alike) if value.is_neg() else alike
 
 
 @contextlib.contextmanager
@@ -163,8 +168,9 @@ def _made_up(value: torch.Tensor) -> torch.Tensor:
     if value.numel() == 0:
         return torch.empty(value.shape, dtype=value.dtype, device=value.device)
     flat = torch.empty(extent, dtype=value.dtype, device=value.device)
-    if value.dtype.is_floating_point:
-        flat.uniform_(0.1, 1.0)
+    if value.dtype.is_floating_point or value.dtype.is_complex:
+        parts = torch.view_as_real(flat) if value.dtype.is_complex else flat
+        parts.uniform_(0.1, 1.0)
     else:
         flat.zero_()
     return flat.as_strided(value.shape, value.stride())
@@ -224,7 +230,9 @@ def operation_signature(node: fx.Node) -> str:
     def describe(argument: Any) -> Any:
         value = argument.meta.get("val") if isinstance(argument, fx.Node) else argument
         if isinstance(value, torch.Tensor):
-            return f"{value.dtype} {tuple(value.shape)} {value.stride()} {value.device}"
+            return (
+                f"{value.dtype} {tuple(value.shape)} {value.stride()} {value.device} {value.is_conj()} {value.is_neg()}"
+            )
         return repr(value)
 
     leaves: list[Any] = [str(node.target)]
@@ -238,6 +246,7 @@ def hardware_key() -> str:
         [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     )
     facts = [
+        _METHOD,
         platform.machine(),
         platform.processor(),
         _cpu_model(),
