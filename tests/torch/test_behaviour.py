@@ -1,7 +1,9 @@
 """A budgeted module behaves as the plain one does, and refuses what its plan does not provide for."""
 
 import copy
+import logging
 import pickle
+import threading
 
 import pytest
 import torch
@@ -106,6 +108,84 @@ def test_a_second_call_before_backward_is_refused_and_the_next_step_works():
         model(*tokens())
     first.backward()
     model(*tokens()).backward()
+
+
+def test_another_graph_before_backward_is_refused():
+    first, second = (rg.torch.budgeted(TinyGPT(), "1 GiB") for _ in range(2))
+    waiting = first(*tokens())
+    with pytest.raises(rg.CaptureError, match="a budgeted graph was called while an earlier call waits"):
+        second(*tokens())
+    waiting.backward()
+    second(*tokens()).backward()
+
+
+def test_another_shape_before_backward_is_refused():
+    model = rg.torch.budgeted(WithCustomFunction(), "1 GiB", strategy="store_all")
+    waiting = model(rows(4))
+    with pytest.raises(rg.CaptureError, match="waits for its backward"):
+        model(rows(8))
+    waiting.backward()
+
+
+def test_steps_in_other_threads_do_not_count():
+    model, other = (rg.torch.budgeted(WithCustomFunction(), "1 GiB", strategy="store_all") for _ in range(2))
+    waiting = model(rows())
+    failures = []
+
+    def step():
+        try:
+            other(rows()).backward()
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=step)
+    thread.start()
+    thread.join()
+    waiting.backward()
+    assert failures == []
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_graphs_after_a_break_do_not_each_take_the_whole_budget():
+    class Broken(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = torch.nn.Linear(16, 16), torch.nn.Linear(16, 16)
+
+        def forward(self, x):
+            x = torch.tanh(self.first(x))
+            torch._dynamo.graph_break()
+            return torch.tanh(self.second(x)).sum()
+
+    compiled = torch.compile(Broken(), backend="retrograde", options={"budget": "1 GiB", "strategy": "store_all"})
+    with pytest.raises(rg.CaptureError, match="one captured graph a step"):
+        compiled(rows())
+
+
+def test_outputs_that_are_no_loss_are_warned_of(caplog):
+    with caplog.at_level(logging.WARNING, logger="retrograde"):
+        rg.torch.budgeted(torch.nn.Linear(16, 16), "1 GiB", strategy="store_all")(rows())
+    assert "outside_bytes" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", [None, torch.sin, 3])
+def test_only_modules_are_budgeted(wrong):
+    with pytest.raises(rg.UsageError, match="is not a module"):
+        rg.torch.budgeted(wrong, "1 GiB")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"), [({"strategy": "sqr"}, "no strategy 'sqr'"), ({"time_limit": 0}, "time_limit")]
+)
+def test_options_are_checked_at_once(options, problem):
+    with pytest.raises(rg.UsageError, match=problem):
+        rg.torch.budgeted(TinyGPT(), "1 GiB", **options)
+
+
+def test_wrong_arguments_are_the_ordinary_type_error():
+    model = rg.torch.budgeted(TinyGPT(), "1 GiB")
+    with pytest.raises(TypeError, match="targets"):
+        model(tokens()[0])
 
 
 def test_deleting_the_outputs_of_a_call_makes_way_for_the_next():

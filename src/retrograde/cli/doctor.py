@@ -29,7 +29,6 @@ _NEEDED: dict[str, tuple[tuple[int, ...], tuple[int, ...] | None]] = {
 }
 _ENGINES: dict[str, tuple[tuple[int, ...], tuple[int, ...] | None]] = {
     "torch": ((2, 13), (2, 14)),
-    "jax": ((0, 10), None),
 }
 
 

@@ -15,8 +15,6 @@ _HELP = 'write an int of bytes, "8 GiB", "800 MB", or "40%" of the store-all pea
 class Budget:
     """The most bytes allocated during a call and still live, at any moment of the call.
 
-    Several modules of one step share one ``Budget`` object.
-
     Args:
         amount: an ``int`` of bytes above 0, or text: ``"8 GiB"``, ``"800 MB"``, or ``"40%"`` (above 0, at most 100)
             of the store-all peak of the graph that is planned.

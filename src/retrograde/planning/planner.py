@@ -59,7 +59,7 @@ def plan(
         16
     """
     limit = None if budget is None else Budget(budget).resolve(graph.store_all_peak_bytes)
-    _check_strategy(strategy, block_size, recompute)
+    check_strategy(strategy, block_size, recompute)
     _check_search(time_limit, iterations)
     if recompute is not None:
         chosen = Options(recompute=_chosen_by_hand(graph, recompute))
@@ -123,7 +123,8 @@ def budget_error(graph: Graph, budget_bytes: int, minimum_bytes: int, strategy: 
     )
 
 
-def _check_strategy(strategy: str, block_size: int | None, recompute: object) -> None:
+def check_strategy(strategy: str, block_size: int | None = None, recompute: object = None) -> None:
+    """Raise UsageError unless there is such a strategy and it has such options."""
     if strategy != "auto" and strategy not in STRATEGIES:
         known = ", ".join(["auto", *STRATEGIES])
         raise UsageError(f"there is no strategy {strategy!r}; the strategies are {known}")

@@ -104,6 +104,11 @@ class _Compilation:
             plan = find_plan(description.graph, options)
         for name in description.irreproducible:
             _logger.info("never recomputed, because it is not reproducible: %s", name)
+        if not options.outside_bytes and _has_cotangents_of_tensors(description):
+            _logger.warning(
+                "a budgeted module gives outputs that are no scalar loss: what your own code allocates between the "
+                "module and backward is not in the plan; put the loss inside, or say outside_bytes="
+            )
         self.planned = PlannedGraph(description, plan, StepGuard(retain_graph=options.retain_graph))
         return emit(description, plan)
 
@@ -116,6 +121,10 @@ class _Compilation:
     def compile_backward(self, module: fx.GraphModule, example_inputs: Any) -> Callable[..., Any]:
         assert self.planned is not None
         return self.planned.guard.watch_backward(_boxed(module, example_inputs))
+
+
+def _has_cotangents_of_tensors(description: Description) -> bool:
+    return any(getattr(node.meta.get("val"), "ndim", 0) > 0 for node in description.joint.tangents)
 
 
 def _boxed(module: fx.GraphModule, _: Any) -> Callable[..., Any]:

@@ -16,13 +16,14 @@ from torch import nn
 
 from retrograde.analysis import analyze
 from retrograde.errors import BudgetError
-from retrograde.planning import Compute
+from retrograde.planning import Compute, plan
 from retrograde.report import DemoResult, DemoRow
 from retrograde.runtime.meters import Measurement, measure_torch
 from retrograde.torch.budgeted import BudgetedForward, budgeted, plans
 
 LAYERS, WIDTH, HEADS, LENGTH, BATCH = 6, 96, 4, 128, 12
 BUDGETS = ("100%", "70%", "50%", "35%", "smallest")
+CURVE_BUDGETS = ("90%", "80%", "60%", "42%", "29%", "24%", "20%")
 _SEED = 0
 
 
@@ -91,6 +92,7 @@ def run_demo(*, steps: int = 36, progress: Callable[[str], None] | None = None) 
         for run in runs:
             run.step(number, batch, measured=number in (0, steps - 1))
         tell(f"step {number + 1} of {steps}, loss {runs[0].losses[-1]:.3f}")
+    tell("planning the trade-off curve")
     return _result(runs, len(text))
 
 
@@ -165,9 +167,9 @@ def _result(runs: list[_Run], characters: int) -> DemoResult:
     rows = tuple(_row(run, runs[0]) for run in runs)
     graph = rows[1].graph
     assert graph is not None
-    curve = sorted(
-        (row.plan.peak_bytes / graph.store_all_peak_bytes, row.plan.overhead) for row in rows if row.plan is not None
-    )
+    known = [row.plan for row in rows if row.plan is not None]
+    known += [plan(graph, budget, time_limit=2.0) for budget in CURVE_BUDGETS]
+    curve = sorted((found.peak_bytes / graph.store_all_peak_bytes, found.overhead) for found in known)
     return DemoResult(
         title=f"A GPT of {LAYERS} layers trains on {characters:,} characters of English, {len(runs[0].losses)} steps",
         machine=f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
@@ -199,15 +201,15 @@ def _row(run: _Run, plain: _Run) -> DemoRow:
 def _with_plan(seen: DemoRow, run: _Run) -> DemoRow:
     forward = run.model.__dict__["forward"]
     assert isinstance(forward, BudgetedForward)
-    (plan,) = plans(run.model)
+    (found,) = plans(run.model)
     graph = forward.compiler.planned[0].description.graph
-    computed = [action.operation for action in plan.actions if isinstance(action, Compute)]
+    computed = [action.operation for action in found.actions if isinstance(action, Compute)]
     return replace(
         seen,
-        budget_bytes=plan.budget_bytes,
-        predicted_peak_bytes=plan.peak_bytes,
+        budget_bytes=found.budget_bytes,
+        predicted_peak_bytes=found.peak_bytes,
         recomputed_operations=sum(not graph.is_view(i) for i in computed)
         - sum(not graph.is_view(i) for i in set(computed)),
         graph=graph,
-        plan=plan,
+        plan=found,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from retrograde.errors import UsageError
 from retrograde.planning import Budget
+from retrograde.planning.planner import check_strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,11 @@ class Options:
     seed: int = 0
     cache: bool = True
     progress: Callable[[Any], None] | None = None
+
+    def __post_init__(self) -> None:
+        check_strategy(self.strategy)
+        if not self.time_limit > 0:
+            raise UsageError(f"time_limit is a number of seconds above 0, not {self.time_limit!r}")
 
     @staticmethod
     def from_mapping(options: Mapping[str, Any]) -> Options:
