@@ -153,7 +153,7 @@ def test_graphs_after_a_break_do_not_each_take_the_whole_budget():
             self.first, self.second = torch.nn.Linear(16, 16), torch.nn.Linear(16, 16)
 
         def forward(self, x):
-            x = torch.tanh(self.first(x))
+            x = torch.tanh(torch.tanh(self.first(x)))
             torch._dynamo.graph_break()
             return torch.tanh(self.second(x)).sum()
 
