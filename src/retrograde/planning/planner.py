@@ -6,11 +6,11 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import SupportsIndex
 
-from retrograde.errors import BudgetError, UsageError
+from retrograde.errors import UsageError
 from retrograde.graph import Graph
 from retrograde.graph.check import describe_operation
-from retrograde.planning.bounds import peak_bound_bytes
-from retrograde.planning.budget import Budget, format_bytes
+from retrograde.planning.budget import Budget
+from retrograde.planning.infeasible import budget_error
 from retrograde.planning.lowering import Lowering, RunOrder
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
@@ -98,29 +98,6 @@ def plan_candidates(
         raise budget_error(graph, budget_bytes, minimum, strategy)
     schedule = lowering.lower(best)
     return certify(graph, schedule.actions, schedule.segments, strategy=strategy, budget_bytes=budget_bytes)
-
-
-def budget_error(graph: Graph, budget_bytes: int, minimum_bytes: int, strategy: str) -> BudgetError:
-    """The error for a budget that no plan in hand meets.
-
-    Args:
-        graph: the computation.
-        budget_bytes: what was asked for.
-        minimum_bytes: the smallest peak of a plan in hand.
-        strategy: the strategy that looked.
-    """
-    bound = peak_bound_bytes(graph)
-    if budget_bytes < bound:
-        advice = f"no plan at all can go below {bound} bytes"
-    else:
-        advice = f"no plan can go below {bound} bytes; another strategy may get closer to that"
-    return BudgetError(
-        f"a budget of {budget_bytes} bytes ({format_bytes(budget_bytes)}) is not met by strategy {strategy!r}: the "
-        f"smallest it reaches is {minimum_bytes} bytes ({format_bytes(minimum_bytes)}), ask for that or more; {advice}",
-        budget_bytes=budget_bytes,
-        minimum_bytes=minimum_bytes,
-        bound_bytes=bound,
-    )
 
 
 def check_strategy(strategy: str, block_size: int | None = None, recompute: object = None) -> None:

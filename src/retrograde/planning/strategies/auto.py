@@ -13,6 +13,7 @@ from retrograde.errors import RetrogradeError, UsageError
 from retrograde.graph import Graph
 from retrograde.planning.actions import Compute
 from retrograde.planning.improve import Curve, Descent, Effort, Found
+from retrograde.planning.infeasible import budget_error
 from retrograde.planning.lowering import Lowering, RunOrder
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
@@ -92,8 +93,6 @@ class _Record:
         self.problem: Problem | None = None
 
     def search(self, budget_bytes: int | None, effort: Effort, seed: int, progress: ProgressCallback | None) -> Plan:
-        from retrograde.planning.planner import budget_error
-
         finder = _Finder(self, effort, seed, progress)
         best = self.curve.best(budget_bytes)
         if budget_bytes is not None and (best is None or best.cost > self.graph.base_cost):
