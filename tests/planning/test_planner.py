@@ -10,8 +10,8 @@ import pytest
 from chains import training_chain
 
 from retrograde import Budget, BudgetError, Graph, Operation, Storage, UsageError, Value
+from retrograde.analysis.bounds import peak_bound_bytes
 from retrograde.planning import STRATEGIES, Progress, plan
-from retrograde.planning.bounds import peak_bound_bytes
 
 NINE = training_chain(9)
 

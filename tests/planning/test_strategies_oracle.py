@@ -8,8 +8,8 @@ from oracle import Oracle
 from small_graphs import small_graphs
 
 from retrograde import BudgetError, Graph, Plan
+from retrograde.analysis.bounds import peak_bound_bytes
 from retrograde.planning import STRATEGIES, Lowering, certify, plan
-from retrograde.planning.bounds import peak_bound_bytes
 from retrograde.planning.strategies import Options
 
 RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]

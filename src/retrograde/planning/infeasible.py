@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from retrograde.analysis.bounds import peak_bound_bytes
 from retrograde.errors import BudgetError
 from retrograde.graph import Graph
 from retrograde.graph.units import format_bytes
-from retrograde.planning.bounds import peak_bound_bytes
 
 
 def budget_error(graph: Graph, budget_bytes: int, minimum_bytes: int, strategy: str) -> BudgetError:
