@@ -182,6 +182,28 @@ def test_options_are_checked_at_once(options, problem):
         rg.torch.budgeted(TinyGPT(), "1 GiB", **options)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_a_budgeted_child_of_a_compiled_parent_keeps_its_budget():
+    class Parent(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.child = rg.torch.budgeted(WithCustomFunction(), "1 GiB", strategy="sqrt")
+
+        def forward(self, x):
+            return self.child(x) * 2
+
+    parent = Parent()
+    torch.compile(parent, backend="eager")(rows()).backward()
+    assert len(rg.torch.plans(parent.child)) == 1
+
+
+def test_a_capture_that_is_switched_off_is_refused():
+    model = rg.torch.budgeted(TinyGPT(), "1 GiB")
+    with torch.compiler.set_stance("force_eager"), pytest.raises(rg.CaptureError, match="captured nothing"):
+        model(*tokens())
+    model(*tokens()).backward()
+
+
 def test_wrong_arguments_are_the_ordinary_type_error():
     model = rg.torch.budgeted(TinyGPT(), "1 GiB")
     with pytest.raises(TypeError, match="targets"):

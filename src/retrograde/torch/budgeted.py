@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import optree
 import torch
 import torch._dynamo
 from torch import nn
@@ -153,6 +154,7 @@ class BudgetedForward:
         self.compiler = BudgetedCompiler(options)
         self._compiled: Callable[..., Any] | None = None
 
+    @torch._dynamo.disable(reason="a budgeted module is captured on its own")
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._compiled is None:
             _refuse_lazy(self.module)
@@ -161,7 +163,7 @@ class BudgetedForward:
             self._compiled = torch.compile(original, backend=self.compiler, fullgraph=True, dynamic=False)
         _refuse_dispatch_mode(self.module)
         try:
-            return self._compiled(*args, **kwargs)
+            output = self._compiled(*args, **kwargs)
         except torch._dynamo.exc.BackendCompilerFailed as error:
             inner = error.inner_exception
             if isinstance(inner, RetrogradeError):
@@ -181,6 +183,9 @@ class BudgetedForward:
                 "of which has a plan of its own; call it with fewer different shapes, or raise "
                 "torch._dynamo.config.recompile_limit"
             ) from error
+        if not self.compiler.planned:
+            _refuse_unplanned_gradients(self.module, output)
+        return output
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BudgetedForward:
         return BudgetedForward(
@@ -193,6 +198,14 @@ class BudgetedForward:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["module"], state["inner"], state["options"])
+
+
+def _refuse_unplanned_gradients(module: nn.Module, output: Any) -> None:
+    if any(isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None for leaf in optree.tree_leaves(output)):
+        raise CaptureError(
+            f"PyTorch captured nothing of {type(module).__name__}, so no plan was followed; TORCHDYNAMO_DISABLE or "
+            "torch.compiler.set_stance may be set: unset it, or retrograde.torch.unbudget the module"
+        )
 
 
 def _refuse_lazy(module: nn.Module) -> None:

@@ -72,12 +72,17 @@ def is_batch_norm_with_statistics(node: fx.Node) -> bool:
 def repeats_without_statistics(node: fx.Node) -> bool:
     """Whether a batch norm with running statistics can be repeated without them.
 
-    It can where nothing but the module's outputs, or batch norms of the same kind, reads the new statistics.
+    It can where new statistics are outputs of the module, which are there to the end for whoever reads them (the
+    batch norm's own backward does), or are read by batch norms of the same kind alone.
     """
     if not is_batch_norm_with_statistics(node):
         return False
-    readers = [reader for pick in node.users if pick.args[1] in _NEW_STATISTICS for reader in pick.users]
-    return all(reader.op == "output" or repeats_without_statistics(reader) for reader in readers)
+    picks = [pick for pick in node.users if pick.args[1] in _NEW_STATISTICS]
+    return all(_is_output(pick) or all(map(repeats_without_statistics, pick.users)) for pick in picks)
+
+
+def _is_output(node: fx.Node) -> bool:
+    return any(user.op == "output" for user in node.users)
 
 
 def batch_norm_without_statistics(node: fx.Node) -> tuple[Any, tuple[Any, ...]]:
