@@ -38,7 +38,8 @@ def main() -> int:
     results = [_model_result(fields) for fields in document["models"]]
     planning = _planning(document.get("planning"))
     found = targets(results, planning)
-    tables = [table for result in results for table in model_tables(result)] + [targets_table(found)]
+    tables = [table for result in results for table in model_tables(result)]
+    tables.insert(0 if options.markdown else len(tables), targets_table(found))
     if options.markdown:
         print("\n".join(markdown(table) for table in tables))
     else:

@@ -16,7 +16,6 @@ from torch import nn
 import retrograde as rg
 from retrograde.graph import Graph
 from retrograde.planning import Compute
-from retrograde.planning.bounds import peak_bound_bytes
 
 EAGER, STORE_ALL, CHECKPOINT = "eager", "store_all", "checkpoint per block"
 WORTH_COMPARING = 0.03
@@ -139,7 +138,7 @@ class Bench:
             self.case.title,
             len(self.graph.operations),
             self.graph.store_all_peak_bytes,
-            peak_bound_bytes(self.graph),
+            rg.analyze(self.graph).bound_bytes,
             sum(p.numel() * p.element_size() for p in self.module.parameters()),
             rounds.anchor_seconds,
             rounds.ratio(STORE_ALL, EAGER, self.rounds),
