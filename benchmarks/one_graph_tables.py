@@ -78,8 +78,8 @@ def _comparisons(result: ModelResult) -> list[Table]:
                 duel.peer.name,
                 short_bytes(min(duel.peer.peaks)),
                 _spread(duel.peer.extra),
-                _spread(duel.ours.extra) if duel.ratio is not None else "infeasible",
-                percent(duel.ours.planned_extra) if duel.ours.planned_extra is not None else "",
+                _ours(duel.ours),
+                percent(duel.ours.planned_extra) if duel.ours and duel.ours.planned_extra is not None else "",
                 Cell(f"{duel.ratio:.2f}" if duel.ratio is not None else "none", "good" if good else "bad"),
             )
         )
@@ -87,6 +87,12 @@ def _comparisons(result: ModelResult) -> list[Table]:
         return []
     columns = ("peer", ">its peak", ">its extra time", ">ours in that peak", ">planned", ">ratio")
     return [Table(f"{result.title}: at each peer's own peak", columns, tuple(rows))]
+
+
+def _ours(row: Row | None) -> str:
+    if row is None:
+        return "not planned in this run"
+    return _spread(row.extra) if row.extra is not None else "infeasible"
 
 
 def targets_table(found: Sequence[Target]) -> Table:

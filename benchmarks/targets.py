@@ -31,12 +31,12 @@ class Duel:
 
     Attributes:
         peer: the peer.
-        ours: the plan.
-        ratio: our extra time over the peer's; None where no plan fits the peer's peak.
+        ours: the plan; None where none was asked for, which counts as missed.
+        ratio: our extra time over the peer's; None where there is no plan within the peer's peak.
     """
 
     peer: Row
-    ours: Row
+    ours: Row | None
     ratio: float | None
 
 
@@ -52,9 +52,10 @@ def duels(result: ModelResult) -> Iterator[Duel]:
     rows = {row.name: row for row in result.rows}
     for peer in peers(result):
         ours = rows.get(f"at the peak of {peer.name}")
-        if ours is None or peer.extra is None or peer.extra.median < WORTH_COMPARING:
+        if peer.extra is None or peer.extra.median < WORTH_COMPARING:
             continue
-        yield Duel(peer, ours, ours.extra.median / peer.extra.median if ours.extra is not None else None)
+        known = ours is not None and ours.extra is not None
+        yield Duel(peer, ours, ours.extra.median / peer.extra.median if known else None)
 
 
 def peers(result: ModelResult) -> list[Row]:
@@ -123,7 +124,7 @@ def _duels(results: Sequence[ModelResult]) -> Target:
         return Target("at each peer's peak at most 0.9 × its extra time", "no peer costs 3 %", True)
     won = sum(duel.ratio is not None and duel.ratio <= 0.9 for _, duel in fought)
     name, worst = max(fought, key=lambda pair: float("inf") if pair[1].ratio is None else pair[1].ratio)
-    ratio = "infeasible" if worst.ratio is None else f"{worst.ratio:.2f}"
+    ratio = "without a plan" if worst.ratio is None else f"{worst.ratio:.2f}"
     return Target(
         "at each peer's peak at most 0.9 × its extra time",
         f"{won} of {len(fought)}, the worst {ratio} ({name}, {worst.peer.name})",
