@@ -91,6 +91,7 @@ class _Record:
         self.is_seeded = False
         self.is_lowest = False
         self.problem: Problem | None = None
+        self.rungs: list[RunOrder] | None = None
 
     def search(self, budget_bytes: int | None, effort: Effort, seed: int, progress: ProgressCallback | None) -> Plan:
         finder = _Finder(self, effort, seed, progress)
@@ -100,6 +101,7 @@ class _Record:
                 effort.postpone(warm_up(progress))
             finder.improve(budget_bytes)
             if self.curve.best(budget_bytes) is None:
+                finder.climb_down()
                 self._recover()
             if self.curve.best(budget_bytes) is None:
                 finder.lower()
@@ -191,8 +193,9 @@ class _Finder:
         for sequence in _seeds(self.record.graph):
             if sum(map(len, sequence)) <= most:
                 floor.add(sequence)
-        if len(self._problem.operations) <= LADDER_NODES:
-            self._climb_down(floor, effort)
+        self.climb_down()
+        if self.record.rungs is not None:
+            floor.add(self.record.rungs[-1])
         step, number = 0.1, 0
         while step > 0.02 and not effort.is_spent:
             smallest = floor.smallest
@@ -207,9 +210,17 @@ class _Finder:
         self.curve.add(floor.smallest.sequence)
         self.record.is_lowest = not self.effort.is_spent
 
-    def _climb_down(self, floor: Curve, effort: Effort) -> None:
-        """Descend from the given order in small steps, each from the one before, until one fails."""
+    def climb_down(self) -> None:
+        """Descend from the given order in small steps, each from the one before, until one fails; once a graph.
+
+        The rungs are plans for budgets that a descent in one go does not reach, or reaches only at a high cost.
+        """
+        if self.record.rungs is not None or len(self._problem.operations) > LADDER_NODES:
+            return
+        self.stage = "descent in small steps"
+        effort = self.effort.part(LOWER_VISITS)
         nodes = list(self._problem.sequence)
+        rungs = [sequence_of(self._problem, nodes)]
         fits, number = True, 1000
         while fits and not effort.is_spent:
             descent = Descent(self._problem, effort, number, lambda peak_bytes, nodes: None)
@@ -219,8 +230,12 @@ class _Finder:
             fits = descent.fit(nodes, target, price=price, factor=2.0)
             if fits:
                 nodes = descent.nodes_now()
+                rungs.append(sequence_of(self._problem, nodes))
             number += 1
-        floor.add(sequence_of(self._problem, nodes))
+            self._tell(None, None)
+        for rung in rungs:
+            self.curve.add(rung)
+        self.record.rungs = rungs
 
     def _lower_once(self, floor: Curve, target: int, kind: int, number: int, effort: Effort) -> None:
         """Descend to a target from the smallest plan, at a price at which bytes are all that counts, or afresh."""
