@@ -101,6 +101,12 @@ def test_more_shapes_than_pytorch_recompiles_for_are_refused():
             model(rows(4))
 
 
+def test_modules_of_one_class_do_not_share_the_limit_on_recompilation():
+    with torch._dynamo.config.patch(recompile_limit=2):
+        for _ in range(4):
+            rg.torch.budgeted(WithCustomFunction(), "1 GiB", strategy="store_all")(rows()).backward()
+
+
 def test_a_second_call_before_backward_is_refused_and_the_next_step_works():
     model = rg.torch.budgeted(TinyGPT(), "1 GiB")
     first = model(*tokens())

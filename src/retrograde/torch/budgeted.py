@@ -160,7 +160,10 @@ class BudgetedForward:
             _refuse_lazy(self.module)
             _refuse_nested(self.module)
             original = self.inner or types.MethodType(type(self.module).forward, self.module)
-            self._compiled = torch.compile(original, backend=self.compiler, fullgraph=True, dynamic=False)
+            # Recompilations are counted for each module, not for all modules of its class together.
+            self._compiled = torch.compile(
+                original, backend=self.compiler, fullgraph=True, dynamic=False, isolate_recompiles=True
+            )
         _refuse_dispatch_mode(self.module)
         try:
             output = self._compiled(*args, **kwargs)

@@ -220,7 +220,7 @@ class _Finder:
         self.stage = "descent in small steps"
         effort = self.effort.part(LOWER_VISITS)
         nodes = list(self._problem.sequence)
-        rungs = [sequence_of(self._problem, nodes)]
+        rungs: list[RunOrder] = [sequence_of(self._problem, nodes)]
         fits, number = True, 1000
         while fits and not effort.is_spent:
             descent = Descent(self._problem, effort, number, lambda peak_bytes, nodes: None)
