@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,18 +69,13 @@ class BudgetedCompiler:
             inference_compiler=_boxed,
             partition_fn=job.partition,
         )
-        with torch._functorch.config.patch(donated_buffer=False), _without_compile_cache(), traced_as_eager_runs():
+        # A joint graph out of PyTorch's own cache would bypass the partitioner, and with it the plan.
+        settings = torch._functorch.config.patch(donated_buffer=False, enable_autograd_cache=False)
+        with settings, traced_as_eager_runs():
             compiled = compile_graph(module, example_inputs)
         if job.planned is not None:
             self.planned.append(job.planned)
         return compiled
-
-
-@contextlib.contextmanager
-def _without_compile_cache() -> Iterator[None]:
-    # A joint graph out of PyTorch's own cache would bypass the partitioner, and with it the plan.
-    with torch._functorch.config.patch(enable_autograd_cache=False):
-        yield
 
 
 class _Compilation:

@@ -20,7 +20,7 @@ from torch.autograd import _disable_profiler_legacy, _enable_profiler_legacy  # 
 from retrograde.disk_cache import DiskCache
 from retrograde.torch.capture import JointGraph
 from retrograde.torch.describe import CostModel, OperationCost
-from retrograde.torch.operators import is_effectful
+from retrograde.torch.operators import is_effectful, result_tensors
 from retrograde.torch.roofline import roofline_seconds
 
 _logger = logging.getLogger("retrograde")
@@ -212,7 +212,7 @@ def _memory_use(run: Callable[[], Any]) -> tuple[int, list[int], float]:
         if record.kind() == "memory_alloc":
             live += record.cpu_memory_usage()
             peak = max(peak, live)
-    tensors = [t for t in (result if isinstance(result, (list, tuple)) else [result]) if isinstance(t, torch.Tensor)]
+    tensors = result_tensors(result)
     sizes = [t.untyped_storage().nbytes() for t in tensors]
     distinct = {t.untyped_storage().data_ptr(): size for t, size in zip(tensors, sizes, strict=True)}
     if device is not None:

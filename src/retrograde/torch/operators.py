@@ -60,7 +60,7 @@ def is_irreproducible(node: fx.Node) -> bool:
     """Whether a second run on the same inputs may give other bits, whatever the random state."""
     if node.target not in _IRREPRODUCIBLE_ON_CUDA or torch.are_deterministic_algorithms_enabled():
         return False
-    tensors = [v for v in _flat_values(node.meta.get("val")) if isinstance(v, torch.Tensor)]
+    tensors = result_tensors(node.meta.get("val"))
     return any(t.device.type != "cpu" for t in tensors)
 
 
@@ -106,5 +106,7 @@ def _argument(node: fx.Node, name: str) -> Any:
     return None
 
 
-def _flat_values(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+def result_tensors(result: Any) -> list[torch.Tensor]:
+    """The tensors among the results of an operation, which may be one value, several, or none."""
+    results = result if isinstance(result, (list, tuple)) else [result]
+    return [value for value in results if isinstance(value, torch.Tensor)]

@@ -11,6 +11,8 @@ import torch
 from torch import fx
 from torch.utils.flop_counter import flop_registry
 
+from retrograde.torch.operators import result_tensors
+
 # Only ratios between operations matter to a planner, so a typical machine of each kind does.
 _FLOPS_PER_SECOND = {"cpu": 1e11, "cuda": 1e14}
 _BYTES_PER_SECOND = {"cpu": 2e10, "cuda": 2e12}
@@ -21,7 +23,7 @@ def roofline_seconds(node: fx.Node) -> float:
     """Estimated seconds of one operation of a graph whose nodes carry fake tensors."""
     operands = [n.meta.get("val") for n in node.all_input_nodes]
     result = node.meta.get("val")
-    tensors = [t for t in (*operands, *_flat(result)) if isinstance(t, torch.Tensor)]
+    tensors = [*result_tensors(operands), *result_tensors(result)]
     if not tensors or _is_view(operands, result):
         return _LAUNCH_SECONDS
     device = tensors[-1].device.type
@@ -48,9 +50,5 @@ def _flops(node: fx.Node) -> float:
 
 def _is_view(operands: list[Any], result: Any) -> bool:
     keys = {t.untyped_storage()._cdata for t in operands if isinstance(t, torch.Tensor)}
-    made = [t for t in _flat(result) if isinstance(t, torch.Tensor)]
+    made = result_tensors(result)
     return bool(made) and all(t.untyped_storage()._cdata in keys for t in made)
-
-
-def _flat(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
