@@ -11,7 +11,7 @@ from cases import TinyGPT, tokens
 
 import retrograde as rg
 from retrograde.torch import plan_store
-from retrograde.torch.costs import MeasuredCosts
+from retrograde.torch.costs.measured import MeasuredCosts
 
 
 @pytest.fixture

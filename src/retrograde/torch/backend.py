@@ -15,14 +15,14 @@ from torch.fx.graph import _BoxedCodeGen
 from torch.utils._python_dispatch import _disable_current_modes
 
 from retrograde.planning import Plan
-from retrograde.torch.capture import read_joint_graph
-from retrograde.torch.costs import cost_model
-from retrograde.torch.decompositions import traced_as_eager_runs
-from retrograde.torch.describe import Description, describe
-from retrograde.torch.emit import emit
+from retrograde.torch.capture.decompositions import traced_as_eager_runs
+from retrograde.torch.capture.describe import Description, describe
+from retrograde.torch.capture.joint import read_joint_graph
+from retrograde.torch.costs.measured import cost_model
+from retrograde.torch.emission.emit import emit
 from retrograde.torch.options import Options
 from retrograde.torch.plan_store import find_plan
-from retrograde.torch.step import StepGuard
+from retrograde.torch.step.guard import StepGuard
 
 _logger = logging.getLogger("retrograde")
 

@@ -19,7 +19,7 @@ from retrograde.errors import CaptureError, RetrogradeError, UsageError
 from retrograde.graph.units import parse_bytes
 from retrograde.planning import Budget, Plan
 from retrograde.torch.backend import BudgetedCompiler
-from retrograde.torch.graph_capture import capture_error
+from retrograde.torch.capture.graph_capture import capture_error
 from retrograde.torch.options import Options
 
 Module = TypeVar("Module", bound=nn.Module)

@@ -13,7 +13,7 @@ from retrograde.errors import BudgetError, PlanError
 from retrograde.graph import Graph
 from retrograde.planning import Plan, plan
 from retrograde.runtime.progress import ProgressReporter
-from retrograde.torch.costs import hardware_key
+from retrograde.torch.costs.measured import hardware_key
 from retrograde.torch.options import Options
 from retrograde.version import __version__
 

@@ -11,7 +11,7 @@ import torch
 from torch import fx
 from torch.utils.flop_counter import flop_registry
 
-from retrograde.torch.operators import result_tensors
+from retrograde.torch.capture.operators import result_tensors
 
 # Only ratios between operations matter to a planner, so a typical machine of each kind does.
 _FLOPS_PER_SECOND = {"cpu": 1e11, "cuda": 1e14}

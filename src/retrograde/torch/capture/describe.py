@@ -10,9 +10,9 @@ from torch import fx
 
 from retrograde.errors import CaptureError
 from retrograde.graph import Graph, Operation, Storage, Value
-from retrograde.torch.capture import JointGraph, is_getitem, source_of
-from retrograde.torch.in_place import overwritable_operands
-from retrograde.torch.operators import (
+from retrograde.torch.capture.in_place import overwritable_operands
+from retrograde.torch.capture.joint import JointGraph, is_getitem, source_of
+from retrograde.torch.capture.operators import (
     is_effectful,
     is_irreproducible,
     is_random,

@@ -16,9 +16,9 @@ from torch._prims.rng_prims import run_and_save_rng_state, run_with_rng_state
 
 from retrograde.errors import CaptureError
 from retrograde.planning import Action, Compute, Free, Plan
-from retrograde.torch.describe import Description, random_state_bytes
-from retrograde.torch.in_place import in_place_call
-from retrograde.torch.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
+from retrograde.torch.capture.describe import Description, random_state_bytes
+from retrograde.torch.capture.in_place import in_place_call
+from retrograde.torch.capture.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
 
 
 def emit(description: Description, plan: Plan) -> tuple[fx.GraphModule, fx.GraphModule]:

@@ -15,10 +15,10 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from retrograde.errors import CaptureError
 from retrograde.graph import Graph
-from retrograde.torch.capture import read_joint_graph
-from retrograde.torch.costs import cost_model
-from retrograde.torch.decompositions import traced_as_eager_runs
-from retrograde.torch.describe import describe
+from retrograde.torch.capture.decompositions import traced_as_eager_runs
+from retrograde.torch.capture.describe import describe
+from retrograde.torch.capture.joint import read_joint_graph
+from retrograde.torch.costs.measured import cost_model
 
 _TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
 _REWRITE = (

@@ -18,10 +18,10 @@ from torch._functorch._aot_autograd.descriptors import PlainAOTInput
 from torch.autograd import _disable_profiler_legacy, _enable_profiler_legacy  # type: ignore[attr-defined]
 
 from retrograde.disk_cache import DiskCache
-from retrograde.torch.capture import JointGraph
-from retrograde.torch.describe import CostModel, OperationCost
-from retrograde.torch.operators import is_effectful, result_tensors
-from retrograde.torch.roofline import roofline_seconds
+from retrograde.torch.capture.describe import CostModel, OperationCost
+from retrograde.torch.capture.joint import JointGraph
+from retrograde.torch.capture.operators import is_effectful, result_tensors
+from retrograde.torch.costs.roofline import roofline_seconds
 
 _logger = logging.getLogger("retrograde")
 _LEAST_REPEATS, _MOST_REPEATS = 3, 10

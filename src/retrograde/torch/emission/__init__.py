@@ -1,0 +1,1 @@
+"""Planned graphs: written as FX, compiled, and called."""
