@@ -22,8 +22,8 @@ from retrograde.torch.backend import BudgetedCompiler
 from retrograde.torch.capture.breaks import watched_breaks
 from retrograde.torch.capture.graph_capture import capture_error
 from retrograde.torch.options import Options, as_budget
+from retrograde.torch.step.book import StepPlan
 from retrograde.torch.step.keeper import keeper_of
-from retrograde.torch.step.step import StepPlan
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -35,6 +35,7 @@ def budgeted(
     strategy: str = "auto",
     compiler: str = "eager",
     fullgraph: bool = False,
+    dynamic: bool | None = None,
     retain_graph: bool = False,
     outside_bytes: int | str = 0,
     measure_costs: bool = True,
@@ -60,6 +61,8 @@ def budgeted(
             before the step do not.
         strategy: how to plan; see ``retrograde.plan``.
         fullgraph: raise where the module cannot be captured as one graph, in place of planning a step of several.
+        dynamic: whether sizes may change from call to call within one captured graph: by default from the second size
+            on; False captures and plans each combination of shapes by itself.
         compiler: what runs the planned graphs; ``"eager"`` runs PyTorch's own kernels.
         retain_graph: plan for ``backward(retain_graph=True)``: what the forward saves stays live to the end. Without
             it such a call raises.
@@ -102,6 +105,7 @@ def budgeted(
         budget=as_budget(budget),
         strategy=strategy,
         fullgraph=fullgraph,
+        dynamic=dynamic,
         retain_graph=retain_graph,
         outside_bytes=parse_bytes(outside_bytes),
         measure_costs=measure_costs,
@@ -144,7 +148,7 @@ def irreproducible_operations(module: nn.Module) -> list[str]:
         UsageError: the module is not budgeted.
     """
     captured = _require_forward(module).compiler.captured
-    return [name for graph in captured for name in graph.description.irreproducible]
+    return [n for graph in captured for n in graph.description(graph.first_sizes).irreproducible]
 
 
 class BudgetedForward:
@@ -175,7 +179,7 @@ class BudgetedForward:
                 original,
                 backend=self.compiler,
                 fullgraph=self.options.fullgraph,
-                dynamic=False,
+                dynamic=self.options.dynamic,
                 isolate_recompiles=True,
             )
         _refuse_dispatch_mode(self.module)
@@ -207,7 +211,7 @@ class BudgetedForward:
 
     def known(self) -> list[StepPlan]:
         """The plans that its graphs take part in."""
-        return keeper_of(self.options.budget).plans_of(self.compiler.captured)
+        return keeper_of(self.options.budget).book.plans_of(self.compiler.captured)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BudgetedForward:
         return BudgetedForward(
