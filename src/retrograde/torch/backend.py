@@ -70,7 +70,9 @@ class BudgetedCompiler:
             partition_fn=job.partition,
         )
         # A joint graph out of PyTorch's own cache would bypass the partitioner, and with it the plan.
-        settings = torch._functorch.config.patch(donated_buffer=False, enable_autograd_cache=False)
+        settings = torch._functorch.config.patch(
+            donated_buffer=False, enable_autograd_cache=False, backward_pass_autocast="off"
+        )
         with settings, traced_as_eager_runs():
             compiled = compile_graph(module, example_inputs)
         if job.planned is not None:
