@@ -28,7 +28,19 @@ class Attention(nn.Module):
         with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
             y = F.scaled_dot_product_attention(query, key, value, dropout_p=self.attention_dropout)
         y = F.dropout(y.transpose(1, 2), self.dropout).reshape(rows, length, width)
-        return F.mse_loss(self.out(y).float(), x)
+        return x + self.out(y)
+
+
+class Attentions(nn.Module):
+    def __init__(self, dropout: float, attention_dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Attention(dropout, attention_dropout) for _ in range(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x
+        for layer in self.layers:
+            y = layer(y)
+        return F.mse_loss(y.float(), x)
 
 
 def gradients(module: nn.Module, x: torch.Tensor, dtype: torch.dtype | None) -> list[torch.Tensor]:
@@ -39,11 +51,11 @@ def gradients(module: nn.Module, x: torch.Tensor, dtype: torch.dtype | None) -> 
     return [loss.detach(), *(parameter.grad for parameter in module.parameters())]
 
 
-@pytest.mark.parametrize("budget", ["1 GiB", "85%"])
-@pytest.mark.parametrize("dropout", [(0.0, 0.0), (0.1, 0.0), (0.15, 0.1)], ids=str)
-@pytest.mark.parametrize("dtype", [None, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("budget", ["1 GiB", "80%"])
+@pytest.mark.parametrize("dropout", [(0.1, 0.0), (0.15, 0.1)], ids=str)
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16], ids=str)
 def test_autocast_around_the_module_keeps_bits(dropout, dtype, budget):
-    plain, x = Attention(*dropout), torch.randn(4, 64, 32)
+    plain, x = Attentions(*dropout), torch.randn(16, 16, 32)
     module = rg.torch.budgeted(copy.deepcopy(plain), budget)
     for expected, found in zip(gradients(plain, x, dtype), gradients(module, x, dtype), strict=True):
         assert torch.equal(expected, found)

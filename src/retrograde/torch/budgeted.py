@@ -122,7 +122,8 @@ def unbudget(module: Module) -> Module:
     if outermost is not forward and not isinstance(getattr(outermost, "__func__", None), Unbound):
         raise UsageError(
             f"the forward of this {type(module).__name__} was wrapped after it was budgeted, by "
-            f"{_place_of(outermost)}; take that off first (Accelerate: accelerator.unwrap_model(model, keep_fp32_wrapper=False))"
+            f"{_place_of(outermost)}; take that off first (Accelerate: accelerator.unwrap_model(model, "
+            "keep_fp32_wrapper=False))"
         )
     del module.__dict__["forward"], module.__dict__[_ATTRIBUTE]
     if forward.inner is not None:
