@@ -44,12 +44,16 @@ def _run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def test_every_example_is_tested_and_short():
     assert {path.stem for path in EXAMPLES} == {
+        "accelerate_loop",
         "execute_callbacks",
+        "huggingface_trainer",
+        "lightning_module",
+        "mixed_precision_loop",
         "plan_a_graph",
         "torch_compile_backend",
         "train_inside_a_budget",
     }
-    assert all(len(path.read_text().splitlines()) < 60 for path in EXAMPLES)
+    assert all(len(path.read_text().splitlines()) < 70 for path in EXAMPLES)
 
 
 def test_plan_a_graph(capsys):
@@ -104,6 +108,24 @@ def test_torch_compile_backend(capsys):
     assert equal == "gradients equal: True"
     assert refused.startswith("refused: 1,024 bytes are too few")
     assert equal_at_smallest == "gradients equal at the smallest budget: True"
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [
+        ("accelerate_loop", "accelerate"),
+        ("huggingface_trainer", "transformers"),
+        ("lightning_module", "lightning"),
+        ("mixed_precision_loop", "torch"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:::lightning", "ignore:::transformers", "ignore:::accelerate")
+def test_where_people_train(name, library, capsys):
+    pytest.importorskip(library)
+    *_, peaks, losses = _run(name, capsys)
+    budget, peak, plain_peak = (int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*\d", peaks))
+    assert peak <= budget < plain_peak
+    assert losses == "losses equal: True"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
