@@ -49,8 +49,11 @@ class BudgetedCompiler:
             inference_compiler=compile_eagerly,
             partition_fn=job.partition,
         )
-        # A joint graph out of PyTorch's own cache would bypass the partitioner, and with it the plan.
-        settings = torch._functorch.config.patch(donated_buffer=False, enable_autograd_cache=False)
+        # A joint graph out of PyTorch's own cache would bypass the partitioner, and with it the plan. Eager's backward
+        # runs after the autocast context, where the types are those of the forward.
+        settings = torch._functorch.config.patch(
+            donated_buffer=False, enable_autograd_cache=False, backward_pass_autocast="off"
+        )
         with settings, traced_as_eager_runs(), autograd_functions_of_many_plans():
             compiled = compile_graph(module, example_inputs)
         if job.captured is not None:

@@ -27,6 +27,8 @@ from retrograde.torch.step.keeper import keeper_of
 
 Module = TypeVar("Module", bound=nn.Module)
 
+_ATTRIBUTE = "_retrograde_forward"
+
 
 def budgeted(
     module: Module,
@@ -115,7 +117,9 @@ def budgeted(
         cache=cache,
         progress=progress,
     )
-    module.__dict__["forward"] = BudgetedForward(module, module.__dict__.get("forward"), options)
+    forward = BudgetedForward(module, module.__dict__.get("forward"), options)
+    # Under a name of its own too, because other libraries wrap the forward of an instance.
+    module.__dict__["forward"] = module.__dict__[_ATTRIBUTE] = forward
     return module
 
 
@@ -123,10 +127,17 @@ def unbudget(module: Module) -> Module:
     """Take the budget off a module again, and return it.
 
     Raises:
-        UsageError: the module is not budgeted.
+        UsageError: the module is not budgeted, or something else has wrapped its forward since.
     """
     forward = _require_forward(module)
-    del module.__dict__["forward"]
+    outermost = module.__dict__["forward"]
+    if outermost is not forward and not isinstance(getattr(outermost, "__func__", None), Unbound):
+        raise UsageError(
+            f"the forward of this {type(module).__name__} was wrapped after it was budgeted, by "
+            f"{_place_of(outermost)}; take that off first (Accelerate: accelerator.unwrap_model(model, "
+            "keep_fp32_wrapper=False))"
+        )
+    del module.__dict__["forward"], module.__dict__[_ATTRIBUTE]
     if forward.inner is not None:
         module.__dict__["forward"] = forward.inner
     return module
@@ -167,16 +178,20 @@ class BudgetedForward:
         self.compiler = BudgetedCompiler(options)
         keeper_of(options.budget).join()
         self._compiled: Callable[..., Any] | None = None
+        # Trainers look at the parameters of a forward to choose what to pass to it.
+        self.__signature__ = inspect.signature(self._original())
 
     @torch._dynamo.disable(reason="a budgeted module is captured on its own")
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not torch.is_grad_enabled():
+            # Generating text calls a model with a new length each time: nothing to plan, nothing to compile.
+            return self._original()(*args, **kwargs)
         if self._compiled is None:
             _refuse_lazy(self.module)
             _refuse_nested(self.module)
-            original = self.inner or types.MethodType(type(self.module).forward, self.module)
             # Recompilations are counted for each module, not for all modules of its class together.
             self._compiled = torch.compile(
-                original,
+                self._original(),
                 backend=self.compiler,
                 fullgraph=self.options.fullgraph,
                 dynamic=self.options.dynamic,
@@ -209,6 +224,14 @@ class BudgetedForward:
             _refuse_unplanned_gradients(self.module, output)
         return output
 
+    @property
+    def __func__(self) -> Unbound:
+        """The forward without its module, as methods have it; libraries bind it to the module again, or to a copy."""
+        return Unbound(self.__signature__)
+
+    def _original(self) -> Callable[..., Any]:
+        return self.inner or types.MethodType(type(self.module).forward, self.module)
+
     def known(self) -> list[StepPlan]:
         """The plans that its graphs take part in."""
         return keeper_of(self.options.budget).book.plans_of(self.compiler.captured)
@@ -224,6 +247,23 @@ class BudgetedForward:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["module"], state["inner"], state["options"])
+
+
+class Unbound:
+    """The forward of a budgeted module as a function of the module, for libraries that wrap and bind it again.
+
+    Args:
+        signature: of the bound forward.
+    """
+
+    __slots__ = ("__signature__",)
+
+    def __init__(self, signature: inspect.Signature) -> None:
+        module = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        self.__signature__ = signature.replace(parameters=[module, *signature.parameters.values()])
+
+    def __call__(self, module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+        return _require_forward(module)(*args, **kwargs)
 
 
 def _refuse_unplanned_gradients(module: nn.Module, output: Any) -> None:
@@ -267,8 +307,12 @@ def _empty_forward() -> BudgetedForward:
 
 
 def _forward_of(module: nn.Module) -> BudgetedForward | None:
-    forward = module.__dict__.get("forward")
-    return forward if isinstance(forward, BudgetedForward) else None
+    return module.__dict__.get(_ATTRIBUTE) if "forward" in module.__dict__ else None
+
+
+def _place_of(function: Any) -> str:
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else f"a {type(function).__name__}"
 
 
 def _require_forward(module: nn.Module) -> BudgetedForward:
