@@ -40,6 +40,7 @@ class _Replayed:
         self.crossing: set[tuple[int, int]] = set()
         self._segment = 0
         self.runs = replay(graph, plan.actions, plan.segments, watch=self._watch).runs
+        self.kept = {storage for storage, _ in self.crossing}
         self.first_runs = _first_runs(plan.actions)
         self.again = {
             storage
@@ -96,7 +97,7 @@ class _Replayed:
             return _SPILLED
         if storage in self.again:
             return _RECOMPUTED
-        return _KEPT if any(storage == crossed for crossed, _ in self.crossing) else _RELEASED
+        return _KEPT if storage in self.kept else _RELEASED
 
     # The peak
 
