@@ -86,8 +86,7 @@ class DiskTier(Tier):
             raise
         self._files[handle.key] = path
 
-    def _read(self, handle: Handle) -> Array:
-        array = np.empty(handle.shape, handle.dtype)
+    def _read(self, handle: Handle, array: Array) -> None:
         path = self._files[handle.key]
         try:
             with path.open("rb", buffering=0) as file:
@@ -101,7 +100,6 @@ class DiskTier(Tier):
                 f"{path} has {found} bytes and {handle.bytes} were written; what was spilled is lost, "
                 "run the step again"
             )
-        return array
 
     def _remove(self, handle: Handle) -> None:
         with contextlib.suppress(OSError):

@@ -59,8 +59,8 @@ class Tier(ABC):
         """Keep an array; leave nothing behind on failure."""
 
     @abstractmethod
-    def _read(self, handle: Handle) -> Array:
-        """A new array with the content."""
+    def _read(self, handle: Handle, array: Array) -> None:
+        """Copy the content into an array of its shape and dtype, C-contiguous."""
 
     @abstractmethod
     def _remove(self, handle: Handle) -> None:
@@ -120,7 +120,30 @@ class Tier(ABC):
             TierError: no such key, the tier is closed, or its medium failed.
         """
         self._check_open()
-        return self._read(self._handle(key))
+        handle = self._handle(key)
+        array = np.empty(handle.shape, handle.dtype)
+        self._read(handle, array)
+        return array
+
+    def get_into(self, key: Hashable, array: Array) -> None:
+        """Copy what is held under a key into an array that is there already.
+
+        Args:
+            key: as it was given.
+            array: of the shape and dtype of what was put, C-contiguous.
+
+        Raises:
+            TierError: as ``get``.
+            UsageError: the array is of another shape or dtype, or not contiguous.
+        """
+        self._check_open()
+        handle = self._handle(key)
+        if (array.shape, array.dtype) != (handle.shape, handle.dtype) or not array.flags.c_contiguous:
+            raise UsageError(
+                f"key {key!r} holds {handle.dtype}{list(handle.shape)}, and the array to read it into is "
+                f"{array.dtype}{list(array.shape)}; give a C-contiguous one of the same shape and dtype"
+            )
+        self._read(handle, array)
 
     def drop(self, key: Hashable) -> None:
         """Give up what is held under a key.
@@ -215,8 +238,8 @@ class MemoryTier(Tier):
     def _write(self, handle: Handle, array: Array) -> None:
         self._arrays[handle.key] = np.array(array, copy=True, order="C")
 
-    def _read(self, handle: Handle) -> Array:
-        return self._arrays[handle.key].copy()
+    def _read(self, handle: Handle, array: Array) -> None:
+        np.copyto(array, self._arrays[handle.key], casting="no")
 
     def _remove(self, handle: Handle) -> None:
         del self._arrays[handle.key]

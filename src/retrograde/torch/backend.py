@@ -20,6 +20,8 @@ from retrograde.torch.capture.describe import Description, describe
 from retrograde.torch.capture.joint import read_joint_graph
 from retrograde.torch.costs.measured import cost_model
 from retrograde.torch.emission.emit import emit
+from retrograde.torch.emission.spill_calls import spills
+from retrograde.torch.emission.spilling import Spiller
 from retrograde.torch.options import Options
 from retrograde.torch.plan_store import find_plan
 from retrograde.torch.step.guard import StepGuard
@@ -104,7 +106,8 @@ class _Compilation:
                 "module and backward is not in the plan; put the loss inside, or say outside_bytes="
             )
         self.planned = PlannedGraph(description, plan, StepGuard(retain_graph=options.retain_graph))
-        return emit(description, plan)
+        spiller = Spiller(options.spill_folder, options.spill_bytes) if spills(plan) else None
+        return emit(description, plan, spiller)
 
     def compile_forward(self, module: fx.GraphModule, example_inputs: Any) -> Callable[..., Any]:
         assert self.planned is not None

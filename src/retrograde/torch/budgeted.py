@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import types
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,6 +40,8 @@ def budgeted(
     seed: int = 0,
     cache: bool = True,
     progress: Callable[[Any], None] | None = None,
+    spill_folder: str | os.PathLike[str] | None = None,
+    spill_bytes: int | str | None = None,
 ) -> Module:
     """Hold every training step of a module to a memory budget; gradients stay those of the plain module, bit for bit.
 
@@ -65,6 +68,9 @@ def budgeted(
         seed: of the search.
         cache: whether plans and costs are kept on disk (``$RETROGRADE_CACHE_DIR``).
         progress: called with planning progress; by default a line on standard error once it takes over a second.
+        spill_folder: where ``strategy="spill"`` puts what does not fit; the system's folder for temporary files when
+            left out (which may itself be in memory).
+        spill_bytes: the most bytes (or text such as ``"80 GiB"``) that may lie there at any moment.
 
     Returns:
         The module itself.
@@ -102,6 +108,8 @@ def budgeted(
         seed=seed,
         cache=cache,
         progress=progress,
+        spill_folder=spill_folder,
+        spill_bytes=spill_bytes,
     )
     module.__dict__["forward"] = BudgetedForward(module, module.__dict__.get("forward"), options)
     return module

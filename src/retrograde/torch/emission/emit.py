@@ -15,13 +15,15 @@ from torch._functorch._aot_autograd.descriptors import (
 from torch._prims.rng_prims import run_and_save_rng_state, run_with_rng_state
 
 from retrograde.errors import CaptureError
-from retrograde.planning import Action, Compute, Free, Plan
+from retrograde.planning import Action, Compute, Free, Load, Plan, Spill
 from retrograde.torch.capture.describe import Description, random_state_bytes
 from retrograde.torch.capture.in_place import in_place_call
 from retrograde.torch.capture.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
+from retrograde.torch.emission.spill_calls import SpillCalls, handle_example, handle_of, require_spiller
+from retrograde.torch.emission.spilling import Spiller
 
 
-def emit(description: Description, plan: Plan) -> tuple[fx.GraphModule, fx.GraphModule]:
+def emit(description: Description, plan: Plan, spiller: Spiller | None = None) -> tuple[fx.GraphModule, fx.GraphModule]:
     """The forward and the backward graph module that follow a plan.
 
     Both take and return what AOTAutograd expects of a partitioner's: the forward takes every primal and returns its
@@ -31,15 +33,20 @@ def emit(description: Description, plan: Plan) -> tuple[fx.GraphModule, fx.Graph
     Args:
         description: the joint graph and its correspondence with ``plan``'s graph.
         plan: a plan of ``description.graph``.
+        spiller: where storages go that the plan spills; both modules keep it.
+
+    Raises:
+        CaptureError: the plan asks for what cannot be emitted.
     """
-    backward = _Emitter(description, plan, segment=1)
+    require_spiller(plan, spiller)
+    backward = _Emitter(description, plan, 1, spiller)
     for node in description.joint.tangents:
         backward.add_input(node)
     backward.carry_out(plan.segment_actions(1))
     backward.add_outputs(description.joint.backward_outputs)
     saved = backward.saved_values
 
-    forward = _Emitter(description, plan, segment=0)
+    forward = _Emitter(description, plan, 0, spiller)
     for node in description.joint.primals:
         forward.add_input(node)
     forward.carry_out(plan.segment_actions(0))
@@ -71,20 +78,22 @@ def _live_after(description: Description, actions: tuple[Action, ...]) -> set[in
         if isinstance(action, Compute):
             live.update(description.graph.allocated_storages(action.operation))
             live.difference_update(description.graph.values[read].storage for _, read in action.overwrites)
-        elif isinstance(action, Free):
+        elif isinstance(action, Load):
+            live.add(action.storage)
+        else:
             live.discard(action.storage)
     return live
 
 
 def _without_version_check(description: Description, value: int) -> bool:
-    nodes = description.value_nodes[value]
+    nodes = description.value_nodes[value] if value < len(description.value_nodes) else ()
     return any(node.meta.get("saved_tensor_with_no_vc_check", False) for node in nodes)
 
 
 class _Emitter:
     """One graph in the making: which node of it carries each value at present."""
 
-    def __init__(self, description: Description, plan: Plan, segment: int) -> None:
+    def __init__(self, description: Description, plan: Plan, segment: int, spiller: Spiller | None) -> None:
         before = plan.actions[: plan.segments[segment]]
         self.description = description
         self.repeated = {index for index, runs in _run_counts(plan.actions).items() if runs > 1}
@@ -99,6 +108,10 @@ class _Emitter:
         self.output_traces: list[Any] = []
         self._joint_constants = set(description.joint.constants())
         self._last_input: fx.Node | None = None
+        self._spiller = spiller
+        self._spills = SpillCalls(
+            description, self.graph, self.current, spiller, plan.segment_actions(segment), self.handed_over
+        )
 
     # Inputs
 
@@ -145,13 +158,27 @@ class _Emitter:
     # Operations
 
     def carry_out(self, actions: tuple[Action, ...]) -> None:
-        for action in actions:
+        for position, action in enumerate(actions):
             if isinstance(action, Compute):
                 self._compute(action.operation, action.overwrites)
+                self._spills.begin_after(position)
             elif isinstance(action, Free):
+                self._spills.forget(action.storage)
+                self._forget(action.storage)
+            elif isinstance(action, Spill):
+                self._spills.spill(action.storage)
                 self._forget(action.storage)
             else:
-                raise CaptureError(f"this engine does not carry out {type(action).__name__} in captured graphs")
+                self._spills.load(action.storage, self._handle(action.storage))
+
+    def _handle(self, storage: int) -> fx.Node:
+        """The node that carries the handle of a spilled storage; one that an earlier graph spilled is saved."""
+        number = handle_of(self.description, storage)
+        if number not in self.current:
+            self.current[number] = self._placeholder(f"spilled_{storage}", {"val": handle_example(self.description)})
+            self.saved_values.append(number)
+            self.placeholders[number] = self.current[number]
+        return self.current[number]
 
     def _forget(self, storage: int) -> None:
         self.handed_over.discard(storage)
@@ -237,8 +264,11 @@ class _Emitter:
         return copy
 
     def _fetch(self, value: int, node: fx.Node) -> fx.Node:
-        """A value from before this graph: saved, or viewed again from what the caller holds."""
+        """A value from before this graph: saved, spilled, or viewed again from what the caller holds."""
         graph = self.description.graph
+        loaded = self._spills.value(value, node.meta)
+        if loaded is not None:
+            return loaded
         storage = graph.values[value].storage
         producer = graph.producers[value]
         if graph.arrivals[storage] == 0 and producer is not None:
@@ -282,7 +312,9 @@ class _Emitter:
         output.meta["output_stack_traces"] = self.output_traces
         _erase_unused_picks(self.graph)
         self.graph.lint()
-        return fx.GraphModule(root, self.graph)
+        module = fx.GraphModule(root, self.graph)
+        module.meta["retrograde spiller"] = self._spiller
+        return module
 
 
 def _erase_unused_picks(graph: fx.Graph) -> None:
