@@ -114,7 +114,7 @@ def test_a_full_tier_names_the_sizes_and_keeps_nothing(make: MakeTier) -> None:
     with make(100) as tier:
         tier.put("a", np.zeros(8))
         with pytest.raises(
-            TierError, match=r"80 bytes \(80 B\) do not fit into this \w+: 64 of its 100 bytes are used"
+            TierError, match=r"80 bytes \(80 B\) do not fit into this \w+.*: 64 of its 100 bytes are used"
         ):
             tier.put("b", np.zeros(10))
         assert tier.keys == ("a",)

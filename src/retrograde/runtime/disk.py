@@ -69,6 +69,10 @@ class DiskTier(Tier):
         super().close()
         self._finalizer()
 
+    @property
+    def _description(self) -> str:
+        return f"{type(self).__name__} in {self.folder}"
+
     def _write(self, handle: Handle, array: Array) -> None:
         path = self.folder / f"{next(self._numbers)}.bin"
         try:

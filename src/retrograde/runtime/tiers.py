@@ -192,6 +192,10 @@ class Tier(ABC):
     def __len__(self) -> int:
         return len(self._handles)
 
+    @property
+    def _description(self) -> str:
+        return type(self).__name__
+
     def _forget(self, handle: Handle) -> None:
         with self._lock:
             del self._handles[handle.key]
@@ -210,7 +214,7 @@ class Tier(ABC):
     def _check_room(self, handle: Handle) -> None:
         if self.capacity_bytes is not None and self._used_bytes + handle.bytes > self.capacity_bytes:
             raise TierError(
-                f"{handle.bytes} bytes ({format_bytes(handle.bytes)}) do not fit into this {type(self).__name__}: "
+                f"{handle.bytes} bytes ({format_bytes(handle.bytes)}) do not fit into this {self._description}: "
                 f"{self._used_bytes} of its {self.capacity_bytes} bytes are used; drop something or give it more"
             )
 

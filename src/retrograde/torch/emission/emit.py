@@ -166,10 +166,32 @@ class _Emitter:
                 self._spills.forget(action.storage)
                 self._forget(action.storage)
             elif isinstance(action, Spill):
-                self._spills.spill(action.storage)
-                self._forget(action.storage)
-            else:
+                self._spill(action.storage)
+            elif self._is_carried(action.storage):
                 self._spills.load(action.storage, self._handle(action.storage))
+
+    def _spill(self, storage: int) -> None:
+        if self._is_carried(storage):
+            if storage in self.handed_over:
+                for value in filter(self._was_handed_over, self.description.graph.storage_values[storage]):
+                    self._saved(value)
+            self._spills.spill(storage)
+        self._forget(storage)
+
+    def _is_carried(self, storage: int) -> bool:
+        """Whether anybody takes a value of the storage, so that it is there at all."""
+        return any(map(self._is_taken, self.description.graph.storage_values[storage]))
+
+    def _is_taken(self, value: int) -> bool:
+        producer = self.description.graph.producers[value]
+        if producer in self.description.state_operations:
+            return producer + 1 in self.repeated
+        return bool(self.description.value_nodes[value])
+
+    def _was_handed_over(self, value: int) -> bool:
+        """Whether a value of a storage from before this graph was made before, too, and has not been asked for."""
+        made = self.description.graph.producers[value] in self.ran
+        return made and value not in self.current and self._is_taken(value)
 
     def _handle(self, storage: int) -> fx.Node:
         """The node that carries the handle of a spilled storage; one that an earlier graph spilled is saved."""

@@ -68,15 +68,14 @@ class SpillCalls:
     def begin_after(self, position: int) -> None:
         """Begin the copies that can begin after the action at a position."""
         for storage in self._ahead.get(position, ()):
-            self._begin(storage)
+            if self._carried(storage):
+                self._begin(storage)
 
     def spill(self, storage: int) -> None:
         """Wait for the copy of a storage; its handle takes the place of its values."""
-        values = self._carried(storage)
-        if not values:
-            return
         if storage not in self._begun:
             self._begin(storage)
+        values = self._carried(storage)
         nodes = tuple(self._current[value] for value in values)
         handle = self._call(finish_spill, (self._begun.pop(storage), tuple(values), nodes))
         handle.meta["val"] = handle_example(self._description)
@@ -104,12 +103,11 @@ class SpillCalls:
         return node
 
     def _begin(self, storage: int) -> None:
-        values = self._carried(storage)
-        if values:
-            if self._step is None:
-                assert self._spiller is not None, "a plan that spills is emitted with a spiller"
-                self._step = self._call(begin_step, (self._spiller.number,))
-            self._begun[storage] = self._call(begin_spill, (self._step, self._current[values[0]]))
+        if self._step is None:
+            assert self._spiller is not None, "a plan that spills is emitted with a spiller"
+            self._step = self._call(begin_step, (self._spiller.number,))
+        source = self._loaded.get(storage) or self._current[self._carried(storage)[0]]
+        self._begun[storage] = self._call(begin_spill, (self._step, source))
 
     def _carried(self, storage: int) -> list[int]:
         return [value for value in self._description.graph.storage_values[storage] if value in self._current]

@@ -71,9 +71,16 @@ def begin_step(number: int) -> SpilledStep:
     return SpilledStep(_spillers[number])
 
 
-def begin_spill(step: SpilledStep, tensor: torch.Tensor) -> SpilledStorage:
-    """Begin to copy the storage of a tensor to the slower tier. The storage stays until ``finish_spill``."""
-    return step.spill(tensor)
+def begin_spill(step: SpilledStep, source: torch.Tensor | Loading) -> SpilledStorage:
+    """Begin to copy the storage of a tensor, or one that was copied back, to the slower tier.
+
+    The storage stays until ``finish_spill``.
+    """
+    if isinstance(source, Loading):
+        spilled = step.spill(source.content())
+        spilled.layouts = dict(source.layouts)
+        return spilled
+    return step.spill(source)
 
 
 def finish_spill(spilled: SpilledStorage, values: tuple[int, ...], tensors: tuple[torch.Tensor, ...]) -> torch.Tensor:
@@ -90,10 +97,8 @@ def finish_spill(spilled: SpilledStorage, values: tuple[int, ...], tensors: tupl
     Raises:
         TierError: the tier is full or its medium failed; everything that the step has spilled is dropped.
     """
-    spilled.layouts = {
-        value: (tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset())
-        for value, tensor in zip(values, tensors, strict=True)
-    }
+    for value, tensor in zip(values, tensors, strict=True):
+        spilled.layouts[value] = (tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset())
     spilled.finish()
     return _handle(spilled)
 
@@ -207,18 +212,23 @@ class Loading:
     """
 
     def __init__(self, spilled: SpilledStorage) -> None:
-        self._layouts = spilled.layouts
+        self.layouts = spilled.layouts
         self._content, self._wait = spilled.load()
         self._is_there = False
 
-    def value(self, number: int) -> torch.Tensor:
-        """One of the values of the storage, once it is there."""
+    def content(self) -> torch.Tensor:
+        """The bytes of the storage, once they are there."""
         if not self._is_there:
             self._wait()
             self._is_there = True
-        dtype, shape, stride, offset = self._layouts[number]
-        empty = torch.empty(0, dtype=dtype, device=self._content.device)
-        return empty.set_(self._content.untyped_storage(), offset, shape, stride)
+        return self._content
+
+    def value(self, number: int) -> torch.Tensor:
+        """One of the values of the storage, once it is there."""
+        content = self.content()
+        dtype, shape, stride, offset = self.layouts[number]
+        empty = torch.empty(0, dtype=dtype, device=content.device)
+        return empty.set_(content.untyped_storage(), offset, shape, stride)
 
 
 def _bytes_of(tensor: torch.Tensor) -> torch.Tensor:
@@ -243,6 +253,7 @@ class _OnDisk:
     def __init__(self, spiller: Spiller, content: torch.Tensor) -> None:
         self._spiller = spiller
         self._key = next(_numbers)
+        self._owner = os.getpid()
         self._bytes = content.nbytes
         self._source: Any = content.numpy()
         self._target: Any = None
@@ -268,7 +279,9 @@ class _OnDisk:
         return content, wait
 
     def discard(self) -> None:
-        _thread.start(_Drop(self._spiller, self._key))
+        # What a forked child drops is still its parent's.
+        if os.getpid() == self._owner:
+            _thread.start(_Drop(self._spiller, self._key))
 
     def _write(self) -> None:
         self._spiller.tier.put(self._key, self._source)
@@ -321,15 +334,17 @@ class _Thread:
     def __init__(self) -> None:
         # Jobs come from finalizers, too, which may interrupt a put: this queue allows that.
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
 
     def start(self, work: Callable[[], None]) -> _Job:
         """Have the thread do something, after what it was asked for before."""
         job = _Job(work)
         self._jobs.put(job)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="retrograde-spilling", daemon=True)
-            self._thread.start()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="retrograde-spilling", daemon=True)
+                self._thread.start()
         return job
 
     def _run(self) -> None:
