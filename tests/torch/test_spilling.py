@@ -14,10 +14,12 @@ from torch import nn
 import retrograde as rg
 from retrograde.planning import Compute, Load, Spill, certify, plan
 from retrograde.runtime import disk
+from retrograde.runtime.background import in_background
 from retrograde.torch import backend
 from retrograde.torch.capture.graph_capture import capture_graph
 from retrograde.torch.emission import spilling
 from retrograde.torch.emission.emit import emit
+from retrograde.torch.emission.media import PinnedRoom
 
 SMALL = {"strategy": "spill"}
 
@@ -37,7 +39,7 @@ def files_in(folder) -> list[str]:
 def settle() -> None:
     """Wait until the background thread has done all it was asked for."""
     gc.collect()
-    spilling._thread.start(lambda: None).wait()
+    in_background(lambda: None).wait()
 
 
 def smallest_budget(model: nn.Module, inputs) -> int:
@@ -393,7 +395,7 @@ def test_a_forked_child_drops_nothing_of_its_parent(folder, monkeypatch):
 
 
 def test_room_in_pinned_memory_is_bounded():
-    room = spilling.PinnedRoom("1 KiB")
+    room = PinnedRoom("1 KiB")
     room.take(1000)
     with pytest.raises(rg.TierError, match=r"25 bytes .* do not fit into pinned host memory: 1000 of the 1024"):
         room.take(25)

@@ -20,8 +20,8 @@ from retrograde.torch.capture.describe import Description, describe
 from retrograde.torch.capture.joint import read_joint_graph
 from retrograde.torch.costs.measured import cost_model
 from retrograde.torch.emission.emit import emit
+from retrograde.torch.emission.media import Spiller
 from retrograde.torch.emission.spill_calls import spills
-from retrograde.torch.emission.spilling import Spiller
 from retrograde.torch.options import Options
 from retrograde.torch.plan_store import find_plan
 from retrograde.torch.step.guard import StepGuard

@@ -19,8 +19,8 @@ from retrograde.planning import Action, Compute, Free, Load, Plan, Spill
 from retrograde.torch.capture.describe import Description, random_state_bytes
 from retrograde.torch.capture.in_place import in_place_call
 from retrograde.torch.capture.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
+from retrograde.torch.emission.media import Spiller
 from retrograde.torch.emission.spill_calls import SpillCalls, handle_example, handle_of, require_spiller
-from retrograde.torch.emission.spilling import Spiller
 
 
 def emit(description: Description, plan: Plan, spiller: Spiller | None = None) -> tuple[fx.GraphModule, fx.GraphModule]:

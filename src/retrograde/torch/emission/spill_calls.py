@@ -12,14 +12,8 @@ from retrograde.errors import CaptureError
 from retrograde.planning import Action, Compute, Free, Load, Plan, Spill
 from retrograde.torch.capture.describe import Description
 from retrograde.torch.capture.operators import is_effectful
-from retrograde.torch.emission.spilling import (
-    Spiller,
-    begin_load,
-    begin_spill,
-    begin_step,
-    finish_spill,
-    loaded_value,
-)
+from retrograde.torch.emission.media import Spiller
+from retrograde.torch.emission.spilling import begin_load, begin_spill, begin_step, finish_spill, loaded_value
 
 
 def spills(plan: Plan) -> bool:
