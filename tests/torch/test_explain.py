@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import pickletools
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -335,3 +336,14 @@ def test_a_module_without_a_budget_or_a_plan():
 def test_a_file_that_cannot_be_written(gpt, tmp_path, save):
     with pytest.raises(rg.UsageError, match=r"cannot write .*nowhere.*; give another path"):
         getattr(gpt, save)(tmp_path / "nowhere" / "plan")
+
+
+def test_the_viewers_own_reader_knows_every_opcode(gpt, tmp_path):
+    """The page in the browser reads pickles with a small reader of its own, which knows these opcodes."""
+    gpt.save_memory_snapshot(tmp_path / "plan.pickle")
+    used = {opcode.name for opcode, _, _ in pickletools.genops((tmp_path / "plan.pickle").read_bytes())}
+    assert used <= {
+        "PROTO", "FRAME", "STOP", "MARK", "MEMOIZE", "BINGET", "LONG_BINGET", "NONE", "NEWTRUE", "NEWFALSE",
+        "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "SHORT_BINUNICODE", "BINUNICODE", "EMPTY_DICT",
+        "SETITEM", "SETITEMS", "EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "TUPLE",
+    }  # fmt: skip
