@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from random_graphs import random_graph
 from small_graphs import small_graphs
 
-from retrograde import BudgetError, Graph, Load, Spill, UsageError, plan
+from retrograde import BudgetError, Graph, Load, Operation, Spill, UsageError, plan
 from retrograde.planning import STRATEGIES, Compute, certify
 from retrograde.planning.strategies import spill
 
@@ -105,6 +105,16 @@ def test_outputs_stay() -> None:
     found = plan(graph, least_budget(graph), "spill")
     assert 1 not in spilled(found)
     assert 2 in spilled(found)
+
+
+def test_what_is_handed_to_code_outside_stays() -> None:
+    """An operation that makes nothing hands on what it reads: value 2 may be held by whoever got it."""
+    outside = Operation("your own code", 0.0, (2,), (), recomputable=False)
+    operations = (*NINE.operations, outside)
+    graph = replace(NINE, operations=operations, order=(*range(9), 18, *range(9, 18)))
+    found = plan(graph, least_budget(graph), "spill")
+    assert 2 not in spilled(found)
+    assert 1 in spilled(found)
 
 
 def test_a_graph_of_one_segment_has_nothing_to_spill() -> None:

@@ -53,7 +53,7 @@ def test_the_peak_sums_for_every_strategy_with_a_retained_graph_too(strategy, re
         TinyGPT(dropout=0.1), tokens(), "1 GiB", strategy=strategy, retain_graph=retain_graph, outside_bytes=12345
     ).graphs
     assert sum(live.bytes for live in graph.peak.live) == graph.plan.peak_bytes
-    assert graph.peak.segment == 1
+    assert graph.peak.phase == "backward"
     # The cotangent of the loss, 4 bytes, is held by PyTorch itself.
     assert [live.bytes for live in graph.peak.live if live.kind == "fixed"] == [12345 + 4]
 
@@ -154,7 +154,7 @@ def test_modules_are_named_as_the_model_names_them():
     found = {row.module: row.module_type for row in graph.rows}
     assert set(found) == {"", "towers.left", "towers.right.0", "towers.right.1"}
     assert all(found[name] == known[name] for name in found if name)
-    assert {"towers.left", "towers.right.0"} <= {row.module for row in graph.rows if row.segment == 1}
+    assert {"towers.left", "towers.right.0"} <= {row.module for row in graph.rows if row.phase == "backward"}
 
 
 @pytest.mark.parametrize(
@@ -257,6 +257,34 @@ def test_several_shapes_are_several_plans():
     assert len(explanation.memory_snapshot()["device_traces"]) == 2
 
 
+class Broken(nn.Module):
+    """A graph break in the middle, and no loss."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(16, 64), nn.Linear(64, 16)
+
+    def forward(self, x):
+        x = torch.tanh(self.first(x))
+        torch._dynamo.graph_break()
+        return torch.tanh(self.second(x))
+
+
+def test_a_step_of_several_graphs_is_explained_as_one():
+    model = rg.torch.budgeted(Broken(), "1 MiB")
+    for _ in range(3):
+        (model(rows(64)) ** 2).sum().backward()
+    graph = rg.torch.explain(model).graphs[-1]
+    assert len({place.phase for place in graph.places}) == 3
+    assert sum(live.bytes for live in graph.peak.live) == graph.plan.peak_bytes
+    assert {row.module for row in graph.rows if row.phase == "forward"} >= {"first", "second"}
+    assert {row.module for row in graph.rows if row.phase == "backward"} >= {"first", "second"}
+    assert all(row.operator for row in graph.rows)
+    assert "second" in str(rg.torch.explain(model))
+    totals = live_bytes(rg.torch.explain(model).memory_snapshot()["device_traces"][-1])
+    assert max(totals) == graph.plan.peak_bytes
+
+
 # PyTorch's memory viewer
 
 
@@ -328,7 +356,7 @@ def test_the_snapshots_frames_tell_action_and_line(gpt):
 def test_a_module_without_a_budget_or_a_plan():
     with pytest.raises(rg.UsageError, match=r"not budgeted; call retrograde.torch.budgeted"):
         rg.torch.explain(nn.Linear(4, 4))
-    with pytest.raises(rg.UsageError, match=r"has no plan yet.*call it once, then explain it"):
+    with pytest.raises(rg.UsageError, match=r"has no plan yet.*run it, then explain it"):
         rg.torch.explain(rg.torch.budgeted(nn.Linear(4, 4), "1 MiB"))
 
 

@@ -15,11 +15,11 @@ import retrograde as rg
 from retrograde.planning import Compute, Load, Spill, certify, plan
 from retrograde.runtime import disk
 from retrograde.runtime.background import in_background
-from retrograde.torch import backend
 from retrograde.torch.capture.graph_capture import capture_graph
-from retrograde.torch.emission import spilling
+from retrograde.torch.emission import captured, spilling
 from retrograde.torch.emission.emit import emit
 from retrograde.torch.emission.media import PinnedRoom
+from retrograde.torch.step import keeper
 
 SMALL = {"strategy": "spill"}
 
@@ -51,8 +51,12 @@ def smallest_budget(model: nn.Module, inputs) -> int:
 
 
 def spilled_bytes(model: nn.Module) -> int:
-    (planned,) = model.__dict__["forward"].compiler.planned
-    return planned.plan.verify(planned.description.graph).spilled_bytes
+    planned = planned_of(model)
+    return planned.plan.verify(planned.described.graph).spilled_bytes
+
+
+def planned_of(model: nn.Module):
+    return model.__dict__["forward"].known()[-1]
 
 
 def spilling_gpt(folder, budget="70%", **options) -> nn.Module:
@@ -73,8 +77,8 @@ def test_bits_are_those_of_the_unplanned_run(case, folder):
     for seed in (1, 2):
         assert_same_bits(run_step(model, inputs(), seed), run_step(plain, inputs(), seed))
     check_measured_peak(model, inputs())
-    (planned,) = model.__dict__["forward"].compiler.planned
-    needed = planned.plan.budget_bytes < planned.description.graph.store_all_peak_bytes
+    planned = planned_of(model)
+    needed = planned.plan.budget_bytes < planned.described.graph.store_all_peak_bytes
     assert (spilled_bytes(model) > 0) == needed
     # Where gradients make the peak, there is nothing to spill.
     assert needed or case == "nested containers"
@@ -190,7 +194,7 @@ def spilled_at_every_pause(graph):
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_plan_that_spills_in_both_passes_again_and_again(case, folder, monkeypatch):
-    monkeypatch.setattr(backend, "find_plan", lambda graph, options: spilled_at_every_pause(graph))
+    monkeypatch.setattr(keeper, "find_plan", lambda graph, options: spilled_at_every_pause(graph))
     make, inputs = CASES[case]
     plain = make()
     model = rg.torch.budgeted(copy.deepcopy(plain), "100%", spill_folder=folder)
@@ -203,16 +207,16 @@ def test_a_plan_that_spills_in_both_passes_again_and_again(case, folder, monkeyp
 def test_copies_begin_early_and_end_late():
     """A copy out begins where the storage is made, and one back as far ahead of its first use as the plan says."""
     names = {}
-    original = backend.emit
+    original = captured.emit
 
     def emit_and_keep(*arguments):
-        forward, backward = original(*arguments)
-        for segment, module in enumerate((forward, backward)):
+        pair = original(*arguments)
+        for segment, module in enumerate((pair.forward, pair.backward)):
             names[segment] = [getattr(node.target, "__name__", str(node.target)) for node in module.graph.nodes]
-        return forward, backward
+        return pair
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backend, "emit", emit_and_keep)
+        patch.setattr(captured, "emit", emit_and_keep)
         model = rg.torch.budgeted(TinyGPT(layers=4), "75%", measure_costs=False, **SMALL)
         model(*tokens()).backward()
     begun = [names[0].index("begin_spill"), names[0].index("finish_spill")]
@@ -231,6 +235,42 @@ def test_explain_shows_what_was_spilled(folder):
     assert sum(live.bytes for live in graph.peak.live) == graph.plan.peak_bytes
     text = str(rg.torch.explain(model))
     assert "↓ spilled" in text
+
+
+class Stages(nn.Module):
+    """Two stages with a graph break between them, and no loss."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.ModuleList(nn.Linear(64, 64) for _ in range(4))
+        self.second = nn.ModuleList(nn.Linear(64, 64) for _ in range(4))
+
+    def forward(self, x):
+        for layer in self.first:
+            x = torch.tanh(layer(x))
+        torch._dynamo.graph_break()
+        for layer in self.second:
+            x = torch.tanh(layer(x))
+        return x
+
+
+def test_a_step_of_several_graphs(folder):
+    """A break inside, and the loss outside: what the user's own code holds stays, what graphs save may leave."""
+    x = torch.randn(512, 64)
+    plain = Stages()
+    stored = rg.torch.measure(lambda: plain(x).square().sum().backward()).peak_bytes
+    budget = int(0.75 * stored)
+    model = rg.torch.budgeted(copy.deepcopy(plain), budget, spill_folder=folder, **SMALL)
+    for _ in range(4):
+        plain.zero_grad()
+        model.zero_grad()
+        plain(x).square().sum().backward()
+        model(x).square().sum().backward()
+        assert all(torch.equal(a.grad, b.grad) for a, b in zip(plain.parameters(), model.parameters(), strict=True))
+    assert len(planned_of(model).assignments) == 2
+    assert spilled_bytes(model) > 0
+    model.zero_grad()
+    assert rg.torch.measure(lambda: model(x).square().sum().backward()).peak_bytes <= budget
 
 
 # Steps that do not end
@@ -373,9 +413,9 @@ def test_the_backend_takes_the_options_too(folder):
 def test_a_plan_that_spills_needs_a_place(folder):
     model = spilling_gpt(folder)
     model(*tokens()).backward()
-    (planned,) = model.__dict__["forward"].compiler.planned
+    planned = planned_of(model)
     with pytest.raises(rg.CaptureError, match="moves storages to a slower tier, and the graph is emitted without one"):
-        emit(planned.description, planned.plan)
+        emit(planned.described, planned.plan.schedule)
 
 
 def test_a_forked_child_drops_nothing_of_its_parent(folder, monkeypatch):

@@ -31,7 +31,8 @@ def schedules(graph: Graph, budget_bytes: int | None) -> Iterator[Schedule]:
     that the transfer can run beside them.
 
     A graph does not say what a transfer costs, so these plans cost what the given order costs: the time of a
-    transfer that nothing hides is not in them. Outputs stay, and in a graph that retains, everything does.
+    transfer that nothing hides is not in them. Outputs stay, and what is read by an operation that makes nothing: it
+    stands for code outside, which may hold what it is given. In a graph that retains, everything stays.
 
     Args:
         graph: the computation.
@@ -109,10 +110,10 @@ class _Spiller:
         if self.graph.base_cost == 0:
             costs = [1.0] * len(self.actions)
         so_far = np.concatenate([[0.0], np.cumsum(costs)])
-        outputs = {self.graph.values[value].storage for value in self.graph.outputs}
+        staying = self._staying()
         for storage, uses in self._uses().items():
             size = self.graph.storages[storage].bytes
-            if storage in outputs or self.graph.arrivals[storage] == 0 or not size:
+            if storage in staying or self.graph.arrivals[storage] == 0 or not size:
                 continue
             waits = [
                 _Gap(storage, size, before, border, after, float(so_far[after] - so_far[before + 1]))
@@ -121,6 +122,12 @@ class _Spiller:
             ]
             if waits:
                 yield max(waits, key=lambda gap: gap.idle)
+
+    def _staying(self) -> set[int]:
+        """Storages that are outputs or are handed to code outside."""
+        handed = (o.reads for o in self.graph.operations if not o.makes)
+        values = (*self.graph.outputs, *(value for reads in handed for value in reads))
+        return {self.graph.values[value].storage for value in values}
 
     def _uses(self) -> dict[int, list[int]]:
         """For each storage the actions that read it or write to it."""

@@ -17,6 +17,7 @@ from retrograde.runtime import DiskTier
 from retrograde.runtime.background import in_background
 
 _numbers = itertools.count(1)
+_of_options: weakref.WeakKeyDictionary[object, Spiller] = weakref.WeakKeyDictionary()
 _spillers: weakref.WeakValueDictionary[int, Spiller] = weakref.WeakValueDictionary()
 
 
@@ -52,6 +53,13 @@ class Spiller:
     def used_bytes(self) -> int:
         """Bytes that are spilled now."""
         return self.pinned.used_bytes + (0 if self._tier is None else self._tier.used_bytes)
+
+
+def spiller_for(options: object, folder: str | os.PathLike[str] | None, capacity: int | str | None) -> Spiller:
+    """The spiller of some options: all graphs that were captured with them share it, and its capacity."""
+    if options not in _of_options:
+        _of_options[options] = Spiller(folder, capacity)
+    return _of_options[options]
 
 
 def spiller_of(number: int) -> Spiller:
@@ -110,7 +118,6 @@ class OnDisk:
 
     def _read(self) -> None:
         self._spiller.tier.get_into(self._key, self._target)
-        self._spiller.tier.drop(self._key)
 
 
 class _Drop:
@@ -192,7 +199,6 @@ class InPinnedMemory:
 
         def wait() -> None:
             torch.cuda.current_stream(self._device).wait_event(copied)
-            self.discard()
 
         return content, wait
 

@@ -9,16 +9,11 @@ import torch
 from torch import fx
 
 from retrograde.errors import CaptureError
-from retrograde.planning import Action, Compute, Free, Load, Plan, Spill
+from retrograde.planning import Action, Compute, Free, Load, Spill
 from retrograde.torch.capture.describe import Description
 from retrograde.torch.capture.operators import is_effectful
 from retrograde.torch.emission.media import Spiller
 from retrograde.torch.emission.spilling import begin_load, begin_spill, begin_step, finish_spill, loaded_value
-
-
-def spills(plan: Plan) -> bool:
-    """Whether a plan moves storages to a slower tier."""
-    return any(isinstance(action, Spill) for action in plan.actions)
 
 
 def handle_of(description: Description, storage: int) -> int:
@@ -37,8 +32,6 @@ class SpillCalls:
         graph: the graph in the making.
         current: which node carries each value, or handle, at present.
         spiller: where storages go; None where none does.
-        actions: what the graph carries out.
-        live: storages that are live when it begins.
     """
 
     def __init__(
@@ -47,17 +40,24 @@ class SpillCalls:
         graph: fx.Graph,
         current: dict[int, fx.Node],
         spiller: Spiller | None,
-        actions: tuple[Action, ...],
-        live: Iterable[int],
     ) -> None:
         self._description = description
         self._graph = graph
         self._current = current
         self._spiller = spiller
-        self._ahead = _can_begin_after(description, actions, set(live)) if spiller is not None else {}
+        self._ahead: dict[int, list[int]] = {}
         self._step: fx.Node | None = None
         self._begun: dict[int, fx.Node] = {}
         self._loaded: dict[int, fx.Node] = {}
+
+    def look_ahead(self, actions: tuple[Action, ...], live: Iterable[int]) -> None:
+        """Find out where copies can begin.
+
+        Args:
+            actions: what the graph carries out.
+            live: storages that are live when it begins.
+        """
+        self._ahead = _can_begin_after(self._description, actions, set(live))
 
     def begin_after(self, position: int) -> None:
         """Begin the copies that can begin after the action at a position."""
@@ -115,12 +115,12 @@ def handle_example(description: Description) -> torch.Tensor:
     example = next(
         node.meta["val"] for node in description.joint.primals if isinstance(node.meta.get("val"), torch.Tensor)
     )
-    return example.new_empty((1,), dtype=torch.int64, device="cpu")
+    return example.new_empty((0,), dtype=torch.int64, device="cpu")
 
 
-def require_spiller(plan: Plan, spiller: Spiller | None) -> None:
-    """Raise CaptureError if a plan spills and there is nowhere to spill to."""
-    if spiller is None and spills(plan):
+def require_spiller(actions: tuple[Action, ...], spiller: Spiller | None) -> None:
+    """Raise CaptureError if actions spill and there is nowhere to spill to."""
+    if spiller is None and any(isinstance(action, Spill) for action in actions):
         raise CaptureError(
             "this plan moves storages to a slower tier, and the graph is emitted without one; use a strategy that does "
             "not spill"

@@ -3,13 +3,12 @@
 On the CPU the bytes of a storage go to a file, written and read by one background thread. On CUDA they go to pinned
 host memory, copied on a stream of their own (written, and not run on a device yet).
 
-A forward graph hands a spilled storage to its backward graph as a handle: a tensor of one number. When the last
-reference to a handle goes, because the step was abandoned or its backward has loaded the storage, the bytes go, too.
+A forward graph hands a spilled storage to its backward graph as a handle: an empty tensor, known by its storage. When
+the last reference to it goes, because the step was abandoned or its backward has loaded the storage, the bytes go, too.
 """
 
 from __future__ import annotations
 
-import itertools
 import weakref
 from collections.abc import Callable
 
@@ -20,7 +19,6 @@ from retrograde.errors import TierError
 from retrograde.graph.units import format_bytes
 from retrograde.torch.emission.media import Spiller, medium_for, spiller_of
 
-_numbers = itertools.count(1)
 _handed_out: dict[int, SpilledStorage] = {}
 
 
@@ -66,7 +64,7 @@ def finish_spill(spilled: SpilledStorage, values: tuple[int, ...], tensors: tupl
 
 def begin_load(handle: torch.Tensor) -> Loading:
     """Make room for a spilled storage and begin to copy it back."""
-    return Loading(_handed_out[int(handle.item())])
+    return Loading(_handed_out[_key(handle)])
 
 
 def loaded_value(loading: Loading, value: int) -> torch.Tensor:
@@ -79,16 +77,20 @@ def loaded_value(loading: Loading, value: int) -> torch.Tensor:
 
 
 def _handle(spilled: SpilledStorage) -> torch.Tensor:
-    number = next(_numbers)
-    # The tensor lives on NumPy's memory, so that it takes none of the budget and its end can be noticed.
-    content = np.array([number])
-    _handed_out[number] = spilled
-    weakref.finalize(content, _drop_handle, number).atexit = False
-    return torch.from_numpy(content)
+    # The tensor lives on NumPy's memory, so that its end can be noticed.
+    content = np.empty(0, dtype=np.int64)
+    handle = torch.from_numpy(content)
+    _handed_out[_key(handle)] = spilled
+    weakref.finalize(content, _drop_handle, _key(handle)).atexit = False
+    return handle
 
 
-def _drop_handle(number: int) -> None:
-    _handed_out.pop(number).discard()
+def _key(handle: torch.Tensor) -> int:
+    return handle.untyped_storage()._cdata
+
+
+def _drop_handle(key: int) -> None:
+    _handed_out.pop(key).discard()
 
 
 # A step, its storages, and their way back

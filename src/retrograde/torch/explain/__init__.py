@@ -26,8 +26,9 @@ from retrograde.torch.explain.account import (
 from retrograde.torch.explain.explaining import explain_plan
 from retrograde.torch.explain.memory_viewer import memory_snapshot
 from retrograde.torch.explain.page import explanation_page
-from retrograde.torch.explain.places import Frame, Place, places_of
+from retrograde.torch.explain.places import Frame, Place
 from retrograde.torch.explain.tables import tables_of
+from retrograde.torch.step.step_graph import StepGraph
 
 if TYPE_CHECKING:
     import rich.console
@@ -55,7 +56,7 @@ class Explanation:
 
     Attributes:
         name: of the module's class.
-        graphs: one for each plan, in the order in which they were made.
+        graphs: one for each plan, in the order in which they were made: one for each shape of step.
     """
 
     name: str
@@ -116,7 +117,8 @@ def explain(module: nn.Module) -> Explanation:
     from the referee's own replay of the plan, so the bytes listed sum to the peak.
 
     Args:
-        module: a module that was given to ``budgeted`` and called with gradients at least once.
+        module: a module that was given to ``budgeted`` and has a plan: its first call with gradients gives it one if
+            its loss is inside, else its second step does.
 
     Returns:
         A value to ``print``, to write as a page (``save_html``) or for PyTorch's memory viewer
@@ -133,20 +135,20 @@ def explain(module: nn.Module) -> Explanation:
         >>> (graph,) = explain(model).graphs
         >>> sum(live.bytes for live in graph.peak.live) == graph.plan.peak_bytes
         True
-        >>> [row.module for row in graph.rows if row.segment == 0]
+        >>> [row.module for row in graph.rows if row.phase == "forward"]
         ['0', '1']
     """
     planned = _planned(module)
     if not planned:
         raise UsageError(
-            f"this {type(module).__name__} is budgeted and has no plan yet: it is planned on its first call with "
-            "gradients; call it once, then explain it"
+            f"this {type(module).__name__} is budgeted and has no plan yet: a module with its loss inside is planned on "
+            "its first call with gradients, any other when its second step begins; run it, then explain it"
         )
     return explain_plans(type(module).__name__, planned)
 
 
-def explain_plans(name: str, planned: Iterable[tuple[Description, Plan]]) -> Explanation:
-    """``explain`` for described graphs with their plans.
+def explain_plans(name: str, planned: Iterable[tuple[Description | StepGraph, Plan]]) -> Explanation:
+    """``explain`` for described graphs, or steps of several graphs, with their plans.
 
     Args:
         name: of what was planned.
@@ -154,18 +156,15 @@ def explain_plans(name: str, planned: Iterable[tuple[Description, Plan]]) -> Exp
     """
     pairs = list(planned)
     names = [name] if len(pairs) == 1 else [f"{name}, plan {place + 1} of {len(pairs)}" for place in range(len(pairs))]
-    graphs = tuple(
-        explain_plan(label, description.graph, places_of(description), plan)
-        for label, (description, plan) in zip(names, pairs, strict=True)
-    )
+    graphs = tuple(explain_plan(label, described, plan) for label, (described, plan) in zip(names, pairs, strict=True))
     return Explanation(name, graphs)
 
 
-def _planned(module: nn.Module) -> list[tuple[Description, Plan]]:
-    """The graphs of a budgeted module with their plans."""
+def _planned(module: nn.Module) -> list[tuple[Description | StepGraph, Plan]]:
+    """The plans that a budgeted module takes part in, each with the graph, or the step of several, that it is for."""
     from retrograde.torch.budgeted import _require_forward
 
-    return [(planned.description, planned.plan) for planned in _require_forward(module).compiler.planned]
+    return [(known.described, known.plan) for known in _require_forward(module).known()]
 
 
 def _rich_parts(tables: Sequence[Table]) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from retrograde.graph import Graph
 from retrograde.planning import Plan
-from retrograde.torch.explain.places import Place
+from retrograde.torch.explain.places import Phase, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class OperationRow:
         module_type: name of its class; empty where it is not known.
         source: the line of the user's code, as ``file.py:12``.
         operator: ``aten.gelu`` for example.
-        segment: 0 for the forward pass, 1 for the backward pass.
+        phase: ``"forward"`` or ``"backward"``: the pass that the operations belong to.
         operations: how many operations.
         recomputed: how many of them run more than once.
         extra_runs: how many runs beyond the first there are, over all of them.
@@ -40,7 +40,7 @@ class OperationRow:
     module_type: str
     source: str
     operator: str
-    segment: int
+    phase: Phase
     operations: int
     recomputed: int
     extra_runs: int
@@ -106,7 +106,7 @@ class Peak:
     Attributes:
         action: index of the plan's action.
         actions: how many actions the plan has.
-        segment: 0 in the forward pass, 1 in the backward pass.
+        phase: the pass that it is in; ``"outside"`` between captured graphs.
         operation: name of the operation that runs; empty where none does.
         operator: what it computes.
         module: path of its submodule.
@@ -118,7 +118,7 @@ class Peak:
 
     action: int
     actions: int
-    segment: int
+    phase: Phase
     operation: str
     operator: str
     module: str
@@ -210,14 +210,14 @@ class GraphExplanation:
 
 
 def sum_rows(rows: Sequence[OperationRow], **names: Any) -> OperationRow:
-    """Rows added up under other names: ``module``, ``module_type``, ``source``, ``operator``, ``segment``."""
+    """Rows added up under other names: ``module``, ``module_type``, ``source``, ``operator``."""
     known = rows[0]
     return OperationRow(
         module=names.get("module", known.module),
         module_type=names.get("module_type", known.module_type),
         source=names.get("source", known.source),
         operator=names.get("operator", known.operator),
-        segment=names.get("segment", known.segment),
+        phase=known.phase,
         operations=sum(row.operations for row in rows),
         recomputed=sum(row.recomputed for row in rows),
         extra_runs=sum(row.extra_runs for row in rows),

@@ -6,25 +6,27 @@ from collections import Counter
 
 from retrograde.graph import Graph
 from retrograde.planning import Action, Compute, Load, Moment, Plan, Spill, replay
+from retrograde.torch.capture.describe import Description
 from retrograde.torch.explain.account import GraphExplanation, LiveStorage, OperationRow, Peak, Totals, sum_rows
-from retrograde.torch.explain.places import Place
+from retrograde.torch.explain.places import Phase, Place, phases_of, places_of
+from retrograde.torch.step.step_graph import StepGraph
 
 _KEPT, _RECOMPUTED, _SPILLED, _RELEASED = range(4)
 
 
-def explain_plan(name: str, graph: Graph, places: tuple[Place, ...], plan: Plan) -> GraphExplanation:
+def explain_plan(name: str, described: Description | StepGraph, plan: Plan) -> GraphExplanation:
     """What a plan keeps, recomputes and spills, and what is live at its peak.
 
     Args:
         name: of what was planned, for people.
-        graph: the plan's graph.
-        places: for each operation of the graph where it comes from.
-        plan: the plan.
+        described: the captured graph, or the step of several.
+        plan: a plan of its graph.
 
     Raises:
         PlanError: the plan does not replay on the graph.
     """
-    replayed = _Replayed(graph, places, plan)
+    graph, places = described.graph, places_of(described)
+    replayed = _Replayed(graph, places, phases_of(described), plan)
     rows = replayed.rows()
     return GraphExplanation(name, rows, _totals(graph, plan, rows), replayed.peak(), plan, graph, places)
 
@@ -32,9 +34,10 @@ def explain_plan(name: str, graph: Graph, places: tuple[Place, ...], plan: Plan)
 class _Replayed:
     """What the referee saw of one plan."""
 
-    def __init__(self, graph: Graph, places: tuple[Place, ...], plan: Plan) -> None:
+    def __init__(self, graph: Graph, places: tuple[Place, ...], phases: tuple[Phase, ...], plan: Plan) -> None:
         self.graph = graph
         self.places = places
+        self.phases = phases
         self.plan = plan
         self.highest: Moment | None = None
         self.crossing: set[tuple[int, int]] = set()
@@ -62,12 +65,12 @@ class _Replayed:
 
     def rows(self) -> tuple[OperationRow, ...]:
         """The operations, those of one operator, line, submodule and segment together."""
-        groups: dict[tuple[int, str, str, str], list[OperationRow]] = {}
+        groups: dict[tuple[str, str, str, str], list[OperationRow]] = {}
         for index in self.graph.order:
-            if not self.graph.is_view(index):
+            if not self.graph.is_view(index) and self.places[index].phase != "outside":
                 row = self._row(index)
-                groups.setdefault((row.segment, row.module, row.source, row.operator), []).append(row)
-        return tuple(sum_rows(group) for _, group in sorted(groups.items(), key=lambda item: item[0][0]))
+                groups.setdefault((row.phase, row.module, row.source, row.operator), []).append(row)
+        return tuple(sum_rows(group) for _, group in sorted(groups.items(), key=lambda item: item[0][0] == "backward"))
 
     def _row(self, index: int) -> OperationRow:
         operation, place, runs = self.graph.operations[index], self.places[index], self.runs[index]
@@ -79,7 +82,7 @@ class _Replayed:
             module_type=place.module_type,
             source=place.source,
             operator=place.operator,
-            segment=operation.segment,
+            phase=place.phase,
             operations=1,
             recomputed=int(runs > 1),
             extra_runs=runs - 1,
@@ -105,7 +108,7 @@ class _Replayed:
         """The highest moment, taken apart."""
         moment = self.highest
         if moment is None:
-            return Peak(0, len(self.plan.actions), 0, "", "", "", "", True, 0, ())
+            return Peak(0, len(self.plan.actions), "forward", "", "", "", "", True, 0, ())
         live = [self._live(storage, since) for storage, since in moment.live]
         live += [self._entry("retained", storage, since) for storage, since in moment.retained]
         live += [self._entry("duplicate", storage, moment.action) for storage in moment.duplicates]
@@ -123,7 +126,7 @@ class _Replayed:
         return Peak(
             action=moment.action,
             actions=len(self.plan.actions),
-            segment=moment.segment,
+            phase=self.phases[moment.segment],
             operation="" if operation is None else operation.name,
             operator="" if place is None else place.operator,
             module="" if place is None else place.module,
@@ -144,10 +147,11 @@ class _Replayed:
         maker = self.graph.allocators[storage]
         assert maker is not None
         if storage in self.outputs:
-            return "gradient" if self.graph.operations[maker].segment else "output"
+            return "gradient" if self.places[maker].phase == "backward" else "output"
         if since not in self.first_runs:
             return "recomputed"
-        return "kept" if (storage, since) in self.crossing else "temporary"
+        is_kept = self.places[maker].phase == "forward" and (storage, since) in self.crossing
+        return "kept" if is_kept else "temporary"
 
     def _entry(self, kind: str, storage: int, since: int) -> LiveStorage:
         maker = self.graph.allocators[storage]
@@ -181,7 +185,7 @@ def _first_runs(actions: tuple[Action, ...]) -> set[int]:
 
 
 def _totals(graph: Graph, plan: Plan, rows: tuple[OperationRow, ...]) -> Totals:
-    forward = [row for row in rows if row.segment == 0]
+    forward = [row for row in rows if row.phase == "forward"]
     return Totals(
         peak_bytes=plan.peak_bytes,
         budget_bytes=plan.budget_bytes,
@@ -190,7 +194,7 @@ def _totals(graph: Graph, plan: Plan, rows: tuple[OperationRow, ...]) -> Totals:
         recomputed=sum(row.recomputed for row in rows),
         extra_runs=sum(row.extra_runs for row in rows),
         forward_seconds=sum(row.seconds for row in forward),
-        backward_seconds=sum(row.seconds for row in rows if row.segment),
+        backward_seconds=sum(row.seconds for row in rows if row.phase == "backward"),
         recompute_seconds=sum(row.recompute_seconds for row in rows),
         kept_bytes=sum(row.kept_bytes for row in rows),
         recomputed_bytes=sum(row.recomputed_bytes for row in rows),

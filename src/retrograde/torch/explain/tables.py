@@ -75,10 +75,10 @@ def _bytes_of(count: int, whole: int) -> tuple[str, str]:
 
 def module_rows(explained: GraphExplanation) -> list[tuple[OperationRow, OperationRow | None]]:
     """For each submodule, down to the depth that fits, its forward and its backward operations added up."""
-    forward = [row for row in explained.rows if row.segment == 0]
+    forward = [row for row in explained.rows if row.phase == "forward"]
     depth = _depth_that_fits([row.module for row in forward])
     types = {row.module: row.module_type for row in explained.rows}
-    backward = _grouped([row for row in explained.rows if row.segment], lambda row: _cut(row.module, depth))
+    backward = _grouped([row for row in explained.rows if row.phase == "backward"], lambda row: _cut(row.module, depth))
     found: list[tuple[OperationRow, OperationRow | None]] = []
     for module, rows in _grouped(forward, lambda row: _cut(row.module, depth)).items():
         behind = sum_rows(backward[module]) if module in backward else None
@@ -181,8 +181,9 @@ def peak_sentence(peak: Peak) -> str:
     """Where the peak is, in a line."""
     if not peak.live:
         return "Nothing is allocated."
-    when = f"action {peak.action + 1:,} of {peak.actions:,}, in the {'backward' if peak.segment else 'forward'} pass"
-    if not peak.operation:
+    where = "in your own code" if peak.phase == "outside" else f"in the {peak.phase} pass"
+    when = f"action {peak.action + 1:,} of {peak.actions:,}, {where}"
+    if not peak.operator:
         return f"At the peak ({when}): between two operations."
     again = "" if peak.first_run else " again"
     where = f" of {peak.module}" if peak.module else ""
