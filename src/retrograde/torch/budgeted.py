@@ -169,7 +169,8 @@ class BudgetedForward:
         self.inner = inner
         self.options = options
         self.compiler = BudgetedCompiler(options)
-        keeper_of(options.budget).join()
+        self.keeper = keeper_of(options.budget)
+        self.keeper.join()
         self._compiled: Callable[..., Any] | None = None
 
     @torch._dynamo.disable(reason="a budgeted module is captured on its own")
@@ -215,7 +216,7 @@ class BudgetedForward:
 
     def known(self) -> list[StepPlan]:
         """The plans that its graphs take part in."""
-        return keeper_of(self.options.budget).plans_of(self.compiler.captured)
+        return self.keeper.plans_of(self.compiler.captured)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BudgetedForward:
         return BudgetedForward(

@@ -141,8 +141,8 @@ def explain(module: nn.Module) -> Explanation:
     planned = _planned(module)
     if not planned:
         raise UsageError(
-            f"this {type(module).__name__} is budgeted and has no plan yet: a module with its loss inside is planned on "
-            "its first call with gradients, any other when its second step begins; run it, then explain it"
+            f"this {type(module).__name__} is budgeted and has no plan yet: with its loss inside it is planned on its "
+            "first call with gradients, else when its second step begins; run it, then explain it"
         )
     return explain_plans(type(module).__name__, planned)
 
