@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from retrograde.errors import PlanError
@@ -32,7 +32,39 @@ class Replay:
     spilled_bytes: int
 
 
-def replay(graph: Graph, actions: Sequence[Action], segments: Sequence[int], budget_bytes: int | None = None) -> Replay:
+@dataclass(frozen=True)
+class Moment:
+    """What the referee counts at one moment of a replay.
+
+    Attributes:
+        action: index of the action that is carried out; at a border, of the first action behind it.
+        segment: the segment that it stands in; the first moment of a later segment is its border.
+        live: the live storages that count, each with the index of the action since which it is live.
+        retained: the same of storages that the plan dropped and that stay, because the graph retains.
+        duplicates: live storages of which the operation writes a duplicate.
+        workspace_bytes: of the operation.
+        fixed_bytes: live throughout the segment.
+        bytes: all of these together.
+    """
+
+    action: int
+    segment: int
+    live: tuple[tuple[int, int], ...]
+    retained: tuple[tuple[int, int], ...]
+    duplicates: tuple[int, ...]
+    workspace_bytes: int
+    fixed_bytes: int
+    bytes: int
+
+
+def replay(
+    graph: Graph,
+    actions: Sequence[Action],
+    segments: Sequence[int],
+    budget_bytes: int | None = None,
+    *,
+    watch: Callable[[Moment], None] | None = None,
+) -> Replay:
     """Carry out actions on an abstract machine, checking every rule after every action.
 
     The rules: an operation runs with its inputs present and not before its segment; one that may not run twice runs
@@ -45,11 +77,13 @@ def replay(graph: Graph, actions: Sequence[Action], segments: Sequence[int], bud
         actions: what to do, in order.
         segments: for each segment the index in ``actions`` at which it begins; the first is 0.
         budget_bytes: the most bytes that may be live, or None for no limit.
+        watch: called at every moment at which bytes are counted: when an operation runs, when a storage is loaded,
+            when a later segment begins.
 
     Raises:
         PlanError: a rule is broken; the message gives the index of the action.
     """
-    machine = _Machine(graph, budget_bytes)
+    machine = _Machine(graph, budget_bytes, watch)
     borders = _check_segments(graph, actions, segments)
     segment = 0
     for index, action in enumerate(actions):
@@ -77,8 +111,9 @@ def _check_segments(graph: Graph, actions: Sequence[Action], segments: Sequence[
 class _Machine:
     """Memory as sets of present values and live storages, and counters; one method for each kind of action."""
 
-    def __init__(self, graph: Graph, budget_bytes: int | None) -> None:
+    def __init__(self, graph: Graph, budget_bytes: int | None, watch: Callable[[Moment], None] | None = None) -> None:
         self.graph = graph
+        self.watch = watch
         self.budget_bytes = budget_bytes
         self.segment = 0
         self.action: Action | None = None
@@ -87,6 +122,8 @@ class _Machine:
         self.spilled: dict[int, set[int]] = {}
         self.handed_over: set[int] = set()
         self.begun_in: dict[int, int] = {}
+        self.begun_at: dict[int, int] = {}
+        self.retained: list[tuple[int, int]] = []
         self.live_bytes = 0
         self.peak_bytes = 0
         self.peak_action = 0
@@ -106,8 +143,8 @@ class _Machine:
                 self.present.add(value)
         for storage, arrival in enumerate(self.graph.arrivals):
             if arrival == segment:
-                self._allocate(storage)
-        self._record(index, 0)
+                self._allocate(storage, index)
+        self._record(index)
 
     def _hand_over_outputs(self, index: int) -> None:
         """Check the outputs due when the current segment ends; from now on the caller holds them."""
@@ -169,18 +206,18 @@ class _Machine:
         self.runs[action.operation] += 1
         self.cost += operation.cost
         overwritten = self._overwrite(index, action)
-        duplicates = 0
+        duplicates: list[int] = []
         for storage in self.graph.allocated_storages(action.operation):
             if storage in self.live:
-                duplicates += self.graph.storages[storage].bytes
+                duplicates.append(storage)
             elif storage in self.spilled:
                 raise PlanError(
                     f"{self._place(index)} allocates storage {storage}, which is spilled; load or free it first"
                 )
             else:
-                self._allocate(storage)
+                self._allocate(storage, index)
         self.present.update(operation.makes)
-        self._record(index, duplicates + operation.workspace_bytes)
+        self._record(index, duplicates, operation.workspace_bytes)
         self.present -= {v for s in overwritten for v in self.graph.storage_values[s]}
 
     def _overwrite(self, index: int, action: Compute) -> set[int]:
@@ -222,8 +259,8 @@ class _Machine:
         if storage not in self.spilled:
             raise PlanError(f"action {index}: storage {storage} is not spilled; there is nothing to load")
         self.present |= self.spilled.pop(storage)
-        self._allocate(storage)
-        self._record(index, 0)
+        self._allocate(storage, index)
+        self._record(index)
 
     # Bytes
 
@@ -240,8 +277,9 @@ class _Machine:
     def _is_retained(self, storage: int) -> bool:
         return self.graph.retain and self.begun_in.get(storage, self.segment) < self.segment
 
-    def _allocate(self, storage: int) -> None:
+    def _allocate(self, storage: int, index: int) -> None:
         self.live.add(storage)
+        self.begun_at[storage] = index
         self.begun_in[storage] = self.segment
         self.live_bytes += self.graph.storages[storage].bytes
 
@@ -250,11 +288,14 @@ class _Machine:
             return
         self.live.discard(storage)
         self.present.difference_update(self.graph.storage_values[storage])
-        if not self._is_retained(storage):
+        if self._is_retained(storage):
+            self.retained.append((storage, self.begun_at[storage]))
+        else:
             self.live_bytes -= self.graph.storages[storage].bytes
 
-    def _record(self, index: int, transient_bytes: int) -> None:
+    def _record(self, index: int, duplicates: Sequence[int] = (), workspace_bytes: int = 0) -> None:
         """Note the bytes of this moment and hold them against the budget."""
+        transient_bytes = workspace_bytes + sum(self.graph.storages[s].bytes for s in duplicates)
         now = self.live_bytes + transient_bytes + self.graph.fixed_demand(self.segment)
         if self.budget_bytes is not None and now > self.budget_bytes:
             raise PlanError(f"{self._place(index)}: {now} bytes are live, the budget is {self.budget_bytes}")
@@ -262,6 +303,20 @@ class _Machine:
             self.history[index] = max(self.history[index], now)
         if now > self.peak_bytes:
             self.peak_bytes, self.peak_action = now, index
+        if self.watch is not None:
+            self.watch(self._moment(index, now, duplicates, workspace_bytes))
+
+    def _moment(self, index: int, now: int, duplicates: Sequence[int], workspace_bytes: int) -> Moment:
+        return Moment(
+            action=index,
+            segment=self.segment,
+            live=tuple((s, self.begun_at[s]) for s in sorted(self.live) if self.graph.arrivals[s] != 0),
+            retained=tuple(self.retained),
+            duplicates=tuple(duplicates),
+            workspace_bytes=workspace_bytes,
+            fixed_bytes=self.graph.fixed_demand(self.segment),
+            bytes=now,
+        )
 
     def _place(self, index: int) -> str:
         """What the machine is doing, as messages name it."""

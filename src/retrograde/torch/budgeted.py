@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import types
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,6 +47,8 @@ def budgeted(
     seed: int = 0,
     cache: bool = True,
     progress: Callable[[Any], None] | None = None,
+    spill_folder: str | os.PathLike[str] | None = None,
+    spill_bytes: int | str | None = None,
 ) -> Module:
     """Hold every training step of a module to a memory budget; gradients stay those of the plain module, bit for bit.
 
@@ -76,6 +79,9 @@ def budgeted(
         seed: of the search.
         cache: whether plans and costs are kept on disk (``$RETROGRADE_CACHE_DIR``).
         progress: called with planning progress; by default a line on standard error once it takes over a second.
+        spill_folder: where ``strategy="spill"`` puts what does not fit; the system's folder for temporary files when
+            left out (which may itself be in memory).
+        spill_bytes: the most bytes (or text such as ``"80 GiB"``) that may lie there at any moment.
 
     Returns:
         The module itself.
@@ -116,6 +122,8 @@ def budgeted(
         seed=seed,
         cache=cache,
         progress=progress,
+        spill_folder=spill_folder,
+        spill_bytes=spill_bytes,
     )
     forward = BudgetedForward(module, module.__dict__.get("forward"), options)
     # Under a name of its own too, because other libraries wrap the forward of an instance.
@@ -176,7 +184,8 @@ class BudgetedForward:
         self.inner = inner
         self.options = options
         self.compiler = BudgetedCompiler(options)
-        keeper_of(options.budget).join()
+        self.keeper = keeper_of(options.budget)
+        self.keeper.join()
         self._compiled: Callable[..., Any] | None = None
         # Trainers look at the parameters of a forward to choose what to pass to it.
         self.__signature__ = inspect.signature(self._original())
@@ -234,7 +243,7 @@ class BudgetedForward:
 
     def known(self) -> list[StepPlan]:
         """The plans that its graphs take part in."""
-        return keeper_of(self.options.budget).book.plans_of(self.compiler.captured)
+        return self.keeper.book.plans_of(self.compiler.captured)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BudgetedForward:
         return BudgetedForward(

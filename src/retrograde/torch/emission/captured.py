@@ -21,6 +21,7 @@ from retrograde.torch.capture.undefined import without_cotangents
 from retrograde.torch.emission.accumulation import gradients_of
 from retrograde.torch.emission.boxed import Boxed, boxed
 from retrograde.torch.emission.emit import EmittedPair, emit
+from retrograde.torch.emission.media import spiller_for
 from retrograde.torch.options import Options
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class CapturedGraph:
         self.keeper = keeper
         self._size_inputs = size_inputs(joint)
         self.first_sizes = hinted_sizes(joint, self._size_inputs)
+        self._spiller = spiller_for(options, options.spill_folder, options.spill_bytes)
         self._compile = compile_graph
         self._describe = describe
         self._joints: dict[frozenset[int], JointGraph | None] = {frozenset(): joint}
@@ -166,13 +168,14 @@ class CapturedGraph:
         if assignment.undefined:
             (sequence,) = store_all.candidates(description.graph, StrategyOptions())
             schedule = lower(description.graph, sequence)
-        self._first = emit(description, schedule)
+        self._first = emit(description, schedule, self._spiller)
         return self._first.forward, self._first.backward
 
     def variant(self, assignment: Assignment, sizes: Sizes) -> Variant:
         """The compiled functions that follow an assignment, compiled on first use; they serve other sizes too."""
         if assignment not in self._variants:
-            pair = emit(self.description(sizes, assignment.undefined), assignment.schedule)
+            description = self.description(sizes, assignment.undefined)
+            pair = emit(description, assignment.schedule, self._spiller)
             self._variants[assignment] = Variant(
                 assignment,
                 self._compile(pair.forward, None),

@@ -16,7 +16,7 @@ from torch._functorch._aot_autograd.descriptors import (
 from torch._prims.rng_prims import run_and_save_rng_state, run_with_rng_state
 
 from retrograde.errors import CaptureError
-from retrograde.planning import Action, Compute, Free
+from retrograde.planning import Action, Compute, Free, Load, Spill
 from retrograde.planning.lowering import Schedule
 from retrograde.torch.capture.describe import Description, random_state_bytes
 from retrograde.torch.capture.in_place import in_place_call
@@ -24,6 +24,8 @@ from retrograde.torch.capture.joint import is_size
 from retrograde.torch.capture.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
 from retrograde.torch.capture.sizes import emitted_meta
 from retrograde.torch.emission.accumulation import accumulate
+from retrograde.torch.emission.media import Spiller
+from retrograde.torch.emission.spill_calls import SpillCalls, handle_example, handle_of, require_spiller
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +45,7 @@ class EmittedPair:
     unchecked: int
 
 
-def emit(description: Description, schedule: Schedule) -> EmittedPair:
+def emit(description: Description, schedule: Schedule, spiller: Spiller | None = None) -> EmittedPair:
     """The forward and the backward graph module that follow a schedule.
 
     Both take and return what AOTAutograd expects of a partitioner's. A value is dropped after its last use in the
@@ -52,10 +54,15 @@ def emit(description: Description, schedule: Schedule) -> EmittedPair:
     Args:
         description: the joint graph and its correspondence with ``schedule``'s graph.
         schedule: a forward and a backward segment.
+        spiller: where storages go that the schedule spills; both modules keep it.
+
+    Raises:
+        CaptureError: the schedule asks for what cannot be emitted.
     """
+    require_spiller(schedule.actions, spiller)
     border = schedule.segments[1]
     forward_actions, backward_actions = schedule.actions[:border], schedule.actions[border:]
-    backward = _Emitter(description, schedule.actions, before=forward_actions)
+    backward = _Emitter(description, schedule.actions, before=forward_actions, spiller=spiller)
     sizes = [node for node in description.joint.primals if is_size(node)]
     for node in (*sizes, *description.joint.tangents):
         backward.add_input(node)
@@ -64,7 +71,7 @@ def emit(description: Description, schedule: Schedule) -> EmittedPair:
     backward.add_outputs(description.joint.backward_outputs)
     saved = backward.saved_values
 
-    forward = _Emitter(description, schedule.actions, before=())
+    forward = _Emitter(description, schedule.actions, before=(), spiller=spiller)
     for node in description.joint.primals:
         forward.add_input(node)
     forward.carry_out(forward_actions)
@@ -101,13 +108,15 @@ def _live_after(description: Description, actions: tuple[Action, ...]) -> set[in
         if isinstance(action, Compute):
             live.update(description.graph.allocated_storages(action.operation))
             live.difference_update(description.graph.values[read].storage for _, read in action.overwrites)
-        elif isinstance(action, Free):
+        elif isinstance(action, Load):
+            live.add(action.storage)
+        else:
             live.discard(action.storage)
     return live
 
 
 def _without_version_check(description: Description, value: int) -> bool:
-    nodes = description.value_nodes[value]
+    nodes = description.value_nodes[value] if value < len(description.value_nodes) else ()
     return any(node.meta.get("saved_tensor_with_no_vc_check", False) for node in nodes)
 
 
@@ -122,7 +131,14 @@ class _Gradient:
 class _Emitter:
     """One graph in the making: which node of it carries each value at present."""
 
-    def __init__(self, description: Description, actions: tuple[Action, ...], before: tuple[Action, ...]) -> None:
+    def __init__(
+        self,
+        description: Description,
+        actions: tuple[Action, ...],
+        *,
+        before: tuple[Action, ...],
+        spiller: Spiller | None,
+    ) -> None:
         self.description = description
         self.repeated = {index for index, runs in _run_counts(actions).items() if runs > 1}
         self.ran = set(_run_counts(before))
@@ -139,6 +155,8 @@ class _Emitter:
         self._joint_constants = set(description.joint.constants())
         self._last_input: fx.Node | None = None
         self._sizes: dict[fx.Node, fx.Node] = {}
+        self._spiller = spiller
+        self._spills = SpillCalls(description, self.graph, self.current, spiller)
 
     # Inputs
 
@@ -184,13 +202,50 @@ class _Emitter:
     # Operations
 
     def carry_out(self, actions: tuple[Action, ...]) -> None:
-        for action in actions:
+        self._spills.look_ahead(actions, self.handed_over)
+        for position, action in enumerate(actions):
             if isinstance(action, Compute):
                 self._compute(action.operation, action.overwrites)
+                self._spills.begin_after(position)
             elif isinstance(action, Free):
+                self._spills.forget(action.storage)
                 self._forget(action.storage)
-            else:
-                raise CaptureError(f"this engine does not carry out {type(action).__name__} in captured graphs")
+            elif isinstance(action, Spill):
+                self._spill(action.storage)
+            elif self._is_carried(action.storage):
+                self._spills.load(action.storage, self._handle(action.storage))
+
+    def _spill(self, storage: int) -> None:
+        if self._is_carried(storage):
+            if storage in self.handed_over:
+                for value in filter(self._was_handed_over, self.description.graph.storage_values[storage]):
+                    self._saved(value)
+            self._spills.spill(storage)
+        self._forget(storage)
+
+    def _is_carried(self, storage: int) -> bool:
+        """Whether anybody takes a value of the storage, so that it is there at all."""
+        return any(map(self._is_taken, self.description.graph.storage_values[storage]))
+
+    def _is_taken(self, value: int) -> bool:
+        producer = self.description.graph.producers[value]
+        if producer in self.description.state_operations:
+            return producer + 1 in self.repeated
+        return bool(self.description.value_nodes[value])
+
+    def _was_handed_over(self, value: int) -> bool:
+        """Whether a value of a storage from before this graph was made before, too, and has not been asked for."""
+        made = self.description.graph.producers[value] in self.ran
+        return made and value not in self.current and self._is_taken(value)
+
+    def _handle(self, storage: int) -> fx.Node:
+        """The node that carries the handle of a spilled storage; one that an earlier graph spilled is saved."""
+        number = handle_of(self.description, storage)
+        if number not in self.current:
+            self.current[number] = self._placeholder(f"spilled_{storage}", {"val": handle_example(self.description)})
+            self.saved_values.append(number)
+            self.placeholders[number] = self.current[number]
+        return self.current[number]
 
     def _forget(self, storage: int) -> None:
         self.handed_over.discard(storage)
@@ -287,8 +342,11 @@ class _Emitter:
         return copy
 
     def _fetch(self, value: int, node: fx.Node) -> fx.Node:
-        """A value from before this graph: saved, or viewed again from what the caller holds."""
+        """A value from before this graph: saved, spilled, or viewed again from what the caller holds."""
         graph = self.description.graph
+        loaded = self._spills.value(value, node.meta)
+        if loaded is not None:
+            return loaded
         storage = graph.values[value].storage
         producer = graph.producers[value]
         if graph.arrivals[storage] == 0 and producer is not None:
@@ -377,7 +435,9 @@ class _Emitter:
         output.meta["output_stack_traces"] = self.output_traces
         _erase_unused_picks(self.graph)
         self.graph.lint()
-        return fx.GraphModule(root, self.graph)
+        module = fx.GraphModule(root, self.graph)
+        module.meta["retrograde spiller"] = self._spiller
+        return module
 
 
 def _erase_unused_picks(graph: fx.Graph) -> None:

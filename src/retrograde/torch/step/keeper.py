@@ -30,14 +30,16 @@ if TYPE_CHECKING:
 CHEAP_OVERHEAD = 0.01
 """The overhead up to which a plan for larger sizes is good enough."""
 
-_keepers: weakref.WeakKeyDictionary[Budget, StepKeeper] = weakref.WeakKeyDictionary()
+# By the budget's address: a keeper holds its budget, so a key of that cannot let go of either.
+_keepers: weakref.WeakValueDictionary[int, StepKeeper] = weakref.WeakValueDictionary()
 
 
 def keeper_of(budget: Budget) -> StepKeeper:
     """The keeper of a budget; modules that share a ``Budget`` share it."""
-    if budget not in _keepers:
-        _keepers[budget] = StepKeeper(budget)
-    return _keepers[budget]
+    known = _keepers.get(id(budget))
+    if known is None:
+        known = _keepers[id(budget)] = StepKeeper(budget)
+    return known
 
 
 class _Local(threading.local):
