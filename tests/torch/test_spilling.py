@@ -19,7 +19,7 @@ from retrograde.torch.capture.graph_capture import capture_graph
 from retrograde.torch.emission import captured, spilling
 from retrograde.torch.emission.emit import emit
 from retrograde.torch.emission.media import PinnedRoom
-from retrograde.torch.step import keeper
+from retrograde.torch.step import book
 
 SMALL = {"strategy": "spill"}
 
@@ -194,7 +194,7 @@ def spilled_at_every_pause(graph):
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "nested containers"])
 def test_a_plan_that_spills_in_both_passes_again_and_again(case, folder, monkeypatch):
-    monkeypatch.setattr(keeper, "find_plan", lambda graph, options: spilled_at_every_pause(graph))
+    monkeypatch.setattr(book, "find_plan", lambda graph, options: spilled_at_every_pause(graph))
     make, inputs = CASES[case]
     plain = make()
     model = rg.torch.budgeted(copy.deepcopy(plain), "100%", spill_folder=folder)
