@@ -130,8 +130,9 @@ def explain(module: nn.Module) -> Explanation:
     Example:
         >>> import torch
         >>> from retrograde.torch import budgeted, explain
-        >>> model = budgeted(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh()), "1 MiB", outside_bytes=64)
-        >>> model(torch.ones(2, 4)).sum().backward()
+        >>> model = budgeted(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh()), "1 MiB")
+        >>> for _ in range(2):
+        ...     model(torch.ones(2, 4)).sum().backward()
         >>> (graph,) = explain(model).graphs
         >>> sum(live.bytes for live in graph.peak.live) == graph.plan.peak_bytes
         True
