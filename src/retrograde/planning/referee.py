@@ -116,6 +116,7 @@ class _Machine:
         self.watch = watch
         self.budget_bytes = budget_bytes
         self.segment = 0
+        self.action: Action | None = None
         self.present = {v for v, value in enumerate(graph.values) if value.available_from == 0}
         self.live = {s for s, arrival in enumerate(graph.arrivals) if arrival == 0}
         self.spilled: dict[int, set[int]] = {}
@@ -135,6 +136,7 @@ class _Machine:
 
     def enter_segment(self, segment: int, index: int) -> None:
         self._hand_over_outputs(index)
+        self.action = None
         self.segment = segment
         for value, description in enumerate(self.graph.values):
             if description.available_from == segment:
@@ -142,7 +144,7 @@ class _Machine:
         for storage, arrival in enumerate(self.graph.arrivals):
             if arrival == segment:
                 self._allocate(storage, index)
-        self._record(index, "the segment begins")
+        self._record(index)
 
     def _hand_over_outputs(self, index: int) -> None:
         """Check the outputs due when the current segment ends; from now on the caller holds them."""
@@ -174,6 +176,7 @@ class _Machine:
     # Actions
 
     def carry_out(self, index: int, action: Action) -> None:
+        self.action = action
         self.history.append(self.live_bytes + self.graph.fixed_demand(self.segment))
         if isinstance(action, Compute):
             self._compute(index, action)
@@ -189,45 +192,52 @@ class _Machine:
         if not 0 <= action.operation < len(self.graph.operations):
             raise PlanError(f"action {index}: there is no operation {action.operation}")
         operation = self.graph.operations[action.operation]
-        place = f"action {index}: {describe_operation(self.graph, action.operation)}"
         if action.choice != 0:
-            raise PlanError(f"{place} has no choice {action.choice}")
+            raise PlanError(f"{self._place(index)} has no choice {action.choice}")
         if operation.segment > self.segment:
-            raise PlanError(f"{place} may not run before segment {operation.segment}, and this is {self.segment}")
+            raise PlanError(
+                f"{self._place(index)} may not run before segment {operation.segment}, and this is {self.segment}"
+            )
         absent = [v for v in operation.reads if v not in self.present]
         if absent:
-            raise PlanError(f"{place} reads value {absent[0]}, which is not present")
+            raise PlanError(f"{self._place(index)} reads value {absent[0]}, which is not present")
         if self.runs[action.operation] and not operation.recomputable:
-            raise PlanError(f"{place} ran before and may not run twice")
+            raise PlanError(f"{self._place(index)} ran before and may not run twice")
         self.runs[action.operation] += 1
         self.cost += operation.cost
-        overwritten = self._overwrite(place, action)
+        overwritten = self._overwrite(index, action)
         duplicates: list[int] = []
         for storage in self.graph.allocated_storages(action.operation):
             if storage in self.live:
                 duplicates.append(storage)
             elif storage in self.spilled:
-                raise PlanError(f"{place} allocates storage {storage}, which is spilled; load or free it first")
+                raise PlanError(
+                    f"{self._place(index)} allocates storage {storage}, which is spilled; load or free it first"
+                )
             else:
                 self._allocate(storage, index)
         self.present.update(operation.makes)
-        self._record(index, place, duplicates, operation.workspace_bytes)
+        self._record(index, duplicates, operation.workspace_bytes)
         self.present -= {v for s in overwritten for v in self.graph.storage_values[s]}
 
-    def _overwrite(self, place: str, action: Compute) -> set[int]:
+    def _overwrite(self, index: int, action: Compute) -> set[int]:
         """Give the storages of values that are overwritten to the values made; return those storages."""
         overwritten: set[int] = set()
         targets: set[int] = set()
         for pair in action.overwrites:
             made, read = pair
             if pair not in self.graph.operations[action.operation].may_overwrite:
-                raise PlanError(f"{place} may not overwrite value {read} with value {made}")
+                raise PlanError(f"{self._place(index)} may not overwrite value {read} with value {made}")
             source = self.graph.values[read].storage
             if source in overwritten or source in self.handed_over or self._is_retained(source):
-                raise PlanError(f"{place} overwrites storage {source}, which is taken, an output's or retained")
+                raise PlanError(
+                    f"{self._place(index)} overwrites storage {source}, which is taken, an output's or retained"
+                )
             target = self.graph.values[made].storage
             if target in self.live or target in targets:
-                raise PlanError(f"{place} overwrites for value {made}, whose storage is live or taken already")
+                raise PlanError(
+                    f"{self._place(index)} overwrites for value {made}, whose storage is live or taken already"
+                )
             overwritten.add(source)
             targets.add(target)
             self.live.discard(source)
@@ -250,7 +260,7 @@ class _Machine:
             raise PlanError(f"action {index}: storage {storage} is not spilled; there is nothing to load")
         self.present |= self.spilled.pop(storage)
         self._allocate(storage, index)
-        self._record(index, f"action {index}: loading storage {storage}")
+        self._record(index)
 
     # Bytes
 
@@ -283,12 +293,12 @@ class _Machine:
         else:
             self.live_bytes -= self.graph.storages[storage].bytes
 
-    def _record(self, index: int, place: str, duplicates: Sequence[int] = (), workspace_bytes: int = 0) -> None:
+    def _record(self, index: int, duplicates: Sequence[int] = (), workspace_bytes: int = 0) -> None:
         """Note the bytes of this moment and hold them against the budget."""
         transient_bytes = workspace_bytes + sum(self.graph.storages[s].bytes for s in duplicates)
         now = self.live_bytes + transient_bytes + self.graph.fixed_demand(self.segment)
         if self.budget_bytes is not None and now > self.budget_bytes:
-            raise PlanError(f"{place}: {now} bytes are live, the budget is {self.budget_bytes}")
+            raise PlanError(f"{self._place(index)}: {now} bytes are live, the budget is {self.budget_bytes}")
         if self.history and index < len(self.history):
             self.history[index] = max(self.history[index], now)
         if now > self.peak_bytes:
@@ -307,3 +317,11 @@ class _Machine:
             fixed_bytes=self.graph.fixed_demand(self.segment),
             bytes=now,
         )
+
+    def _place(self, index: int) -> str:
+        """What the machine is doing, as messages name it."""
+        if self.action is None:
+            return "the segment begins"
+        if isinstance(self.action, Compute):
+            return f"action {index}: {describe_operation(self.graph, self.action.operation)}"
+        return f"action {index}: {self.action}"

@@ -23,10 +23,12 @@ from retrograde.torch.backend import BudgetedCompiler
 from retrograde.torch.capture.breaks import watched_breaks
 from retrograde.torch.capture.graph_capture import capture_error
 from retrograde.torch.options import Options, as_budget
+from retrograde.torch.step.book import StepPlan
 from retrograde.torch.step.keeper import keeper_of
-from retrograde.torch.step.step import StepPlan
 
 Module = TypeVar("Module", bound=nn.Module)
+
+_ATTRIBUTE = "_retrograde_forward"
 
 
 def budgeted(
@@ -36,6 +38,7 @@ def budgeted(
     strategy: str = "auto",
     compiler: str = "eager",
     fullgraph: bool = False,
+    dynamic: bool | None = None,
     retain_graph: bool = False,
     outside_bytes: int | str = 0,
     measure_costs: bool = True,
@@ -63,6 +66,8 @@ def budgeted(
             before the step do not.
         strategy: how to plan; see ``retrograde.plan``.
         fullgraph: raise where the module cannot be captured as one graph, in place of planning a step of several.
+        dynamic: whether sizes may change from call to call within one captured graph: by default from the second size
+            on; False captures and plans each combination of shapes by itself.
         compiler: what runs the planned graphs; ``"eager"`` runs PyTorch's own kernels.
         retain_graph: plan for ``backward(retain_graph=True)``: what the forward saves stays live to the end. Without
             it such a call raises.
@@ -108,6 +113,7 @@ def budgeted(
         budget=as_budget(budget),
         strategy=strategy,
         fullgraph=fullgraph,
+        dynamic=dynamic,
         retain_graph=retain_graph,
         outside_bytes=parse_bytes(outside_bytes),
         measure_costs=measure_costs,
@@ -119,7 +125,9 @@ def budgeted(
         spill_folder=spill_folder,
         spill_bytes=spill_bytes,
     )
-    module.__dict__["forward"] = BudgetedForward(module, module.__dict__.get("forward"), options)
+    forward = BudgetedForward(module, module.__dict__.get("forward"), options)
+    # Under a name of its own too, because other libraries wrap the forward of an instance.
+    module.__dict__["forward"] = module.__dict__[_ATTRIBUTE] = forward
     return module
 
 
@@ -127,10 +135,17 @@ def unbudget(module: Module) -> Module:
     """Take the budget off a module again, and return it.
 
     Raises:
-        UsageError: the module is not budgeted.
+        UsageError: the module is not budgeted, or something else has wrapped its forward since.
     """
     forward = _require_forward(module)
-    del module.__dict__["forward"]
+    outermost = module.__dict__["forward"]
+    if outermost is not forward and not isinstance(getattr(outermost, "__func__", None), Unbound):
+        raise UsageError(
+            f"the forward of this {type(module).__name__} was wrapped after it was budgeted, by "
+            f"{_place_of(outermost)}; take that off first (Accelerate: accelerator.unwrap_model(model, "
+            "keep_fp32_wrapper=False))"
+        )
+    del module.__dict__["forward"], module.__dict__[_ATTRIBUTE]
     if forward.inner is not None:
         module.__dict__["forward"] = forward.inner
     return module
@@ -152,7 +167,7 @@ def irreproducible_operations(module: nn.Module) -> list[str]:
         UsageError: the module is not budgeted.
     """
     captured = _require_forward(module).compiler.captured
-    return [name for graph in captured for name in graph.description.irreproducible]
+    return [n for graph in captured for n in graph.description(graph.first_sizes).irreproducible]
 
 
 class BudgetedForward:
@@ -172,19 +187,23 @@ class BudgetedForward:
         self.keeper = keeper_of(options.budget)
         self.keeper.join()
         self._compiled: Callable[..., Any] | None = None
+        # Trainers look at the parameters of a forward to choose what to pass to it.
+        self.__signature__ = inspect.signature(self._original())
 
     @torch._dynamo.disable(reason="a budgeted module is captured on its own")
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not torch.is_grad_enabled():
+            # Generating text calls a model with a new length each time: nothing to plan, nothing to compile.
+            return self._original()(*args, **kwargs)
         if self._compiled is None:
             _refuse_lazy(self.module)
             _refuse_nested(self.module)
-            original = self.inner or types.MethodType(type(self.module).forward, self.module)
             # Recompilations are counted for each module, not for all modules of its class together.
             self._compiled = torch.compile(
-                original,
+                self._original(),
                 backend=self.compiler,
                 fullgraph=self.options.fullgraph,
-                dynamic=False,
+                dynamic=self.options.dynamic,
                 isolate_recompiles=True,
             )
         _refuse_dispatch_mode(self.module)
@@ -214,9 +233,17 @@ class BudgetedForward:
             _refuse_unplanned_gradients(self.module, output)
         return output
 
+    @property
+    def __func__(self) -> Unbound:
+        """The forward without its module, as methods have it; libraries bind it to the module again, or to a copy."""
+        return Unbound(self.__signature__)
+
+    def _original(self) -> Callable[..., Any]:
+        return self.inner or types.MethodType(type(self.module).forward, self.module)
+
     def known(self) -> list[StepPlan]:
         """The plans that its graphs take part in."""
-        return self.keeper.plans_of(self.compiler.captured)
+        return self.keeper.book.plans_of(self.compiler.captured)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BudgetedForward:
         return BudgetedForward(
@@ -229,6 +256,23 @@ class BudgetedForward:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["module"], state["inner"], state["options"])
+
+
+class Unbound:
+    """The forward of a budgeted module as a function of the module, for libraries that wrap and bind it again.
+
+    Args:
+        signature: of the bound forward.
+    """
+
+    __slots__ = ("__signature__",)
+
+    def __init__(self, signature: inspect.Signature) -> None:
+        module = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        self.__signature__ = signature.replace(parameters=[module, *signature.parameters.values()])
+
+    def __call__(self, module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+        return _require_forward(module)(*args, **kwargs)
 
 
 def _refuse_unplanned_gradients(module: nn.Module, output: Any) -> None:
@@ -272,8 +316,12 @@ def _empty_forward() -> BudgetedForward:
 
 
 def _forward_of(module: nn.Module) -> BudgetedForward | None:
-    forward = module.__dict__.get("forward")
-    return forward if isinstance(forward, BudgetedForward) else None
+    return module.__dict__.get(_ATTRIBUTE) if "forward" in module.__dict__ else None
+
+
+def _place_of(function: Any) -> str:
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else f"a {type(function).__name__}"
 
 
 def _require_forward(module: nn.Module) -> BudgetedForward:

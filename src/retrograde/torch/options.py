@@ -20,6 +20,7 @@ class Options:
     budget: Budget
     strategy: str = "auto"
     fullgraph: bool = False
+    dynamic: bool | None = None
     retain_graph: bool = False
     outside_bytes: int = 0
     measure_costs: bool = True

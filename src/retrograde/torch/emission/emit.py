@@ -20,7 +20,9 @@ from retrograde.planning import Action, Compute, Free, Load, Spill
 from retrograde.planning.lowering import Schedule
 from retrograde.torch.capture.describe import Description, random_state_bytes
 from retrograde.torch.capture.in_place import in_place_call
+from retrograde.torch.capture.joint import is_size
 from retrograde.torch.capture.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
+from retrograde.torch.capture.sizes import emitted_meta
 from retrograde.torch.emission.accumulation import accumulate
 from retrograde.torch.emission.media import Spiller
 from retrograde.torch.emission.spill_calls import SpillCalls, handle_example, handle_of, require_spiller
@@ -61,7 +63,8 @@ def emit(description: Description, schedule: Schedule, spiller: Spiller | None =
     border = schedule.segments[1]
     forward_actions, backward_actions = schedule.actions[:border], schedule.actions[border:]
     backward = _Emitter(description, schedule.actions, before=forward_actions, spiller=spiller)
-    for node in description.joint.tangents:
+    sizes = [node for node in description.joint.primals if is_size(node)]
+    for node in (*sizes, *description.joint.tangents):
         backward.add_input(node)
     backward.accumulate_early()
     backward.carry_out(backward_actions)
@@ -77,10 +80,13 @@ def emit(description: Description, schedule: Schedule, spiller: Spiller | None =
     unchecked = [v for v in saved if _without_version_check(description, v)]
     saved = checked + unchecked
     forward.add_saved(saved)
+    forward.add_sizes(sizes)
 
-    backward.order_placeholders(saved)
-    descriptions = [SavedForBackwardsAOTOutput(i) for i in range(len(checked))] + [
-        SavedForBackwardsNoVcCheckAOTOutput(len(checked) + i) for i in range(len(unchecked))
+    backward.order_placeholders(sizes, saved)
+    descriptions = [
+        *(SavedForBackwardsAOTOutput(i) for i in range(len(checked))),
+        *(SavedForBackwardsNoVcCheckAOTOutput(len(checked) + i) for i in range(len(unchecked))),
+        *(SavedForBackwardsAOTOutput(len(saved) + i) for i in range(len(sizes))),
     ]
     root = description.joint.module
     return EmittedPair(
@@ -148,6 +154,7 @@ class _Emitter:
         self.output_traces: list[Any] = []
         self._joint_constants = set(description.joint.constants())
         self._last_input: fx.Node | None = None
+        self._sizes: dict[fx.Node, fx.Node] = {}
         self._spiller = spiller
         self._spills = SpillCalls(description, self.graph, self.current, spiller)
 
@@ -155,7 +162,9 @@ class _Emitter:
 
     def add_input(self, node: fx.Node) -> fx.Node:
         """A placeholder for a primal or a tangent, after the other inputs."""
-        placeholder = self._placeholder(node.name, node.meta)
+        placeholder = self._placeholder(node.name, emitted_meta(node))
+        if is_size(node):
+            self._sizes[node] = placeholder
         self.inputs.append(placeholder)
         if node in self.description.node_values:
             self.current[self.description.node_values[node]] = placeholder
@@ -176,7 +185,7 @@ class _Emitter:
         """A placeholder for a value that the forward pass hands over."""
         nodes = self.description.value_nodes[value]
         if nodes:
-            placeholder = self._placeholder(nodes[0].name, nodes[0].meta)
+            placeholder = self._placeholder(nodes[0].name, emitted_meta(nodes[0]))
         else:
             placeholder = self._placeholder(f"random_state_{value}", {"val": self._state_example()})
         self.saved_values.append(value)
@@ -185,11 +194,8 @@ class _Emitter:
         return placeholder
 
     def _state_example(self) -> torch.Tensor:
-        example = next(
-            node.meta["val"]
-            for node in self.description.joint.primals
-            if isinstance(node.meta.get("val"), torch.Tensor)
-        )
+        values = (emitted_meta(node).get("val") for node in self.description.joint.primals)
+        example = next(value for value in values if isinstance(value, torch.Tensor))
         size = random_state_bytes(self.description.joint.primals[0])
         return example.new_empty((size,), dtype=torch.uint8, device="cpu")
 
@@ -283,11 +289,11 @@ class _Emitter:
             return self._call(run_with_rng_state, (held, node.target, *arguments), keywords, node)
         pair = self._call(run_and_save_rng_state, (node.target, *arguments), keywords, node)
         self.current[state] = self._pick(pair, 0, {"val": self._state_example()})
-        return self._pick(pair, 1, node.meta)
+        return self._pick(pair, 1, emitted_meta(node))
 
     def _call(self, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], node: fx.Node) -> fx.Node:
         call = self.graph.create_node("call_function", target, arguments, keywords, name=node.name)
-        call.meta = dict(node.meta)
+        call.meta = emitted_meta(node)
         return call
 
     def _pick(self, source: fx.Node, position: int, meta: dict[str, Any]) -> fx.Node:
@@ -306,7 +312,7 @@ class _Emitter:
             if nodes[0] is node:
                 self.current[value] = result
             else:
-                self.current[value] = self._pick(result, nodes[0].args[1], nodes[0].meta)
+                self.current[value] = self._pick(result, nodes[0].args[1], emitted_meta(nodes[0]))
             if value in self.gradients:
                 self._accumulate(value)
 
@@ -315,15 +321,24 @@ class _Emitter:
 
     def _operand(self, node: fx.Node) -> fx.Node:
         value = self.description.node_values.get(node)
+        if is_size(node):
+            return self._size(node)
         if value is None or node in self._joint_constants:
             return self._constant(node)
         if value in self.current:
             return self.current[value]
         return self._fetch(value, node)
 
+    def _size(self, node: fx.Node) -> fx.Node:
+        """A size of the inputs, or a number made of sizes, which is computed wherever it is wanted."""
+        if node not in self._sizes:
+            arguments = fx.node.map_arg(node.args, self._size)
+            self._sizes[node] = self._call(node.target, arguments, dict(node.kwargs), node)
+        return self._sizes[node]
+
     def _constant(self, node: fx.Node) -> fx.Node:
         copy = self.graph.create_node("get_attr", node.target, (), {}, name=node.name)
-        copy.meta = dict(node.meta)
+        copy.meta = emitted_meta(node)
         return copy
 
     def _fetch(self, value: int, node: fx.Node) -> fx.Node:
@@ -396,14 +411,20 @@ class _Emitter:
             self.outputs.append(self.current[value])
             self.output_traces.append(None)
 
-    def order_placeholders(self, saved: list[int]) -> None:
-        """Put the saved values first, in the order in which the forward returns them, then the tangents."""
+    def add_sizes(self, sizes: list[fx.Node]) -> None:
+        for node in sizes:
+            self.outputs.append(self._sizes[node])
+            self.output_traces.append(None)
+
+    def order_placeholders(self, sizes: list[fx.Node], saved: list[int]) -> None:
+        """Put sizes first, then the saved values in the order in which the forward returns them, then the tangents."""
         anchor: fx.Node | None = None
-        for placeholder in (*(self.placeholders[v] for v in saved), *self.inputs):
+        first, tangents = self.inputs[: len(sizes)], self.inputs[len(sizes) :]
+        for placeholder in (*first, *(self.placeholders[v] for v in saved), *tangents):
             if anchor is None:
-                first = next(iter(self.graph.nodes))
-                if first is not placeholder:
-                    first.prepend(placeholder)
+                top = next(iter(self.graph.nodes))
+                if top is not placeholder:
+                    top.prepend(placeholder)
             else:
                 anchor.append(placeholder)
             anchor = placeholder
