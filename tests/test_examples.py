@@ -114,9 +114,7 @@ def test_torch_compile_backend(capsys):
     assert equal_at_smallest == "gradients equal at the smallest budget: True"
 
 
-@pytest.mark.parametrize(
-    "name", ["accelerate_loop", "huggingface_trainer", "lightning_module", "mixed_precision_loop"]
-)
+@pytest.mark.parametrize("name", ["accelerate_loop", "huggingface_trainer", "lightning_module", "mixed_precision_loop"])
 def test_where_people_train(name, capsys):
     *_, peaks, losses = _run(name, capsys)
     budget, peak, plain_peak = (int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*\d", peaks))

@@ -16,8 +16,8 @@ from torch.cuda import _memory_viz
 
 import retrograde as rg
 from retrograde.planning import Compute
-from retrograde.torch.explain import KINDS, Explanation
-from retrograde.torch.explain.places import _module_of
+from retrograde.torch.explanation import KINDS, Explanation
+from retrograde.torch.explanation.places import _module_of
 
 
 def explained(module: nn.Module, inputs, budget="80%", **options) -> Explanation:

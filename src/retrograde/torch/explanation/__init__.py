@@ -15,7 +15,7 @@ from retrograde.errors import UsageError
 from retrograde.planning import Plan
 from retrograde.report.tables import Table, rich_table
 from retrograde.torch.capture.describe import Description
-from retrograde.torch.explain.account import (
+from retrograde.torch.explanation.account import (
     KINDS,
     GraphExplanation,
     LiveStorage,
@@ -23,11 +23,11 @@ from retrograde.torch.explain.account import (
     Peak,
     Totals,
 )
-from retrograde.torch.explain.explaining import explain_plan
-from retrograde.torch.explain.memory_viewer import memory_snapshot
-from retrograde.torch.explain.page import explanation_page
-from retrograde.torch.explain.places import Frame, Place
-from retrograde.torch.explain.tables import tables_of
+from retrograde.torch.explanation.explaining import explain_plan
+from retrograde.torch.explanation.memory_viewer import memory_snapshot
+from retrograde.torch.explanation.page import explanation_page
+from retrograde.torch.explanation.places import Frame, Place
+from retrograde.torch.explanation.tables import tables_of
 from retrograde.torch.step.step_graph import StepGraph
 
 if TYPE_CHECKING:
@@ -130,8 +130,9 @@ def explain(module: nn.Module) -> Explanation:
     Example:
         >>> import torch
         >>> from retrograde.torch import budgeted, explain
-        >>> model = budgeted(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh()), "1 MiB", outside_bytes=64)
-        >>> model(torch.ones(2, 4)).sum().backward()
+        >>> model = budgeted(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh()), "1 MiB")
+        >>> for _ in range(2):
+        ...     model(torch.ones(2, 4)).sum().backward()
         >>> (graph,) = explain(model).graphs
         >>> sum(live.bytes for live in graph.peak.live) == graph.plan.peak_bytes
         True

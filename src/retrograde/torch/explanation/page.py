@@ -6,8 +6,8 @@ from retrograde.report import html
 from retrograde.report.stacked import StackedBar, stacked_figure
 from retrograde.report.tables import percent
 from retrograde.report.timeline import timeline_figure
-from retrograde.torch.explain.account import GraphExplanation
-from retrograde.torch.explain.tables import module_rows, peak_sentence, tables_of
+from retrograde.torch.explanation.account import GraphExplanation
+from retrograde.torch.explanation.tables import module_rows, peak_sentence, tables_of
 
 _MOST_BARS = 16
 _FATES = (("kept", "series-0"), ("recomputed", "recompute"), ("spilled", "series-3"), ("released", "ghost"))

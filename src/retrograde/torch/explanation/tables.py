@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from retrograde.graph.units import format_bytes
 from retrograde.report.tables import Cell, Table, percent, short_bytes
-from retrograde.torch.explain.account import KINDS, GraphExplanation, LiveStorage, OperationRow, Peak, sum_rows
+from retrograde.torch.explanation.account import KINDS, GraphExplanation, LiveStorage, OperationRow, Peak, sum_rows
 
 MOST_MODULES = 24
 """Rows of the table of modules: it shows the tree down to the depth that fits."""

@@ -10,8 +10,8 @@ from bisect import insort
 from typing import Any
 
 from retrograde.planning import Compute, Moment, replay
-from retrograde.torch.explain.account import GraphExplanation
-from retrograde.torch.explain.places import Place
+from retrograde.torch.explanation.account import GraphExplanation
+from retrograde.torch.explanation.places import Place
 
 _BASE_ADDRESS = 1 << 32
 _ALIGNMENT = 512

@@ -8,7 +8,7 @@ from typing import Any
 
 from retrograde.graph import Graph
 from retrograde.planning import Plan
-from retrograde.torch.explain.places import Phase, Place
+from retrograde.torch.explanation.places import Phase, Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections import Counter
 from retrograde.graph import Graph
 from retrograde.planning import Action, Compute, Load, Moment, Plan, Spill, replay
 from retrograde.torch.capture.describe import Description
-from retrograde.torch.explain.account import GraphExplanation, LiveStorage, OperationRow, Peak, Totals, sum_rows
-from retrograde.torch.explain.places import Phase, Place, phases_of, places_of
+from retrograde.torch.explanation.account import GraphExplanation, LiveStorage, OperationRow, Peak, Totals, sum_rows
+from retrograde.torch.explanation.places import Phase, Place, phases_of, places_of
 from retrograde.torch.step.step_graph import StepGraph
 
 _KEPT, _RECOMPUTED, _SPILLED, _RELEASED = range(4)
