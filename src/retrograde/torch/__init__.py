@@ -8,11 +8,13 @@ check_torch_version()
 from retrograde.torch.backend import retrograde  # noqa: E402
 from retrograde.torch.budgeted import budgeted, irreproducible_operations, plans, unbudget  # noqa: E402
 from retrograde.torch.capture.graph_capture import capture_graph  # noqa: E402
+from retrograde.torch.explain import explain  # noqa: E402
 
 __all__ = [
     "budgeted",
     "capture_graph",
     "check_torch_version",
+    "explain",
     "irreproducible_operations",
     "measure",
     "plans",

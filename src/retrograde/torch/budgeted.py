@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import types
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,8 +23,8 @@ from retrograde.torch.backend import BudgetedCompiler
 from retrograde.torch.capture.breaks import watched_breaks
 from retrograde.torch.capture.graph_capture import capture_error
 from retrograde.torch.options import Options, as_budget
+from retrograde.torch.step.book import StepPlan
 from retrograde.torch.step.keeper import keeper_of
-from retrograde.torch.step.step import StepPlan
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -37,6 +38,7 @@ def budgeted(
     strategy: str = "auto",
     compiler: str = "eager",
     fullgraph: bool = False,
+    dynamic: bool | None = None,
     retain_graph: bool = False,
     outside_bytes: int | str = 0,
     measure_costs: bool = True,
@@ -45,6 +47,8 @@ def budgeted(
     seed: int = 0,
     cache: bool = True,
     progress: Callable[[Any], None] | None = None,
+    spill_folder: str | os.PathLike[str] | None = None,
+    spill_bytes: int | str | None = None,
 ) -> Module:
     """Hold every training step of a module to a memory budget; gradients stay those of the plain module, bit for bit.
 
@@ -62,6 +66,8 @@ def budgeted(
             before the step do not.
         strategy: how to plan; see ``retrograde.plan``.
         fullgraph: raise where the module cannot be captured as one graph, in place of planning a step of several.
+        dynamic: whether sizes may change from call to call within one captured graph: by default from the second size
+            on; False captures and plans each combination of shapes by itself.
         compiler: what runs the planned graphs; ``"eager"`` runs PyTorch's own kernels.
         retain_graph: plan for ``backward(retain_graph=True)``: what the forward saves stays live to the end. Without
             it such a call raises.
@@ -73,6 +79,9 @@ def budgeted(
         seed: of the search.
         cache: whether plans and costs are kept on disk (``$RETROGRADE_CACHE_DIR``).
         progress: called with planning progress; by default a line on standard error once it takes over a second.
+        spill_folder: where ``strategy="spill"`` puts what does not fit; the system's folder for temporary files when
+            left out (which may itself be in memory).
+        spill_bytes: the most bytes (or text such as ``"80 GiB"``) that may lie there at any moment.
 
     Returns:
         The module itself.
@@ -104,6 +113,7 @@ def budgeted(
         budget=as_budget(budget),
         strategy=strategy,
         fullgraph=fullgraph,
+        dynamic=dynamic,
         retain_graph=retain_graph,
         outside_bytes=parse_bytes(outside_bytes),
         measure_costs=measure_costs,
@@ -112,6 +122,8 @@ def budgeted(
         seed=seed,
         cache=cache,
         progress=progress,
+        spill_folder=spill_folder,
+        spill_bytes=spill_bytes,
     )
     forward = BudgetedForward(module, module.__dict__.get("forward"), options)
     # Under a name of its own too, because other libraries wrap the forward of an instance.
@@ -155,7 +167,7 @@ def irreproducible_operations(module: nn.Module) -> list[str]:
         UsageError: the module is not budgeted.
     """
     captured = _require_forward(module).compiler.captured
-    return [name for graph in captured for name in graph.description.irreproducible]
+    return [n for graph in captured for n in graph.description(graph.first_sizes).irreproducible]
 
 
 class BudgetedForward:
@@ -172,7 +184,8 @@ class BudgetedForward:
         self.inner = inner
         self.options = options
         self.compiler = BudgetedCompiler(options)
-        keeper_of(options.budget).join()
+        self.keeper = keeper_of(options.budget)
+        self.keeper.join()
         self._compiled: Callable[..., Any] | None = None
         # Trainers look at the parameters of a forward to choose what to pass to it.
         self.__signature__ = inspect.signature(self._original())
@@ -190,7 +203,7 @@ class BudgetedForward:
                 self._original(),
                 backend=self.compiler,
                 fullgraph=self.options.fullgraph,
-                dynamic=False,
+                dynamic=self.options.dynamic,
                 isolate_recompiles=True,
             )
         _refuse_dispatch_mode(self.module)
@@ -230,7 +243,7 @@ class BudgetedForward:
 
     def known(self) -> list[StepPlan]:
         """The plans that its graphs take part in."""
-        return keeper_of(self.options.budget).plans_of(self.compiler.captured)
+        return self.keeper.book.plans_of(self.compiler.captured)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BudgetedForward:
         return BudgetedForward(
