@@ -240,8 +240,7 @@ class _Run:
     def _read_plan(self, module: nn.Module) -> None:
         if self.trial.kind not in ("budget", "smallest"):
             return
-        plans = rg.torch.plans(module)
-        outcome, plan = self.outcome, plans[0]
+        outcome, plan = self.outcome, rg.torch.plans(module)[-1]
         outcome.budget_bytes, outcome.predicted_peak_bytes = plan.budget_bytes, plan.peak_bytes
         outcome.planned_extra = plan.overhead
         computed = [action.operation for action in plan.actions if isinstance(action, Compute)]

@@ -15,7 +15,7 @@ from torch._dynamo.backends.common import aot_autograd
 from torch._functorch.partitioners import min_cut_rematerialization_partition
 
 import retrograde as rg
-from retrograde.torch.backend import _boxed as run_boxed
+from retrograde.torch.emission.boxed import compile_eagerly as run_boxed
 
 ACTIVATION_BUDGETS = tuple(tenths / 10 for tenths in range(10, -1, -1))
 

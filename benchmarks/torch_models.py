@@ -143,7 +143,7 @@ def _run_in_process(
     trial: Trial, environment: dict[str, str], options: argparse.Namespace, document: Document, tell: Any
 ) -> None:
     known = document["trials"]
-    if trial.key in known and not options.again:
+    if trial.key in known and not options.again and not known[trial.key]["problem"]:
         return
     tell(trial.key)
     with tempfile.TemporaryDirectory() as folder:
