@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ from torch._dynamo.backends.common import aot_autograd
 from torch.fx.graph import _BoxedCodeGen
 from torch.utils._python_dispatch import _disable_current_modes
 
-from retrograde.planning import Plan
+from retrograde.planning import Budget, Plan
+from retrograde.torch.capture.collectives import collective_names
 from retrograde.torch.capture.decompositions import traced_as_eager_runs
 from retrograde.torch.capture.describe import Description, describe
 from retrograde.torch.capture.joint import read_joint_graph
@@ -22,6 +23,8 @@ from retrograde.torch.costs.measured import cost_model
 from retrograde.torch.emission.emit import emit
 from retrograde.torch.options import Options
 from retrograde.torch.plan_store import find_plan
+from retrograde.torch.ranks.agreement import agreed_plan
+from retrograde.torch.ranks.session import ready_to_run
 from retrograde.torch.step.guard import StepGuard
 
 _logger = logging.getLogger("retrograde")
@@ -73,6 +76,7 @@ class BudgetedCompiler:
         settings = torch._functorch.config.patch(donated_buffer=False, enable_autograd_cache=False)
         with settings, traced_as_eager_runs():
             compiled = compile_graph(module, example_inputs)
+        ready_to_run()
         if job.planned is not None:
             self.planned.append(job.planned)
         return compiled
@@ -95,7 +99,7 @@ class _Compilation:
         with _disable_current_modes():
             with cost_model(joint, self.inputs, measure=options.measure_costs, cache=options.cache) as costs:
                 description = describe(joint, costs, outside_bytes=options.outside_bytes, retain=options.retain_graph)
-            plan = find_plan(description.graph, options)
+            plan = _find_plan(description, options)
         for name in description.irreproducible:
             _logger.info("never recomputed, because it is not reproducible: %s", name)
         if not options.outside_bytes and _has_cotangents_of_tensors(description):
@@ -115,6 +119,17 @@ class _Compilation:
     def compile_backward(self, module: fx.GraphModule, example_inputs: Any) -> Callable[..., Any]:
         assert self.planned is not None
         return self.planned.guard.watch_backward(_boxed(module, example_inputs))
+
+
+def _find_plan(description: Description, options: Options) -> Plan:
+    """The plan that this rank follows: of several ranks with the same graph, the one that they agree on."""
+    return agreed_plan(
+        description.graph,
+        options.budget.resolve(description.graph.store_all_peak_bytes),
+        lambda budget_bytes: find_plan(description.graph, replace(options, budget=Budget(budget_bytes))),
+        collectives=collective_names(description.joint.operations),
+        asked=f"{options.strategy} {options.iterations} {options.seed}",
+    )
 
 
 def _has_cotangents_of_tensors(description: Description) -> bool:

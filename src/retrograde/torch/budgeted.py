@@ -21,6 +21,7 @@ from retrograde.planning import Budget, Plan
 from retrograde.torch.backend import BudgetedCompiler
 from retrograde.torch.capture.graph_capture import capture_error
 from retrograde.torch.options import Options
+from retrograde.torch.ranks.session import first_call
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -153,9 +154,17 @@ class BudgetedForward:
         self.options = options
         self.compiler = BudgetedCompiler(options)
         self._compiled: Callable[..., Any] | None = None
+        self._begun = False
 
     @torch._dynamo.disable(reason="a budgeted module is captured on its own")
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._begun or not torch.is_grad_enabled():
+            return self._call(*args, **kwargs)
+        self._begun = True
+        with first_call(type(self.module).__name__):
+            return self._call(*args, **kwargs)
+
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
         if self._compiled is None:
             _refuse_lazy(self.module)
             _refuse_nested(self.module)
@@ -166,7 +175,9 @@ class BudgetedForward:
             )
         _refuse_dispatch_mode(self.module)
         try:
-            output = self._compiled(*args, **kwargs)
+            # DDP would have the graph split by its buckets, and each part planned as if it were the whole step.
+            with torch._dynamo.config.patch(optimize_ddp=False):
+                output = self._compiled(*args, **kwargs)
         except torch._dynamo.exc.BackendCompilerFailed as error:
             inner = error.inner_exception
             if isinstance(inner, RetrogradeError):

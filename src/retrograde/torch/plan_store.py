@@ -15,6 +15,7 @@ from retrograde.planning import Plan, plan
 from retrograde.runtime.progress import ProgressReporter
 from retrograde.torch.costs.measured import hardware_key
 from retrograde.torch.options import Options
+from retrograde.torch.ranks.quiet import rank_speaks
 from retrograde.version import __version__
 
 _logger = logging.getLogger("retrograde")
@@ -86,7 +87,7 @@ def _plan_showing_progress(graph: Graph, options: Options, budget_bytes: int) ->
             time_limit=options.time_limit,
             iterations=options.iterations,
             seed=options.seed,
-            progress=options.progress or reporter,
+            progress=options.progress or (reporter if rank_speaks() else None),
         )
 
 

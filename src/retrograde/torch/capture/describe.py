@@ -10,6 +10,7 @@ from torch import fx
 
 from retrograde.errors import CaptureError
 from retrograde.graph import Graph, Operation, Storage, Value
+from retrograde.torch.capture.collectives import is_collective, operands_until_waited
 from retrograde.torch.capture.in_place import overwritable_operands
 from retrograde.torch.capture.joint import JointGraph, is_getitem, source_of
 from retrograde.torch.capture.operators import (
@@ -100,9 +101,11 @@ class _Describer:
         self.node_values: dict[fx.Node, int] = {}
         self.storage_index: dict[int, int] = {}
         self.random_token: int | None = None
+        self.collective_token: int | None = None
         self.irreproducible: list[str] = []
         outputs = (*joint.forward_outputs, *joint.backward_outputs)
-        theirs = (*joint.primals, *joint.constants(), *(node for node in outputs if isinstance(node, fx.Node)))
+        sent = (a for node in joint.operations if is_collective(node) for a in node.all_input_nodes)
+        theirs = (*joint.primals, *joint.constants(), *(node for node in outputs if isinstance(node, fx.Node)), *sent)
         self.protected = {_storage_key(node) for node in theirs}
 
     def describe(self, outside: tuple[int, int], retain: bool, name: str) -> Description:
@@ -182,7 +185,8 @@ class _Describer:
     # Operations
 
     def _add_operation(self, node: fx.Node) -> None:
-        reads = [self.node_values[a] for a in node.all_input_nodes if a in self.node_values]
+        operands = (*node.all_input_nodes, *operands_until_waited(node))
+        reads = [self.node_values[a] for a in operands if a in self.node_values]
         if is_random(node):
             reads.append(self.state_operations[len(self.operations) - 1])
         makes = self._results(node)
@@ -195,6 +199,11 @@ class _Describer:
             makes.append(self.random_token)
             # The generator's present state, while an earlier one is in its place.
             workspace += random_state_bytes(node)
+        if is_collective(node):
+            # Every rank must come to the collectives in the same order.
+            reads += () if self.collective_token is None else (self.collective_token,)
+            self.collective_token = self._append_value(self._add_storage(0, f"after {node.name}"), [], None)
+            makes.append(self.collective_token)
         self._append_operation(
             node,
             Operation(

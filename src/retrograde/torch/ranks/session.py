@@ -1,0 +1,219 @@
+"""The first call of a budgeted module on several ranks: they exchange how far each has come, so that none waits for
+a rank that has failed."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch.distributed as dist
+from torch.utils._python_dispatch import _disable_current_modes
+
+from retrograde.errors import BudgetError, RankError
+
+_logger = logging.getLogger("retrograde")
+
+GRAPH, READY, DONE, FAILED = "has a graph to plan", "is ready to run", "is done", "failed"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one rank tells the others.
+
+    Attributes:
+        rank: who tells it, counted over all processes.
+        stage: how far it has come.
+        content: what goes with the stage; of a failure its message.
+        numbers: of a ``BudgetError`` its numbers.
+    """
+
+    rank: int
+    stage: str
+    content: Any = None
+    numbers: dict[str, int] | None = None
+
+
+class RankSession:
+    """One exchange after another between the ranks that call a module for the first time.
+
+    Every rank learns the same reports from each exchange, so all of them know when the session is closed: once any
+    rank is done, or has failed. From then on nothing is exchanged.
+
+    Args:
+        what: the module, for messages.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether no exchange takes place any more."""
+        return self._closed
+
+    def exchange(self, stage: str, content: Any = None) -> list[Report]:
+        """Tell every rank how far this one has come, and learn the same of them. Waits for all ranks.
+
+        Returns:
+            The reports of all ranks, by rank; this rank's alone once the session is closed.
+
+        Raises:
+            RankError: a rank failed, or is gone.
+        """
+        mine = Report(dist.get_rank(), stage, content)
+        if self._closed:
+            return [mine]
+        reports = self._gather(mine)
+        self._close_after(reports)
+        _raise_failure(reports, self._what)
+        return reports
+
+    def hear(self, leader: int, mine: Report | None) -> Report:
+        """The leader's report, which it gives to all ranks. Waits for the leader.
+
+        Args:
+            leader: the rank that reports.
+            mine: the report, on the leader.
+
+        Raises:
+            RankError: the leader failed, or is gone.
+            BudgetError: the leader found that no plan meets the budget.
+        """
+        box: list[Any] = [mine]
+        with self._peers_may_be_gone(), _disable_current_modes():
+            dist.broadcast_object_list(box, src=leader, group=_own_group())
+        report: Report = box[0]
+        self._close_after([report])
+        if mine is None:
+            if report.numbers is not None:
+                raise BudgetError(report.content, **report.numbers)
+            _raise_failure([report], self._what)
+        return report
+
+    def fail(self, error: Exception) -> None:
+        """Tell the other ranks that this one has failed. Raises nothing: the error is on its way already."""
+        if self._closed:
+            return
+        # The others may still be busy; the message must not wait for them.
+        _logger.error("rank %d: %s failed (%s); telling the other ranks", dist.get_rank(), self._what, error)
+        with contextlib.suppress(RankError):
+            self._gather(failure_report(error))
+        self._closed = True
+
+    def _gather(self, mine: Report) -> list[Report]:
+        reports: list[Any] = [None] * dist.get_world_size()
+        with self._peers_may_be_gone(), _disable_current_modes():
+            dist.all_gather_object(reports, mine, group=_own_group())
+        return reports
+
+    def _close_after(self, reports: list[Report]) -> None:
+        self._closed = any(report.stage in (DONE, FAILED) for report in reports)
+
+    @contextlib.contextmanager
+    def _peers_may_be_gone(self) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, ValueError) as error:
+            self._closed = True
+            raise RankError(
+                f"rank {dist.get_rank()} lost another rank while {self._what} was planned: that process died, or did "
+                "not make the first call of this module, which every rank has to make. Its own output says why it "
+                f"died. ({error})"
+            ) from error
+
+
+_session: contextvars.ContextVar[RankSession | None] = contextvars.ContextVar("retrograde_rank_session", default=None)
+
+
+def current_session() -> RankSession | None:
+    """The session that this thread is in, if it is in one that is still open."""
+    session = _session.get()
+    return None if session is None or session.closed else session
+
+
+@contextlib.contextmanager
+def first_call(what: str) -> Iterator[None]:
+    """Around the first call of a module with gradients: no rank waits for one that fails in it.
+
+    Every rank of the default process group has to make this call. Where the block raises on one rank, the others
+    raise ``RankError`` at their next exchange. Without ``torch.distributed``, or with one rank, it does nothing.
+
+    Args:
+        what: the module, for messages.
+
+    Raises:
+        RankError: another rank failed, or is gone.
+    """
+    if not several_ranks() or _session.get() is not None:
+        yield
+        return
+    session = RankSession(what)
+    token = _session.set(session)
+    try:
+        yield
+        session.exchange(DONE)
+    except Exception as error:
+        session.fail(error)
+        raise
+    finally:
+        _session.reset(token)
+
+
+def ready_to_run() -> None:
+    """Wait until every rank has compiled the graph that this one has just compiled; nothing outside a first call.
+
+    Collectives inside a graph would wait for ever for a rank that failed to compile it.
+
+    Raises:
+        RankError: another rank failed, or is gone.
+    """
+    session = current_session()
+    if session is not None:
+        session.exchange(READY)
+
+
+def several_ranks() -> bool:
+    """Whether this process is one of several of ``torch.distributed``.
+
+    Example:
+        >>> several_ranks()
+        False
+    """
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def failure_report(error: BaseException) -> Report:
+    """A failure, as the other ranks are told of it."""
+    numbers = None
+    if isinstance(error, BudgetError):
+        numbers = {name: getattr(error, name) for name in ("budget_bytes", "minimum_bytes", "bound_bytes")}
+        return Report(dist.get_rank(), FAILED, str(error), numbers)
+    return Report(dist.get_rank(), FAILED, f"{type(error).__name__}: {error}")
+
+
+def _raise_failure(reports: list[Report], what: str) -> None:
+    failed = [report for report in reports if report.stage == FAILED]
+    if failed:
+        first = failed[0]
+        kind = "BudgetError: " if first.numbers is not None else ""
+        raise RankError(
+            f"rank {first.rank} failed while {what} was planned, so rank {dist.get_rank()} stops too, which would "
+            f"otherwise wait for it for ever; it raised {kind}{first.content}",
+            first.rank,
+        )
+
+
+_group: Any = None
+
+
+def _own_group() -> Any:
+    """A group of all ranks for objects in host memory, whatever the default group's backend; made once."""
+    global _group
+    if _group is None or _group not in dist.distributed_c10d._world.pg_map:
+        _group = dist.new_group(backend="gloo")
+    return _group
