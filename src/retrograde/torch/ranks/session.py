@@ -6,14 +6,14 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch.distributed as dist
-from torch.utils._python_dispatch import _disable_current_modes
 
 from retrograde.errors import BudgetError, RankError
+from retrograde.torch.ranks.exchange import Peers, all_ranks, several_ranks
 
 _logger = logging.getLogger("retrograde")
 
@@ -49,6 +49,7 @@ class RankSession:
 
     def __init__(self, what: str) -> None:
         self._what = what
+        self._peers = all_ranks()
         self._closed = False
 
     @property
@@ -74,20 +75,17 @@ class RankSession:
         return reports
 
     def hear(self, leader: int, mine: Report | None) -> Report:
-        """The leader's report, which it gives to all ranks. Waits for the leader.
+        """The leader's report, which it gives to all ranks. Waits for all ranks.
 
         Args:
             leader: the rank that reports.
             mine: the report, on the leader.
 
         Raises:
-            RankError: the leader failed, or is gone.
+            RankError: the leader failed, or a rank is gone.
             BudgetError: the leader found that no plan meets the budget.
         """
-        box: list[Any] = [mine]
-        with self._peers_may_be_gone(), _disable_current_modes():
-            dist.broadcast_object_list(box, src=leader, group=_own_group())
-        report: Report = box[0]
+        report: Report = self._or_close(lambda peers: peers.hear(leader, mine))
         self._close_after([report])
         if mine is None:
             if report.numbers is not None:
@@ -106,25 +104,17 @@ class RankSession:
         self._closed = True
 
     def _gather(self, mine: Report) -> list[Report]:
-        reports: list[Any] = [None] * dist.get_world_size()
-        with self._peers_may_be_gone(), _disable_current_modes():
-            dist.all_gather_object(reports, mine, group=_own_group())
-        return reports
+        return self._or_close(lambda peers: peers.exchange(mine))
+
+    def _or_close(self, run: Callable[[Peers], Any]) -> Any:
+        try:
+            return run(self._peers)
+        except RankError:
+            self._closed = True
+            raise
 
     def _close_after(self, reports: list[Report]) -> None:
         self._closed = any(report.stage in (DONE, FAILED) for report in reports)
-
-    @contextlib.contextmanager
-    def _peers_may_be_gone(self) -> Iterator[None]:
-        try:
-            yield
-        except (RuntimeError, ValueError) as error:
-            self._closed = True
-            raise RankError(
-                f"rank {dist.get_rank()} lost another rank while {self._what} was planned: that process died, or did "
-                "not make the first call of this module, which every rank has to make. Its own output says why it "
-                f"died. ({error})"
-            ) from error
 
 
 _session: contextvars.ContextVar[RankSession | None] = contextvars.ContextVar("retrograde_rank_session", default=None)
@@ -177,16 +167,6 @@ def ready_to_run() -> None:
         session.exchange(READY)
 
 
-def several_ranks() -> bool:
-    """Whether this process is one of several of ``torch.distributed``.
-
-    Example:
-        >>> several_ranks()
-        False
-    """
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-
-
 def failure_report(error: BaseException) -> Report:
     """A failure, as the other ranks are told of it."""
     numbers = None
@@ -206,14 +186,3 @@ def _raise_failure(reports: list[Report], what: str) -> None:
             f"otherwise wait for it for ever; it raised {kind}{first.content}",
             first.rank,
         )
-
-
-_group: Any = None
-
-
-def _own_group() -> Any:
-    """A group of all ranks for objects in host memory, whatever the default group's backend; made once."""
-    global _group
-    if _group is None or _group not in dist.distributed_c10d._world.pg_map:
-        _group = dist.new_group(backend="gloo")
-    return _group
