@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import os
 import re
 import runpy
+import subprocess
 import sys
 import types
 from importlib.util import find_spec
@@ -47,6 +49,7 @@ def test_every_example_is_tested_and_short():
         "execute_callbacks",
         "plan_a_graph",
         "torch_compile_backend",
+        "train_on_two_ranks",
         "train_inside_a_budget",
     }
     assert all(len(path.read_text().splitlines()) < 60 for path in EXAMPLES)
@@ -104,6 +107,23 @@ def test_torch_compile_backend(capsys):
     assert equal == "gradients equal: True"
     assert refused.startswith("refused: 1,024 bytes are too few")
     assert equal_at_smallest == "gradients equal at the smallest budget: True"
+
+
+def test_train_on_two_ranks():
+    path = ROOT / "examples" / "train_on_two_ranks.py"
+    _skip_without_torch(path.read_text())
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(path)]
+    source = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": source}
+    done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    *steps, last = done.stdout.splitlines()
+    budget, used = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+)(?= bytes,| used)", last))
+    peaks = [int(re.search(r"peak ([\d,]+) bytes", line)[1].replace(",", "")) for line in steps]
+    assert last.startswith("2 ranks, one plan: True")
+    # In the second step DDP allocates its buckets anew.
+    assert len(peaks) == 4
+    assert max(peaks[0], *peaks[2:]) == used <= budget
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -59,13 +59,15 @@ class BudgetedCompiler:
 
     Attributes:
         planned: the graphs compiled so far, in order.
+        sharding_bytes: what ``fully_shard`` holds beside the captured graphs.
     """
 
     options: Options
     planned: list[PlannedGraph] = field(default_factory=list[PlannedGraph])
+    sharding_bytes: int = 0
 
     def __call__(self, module: fx.GraphModule, example_inputs: Sequence[Any]) -> Callable[..., Any]:
-        job = _Compilation(self.options, list(example_inputs))
+        job = _Compilation(self.options, list(example_inputs), self.sharding_bytes)
         compile_graph = aot_autograd(
             fw_compiler=job.compile_forward,
             bw_compiler=job.compile_backward,
@@ -85,9 +87,10 @@ class BudgetedCompiler:
 class _Compilation:
     """One graph on its way through AOTAutograd."""
 
-    def __init__(self, options: Options, inputs: list[Any]) -> None:
+    def __init__(self, options: Options, inputs: list[Any], sharding_bytes: int = 0) -> None:
         self.options = options
         self.inputs = inputs
+        self.sharding_bytes = sharding_bytes
         self.planned: PlannedGraph | None = None
 
     def partition(
@@ -98,7 +101,13 @@ class _Compilation:
         joint = read_joint_graph(joint_module, num_fwd_outputs)
         with _disable_current_modes():
             with cost_model(joint, self.inputs, measure=options.measure_costs, cache=options.cache) as costs:
-                description = describe(joint, costs, outside_bytes=options.outside_bytes, retain=options.retain_graph)
+                description = describe(
+                    joint,
+                    costs,
+                    outside_bytes=options.outside_bytes,
+                    sharding_bytes=self.sharding_bytes,
+                    retain=options.retain_graph,
+                )
             plan = _find_plan(description, options)
         for name in description.irreproducible:
             _logger.info("never recomputed, because it is not reproducible: %s", name)

@@ -22,6 +22,7 @@ from retrograde.torch.backend import BudgetedCompiler
 from retrograde.torch.capture.graph_capture import capture_error
 from retrograde.torch.options import Options
 from retrograde.torch.ranks.session import first_call
+from retrograde.torch.ranks.wrappers import refuse_inner_wrappers, refuse_wrapper, sharding_bytes
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -90,6 +91,7 @@ def budgeted(
             f"a {type(module).__name__} is not a module; budgeted takes a torch.nn.Module, and torch.compile(function, "
             'backend="retrograde", options={"budget": …}) takes a function'
         )
+    refuse_wrapper(module)
     if _forward_of(module) is not None:
         raise UsageError("this module is budgeted already; retrograde.torch.unbudget(module) first")
     options = Options(
@@ -160,14 +162,17 @@ class BudgetedForward:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._begun or not torch.is_grad_enabled():
             return self._call(*args, **kwargs)
-        self._begun = True
         with first_call(type(self.module).__name__):
-            return self._call(*args, **kwargs)
+            output = self._call(*args, **kwargs)
+        self._begun = True
+        return output
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
         if self._compiled is None:
             _refuse_lazy(self.module)
             _refuse_nested(self.module)
+            refuse_inner_wrappers(self.module)
+            self.compiler.sharding_bytes = sharding_bytes(self.module)
             original = self.inner or types.MethodType(type(self.module).forward, self.module)
             # Recompilations are counted for each module, not for all modules of its class together.
             self._compiled = torch.compile(

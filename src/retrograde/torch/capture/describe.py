@@ -10,7 +10,7 @@ from torch import fx
 
 from retrograde.errors import CaptureError
 from retrograde.graph import Graph, Operation, Storage, Value
-from retrograde.torch.capture.collectives import is_collective, operands_until_waited
+from retrograde.torch.capture.collectives import is_collective, is_wait, operands_until_waited
 from retrograde.torch.capture.in_place import overwritable_operands
 from retrograde.torch.capture.joint import JointGraph, is_getitem, source_of
 from retrograde.torch.capture.operators import (
@@ -71,7 +71,13 @@ class Description:
 
 
 def describe(
-    joint: JointGraph, costs: CostModel, *, outside_bytes: int = 0, retain: bool = False, name: str = ""
+    joint: JointGraph,
+    costs: CostModel,
+    *,
+    outside_bytes: int = 0,
+    sharding_bytes: int = 0,
+    retain: bool = False,
+    name: str = "",
 ) -> Description:
     """Describe a joint graph.
 
@@ -79,13 +85,15 @@ def describe(
         joint: the joint graph.
         costs: where seconds and workspace come from.
         outside_bytes: bytes that the user's own code holds throughout the backward pass.
+        sharding_bytes: bytes that the sharding of parameters holds throughout both passes.
         retain: whether what the forward saves stays live to the end (``retain_graph=True``).
         name: for people.
 
     Raises:
         CaptureError: an operation is of a kind that the engine cannot plan; the message names the user's line.
     """
-    return _Describer(joint, costs).describe((0, outside_bytes), retain, name)
+    outside = (sharding_bytes, sharding_bytes + outside_bytes)
+    return _Describer(joint, costs).describe(outside, retain, name)
 
 
 class _Describer:
@@ -252,6 +260,10 @@ class _Describer:
         """The values that a node makes: its tensor, or those of its tuple, taken by ``getitem`` or not."""
         result = node.meta.get("val")
         if isinstance(result, torch.Tensor):
+            if is_wait(node):
+                # It gives its operand back, though its fake result has a storage of its own.
+                waited = self.values[self.node_values[node.all_input_nodes[0]]].storage
+                self.storage_index[result.untyped_storage()._cdata] = waited
             self.node_values[node] = self._add_value(result, [node], None)
             return [self.node_values[node]]
         if result is None:

@@ -17,6 +17,9 @@ class Peers:
 
     Contents travel through the group's key–value store; a barrier of gloo's, whose connections break when a process
     dies, waits for them. Whatever the default group's backend, this one is on the CPU.
+
+    Raises:
+        RankError: a process is gone, or did not come in time.
     """
 
     def __init__(self) -> None:
@@ -25,8 +28,15 @@ class Peers:
         self._world = dist.group.WORLD
         default: Any = dist.distributed_c10d._get_default_store()
         self._store = dist.PrefixStore("retrograde", default)
-        self._group: Any = None
         self._number = 0
+        # Connected before anything can go wrong: a process that dies later is noticed by its broken connection.
+        self._store.set(self._key(self.rank), b"")
+        try:
+            self._group: Any = dist.ProcessGroupGloo(
+                dist.PrefixStore("gloo", self._store), self.rank, self.size, _timeout(self._world)
+            )
+        except RuntimeError as error:
+            raise RankError(self._loss(error), self._first_absent()) from error
 
     def belong_to_this_world(self) -> bool:
         """Whether the default process group is still the one that these are of."""
@@ -57,10 +67,6 @@ class Peers:
         self._number += 1
         try:
             self._store.set(self._key(self.rank), pickle.dumps(message))
-            if self._group is None:
-                self._group = dist.ProcessGroupGloo(
-                    dist.PrefixStore("gloo", self._store), self.rank, self.size, _timeout(self._world)
-                )
             self._group.barrier().wait()
         except RuntimeError as error:
             raise RankError(self._loss(error), self._first_absent()) from error
