@@ -16,12 +16,14 @@ import torch
 import torch.distributed as dist
 import torch.distributed._functional_collectives as collectives
 from torch import nn
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 import retrograde as rg
 from retrograde.runtime.progress import ProgressReporter
 from retrograde.torch import backend, plan_store
+from retrograde.torch.optimizer_demand import optimizer_demand
+from retrograde.torch.ranks.session import alone
 
 WIDTH = 64
 
@@ -143,6 +145,40 @@ def other_shapes() -> dict[str, object]:
     return {**facts, "plans": len(rg.torch.plans(planned)), **facts_of_plan(planned)}
 
 
+def later_shapes() -> dict[str, object]:
+    """After a first call of its own on rank 0, both ranks meet sizes that they have not met before."""
+    planned = rg.torch.budgeted(Net(), "75%", strategy="sqrt")
+    if dist.get_rank() == 0:
+        with alone():
+            planned(*batch(64)).backward()
+    for rows in (96, 128):
+        planned(*batch(rows)).backward()
+    return {"plans": [str(hash(plan.actions)) for plan in rg.torch.plans(planned)][-2:]}
+
+
+def without_synchronising() -> dict[str, object]:
+    plain, planned = Net(), Net()
+    planned.load_state_dict(plain.state_dict())
+    rg.torch.budgeted(planned, "75%", strategy="sqrt")
+    settings = {"gradient_as_bucket_view": True, "static_graph": False}
+    wrapped = [DistributedDataParallel(module, **settings) for module in (plain, planned)]
+    equal = []
+    for number in range(2):
+        for module in wrapped:
+            module.zero_grad()
+            torch.manual_seed(number)
+            with module.no_sync():
+                module(*batch()).backward()
+            module(*batch(192)).backward()
+        equal.append(same_gradients(plain, planned))
+    return {"equal": equal}
+
+
+def in_buckets() -> dict[str, object]:
+    compiled = torch.compile(Net(), backend="retrograde", options={"budget": "75%", "strategy": "sqrt"})
+    return raised(lambda: DistributedDataParallel(compiled)(*batch()))
+
+
 def exchanging() -> dict[str, object]:
     plain = Exchanging()
     planned = rg.torch.budgeted(copy.deepcopy(plain), "90%", strategy="recompute_all")
@@ -168,8 +204,27 @@ def sharded() -> dict[str, object]:
         planned = rg.torch.budgeted(copy.deepcopy(plain), "90%", strategy="sqrt")
         for module in (plain, planned):
             fully_shard(module, reshard_after_forward=after)
-        facts["resharded" if after else "kept"] = {**compare(plain, planned, batch()), **facts_of_plan(planned)}
+        of_steps = {**compare(plain, planned, batch()), **facts_of_plan(planned)}
+        weight = planned.blocks[0][0].weight
+        loss = planned(*batch())
+        # Gathered parameters lose their memory after the forward pass, under the eyes of the saved tensors.
+        state = planned._get_fsdp_state()._fsdp_param_groups[0].fsdp_params[0]
+        of_steps["gathered"] = state._unsharded_param.untyped_storage().nbytes() // weight.nbytes
+        loss.backward()
+        optimizer = torch.optim.Adam(planned.parameters())
+        told = optimizer_demand(optimizer)
+        measured = rg.torch.measure(optimizer.step)
+        of_steps["optimizer"] = [told.peak_bytes, measured.peak_bytes, told.state_bytes, measured.timeline[-1][1]]
+        facts["resharded" if after else "kept"] = of_steps
     return facts
+
+
+def sharded_with_mixed_precision() -> dict[str, object]:
+    plain = Net()
+    planned = rg.torch.budgeted(copy.deepcopy(plain), "90%", strategy="sqrt")
+    for module in (plain, planned):
+        fully_shard(module, mp_policy=MixedPrecisionPolicy(torch.bfloat16, torch.float32))
+    return {**compare(plain, planned, batch()), **facts_of_plan(planned)}
 
 
 def sharded_inside() -> dict[str, object]:
@@ -200,9 +255,13 @@ def agreement() -> dict[str, object]:
     return {
         "data parallel": data_parallel(),
         "other shapes": other_shapes(),
+        "later shapes": later_shapes(),
+        "without synchronising": without_synchronising(),
+        "in buckets": in_buckets(),
         "exchanging": exchanging(),
         "different collectives": different_collectives(),
         "sharded": sharded(),
+        "mixed precision": sharded_with_mixed_precision(),
         "sharded inside": sharded_inside(),
         "wrapped inside": wrapped_inside(),
         "refused": refused,

@@ -21,7 +21,7 @@ import retrograde as rg
 from retrograde.errors import PlanError, RankError
 from retrograde.graph import Graph
 from retrograde.torch.ranks.agreement import recertified, structure_digest
-from retrograde.torch.ranks.session import first_call
+from retrograde.torch.ranks.session import FirstCall
 
 SCRIPT = Path(__file__).parent / "ranks_under_test.py"
 TIMEOUT_SECONDS = 120
@@ -120,6 +120,23 @@ def test_ranks_with_other_shapes_follow_plans_of_their_own(agreement):
     assert one["budget"] != other["budget"]
 
 
+def test_ranks_that_meet_a_new_shape_later_follow_one_plan(agreement):
+    one, other = of_both(agreement, "later shapes")
+    assert one["plans"] == other["plans"]
+    assert len(one["plans"]) == 2
+
+
+def test_gradients_accumulate_without_synchronising(agreement):
+    for facts in of_both(agreement, "without synchronising"):
+        assert facts["equal"] == [True] * 2
+
+
+def test_a_graph_cut_into_buckets_is_refused(agreement):
+    for facts in of_both(agreement, "in buckets"):
+        assert facts["kind"] == "BackendCompilerFailed"
+        assert "set torch._dynamo.config.optimize_ddp = False" in facts["message"]
+
+
 def test_collectives_run_as_often_as_without_a_plan(agreement):
     for facts in of_both(agreement, "exchanging"):
         assert facts["equal"] == [True] * 4
@@ -144,6 +161,16 @@ def test_a_fully_sharded_module_has_the_gradients_and_peaks_it_should(agreement,
     for facts in (one, other):
         assert facts["equal"] == [True] * 4
         assert max(facts["peaks"]) <= facts["budget"] < min(facts["reference"])
+        assert facts["gathered"] == (0 if when == "resharded" else 2)
+        told, measured, told_state, measured_state = facts["optimizer"]
+        assert told_state == measured_state
+        assert told <= measured <= told + 64
+
+
+def test_full_sharding_in_mixed_precision(agreement):
+    for facts in of_both(agreement, "mixed precision"):
+        assert facts["equal"] == [True] * 4
+        assert max(facts["peaks"]) <= facts["budget"]
 
 
 def test_wrappers_in_the_wrong_place_are_refused_with_the_remedy(agreement):
@@ -205,9 +232,9 @@ def test_a_rank_that_dies_is_noticed(tmp_path):
 
 
 def test_one_process_exchanges_nothing():
-    with first_call("Net"):
+    with FirstCall("Net").watched():
         pass
-    with pytest.raises(RuntimeError, match="as it is"), first_call("Net"):
+    with pytest.raises(RuntimeError, match="as it is"), FirstCall("Net").watched():
         raise RuntimeError("as it is")
 
 

@@ -25,6 +25,7 @@ from retrograde.torch.options import Options
 from retrograde.torch.plan_store import find_plan
 from retrograde.torch.ranks.agreement import agreed_plan
 from retrograde.torch.ranks.session import ready_to_run
+from retrograde.torch.ranks.wrappers import refuse_buckets
 from retrograde.torch.step.guard import StepGuard
 
 _logger = logging.getLogger("retrograde")
@@ -165,6 +166,8 @@ def retrograde(module: fx.GraphModule, example_inputs: Sequence[Any], **keywords
         UsageError: an unknown option, or no budget.
         BudgetError: no plan meets the budget (inside ``torch._dynamo``'s ``BackendCompilerFailed``, whose
             ``inner_exception`` it is); nothing has run.
+        CaptureError: DDP has the graph cut into pieces (inside the same).
     """
+    refuse_buckets()
     options = Options.from_mapping(keywords.get("options") or {})
     return BudgetedCompiler(options)(module, example_inputs)

@@ -21,7 +21,7 @@ from retrograde.planning import Budget, Plan
 from retrograde.torch.backend import BudgetedCompiler
 from retrograde.torch.capture.graph_capture import capture_error
 from retrograde.torch.options import Options
-from retrograde.torch.ranks.session import first_call
+from retrograde.torch.ranks.session import FirstCall
 from retrograde.torch.ranks.wrappers import refuse_inner_wrappers, refuse_wrapper, sharding_bytes
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -156,16 +156,12 @@ class BudgetedForward:
         self.options = options
         self.compiler = BudgetedCompiler(options)
         self._compiled: Callable[..., Any] | None = None
-        self._begun = False
+        self._first_call = FirstCall(type(module).__name__)
 
     @torch._dynamo.disable(reason="a budgeted module is captured on its own")
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._begun or not torch.is_grad_enabled():
+        with self._first_call.watched():
             return self._call(*args, **kwargs)
-        with first_call(type(self.module).__name__):
-            output = self._call(*args, **kwargs)
-        self._begun = True
-        return output
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
         if self._compiled is None:

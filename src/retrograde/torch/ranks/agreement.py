@@ -12,7 +12,8 @@ from retrograde.errors import CaptureError
 from retrograde.graph import Graph
 from retrograde.planning import Plan
 from retrograde.planning.plan import certify
-from retrograde.torch.ranks.session import GRAPH, READY, RankSession, Report, current_session, failure_report
+from retrograde.torch.ranks.exchange import PlanBoard
+from retrograde.torch.ranks.session import GRAPH, READY, RankSession, Report, current_session, failure_report, is_alone
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def agreed_plan(
 
     Measured costs differ a little between processes, and plans with them. Where structure, bytes and options are
     the same on all ranks, rank 0 plans for the smallest of their budgets, and each rank has the referee replay that
-    plan on its own graph. Where they differ (other shapes), each rank plans for itself. Outside a first call, or with
-    one process, ``find`` decides.
+    plan on its own graph. Where they differ (other shapes), each rank plans for itself. Outside a first call, when
+    it is not known which ranks will plan, ``shared_plan`` decides.
 
     Args:
         graph: this rank's graph.
@@ -55,7 +56,7 @@ def agreed_plan(
     """
     session = current_session()
     if session is None:
-        return find(budget_bytes)
+        return find(budget_bytes) if is_alone() else shared_plan(graph, budget_bytes, find, asked)
     wish = _Wish(structure_digest(graph), tuple(collectives), budget_bytes, asked)
     reports = session.exchange(GRAPH, wish)
     if any(report.stage != GRAPH for report in reports):
@@ -79,6 +80,29 @@ def _plan_of_leader(session: RankSession, graph: Graph, budget_bytes: int, find:
         session.hear(leader, failure_report(error))
         raise
     session.hear(leader, Report(leader, READY, found.to_json()))
+    return found
+
+
+def shared_plan(graph: Graph, budget_bytes: int, find: Callable[[int], Plan], asked: str) -> Plan:
+    """The plan of the rank that first met this structure with this budget; of this rank, if it is that one.
+
+    No rank waits for another but while that one plans.
+
+    Raises:
+        BudgetError: no plan meets the budget.
+    """
+    facts = f"{structure_digest(graph)} {budget_bytes} {asked}"
+    board = PlanBoard(hashlib.sha256(facts.encode()).hexdigest())
+    if not board.claim():
+        text = board.read()
+        return recertified(Plan.from_json(text), graph) if text else find(budget_bytes)
+    text = ""
+    try:
+        found = find(budget_bytes)
+        text = found.to_json()
+    finally:
+        # Nothing, after a failure: whoever reads it plans for itself, and sees the same failure.
+        board.write(text)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -85,8 +86,8 @@ class Peers:
         who = "another rank" if absent is None else f"rank {absent}"
         return (
             f"rank {self.rank} lost {who} in the first call of a budgeted module: that process died, or did not make "
-            "this call, which every rank has to make once. If it died, its own output says why; if it never calls "
-            f"this module, call it on every rank. ({str(error).splitlines()[0]})"
+            "this call, which every rank has to make once. If it died, its own output says why; if it is not to "
+            f"call this module, make the call inside retrograde.torch.alone(). ({str(error).splitlines()[0]})"
         )
 
     def _first_absent(self) -> int | None:
@@ -94,6 +95,40 @@ class Peers:
         with contextlib.suppress(RuntimeError):
             return next((r for r in range(self.size) if not self._store.check([self._key(r)])), None)
         return None
+
+
+class PlanBoard:
+    """One plan in the key–value store of the default process group, which the first rank to ask for it writes.
+
+    A store that cannot be reached is an empty one: each rank then plans for itself.
+
+    Args:
+        name: what the plan is for, the same on all ranks.
+    """
+
+    def __init__(self, name: str) -> None:
+        default: Any = dist.distributed_c10d._get_default_store()
+        self._store = dist.PrefixStore(f"retrograde/plans/{name}", default)
+
+    def claim(self) -> bool:
+        """Whether it is for this rank to write the plan."""
+        mine = str(dist.get_rank())
+        try:
+            return self._store.compare_set("claim", "", mine).decode() == mine
+        except RuntimeError:
+            return True
+
+    def write(self, text: str) -> None:
+        """Give the plan to the ranks that wait for it."""
+        with contextlib.suppress(RuntimeError):
+            self._store.set("plan", zlib.compress(text.encode()))
+
+    def read(self) -> str:
+        """The plan, once it is there; nothing if its writer failed, or died."""
+        try:
+            return zlib.decompress(self._store.get("plan")).decode()
+        except RuntimeError:
+            return ""
 
 
 _peers: Peers | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.distributed as dist
 
 from retrograde.errors import BudgetError, RankError
@@ -126,32 +127,70 @@ def current_session() -> RankSession | None:
     return None if session is None or session.closed else session
 
 
-@contextlib.contextmanager
-def first_call(what: str) -> Iterator[None]:
-    """Around the first call of a module with gradients: no rank waits for one that fails in it.
+_alone: contextvars.ContextVar[bool] = contextvars.ContextVar("retrograde_rank_alone", default=False)
 
-    Every rank of the default process group has to make this call. Where the block raises on one rank, the others
-    raise ``RankError`` at their next exchange. Without ``torch.distributed``, or with one rank, it does nothing.
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Around a call of a budgeted module that not every rank makes: this rank plans for itself and waits for nobody.
+
+    The first call of a budgeted module is otherwise one that all ranks make together. A stage of a pipeline, or a trial
+    on rank 0 alone, is none.
+
+    Example:
+        >>> import retrograde as rg
+        >>> model = rg.torch.budgeted(torch.nn.Linear(4, 4), "1 MiB")
+        >>> with alone():
+        ...     model(torch.ones(2, 4)).sum().backward()
+    """
+    token = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
+
+
+def is_alone() -> bool:
+    """Whether this thread has asked to plan for itself, or has nobody to plan with."""
+    return _alone.get() or not several_ranks()
+
+
+class FirstCall:
+    """The first call of a module with gradients, which all ranks make together: none waits for one that fails in it.
+
+    Every rank of the default process group has to make this call. Where it raises on one rank, the others raise
+    ``RankError`` at their next exchange. With one process, without gradients, or inside ``alone``, a call is
+    no such call. After one that raised, the next is the first again.
 
     Args:
         what: the module, for messages.
-
-    Raises:
-        RankError: another rank failed, or is gone.
     """
-    if not several_ranks() or _session.get() is not None:
-        yield
-        return
-    session = RankSession(what)
-    token = _session.set(session)
-    try:
-        yield
-        session.exchange(DONE)
-    except Exception as error:
-        session.fail(error)
-        raise
-    finally:
-        _session.reset(token)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._made = False
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Around every call of the module.
+
+        Raises:
+            RankError: another rank failed in its first call, or is gone.
+        """
+        if self._made or is_alone() or not torch.is_grad_enabled() or _session.get() is not None:
+            yield
+            return
+        session = RankSession(self._what)
+        token = _session.set(session)
+        try:
+            yield
+            session.exchange(DONE)
+        except Exception as error:
+            session.fail(error)
+            raise
+        finally:
+            _session.reset(token)
+        self._made = True
 
 
 def ready_to_run() -> None:

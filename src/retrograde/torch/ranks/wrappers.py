@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
+import torch
 import torch.distributed as dist
 from torch import nn
+from torch._dynamo.utils import get_optimize_ddp_mode
 
 from retrograde.errors import CaptureError, UsageError
 from retrograde.torch.ranks.exchange import several_ranks
@@ -53,12 +57,29 @@ def is_sharded(module: nn.Module) -> bool:
     return isinstance(module, FSDPModule)
 
 
+def refuse_buckets() -> None:
+    """Raise if the graph that a backend is given is one of the pieces that DDP has a captured graph cut into.
+
+    Raises:
+        CaptureError: each piece would be planned as if it were the whole step.
+    """
+    if not dist.is_available():
+        return
+    active = nn.parallel.DistributedDataParallel._get_active_ddp_module()
+    if active is not None and get_optimize_ddp_mode() == "ddp_optimizer":
+        raise CaptureError(
+            "PyTorch cuts a module inside DistributedDataParallel into a graph for each of its buckets, and each would "
+            "be planned with the whole budget; use DistributedDataParallel(retrograde.torch.budgeted(module, budget)), "
+            "or set torch._dynamo.config.optimize_ddp = False"
+        )
+
+
 def sharding_bytes(module: nn.Module) -> int:
     """Bytes that ``fully_shard`` itself holds while a sharded module runs, in its forward and in its backward.
 
-    They are the gathered parameters, the buffer that they were gathered into (which gloo may keep until the backward
-    pass), and after the backward pass, when the gathered parameters are gone, the buffers that gradients are
-    scattered from and into.
+    They are the gathered parameters and the buffer that they were gathered into, which gloo may keep until the backward
+    pass. At the end, when both are gone, the buffers that gradients are scattered from, through and into take their
+    place.
 
     Args:
         module: the module, inside its forward, where its parameters are whole.
@@ -68,11 +89,22 @@ def sharding_bytes(module: nn.Module) -> int:
     """
     if not (is_sharded(module) and several_ranks()):
         return 0
-    size = dist.get_world_size()
-    whole = sum(p.nbytes for p in module.parameters())
-    padding = sum(p[:1].nbytes * (-len(p) % size) if p.ndim else 0 for p in module.parameters())
-    gathered = whole + padding
-    return whole + gathered + -(-gathered // size)
+    groups: list[Any] = cast(Any, module)._get_fsdp_state()._fsdp_param_groups
+    return sum(_group_bytes(group) for group in groups)
+
+
+def _group_bytes(group: Any) -> int:
+    size: int = group._all_gather_process_group.size()
+    parameters: list[torch.Tensor] = [sharded._unsharded_param for sharded in group.fsdp_params]
+    whole = gathered = scattered = 0
+    for parameter in parameters:
+        # Every rank holds the same number of rows, the last ones for padding.
+        rows = parameter.shape[0]
+        elements = parameter.numel() // max(rows, 1) * -(-rows // size) * size
+        whole += parameter.nbytes
+        gathered += elements * parameter.itemsize
+        scattered += elements * (group._reduce_dtype or parameter.dtype).itemsize
+    return max(whole + gathered, 2 * scattered + scattered // size)
 
 
 def _wrapper_name(module: nn.Module) -> str | None:
