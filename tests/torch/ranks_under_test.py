@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import sys
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -23,6 +24,7 @@ import retrograde as rg
 from retrograde.runtime.progress import ProgressReporter
 from retrograde.torch import backend, plan_store
 from retrograde.torch.optimizer_demand import optimizer_demand
+from retrograde.torch.ranks import session
 from retrograde.torch.ranks.session import alone
 
 WIDTH = 64
@@ -345,11 +347,27 @@ def death() -> dict[str, object]:
     return raised(lambda: rg.torch.budgeted(Net(), "75%", strategy="sqrt")(*batch()))
 
 
+def stuck() -> dict[str, object]:
+    """Rank 1 fails while its graph runs, when rank 0 waits for it inside the graph."""
+
+    def watch_forward(*_):
+        def fails(_):
+            raise MemoryError("no room to run in")
+
+        fails._boxed_call = True
+        return fails
+
+    session.FAILURE_WAIT = timedelta(seconds=2)
+    if dist.get_rank() == 1:
+        backend.StepGuard.watch_forward = watch_forward
+    return raised(lambda: rg.torch.budgeted(Exchanging(), "100%", strategy="sqrt")(*batch()))
+
+
 if __name__ == "__main__":
     faulthandler.dump_traceback_later(float(os.environ["TIMEOUT_SECONDS"]), exit=True)
     torch.manual_seed(0)
     dist.init_process_group("gloo")
-    scenario = {"agreement": agreement, "failures": failures, "death": death}[sys.argv[1]]
+    scenario = {"agreement": agreement, "failures": failures, "death": death, "stuck": stuck}[sys.argv[1]]
     print(json.dumps(scenario()), flush=True)
-    if sys.argv[1] != "death":
+    if sys.argv[1] not in ("death", "stuck"):
         dist.destroy_process_group()

@@ -231,6 +231,14 @@ def test_a_rank_that_dies_is_noticed(tmp_path):
     assert "rank 0 lost rank 1" in survivor.facts["message"]
 
 
+def test_a_rank_that_fails_does_not_wait_for_one_that_waits_for_it(tmp_path):
+    waiting, failing = succeeding("stuck", tmp_path)
+    assert (failing.facts["kind"], failing.facts["message"]) == ("MemoryError", "no room to run in")
+    assert (waiting.facts["kind"], waiting.facts["rank"]) == ("RankError", 1)
+    assert "rank 1 failed while Exchanging was planned" in waiting.facts["message"]
+    assert "MemoryError: no room to run in" in waiting.facts["message"]
+
+
 def test_one_process_exchanges_nothing():
     with FirstCall("Net").watched():
         pass

@@ -43,13 +43,17 @@ class Peers:
         """Whether the default process group is still the one that these are of."""
         return self._world is dist.group.WORLD
 
-    def exchange(self, message: object) -> list[Any]:
+    def exchange(self, message: object, wait: timedelta | None = None) -> list[Any]:
         """Give every rank this one's message; return all of them, by rank.
+
+        Args:
+            message: anything that can be pickled.
+            wait: how long to wait for the others; as long as the process group waits when left out.
 
         Raises:
             RankError: a process is gone, or did not come in time.
         """
-        self._meet(message)
+        self._meet(message, wait)
         return [pickle.loads(text) for text in self._get([self._key(rank) for rank in range(self.size)])]
 
     def hear(self, leader: int, message: object) -> Any:
@@ -64,13 +68,17 @@ class Peers:
     def _key(self, rank: int, number: int | None = None) -> str:
         return f"{self._number if number is None else number}/{rank}"
 
-    def _meet(self, message: object) -> None:
+    def _meet(self, message: object, wait: timedelta | None = None) -> None:
         self._number += 1
+        options = dist.BarrierOptions()
+        options.timeout = wait or _timeout(self._world)
         try:
             self._store.set(self._key(self.rank), pickle.dumps(message))
-            self._group.barrier().wait()
+            self._group.barrier(options).wait()
         except RuntimeError as error:
-            raise RankError(self._loss(error), self._first_absent()) from error
+            if not self._all_have_come():
+                raise RankError(self._loss(error), self._first_absent()) from error
+            # A rank that did not wait has left a message nevertheless.
         # Everybody has read the exchange before this one.
         with contextlib.suppress(RuntimeError):
             self._store.delete_key(self._key(self.rank, self._number - 1))
@@ -89,6 +97,12 @@ class Peers:
             "this call, which every rank has to make once. If it died, its own output says why; if it is not to "
             f"call this module, make the call inside retrograde.torch.alone(). ({str(error).splitlines()[0]})"
         )
+
+    def _all_have_come(self) -> bool:
+        try:
+            return bool(self._store.check([self._key(rank) for rank in range(self.size)]))
+        except RuntimeError:
+            return False
 
     def _first_absent(self) -> int | None:
         """A rank that has not come to this exchange."""

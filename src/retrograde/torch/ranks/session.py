@@ -8,6 +8,7 @@ import contextvars
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from retrograde.errors import BudgetError, RankError
 from retrograde.torch.ranks.exchange import Peers, all_ranks, several_ranks
 
 _logger = logging.getLogger("retrograde")
+
+FAILURE_WAIT = timedelta(seconds=30)
+"""How long a rank that failed waits for the others to hear of it. They may be stuck in a collective without it."""
 
 GRAPH, READY, DONE, FAILED = "has a graph to plan", "is ready to run", "is done", "failed"
 
@@ -94,18 +98,32 @@ class RankSession:
             _raise_failure([report], self._what)
         return report
 
-    def fail(self, error: Exception) -> None:
-        """Tell the other ranks that this one has failed. Raises nothing: the error is on its way already."""
+    def fail(self, error: Exception) -> Exception:
+        """Tell the other ranks that this one has failed.
+
+        Returns:
+            The error to raise: this one, or if it is no more than a lost connection the failure at the other end.
+        """
         if self._closed:
-            return
+            return error
         # The others may still be busy; the message must not wait for them.
         _logger.error("rank %d: %s failed (%s); telling the other ranks", dist.get_rank(), self._what, error)
-        with contextlib.suppress(RankError):
-            self._gather(failure_report(error))
-        self._closed = True
+        try:
+            reports = self._gather(failure_report(error), FAILURE_WAIT)
+        except RankError as loss:
+            return loss if _is_lost_connection(error) else error
+        finally:
+            self._closed = True
+        others = [report for report in reports if report.rank != dist.get_rank()]
+        if _is_lost_connection(error):
+            try:
+                _raise_failure(others, self._what)
+            except RankError as failure:
+                return failure
+        return error
 
-    def _gather(self, mine: Report) -> list[Report]:
-        return self._or_close(lambda peers: peers.exchange(mine))
+    def _gather(self, mine: Report, wait: timedelta | None = None) -> list[Report]:
+        return self._or_close(lambda peers: peers.exchange(mine, wait))
 
     def _or_close(self, run: Callable[[Peers], Any]) -> Any:
         try:
@@ -186,8 +204,10 @@ class FirstCall:
             yield
             session.exchange(DONE)
         except Exception as error:
-            session.fail(error)
-            raise
+            raised = session.fail(error)
+            if raised is error:
+                raise
+            raise raised from error
         finally:
             _session.reset(token)
         self._made = True
@@ -213,6 +233,11 @@ def failure_report(error: BaseException) -> Report:
         numbers = {name: getattr(error, name) for name in ("budget_bytes", "minimum_bytes", "bound_bytes")}
         return Report(dist.get_rank(), FAILED, str(error), numbers)
     return Report(dist.get_rank(), FAILED, f"{type(error).__name__}: {error}")
+
+
+def _is_lost_connection(error: Exception) -> bool:
+    """Whether an error is how a collective says that another process is gone."""
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
 
 
 def _raise_failure(reports: list[Report], what: str) -> None:
