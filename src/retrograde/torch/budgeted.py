@@ -22,7 +22,7 @@ from retrograde.torch.backend import BudgetedCompiler
 from retrograde.torch.capture.graph_capture import capture_error
 from retrograde.torch.options import Options
 from retrograde.torch.ranks.session import FirstCall
-from retrograde.torch.ranks.wrappers import refuse_inner_wrappers, refuse_wrapper, sharding_bytes
+from retrograde.torch.ranks.wrappers import refuse_inner_wrappers, refuse_wrapper, sharding_bytes, uncut
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -176,8 +176,7 @@ class BudgetedForward:
             )
         _refuse_dispatch_mode(self.module)
         try:
-            # DDP would have the graph split by its buckets, and each part planned as if it were the whole step.
-            with torch._dynamo.config.patch(optimize_ddp=False):
+            with uncut():
                 output = self._compiled(*args, **kwargs)
         except torch._dynamo.exc.BackendCompilerFailed as error:
             inner = error.inner_exception

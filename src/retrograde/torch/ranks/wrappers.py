@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, cast
 
 import torch
+import torch._dynamo.config
 import torch.distributed as dist
 from torch import nn
 from torch._dynamo.utils import get_optimize_ddp_mode
@@ -72,6 +74,18 @@ def refuse_buckets() -> None:
             "be planned with the whole budget; use DistributedDataParallel(retrograde.torch.budgeted(module, budget)), "
             "or set torch._dynamo.config.optimize_ddp = False"
         )
+
+
+def uncut() -> contextlib.AbstractContextManager[Any]:
+    """A context in which PyTorch captures a module inside DDP as one graph, and not as one for each bucket.
+
+    Example:
+        >>> with uncut():
+        ...     pass
+    """
+    if not dist.is_available() or nn.parallel.DistributedDataParallel._get_active_ddp_module() is None:
+        return contextlib.nullcontext()
+    return torch._dynamo.config.patch(optimize_ddp=False)
 
 
 def sharding_bytes(module: nn.Module) -> int:
