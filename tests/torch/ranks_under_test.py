@@ -23,9 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 import retrograde as rg
 from retrograde.runtime.progress import ProgressReporter
 from retrograde.torch import backend, plan_store
-from retrograde.torch.optimizer_demand import optimizer_demand
 from retrograde.torch.ranks import session
-from retrograde.torch.ranks.session import alone
 
 WIDTH = 64
 
@@ -151,7 +149,7 @@ def later_shapes() -> dict[str, object]:
     """After a first call of its own on rank 0, both ranks meet sizes that they have not met before."""
     planned = rg.torch.budgeted(Net(), "75%", strategy="sqrt")
     if dist.get_rank() == 0:
-        with alone():
+        with rg.torch.alone():
             planned(*batch(64)).backward()
     for rows in (96, 128):
         planned(*batch(rows)).backward()
@@ -199,6 +197,11 @@ def different_collectives() -> dict[str, object]:
     return raised(lambda: planned(*batch()))
 
 
+def different_sizes() -> dict[str, object]:
+    planned = rg.torch.budgeted(Exchanging(), "90%", strategy="sqrt")
+    return raised(lambda: planned(*batch(64 + dist.get_rank())))
+
+
 def sharded() -> dict[str, object]:
     facts = {}
     for after in (False, True):
@@ -214,7 +217,7 @@ def sharded() -> dict[str, object]:
         of_steps["gathered"] = state._unsharded_param.untyped_storage().nbytes() // weight.nbytes
         loss.backward()
         optimizer = torch.optim.Adam(planned.parameters())
-        told = optimizer_demand(optimizer)
+        told = rg.torch.optimizer_demand(optimizer)
         measured = rg.torch.measure(optimizer.step)
         of_steps["optimizer"] = [told.peak_bytes, measured.peak_bytes, told.state_bytes, measured.timeline[-1][1]]
         facts["resharded" if after else "kept"] = of_steps
@@ -262,6 +265,7 @@ def agreement() -> dict[str, object]:
         "in buckets": in_buckets(),
         "exchanging": exchanging(),
         "different collectives": different_collectives(),
+        "different sizes": different_sizes(),
         "sharded": sharded(),
         "mixed precision": sharded_with_mixed_precision(),
         "sharded inside": sharded_inside(),

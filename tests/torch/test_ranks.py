@@ -4,6 +4,7 @@ for."""
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import pickle
@@ -14,19 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
+import torch.distributed as dist
 from torch import nn
 
 import retrograde as rg
 from retrograde.errors import PlanError, RankError
 from retrograde.graph import Graph
-from retrograde.torch.ranks.agreement import recertified, structure_digest
+from retrograde.torch.ranks.agreement import recertified, shared_plan, structure_digest
+from retrograde.torch.ranks.exchange import PlanBoard
 from retrograde.torch.ranks.session import FirstCall
 
 SCRIPT = Path(__file__).parent / "ranks_under_test.py"
 TIMEOUT_SECONDS = 120
 
-pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch is built without distributed")
+pytestmark = pytest.mark.skipif(not dist.is_available(), reason="PyTorch is built without distributed")
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,13 @@ def test_different_collectives_on_the_ranks_are_refused(agreement):
         assert "let no rank skip a collective" in facts["message"]
 
 
+def test_collectives_of_different_sizes_are_refused(agreement):
+    for facts in of_both(agreement, "different sizes"):
+        assert facts["kind"] == "CaptureError"
+        assert "all_reduce.default of (64, 64) on rank 0 and " in facts["message"]
+        assert "all_reduce.default of (65, 64) on rank 1" in facts["message"]
+
+
 @pytest.mark.parametrize("when", ["kept", "resharded"])
 def test_a_fully_sharded_module_has_the_gradients_and_peaks_it_should(agreement, when):
     one, other = (facts[when] for facts in of_both(agreement, "sharded"))
@@ -259,6 +268,40 @@ def test_a_plan_of_the_same_structure_is_certified_with_own_costs():
     with pytest.raises(PlanError):
         recertified(rg.plan(chain([1, 2, 3, 4]), "100%"), own)
     assert structure_digest(theirs) == structure_digest(own) != structure_digest(chain([1, 2]))
+
+
+@pytest.fixture
+def world_of_one():
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("world_of_one")
+def test_the_first_to_meet_a_structure_plans_for_all():
+    own, theirs = chain([4, 5, 6]), rg.plan(chain([1, 2, 3]), "100%")
+    found = [shared_plan(own, 100, lambda limit: rg.plan(own, limit), "sqrt") for _ in range(2)]
+    assert [plan.graph for plan in found] == [own.fingerprint] * 2
+
+    name = hashlib.sha256(f"{structure_digest(own)} 200 sqrt".encode()).hexdigest()
+    store = dist.PrefixStore(f"retrograde/plans/{name}", dist.distributed_c10d._get_default_store())
+    store.set("claim", "7")
+    PlanBoard(name).write(theirs.to_json())
+    taken = shared_plan(own, 200, lambda _: pytest.fail("planned"), "sqrt")
+    assert (taken.actions, taken.graph) == (theirs.actions, own.fingerprint)
+
+    # The rank that was to plan has failed.
+    PlanBoard(name).write("")
+    assert shared_plan(own, 200, lambda limit: rg.plan(own, limit), "sqrt").graph == own.fingerprint
+
+
+@pytest.mark.usefixtures("world_of_one")
+def test_a_failure_of_the_first_to_plan_leaves_nobody_waiting():
+    graph = chain([1, 2, 3])
+    with pytest.raises(rg.BudgetError):
+        shared_plan(graph, 1, lambda limit: rg.plan(graph, limit), "sqrt")
+    name = hashlib.sha256(f"{structure_digest(graph)} 1 sqrt".encode()).hexdigest()
+    assert PlanBoard(name).read() == ""
 
 
 def test_a_rank_error_survives_pickling():
