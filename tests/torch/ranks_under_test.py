@@ -9,6 +9,7 @@ import copy
 import faulthandler
 import functools
 import json
+import logging
 import os
 import sys
 from datetime import timedelta
@@ -23,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 import retrograde as rg
 from retrograde.runtime.progress import ProgressReporter
 from retrograde.torch import backend, plan_store
+from retrograde.torch.emission import captured
 from retrograde.torch.ranks import session
 
 WIDTH = 64
@@ -246,7 +248,8 @@ def wrapped_inside() -> dict[str, object]:
 
 
 def speaking() -> dict[str, object]:
-    """Warnings (outputs that are no loss) and progress, whose report would come only after a second."""
+    """Warnings, and progress, whose report would come only after a second."""
+    logging.getLogger("retrograde").warning("a word of warning")
     plan_store.ProgressReporter = functools.partial(ProgressReporter, delay_seconds=-1.0)
     module = rg.torch.budgeted(nn.Linear(WIDTH, WIDTH), "100%", strategy="sqrt")
     module(batch()[0]).sum().backward()
@@ -276,7 +279,7 @@ def agreement() -> dict[str, object]:
 
 
 def capture_fails() -> dict[str, object]:
-    module = rg.torch.budgeted(Breaks(), "75%", strategy="sqrt")
+    module = rg.torch.budgeted(Breaks(), "75%", strategy="sqrt", fullgraph=True)
     module.breaks = dist.get_rank() == 1
     facts = raised(lambda: module(*batch()))
     # The failure leaves the module usable, on all ranks together.
@@ -302,13 +305,13 @@ def planning_fails() -> dict[str, object]:
     def find_plan(*_, **__):
         raise MemoryError("no room to plan in")
 
-    original = backend.find_plan
+    original = plan_store.find_plan
     if dist.get_rank() == 0:
-        backend.find_plan = find_plan
+        plan_store.find_plan = find_plan
     try:
         return raised(lambda: rg.torch.budgeted(Net(), "75%", strategy="sqrt")(*batch()))
     finally:
-        backend.find_plan = original
+        plan_store.find_plan = original
 
 
 def too_small() -> dict[str, object]:
@@ -321,13 +324,13 @@ def running_fails() -> dict[str, object]:
     def emit(*arguments):
         raise RuntimeError("cannot emit")
 
-    original = backend.emit
+    original = captured.emit
     if dist.get_rank() == 1:
-        backend.emit = emit
+        captured.emit = emit
     try:
         return raised(lambda: rg.torch.budgeted(Net(), "75%", strategy="sqrt")(*batch()))
     finally:
-        backend.emit = original
+        captured.emit = original
 
 
 def failures() -> dict[str, object]:
@@ -354,7 +357,7 @@ def death() -> dict[str, object]:
 def stuck() -> dict[str, object]:
     """Rank 1 fails while its graph runs, when rank 0 waits for it inside the graph."""
 
-    def watch_forward(*_):
+    def forward(_):
         def fails(_):
             raise MemoryError("no room to run in")
 
@@ -363,7 +366,7 @@ def stuck() -> dict[str, object]:
 
     session.FAILURE_WAIT = timedelta(seconds=2)
     if dist.get_rank() == 1:
-        backend.StepGuard.watch_forward = watch_forward
+        captured.CapturedGraph.forward = forward
     return raised(lambda: rg.torch.budgeted(Exchanging(), "100%", strategy="sqrt")(*batch()))
 
 

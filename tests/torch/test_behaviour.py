@@ -1,7 +1,6 @@
 """A budgeted module behaves as the plain one does, and refuses what its plan does not provide for."""
 
 import copy
-import logging
 import pickle
 import threading
 
@@ -107,30 +106,13 @@ def test_modules_of_one_class_do_not_share_the_limit_on_recompilation():
             rg.torch.budgeted(WithCustomFunction(), "1 GiB", strategy="store_all")(rows()).backward()
 
 
-def test_a_second_call_before_backward_is_refused_and_the_next_step_works():
-    model = rg.torch.budgeted(TinyGPT(), "1 GiB")
-    first = model(*tokens())
-    with pytest.raises(rg.CaptureError, match="called again while an earlier call waits"):
-        model(*tokens())
-    first.backward()
-    model(*tokens()).backward()
-
-
-def test_another_graph_before_backward_is_refused():
+def test_another_budget_before_backward_is_refused():
     first, second = (rg.torch.budgeted(TinyGPT(), "1 GiB") for _ in range(2))
     waiting = first(*tokens())
-    with pytest.raises(rg.CaptureError, match="a budgeted graph was called while an earlier call waits"):
+    with pytest.raises(rg.CaptureError, match=r"a call of another budget waits for its backward pass.*same retrograde"):
         second(*tokens())
     waiting.backward()
     second(*tokens()).backward()
-
-
-def test_another_shape_before_backward_is_refused():
-    model = rg.torch.budgeted(WithCustomFunction(), "1 GiB", strategy="store_all")
-    waiting = model(rows(4))
-    with pytest.raises(rg.CaptureError, match="waits for its backward"):
-        model(rows(8))
-    waiting.backward()
 
 
 def test_steps_in_other_threads_do_not_count():
@@ -149,29 +131,6 @@ def test_steps_in_other_threads_do_not_count():
     thread.join()
     waiting.backward()
     assert failures == []
-
-
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
-def test_graphs_after_a_break_do_not_each_take_the_whole_budget():
-    class Broken(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.first, self.second = torch.nn.Linear(16, 16), torch.nn.Linear(16, 16)
-
-        def forward(self, x):
-            x = torch.tanh(torch.tanh(self.first(x)))
-            torch._dynamo.graph_break()
-            return torch.tanh(self.second(x)).sum()
-
-    compiled = torch.compile(Broken(), backend="retrograde", options={"budget": "1 GiB", "strategy": "store_all"})
-    with pytest.raises(rg.CaptureError, match="one captured graph a step"):
-        compiled(rows())
-
-
-def test_outputs_that_are_no_loss_are_warned_of(caplog):
-    with caplog.at_level(logging.WARNING, logger="retrograde"):
-        rg.torch.budgeted(torch.nn.Linear(16, 16), "1 GiB", strategy="store_all")(rows())
-    assert "outside_bytes" in caplog.text
 
 
 @pytest.mark.parametrize("wrong", [None, torch.sin, 3])
@@ -270,7 +229,7 @@ class Branches(torch.nn.Module):
 
 
 def test_a_module_that_cannot_be_captured_is_refused_with_its_line():
-    model = rg.torch.budgeted(Branches(), "1 GiB")
+    model = rg.torch.budgeted(Branches(), "1 GiB", fullgraph=True)
     with open(__file__) as file:
         line = next(i for i, text in enumerate(file, 1) if "the line that the error names" in text)
     with pytest.raises(rg.CaptureError, match=f"Branches cannot be captured.*test_behaviour.py:{line}"):

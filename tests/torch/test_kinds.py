@@ -139,7 +139,7 @@ def test_a_recurrent_module_is_refused_with_what_to_write_in_its_place():
             return self.cells(x)[0].sum()
 
     with pytest.raises(rg.CaptureError, match=r"test_kinds.py:\d+: .*write the loop over time with a cell"):
-        rg.torch.budgeted(Recurrent(), "1 GiB")(rows())
+        rg.torch.budgeted(Recurrent(), "1 GiB", fullgraph=True)(rows())
 
 
 class Filtered(nn.Module):
@@ -171,7 +171,7 @@ def overwrite(x, y):
     ],
 )
 def test_what_cannot_be_captured_is_refused_with_its_place_and_the_module_stays_usable(finish, message):
-    model = rg.torch.budgeted(Filtered(finish), "1 GiB", strategy="sqrt")
+    model = rg.torch.budgeted(Filtered(finish), "1 GiB", strategy="sqrt", fullgraph=True)
     with pytest.raises(rg.CaptureError, match=message):
         model(rows())
     model.finish = lambda x, y: y.sum()

@@ -196,7 +196,7 @@ def test_wrappers_in_the_wrong_place_are_refused_with_the_remedy(agreement):
 
 
 def test_rank_0_speaks_and_the_others_are_quiet(agreement):
-    warning = "a budgeted module gives outputs that are no scalar loss"
+    warning = "a word of warning"
     assert warning in agreement[0].said
     assert "retrograde: planning" in agreement[0].said
     assert warning not in agreement[1].said

@@ -29,7 +29,7 @@ class Budget:
         400
     """
 
-    __slots__ = ("_bytes", "_percent")
+    __slots__ = ("__weakref__", "_bytes", "_percent")
 
     def __init__(self, amount: int | str | SupportsIndex | Budget) -> None:
         self._bytes: int | None = None
@@ -40,6 +40,11 @@ class Budget:
             self._percent = _read_percent(amount)
         else:
             self._bytes = _read_bytes(amount)
+
+    @property
+    def bytes(self) -> int | None:
+        """The budget in bytes, if it is not a percentage."""
+        return self._bytes
 
     def resolve(self, store_all_peak_bytes: int) -> int:
         """The budget in bytes, for a graph with the given store-all peak (which only a budget in percent uses)."""

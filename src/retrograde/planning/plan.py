@@ -10,6 +10,7 @@ from typing import Any, cast
 from retrograde.errors import PlanError
 from retrograde.graph import Graph
 from retrograde.planning.actions import Action, Compute, Free, Load, Spill
+from retrograde.planning.lowering import Schedule
 from retrograde.planning.referee import Replay, replay
 
 PLAN_FORMAT_VERSION = 1
@@ -57,6 +58,11 @@ class Plan:
     def gap(self) -> float:
         """How much of the overhead is not proved necessary, as a fraction of the base cost."""
         return self.overhead - self.bound
+
+    @property
+    def schedule(self) -> Schedule:
+        """Actions and segments alone."""
+        return Schedule(self.actions, self.segments)
 
     def verify(self, graph: Graph) -> Replay:
         """Replay the plan on its graph through the referee.

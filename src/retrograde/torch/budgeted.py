@@ -19,10 +19,13 @@ from retrograde.errors import CaptureError, RetrogradeError, UsageError
 from retrograde.graph.units import parse_bytes
 from retrograde.planning import Budget, Plan
 from retrograde.torch.backend import BudgetedCompiler
+from retrograde.torch.capture.breaks import watched_breaks
 from retrograde.torch.capture.graph_capture import capture_error
-from retrograde.torch.options import Options
+from retrograde.torch.options import Options, as_budget
 from retrograde.torch.ranks.session import FirstCall
 from retrograde.torch.ranks.wrappers import refuse_inner_wrappers, refuse_wrapper, sharding_bytes, uncut
+from retrograde.torch.step.keeper import keeper_of
+from retrograde.torch.step.step import StepPlan
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -33,6 +36,7 @@ def budgeted(
     *,
     strategy: str = "auto",
     compiler: str = "eager",
+    fullgraph: bool = False,
     retain_graph: bool = False,
     outside_bytes: int | str = 0,
     measure_costs: bool = True,
@@ -44,18 +48,20 @@ def budgeted(
 ) -> Module:
     """Hold every training step of a module to a memory budget; gradients stay those of the plain module, bit for bit.
 
-    The module is changed in place and returned: its class, parameter names and ``state_dict`` stay as they are. On
-    its first call with gradients it is captured as one graph and planned for the shapes it is called with; other
-    shapes are planned when they come. Calls without gradients run as they are. A copy (``copy.deepcopy``, pickle)
-    is budgeted too, and plans on its own first call.
+    The module is changed in place and returned: its class, parameter names and ``state_dict`` stay as they are. Its
+    first call with gradients captures it. A module that gives nothing but a loss is planned at once. Any other step
+    (a loss outside the module, graph breaks, several calls, several modules of one ``Budget``) first runs on plans
+    that take little, while what your own code holds is recorded; from the second step on one plan covers it all.
+    Calls without gradients run as they are. A copy (``copy.deepcopy``, pickle) is budgeted too.
 
     Args:
-        module: any module that PyTorch can capture as one graph. Put the loss inside: what your own code allocates
-            between the module and ``backward`` is not known to the plan, unless ``outside_bytes`` says it.
+        module: any module that PyTorch can capture.
         budget: the most bytes that a step (forward and backward together) may allocate and hold at any moment: an
-            int of bytes, ``"8 GiB"``, ``"800 MB"``, ``"40%"`` of the store-all peak, or a ``Budget``. Gradients count;
-            parameters, inputs and what else was there before the step do not.
+            int of bytes, ``"8 GiB"``, ``"800 MB"``, ``"40%"`` of the store-all peak, or a ``Budget``; modules that are
+            given the same ``Budget`` object share it. Gradients count; parameters, inputs and what else was there
+            before the step do not.
         strategy: how to plan; see ``retrograde.plan``.
+        fullgraph: raise where the module cannot be captured as one graph, in place of planning a step of several.
         compiler: what runs the planned graphs; ``"eager"`` runs PyTorch's own kernels.
         retain_graph: plan for ``backward(retain_graph=True)``: what the forward saves stays live to the end. Without
             it such a call raises.
@@ -73,9 +79,10 @@ def budgeted(
 
     Raises:
         UsageError: the budget or an option means nothing.
-        BudgetError: at the first call, before any forward work: no plan meets the budget. ``minimum_bytes`` names the
-            smallest that a plan in hand meets, ``bound_bytes`` what no schedule can go below.
-        CaptureError: at the first call: the module cannot be captured as one graph; the message names the line.
+        BudgetError: at the first graph that cannot fit, or when the second step begins: no plan meets the budget.
+            ``minimum_bytes`` names the smallest that a plan in hand meets, ``bound_bytes`` what no schedule can go
+            below.
+        CaptureError: at the first call: the module cannot be captured; the message names the line.
 
     Example:
         >>> import torch
@@ -95,8 +102,9 @@ def budgeted(
     if _forward_of(module) is not None:
         raise UsageError("this module is budgeted already; retrograde.torch.unbudget(module) first")
     options = Options(
-        budget=Budget(budget),
+        budget=as_budget(budget),
         strategy=strategy,
+        fullgraph=fullgraph,
         retain_graph=retain_graph,
         outside_bytes=parse_bytes(outside_bytes),
         measure_costs=measure_costs,
@@ -124,12 +132,12 @@ def unbudget(module: Module) -> Module:
 
 
 def plans(module: nn.Module) -> list[Plan]:
-    """The plans of a budgeted module, one for each combination of shapes it has been called with.
+    """The plans that a budgeted module takes part in, oldest first: one for each shape of step it was called in.
 
     Raises:
         UsageError: the module is not budgeted.
     """
-    return [planned.plan for planned in _require_forward(module).compiler.planned]
+    return [known.plan for known in _require_forward(module).known()]
 
 
 def irreproducible_operations(module: nn.Module) -> list[str]:
@@ -138,7 +146,8 @@ def irreproducible_operations(module: nn.Module) -> list[str]:
     Raises:
         UsageError: the module is not budgeted.
     """
-    return [name for planned in _require_forward(module).compiler.planned for name in planned.irreproducible]
+    captured = _require_forward(module).compiler.captured
+    return [name for graph in captured for name in graph.description.irreproducible]
 
 
 class BudgetedForward:
@@ -155,6 +164,7 @@ class BudgetedForward:
         self.inner = inner
         self.options = options
         self.compiler = BudgetedCompiler(options)
+        keeper_of(options.budget).join()
         self._compiled: Callable[..., Any] | None = None
         self._first_call = FirstCall(type(module).__name__)
 
@@ -172,11 +182,15 @@ class BudgetedForward:
             original = self.inner or types.MethodType(type(self.module).forward, self.module)
             # Recompilations are counted for each module, not for all modules of its class together.
             self._compiled = torch.compile(
-                original, backend=self.compiler, fullgraph=True, dynamic=False, isolate_recompiles=True
+                original,
+                backend=self.compiler,
+                fullgraph=self.options.fullgraph,
+                dynamic=False,
+                isolate_recompiles=True,
             )
         _refuse_dispatch_mode(self.module)
         try:
-            with uncut():
+            with uncut(), watched_breaks(type(self.module).__name__):
                 output = self._compiled(*args, **kwargs)
         except torch._dynamo.exc.BackendCompilerFailed as error:
             inner = error.inner_exception
@@ -197,9 +211,13 @@ class BudgetedForward:
                 "of which has a plan of its own; call it with fewer different shapes, or raise "
                 "torch._dynamo.config.recompile_limit"
             ) from error
-        if not self.compiler.planned:
+        if not self.compiler.captured:
             _refuse_unplanned_gradients(self.module, output)
         return output
+
+    def known(self) -> list[StepPlan]:
+        """The plans that its graphs take part in."""
+        return keeper_of(self.options.budget).plans_of(self.compiler.captured)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BudgetedForward:
         return BudgetedForward(

@@ -17,6 +17,7 @@ class Options:
 
     budget: Budget
     strategy: str = "auto"
+    fullgraph: bool = False
     retain_graph: bool = False
     outside_bytes: int = 0
     measure_costs: bool = True
@@ -43,4 +44,9 @@ class Options:
         if unknown or "budget" not in options:
             problem = f"unknown option {unknown[0]!r}" if unknown else "no budget"
             raise UsageError(f'backend="retrograde": {problem}; options are {sorted(known)}, and budget is required')
-        return Options(**{**options, "budget": Budget(options["budget"])})
+        return Options(**{**options, "budget": as_budget(options["budget"])})
+
+
+def as_budget(budget: int | str | Budget) -> Budget:
+    """A budget as it was given, if it is one: modules that are given the same object share it."""
+    return budget if isinstance(budget, Budget) else Budget(budget)

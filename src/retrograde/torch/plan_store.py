@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
 
 from retrograde.disk_cache import DiskCache
-from retrograde.errors import BudgetError, PlanError
+from retrograde.errors import BudgetError, PlanError, UsageError
 from retrograde.graph import Graph
-from retrograde.planning import Plan, plan
+from retrograde.planning import STRATEGIES, Budget, Lowering, Plan, RunOrder, certify, plan
+from retrograde.planning.strategies import Options as StrategyOptions
 from retrograde.runtime.progress import ProgressReporter
 from retrograde.torch.costs.measured import hardware_key
 from retrograde.torch.options import Options
+from retrograde.torch.ranks.agreement import agreed_plan
 from retrograde.torch.ranks.quiet import rank_speaks
 from retrograde.version import __version__
 
@@ -40,6 +43,68 @@ def find_plan(graph: Graph, options: Options) -> Plan:
             shelf.add(_plan_showing_progress(graph, options, error.minimum_bytes))
             raise
     return shelf.cheapest(budget_bytes)
+
+
+def find_agreed_plan(graph: Graph, options: Options, collectives: Sequence[str] = ()) -> Plan:
+    """The plan for a graph, of several ranks with the same graph the one that they agree on.
+
+    Args:
+        graph: this rank's graph.
+        options: what was asked for.
+        collectives: its operations that talk to other ranks, in order.
+
+    Raises:
+        BudgetError: no plan meets the budget.
+        RankError: another rank failed, or is gone.
+        CaptureError: the ranks captured different collectives.
+    """
+    return agreed_plan(
+        graph,
+        options.budget.resolve(graph.store_all_peak_bytes),
+        lambda budget_bytes: find_plan(graph, replace(options, budget=Budget(max(1, budget_bytes)))),
+        collectives=collectives,
+        asked=f"{options.strategy} {options.iterations} {options.seed}",
+    )
+
+
+def find_small_plan(graph: Graph, options: Options, held_bytes: int) -> Plan:
+    """A plan that needs few bytes and hands over few, for a call whose place in a step is not known yet.
+
+    Args:
+        graph: the captured graph.
+        options: what was asked for.
+        held_bytes: what earlier calls of the step hold.
+
+    Raises:
+        BudgetError: no plan fits beside what is held.
+    """
+    limit = options.budget.bytes
+    left = None if limit is None else limit - held_bytes
+    plan = _smallest_of_the_simple(graph)
+    if left is None or plan.peak_bytes <= left:
+        return plan
+    return find_plan(graph, replace(options, budget=Budget(max(1, left))))
+
+
+def _smallest_of_the_simple(graph: Graph) -> Plan:
+    """Of what the simple strategies propose at no more than three times the cost, the one that takes least."""
+    lowering = Lowering(graph)
+    best: tuple[int, RunOrder] | None = None
+    for candidates in STRATEGIES.values():
+        for sequence in _proposals(candidates, graph):
+            peak, cost = lowering.measure(sequence)
+            if cost <= 3 * graph.base_cost and (best is None or peak < best[0]):
+                best = (peak, sequence)
+    assert best is not None
+    schedule = lowering.lower(best[1])
+    return certify(graph, schedule.actions, schedule.segments, strategy="auto")
+
+
+def _proposals(candidates: Callable[[Graph, StrategyOptions], Iterable[RunOrder]], graph: Graph) -> Iterator[RunOrder]:
+    try:
+        yield from candidates(graph, StrategyOptions())
+    except UsageError:
+        return
 
 
 class _Shelf:

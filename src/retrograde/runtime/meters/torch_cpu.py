@@ -8,7 +8,8 @@ import importlib
 import os
 import pathlib
 import time
-from collections.abc import Callable, Generator
+import weakref
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from retrograde.errors import UsageError, VersionError
@@ -19,6 +20,14 @@ _ERRORS_ONLY = 2
 
 _KINETO_SILENT = "99"
 """A value of KINETO_LOG_LEVEL above every severity that the profiler's library writes."""
+
+
+_giving_way: list[weakref.WeakMethod[Callable[[], object]]] = []
+
+
+def before_measuring(callback: weakref.WeakMethod[Callable[[], object]]) -> None:
+    """Call a method once before the next measurement, so that it can give the profiler up."""
+    _giving_way.append(callback)
 
 
 def measure_torch_cpu(step: Callable[[], object]) -> Measurement:
@@ -36,16 +45,20 @@ def measure_torch_cpu(step: Callable[[], object]) -> Measurement:
         VersionError: PyTorch is not installed.
     """
     torch = import_torch()
+    while _giving_way:
+        give_way = _giving_way.pop()()
+        if give_way is not None:
+            give_way()
     if torch._C._autograd._profiler_enabled():
         raise UsageError(
             "a PyTorch profiler is running, and the meter needs it to itself; measure outside the profiler"
         )
-    with _quiet(torch):
+    with quiet_profiler():
         profiler = torch.autograd.profiler.profile(profile_memory=True)
         with profiler:
             begin_seconds = time.time()
             step()
-        events = _cpu_events(torch, profiler.kineto_results.experimental_event_tree())
+        events = cpu_allocations(profiler.kineto_results.experimental_event_tree())
     return follow_allocations(events, begin_seconds=begin_seconds, meter="torch allocator events", device="cpu")
 
 
@@ -64,9 +77,9 @@ def import_torch() -> Any:
         ) from error
 
 
-def _cpu_events(torch: Any, roots: list[Any]) -> list[AllocationEvent]:
-    """The allocations and frees on the CPU out of the profiler's tree, over all threads, in order of time."""
-    allocation = torch._C._profiler._EventType.Allocation
+def cpu_allocations(roots: Sequence[Any]) -> list[AllocationEvent]:
+    """The allocations and frees on the CPU out of the profiler's event tree, over all threads, in order of time."""
+    allocation = import_torch()._C._profiler._EventType.Allocation
     found: list[tuple[int, AllocationEvent]] = []
     waiting = list(reversed(roots))
     while waiting:
@@ -81,7 +94,7 @@ def _cpu_events(torch: Any, roots: list[Any]) -> list[AllocationEvent]:
 
 
 @contextlib.contextmanager
-def _quiet(torch: Any) -> Generator[None]:
+def quiet_profiler() -> Generator[None]:
     """Hold off what PyTorch's libraries write to standard error about profiling (not a Python warning, so no filter).
 
     One complains of frees of earlier memory, which the definition ignores; the other announces start and stop.
@@ -89,7 +102,7 @@ def _quiet(torch: Any) -> Generator[None]:
     before = os.environ.get("KINETO_LOG_LEVEL")
     if before is None:
         os.environ["KINETO_LOG_LEVEL"] = _KINETO_SILENT
-    level = _c10_log_level(torch)
+    level = _c10_log_level(import_torch())
     level_before = level.value if level is not None else 0
     try:
         if level is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,34 +16,55 @@ from torch._functorch._aot_autograd.descriptors import (
 from torch._prims.rng_prims import run_and_save_rng_state, run_with_rng_state
 
 from retrograde.errors import CaptureError
-from retrograde.planning import Action, Compute, Free, Plan
+from retrograde.planning import Action, Compute, Free
+from retrograde.planning.lowering import Schedule
 from retrograde.torch.capture.describe import Description, random_state_bytes
 from retrograde.torch.capture.in_place import in_place_call
 from retrograde.torch.capture.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
+from retrograde.torch.emission.accumulation import accumulate
 
 
-def emit(description: Description, plan: Plan) -> tuple[fx.GraphModule, fx.GraphModule]:
-    """The forward and the backward graph module that follow a plan.
+@dataclass(frozen=True, eq=False)
+class EmittedPair:
+    """A forward and a backward FX graph that follow one schedule.
 
-    Both take and return what AOTAutograd expects of a partitioner's: the forward takes every primal and returns its
-    outputs and then the saved values, the backward takes the saved values and the tangents. A value is dropped
-    after its last use in the generated code, which is where the plan frees it.
+    Attributes:
+        forward: takes every primal, returns the forward outputs and then the saved values.
+        backward: takes the saved values and then the tangents, returns the gradients.
+        saved: how many values the forward hands over.
+        unchecked: how many of these, the last ones, may be changed in place before the backward reads them.
+    """
+
+    forward: fx.GraphModule
+    backward: fx.GraphModule
+    saved: int
+    unchecked: int
+
+
+def emit(description: Description, schedule: Schedule) -> EmittedPair:
+    """The forward and the backward graph module that follow a schedule.
+
+    Both take and return what AOTAutograd expects of a partitioner's. A value is dropped after its last use in the
+    generated code, which is where the schedule frees it.
 
     Args:
-        description: the joint graph and its correspondence with ``plan``'s graph.
-        plan: a plan of ``description.graph``.
+        description: the joint graph and its correspondence with ``schedule``'s graph.
+        schedule: a forward and a backward segment.
     """
-    backward = _Emitter(description, plan, segment=1)
+    border = schedule.segments[1]
+    forward_actions, backward_actions = schedule.actions[:border], schedule.actions[border:]
+    backward = _Emitter(description, schedule.actions, before=forward_actions)
     for node in description.joint.tangents:
         backward.add_input(node)
-    backward.carry_out(plan.segment_actions(1))
+    backward.accumulate_early()
+    backward.carry_out(backward_actions)
     backward.add_outputs(description.joint.backward_outputs)
     saved = backward.saved_values
 
-    forward = _Emitter(description, plan, segment=0)
+    forward = _Emitter(description, schedule.actions, before=())
     for node in description.joint.primals:
         forward.add_input(node)
-    forward.carry_out(plan.segment_actions(0))
+    forward.carry_out(forward_actions)
     forward.add_outputs(description.joint.forward_outputs)
     checked = [v for v in saved if not _without_version_check(description, v)]
     unchecked = [v for v in saved if _without_version_check(description, v)]
@@ -54,9 +76,11 @@ def emit(description: Description, plan: Plan) -> tuple[fx.GraphModule, fx.Graph
         SavedForBackwardsNoVcCheckAOTOutput(len(checked) + i) for i in range(len(unchecked))
     ]
     root = description.joint.module
-    return (
+    return EmittedPair(
         forward.finish(root, [*description.joint.forward_descriptions, *descriptions]),
         backward.finish(root, description.joint.backward_descriptions),
+        len(saved),
+        len(unchecked),
     )
 
 
@@ -81,13 +105,20 @@ def _without_version_check(description: Description, value: int) -> bool:
     return any(node.meta.get("saved_tensor_with_no_vc_check", False) for node in nodes)
 
 
+@dataclass(frozen=True)
+class _Gradient:
+    """A gradient that the backward gives: for which input, and by which views of the value that holds it."""
+
+    position: int
+    views: list[int]
+
+
 class _Emitter:
     """One graph in the making: which node of it carries each value at present."""
 
-    def __init__(self, description: Description, plan: Plan, segment: int) -> None:
-        before = plan.actions[: plan.segments[segment]]
+    def __init__(self, description: Description, actions: tuple[Action, ...], before: tuple[Action, ...]) -> None:
         self.description = description
-        self.repeated = {index for index, runs in _run_counts(plan.actions).items() if runs > 1}
+        self.repeated = {index for index, runs in _run_counts(actions).items() if runs > 1}
         self.ran = set(_run_counts(before))
         self.handed_over = _live_after(description, before)
         self.graph = fx.Graph()
@@ -95,6 +126,8 @@ class _Emitter:
         self.saved_values: list[int] = []
         self.placeholders: dict[int, fx.Node] = {}
         self.inputs: list[fx.Node] = []
+        self.gradients: dict[int, list[_Gradient]] = {}
+        self.accumulated: dict[int, fx.Node] = {}
         self.outputs: list[Any] = []
         self.output_traces: list[Any] = []
         self._joint_constants = set(description.joint.constants())
@@ -219,6 +252,8 @@ class _Emitter:
                 self.current[value] = result
             else:
                 self.current[value] = self._pick(result, nodes[0].args[1], nodes[0].meta)
+            if value in self.gradients:
+                self._accumulate(value)
 
     def _map(self, structure: Any) -> Any:
         return fx.node.map_arg(structure, self._operand)
@@ -253,10 +288,49 @@ class _Emitter:
                 f"the backward pass needs {node.name}, a view of an input that the forward changes in place"
             )
 
+    # Gradients
+
+    def accumulate_early(self) -> None:
+        """Have each gradient added to ``.grad`` where it is made, before the views that autograd wants of it."""
+        graph = self.description.graph
+        for position, node in enumerate(self.description.joint.backward_outputs):
+            if not isinstance(node, fx.Node) or node not in self.description.node_values:
+                continue
+            value, views = self.description.node_values[node], list[int]()
+            while (producer := graph.producers[value]) is not None and graph.is_view(producer):
+                reads = graph.operations[producer].reads
+                if len(reads) != 1 or len(graph.operations[producer].makes) != 1:
+                    break
+                views.insert(0, producer)
+                value = reads[0]
+            if producer is not None and graph.operations[producer].segment == 1:
+                self.gradients.setdefault(value, []).append(_Gradient(position, views))
+
+    def _accumulate(self, value: int) -> None:
+        for gradient in self.gradients.pop(value, ()):
+            node = self.current[value]
+            carried = {value: node}
+            for view in gradient.views:
+                description = self.description.operation_nodes[view]
+                (read,), (made,) = self.description.graph.operations[view].reads, self._makes(view)
+                operand = carried[read]
+                source = description.all_input_nodes[0]
+                arguments = fx.node.map_arg(description.args, lambda n, s=source, o=operand: o if n is s else n)
+                carried[made] = node = self._call(description.target, arguments, description.kwargs, description)
+            call = self.graph.call_function(accumulate, (gradient.position, node))
+            call.meta = dict(node.meta)
+            self.accumulated[gradient.position] = call
+
+    def _makes(self, operation: int) -> tuple[int, ...]:
+        return self.description.graph.operations[operation].makes
+
     # Outputs
 
     def add_outputs(self, outputs: list[Any]) -> None:
-        self.outputs = [self._operand(o) if isinstance(o, fx.Node) else o for o in outputs]
+        self.outputs = [
+            self.accumulated.get(position) or (self._operand(o) if isinstance(o, fx.Node) else o)
+            for position, o in enumerate(outputs)
+        ]
         self.output_traces = [o.meta.get("stack_trace") if isinstance(o, fx.Node) else None for o in outputs]
 
     def add_saved(self, values: list[int]) -> None:

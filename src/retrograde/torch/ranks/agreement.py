@@ -83,6 +83,26 @@ def _plan_of_leader(session: RankSession, graph: Graph, budget_bytes: int, find:
     return found
 
 
+def compare_collectives(collectives: Sequence[str]) -> None:
+    """In the first call of a module on several ranks, refuse a graph whose collectives would never meet.
+
+    For graphs that get a plan of their own later, with the whole step.
+
+    Args:
+        collectives: as for ``agreed_plan``.
+
+    Raises:
+        CaptureError: the ranks captured graphs with different collectives.
+        RankError: another rank failed, or is gone.
+    """
+    session = current_session()
+    if session is None:
+        return
+    reports = session.exchange(GRAPH, _Wish("", tuple(collectives), 0, ""))
+    if all(report.stage == GRAPH for report in reports):
+        _refuse_different_collectives([report.content for report in reports])
+
+
 def shared_plan(graph: Graph, budget_bytes: int, find: Callable[[int], Plan], asked: str) -> Plan:
     """The plan of the rank that first met this structure with this budget; of this rank, if it is that one.
 

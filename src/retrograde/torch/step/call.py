@@ -1,0 +1,97 @@
+"""One call of a captured graph inside a step: what it saves, what it gave out, and whether it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+
+if TYPE_CHECKING:
+    from retrograde.torch.emission.captured import CapturedGraph, Variant
+    from retrograde.torch.step.step import Step
+
+
+class Call:
+    """One call of a captured graph, from its forward to the end of its backward.
+
+    Args:
+        step: the step that it belongs to.
+        index: its number among the step's calls.
+        captured: the graph that is called.
+        variant: the compiled schedule that it follows.
+        arguments: what it was called with.
+    """
+
+    def __init__(
+        self, step: Step, index: int, captured: CapturedGraph, variant: Variant, arguments: Sequence[Any]
+    ) -> None:
+        self.step = step
+        self.index = index
+        self.captured = captured
+        self.variant = variant
+        self.leaves = {i: a for i, a in enumerate(arguments) if isinstance(a, torch.Tensor) and _is_leaf(a)}
+        self.undefined: frozenset[int] = frozenset()
+        self.leaf_ids = frozenset(map(id, self.leaves.values()))
+        self._held = {_address(a) for a in arguments if isinstance(a, torch.Tensor)}
+        self._ticket: StorageWeakRef | None = None
+        self._residuals: list[tuple[StorageWeakRef, int]] = []
+        self._outputs: dict[int, StorageWeakRef] = {}
+        self._output_bytes: dict[int, int] = {}
+        self._gradients: list[tuple[StorageWeakRef, int]] = []
+
+    def admit(self, ticket: torch.Tensor, outputs: Sequence[Any], saved: Sequence[Any]) -> None:
+        """Take note of what the forward gives out and saves; the call is open until the ticket is released."""
+        self._ticket = StorageWeakRef(ticket.untyped_storage())
+        given: set[int] = set()
+        for position, output in enumerate(outputs):
+            if isinstance(output, torch.Tensor) and _address(output) not in self._held | given:
+                given.add(_address(output))
+                self._outputs[position] = StorageWeakRef(output.untyped_storage())
+                self._output_bytes[position] = output.untyped_storage().nbytes()
+        known = self._held | given
+        for tensor in saved:
+            if isinstance(tensor, torch.Tensor) and _address(tensor) not in known:
+                known.add(_address(tensor))
+                storage = tensor.untyped_storage()
+                self._residuals.append((StorageWeakRef(storage), storage.nbytes()))
+        self._held = set()
+
+    def finish(self, gradients: Sequence[Any]) -> None:
+        """Take note of the gradients that the backward gives for parameters."""
+        for position in self.leaves:
+            gradient = gradients[position] if position < len(gradients) else None
+            if isinstance(gradient, torch.Tensor):
+                storage = gradient.untyped_storage()
+                self._gradients.append((StorageWeakRef(storage), storage.nbytes()))
+
+    def is_only_user(self, position: int) -> bool:
+        """Whether no other call of the step uses an input: then its backward gives all of the gradient."""
+        leaf = id(self.leaves[position])
+        return not any(leaf in call.leaf_ids for call in self.step.calls if call is not self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its backward may still run: what it saved is still held."""
+        return self._ticket is not None and not self._ticket.expired()
+
+    def residual_bytes(self) -> int:
+        """Bytes saved for the backward that are still live, outputs and inputs left out."""
+        return sum(size for storage, size in self._residuals if not storage.expired())
+
+    def gradient_bytes(self) -> int:
+        """Bytes of the gradients it gave for parameters that are still live."""
+        return sum(size for storage, size in self._gradients if not storage.expired())
+
+    def live_outputs(self) -> dict[int, int]:
+        """Positions of the forward outputs that somebody still holds, with their bytes."""
+        return {p: self._output_bytes[p] for p, storage in self._outputs.items() if not storage.expired()}
+
+
+def _is_leaf(tensor: torch.Tensor) -> bool:
+    return tensor.is_leaf and tensor.requires_grad
+
+
+def _address(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage()._cdata
