@@ -158,6 +158,43 @@ def later_shapes() -> dict[str, object]:
     return {"plans": [str(hash(plan.actions)) for plan in rg.torch.plans(planned)][-2:]}
 
 
+def unmeasured(plain: nn.Module, planned: nn.Module, steps: int = 3) -> list[bool]:
+    """Steps that are not measured, in which several calls are recorded and then planned as one step."""
+    equal = []
+    for number in range(steps):
+        for module in (plain, planned):
+            module.zero_grad()
+            torch.manual_seed(number)
+            module(*batch()).backward()
+        equal.append(same_gradients(plain, planned))
+    return equal
+
+
+def loss_outside() -> dict[str, object]:
+    plain = Net()
+    planned = copy.deepcopy(plain)
+    rg.torch.budgeted(planned.blocks, "75%", strategy="sqrt")
+    plain.blocks, planned.blocks = DistributedDataParallel(plain.blocks), DistributedDataParallel(planned.blocks)
+    equal = unmeasured(plain, planned)
+    facts = compare(plain, planned, batch(), steps=2)
+    return {**facts, **facts_of_plan(planned.blocks.module), "equal": equal + facts["equal"]}
+
+
+def sharded_blocks() -> dict[str, object]:
+    plain = Net()
+    planned = copy.deepcopy(plain)
+    budget = rg.Budget(1_100_000)
+    for block in planned.blocks:
+        rg.torch.budgeted(block, budget, strategy="sqrt")
+    for module in (plain, planned):
+        for block in module.blocks:
+            fully_shard(block)
+        fully_shard(module)
+    equal = unmeasured(plain, planned)
+    facts = compare(plain, planned, batch(), steps=2)
+    return {**facts, **facts_of_plan(planned.blocks[0]), "equal": equal + facts["equal"]}
+
+
 def without_synchronising() -> dict[str, object]:
     plain, planned = Net(), Net()
     planned.load_state_dict(plain.state_dict())
@@ -251,10 +288,10 @@ def speaking() -> dict[str, object]:
     """Warnings, and progress, whose report would come only after a second."""
     logging.getLogger("retrograde").warning("a word of warning")
     plan_store.ProgressReporter = functools.partial(ProgressReporter, delay_seconds=-1.0)
-    module = rg.torch.budgeted(nn.Linear(WIDTH, WIDTH), "100%", strategy="sqrt")
-    module(batch()[0]).sum().backward()
+    module = rg.torch.budgeted(Net(), "100%", strategy="sqrt")
+    module(*batch()).backward()
     # A graph of this rank's own, so that the rank plans by itself.
-    module(batch(16 + dist.get_rank())[0]).sum().backward()
+    module(*batch(16 + dist.get_rank())).backward()
     return facts_of_plan(module)
 
 
@@ -270,6 +307,8 @@ def agreement() -> dict[str, object]:
         "different collectives": different_collectives(),
         "different sizes": different_sizes(),
         "sharded": sharded(),
+        "loss outside": loss_outside(),
+        "sharded blocks": sharded_blocks(),
         "mixed precision": sharded_with_mixed_precision(),
         "sharded inside": sharded_inside(),
         "wrapped inside": wrapped_inside(),

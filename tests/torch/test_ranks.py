@@ -176,6 +176,18 @@ def test_a_fully_sharded_module_has_the_gradients_and_peaks_it_should(agreement,
         assert told <= measured <= told + 64
 
 
+@pytest.mark.parametrize("steps", ["loss outside", "sharded blocks"])
+def test_steps_of_several_calls_on_several_ranks(agreement, steps):
+    for facts in of_both(agreement, steps):
+        assert facts["equal"] == [True] * 5
+        assert max(facts["peaks"]) <= facts["budget"] < min(facts["reference"])
+
+
+def test_a_step_planned_after_it_was_seen_is_planned_once_for_all(agreement):
+    one, other = of_both(agreement, "loss outside")
+    assert one["actions"] == other["actions"]
+
+
 def test_full_sharding_in_mixed_precision(agreement):
     for facts in of_both(agreement, "mixed precision"):
         assert facts["equal"] == [True] * 4

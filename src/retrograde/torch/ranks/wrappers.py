@@ -46,7 +46,7 @@ def refuse_inner_wrappers(module: nn.Module) -> None:
             raise CaptureError(
                 f"{name} inside this budgeted {type(module).__name__} was given to fully_shard by itself, and gathers "
                 "its parameters in the middle of the captured forward; give fully_shard the budgeted module as a "
-                "whole, or budget the sharded submodules"
+                "whole, or budget the sharded submodules, all with one retrograde.Budget object"
             )
 
 
