@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import os
 import re
 import runpy
+import subprocess
 import sys
 import types
 from importlib.util import find_spec
@@ -55,6 +57,7 @@ def test_every_example_is_tested_and_short():
         "mixed_precision_loop",
         "plan_a_graph",
         "torch_compile_backend",
+        "train_on_two_ranks",
         "train_inside_a_budget",
     }
     assert all(len(path.read_text().splitlines()) < 70 for path in EXAMPLES)
@@ -120,6 +123,23 @@ def test_where_people_train(name, capsys):
     budget, peak, plain_peak = (int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*\d", peaks))
     assert peak <= budget < plain_peak
     assert losses == "losses equal: True"
+
+
+def test_train_on_two_ranks():
+    path = ROOT / "examples" / "train_on_two_ranks.py"
+    _skip_without_libraries(path.read_text())
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(path)]
+    source = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": source}
+    done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    *steps, last = done.stdout.splitlines()
+    budget, used = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+)(?= bytes,| used)", last))
+    peaks = [int(re.search(r"peak ([\d,]+) bytes", line)[1].replace(",", "")) for line in steps]
+    assert last.startswith("2 ranks, one plan: True")
+    # In the second step DDP allocates its buckets anew.
+    assert len(peaks) == 4
+    assert max(peaks[0], *peaks[2:]) == used <= budget
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

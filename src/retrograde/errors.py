@@ -57,3 +57,18 @@ class VersionError(RetrogradeError, ImportError):
 
 class TierError(RetrogradeError):
     """A storage tier cannot take or give back bytes: it is full, closed, or its medium failed."""
+
+
+class RankError(RetrogradeError):
+    """Another process of a distributed run failed, or did not come, where every rank has to take part.
+
+    Attributes:
+        rank: the rank that failed, counted over all processes; None if it is not known which.
+    """
+
+    def __init__(self, message: str, rank: int | None = None) -> None:
+        super().__init__(message)
+        self.rank = rank
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (RankError, (str(self), self.rank))

@@ -22,6 +22,8 @@ from retrograde.torch.emission.autograd_function import autograd_functions_of_ma
 from retrograde.torch.emission.boxed import compile_eagerly
 from retrograde.torch.emission.captured import CapturedGraph
 from retrograde.torch.options import Options
+from retrograde.torch.ranks.session import ready_to_run
+from retrograde.torch.ranks.wrappers import refuse_buckets
 from retrograde.torch.step.keeper import keeper_of
 
 _logger = logging.getLogger("retrograde")
@@ -36,13 +38,15 @@ class BudgetedCompiler:
 
     Attributes:
         captured: the graphs compiled so far, in order.
+        sharding_bytes: what ``fully_shard`` holds beside the captured graphs.
     """
 
     options: Options
     captured: list[CapturedGraph] = field(default_factory=list[CapturedGraph])
+    sharding_bytes: int = 0
 
     def __call__(self, module: fx.GraphModule, example_inputs: Sequence[Any]) -> Callable[..., Any]:
-        job = _Compilation(self.options, list(example_inputs))
+        job = _Compilation(self.options, list(example_inputs), self.sharding_bytes)
         compile_graph = aot_autograd(
             fw_compiler=job.compile_forward,
             bw_compiler=job.compile_backward,
@@ -56,6 +60,7 @@ class BudgetedCompiler:
         )
         with settings, traced_as_eager_runs(), autograd_functions_of_many_plans():
             compiled = compile_graph(module, example_inputs)
+        ready_to_run()
         if job.captured is not None:
             self.captured.append(job.captured)
         return compiled
@@ -64,9 +69,10 @@ class BudgetedCompiler:
 class _Compilation:
     """One graph on its way through AOTAutograd."""
 
-    def __init__(self, options: Options, inputs: list[Any]) -> None:
+    def __init__(self, options: Options, inputs: list[Any], sharding_bytes: int = 0) -> None:
         self.options = options
         self.inputs = inputs
+        self.sharding_bytes = sharding_bytes
         self.captured: CapturedGraph | None = None
 
     def partition(
@@ -89,7 +95,13 @@ class _Compilation:
     def _describe(self, joint: JointGraph) -> Description:
         options = self.options
         with cost_model(joint, self.inputs, measure=options.measure_costs, cache=options.cache) as costs:
-            return describe(joint, costs, outside_bytes=options.outside_bytes, retain=options.retain_graph)
+            return describe(
+                joint,
+                costs,
+                outside_bytes=options.outside_bytes,
+                sharding_bytes=self.sharding_bytes,
+                retain=options.retain_graph,
+            )
 
     def compile_forward(self, module: fx.GraphModule, example_inputs: Any) -> Callable[..., Any]:
         assert self.captured is not None
@@ -107,7 +119,9 @@ def retrograde(module: fx.GraphModule, example_inputs: Sequence[Any], **keywords
         UsageError: an unknown option, or no budget.
         BudgetError: no plan meets the budget (inside ``torch._dynamo``'s ``BackendCompilerFailed``, whose
             ``inner_exception`` it is); nothing has run.
+        CaptureError: DDP has the graph cut into pieces (inside the same).
     """
+    refuse_buckets()
     return _compiler_of(keywords.get("options") or {})(module, example_inputs)
 
 

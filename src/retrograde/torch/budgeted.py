@@ -23,6 +23,8 @@ from retrograde.torch.backend import BudgetedCompiler
 from retrograde.torch.capture.breaks import watched_breaks
 from retrograde.torch.capture.graph_capture import capture_error
 from retrograde.torch.options import Options, as_budget
+from retrograde.torch.ranks.session import FirstCall
+from retrograde.torch.ranks.wrappers import refuse_inner_wrappers, refuse_wrapper, sharding_bytes, uncut
 from retrograde.torch.step.book import StepPlan
 from retrograde.torch.step.keeper import keeper_of
 
@@ -107,6 +109,7 @@ def budgeted(
             f"a {type(module).__name__} is not a module; budgeted takes a torch.nn.Module, and torch.compile(function, "
             'backend="retrograde", options={"budget": …}) takes a function'
         )
+    refuse_wrapper(module)
     if _forward_of(module) is not None:
         raise UsageError("this module is budgeted already; retrograde.torch.unbudget(module) first")
     options = Options(
@@ -187,6 +190,7 @@ class BudgetedForward:
         self.keeper = keeper_of(options.budget)
         self.keeper.join()
         self._compiled: Callable[..., Any] | None = None
+        self._first_call = FirstCall(type(module).__name__)
         # Trainers look at the parameters of a forward to choose what to pass to it.
         self.__signature__ = inspect.signature(self._original())
 
@@ -195,9 +199,15 @@ class BudgetedForward:
         if not torch.is_grad_enabled():
             # Generating text calls a model with a new length each time: nothing to plan, nothing to compile.
             return self._original()(*args, **kwargs)
+        with self._first_call.watched():
+            return self._call(*args, **kwargs)
+
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
         if self._compiled is None:
             _refuse_lazy(self.module)
             _refuse_nested(self.module)
+            refuse_inner_wrappers(self.module)
+            self.compiler.sharding_bytes = sharding_bytes(self.module)
             # Recompilations are counted for each module, not for all modules of its class together.
             self._compiled = torch.compile(
                 self._original(),
@@ -208,7 +218,7 @@ class BudgetedForward:
             )
         _refuse_dispatch_mode(self.module)
         try:
-            with watched_breaks(type(self.module).__name__):
+            with uncut(), watched_breaks(type(self.module).__name__):
                 output = self._compiled(*args, **kwargs)
         except torch._dynamo.exc.BackendCompilerFailed as error:
             inner = error.inner_exception

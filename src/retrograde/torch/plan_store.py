@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -17,6 +17,8 @@ from retrograde.planning.strategies import Options as StrategyOptions
 from retrograde.runtime.progress import ProgressReporter
 from retrograde.torch.costs.measured import hardware_key
 from retrograde.torch.options import Options
+from retrograde.torch.ranks.agreement import agreed_plan
+from retrograde.torch.ranks.quiet import rank_speaks
 from retrograde.version import __version__
 
 _logger = logging.getLogger("retrograde")
@@ -41,6 +43,28 @@ def find_plan(graph: Graph, options: Options) -> Plan:
             shelf.add(_plan_showing_progress(graph, options, error.minimum_bytes))
             raise
     return shelf.cheapest(budget_bytes)
+
+
+def find_agreed_plan(graph: Graph, options: Options, collectives: Sequence[str] = ()) -> Plan:
+    """The plan for a graph, of several ranks with the same graph the one that they agree on.
+
+    Args:
+        graph: this rank's graph.
+        options: what was asked for.
+        collectives: its operations that talk to other ranks, in order.
+
+    Raises:
+        BudgetError: no plan meets the budget.
+        RankError: another rank failed, or is gone.
+        CaptureError: the ranks captured different collectives.
+    """
+    return agreed_plan(
+        graph,
+        options.budget.resolve(graph.store_all_peak_bytes),
+        lambda budget_bytes: find_plan(graph, replace(options, budget=Budget(max(1, budget_bytes)))),
+        collectives=collectives,
+        asked=f"{options.strategy} {options.iterations} {options.seed}",
+    )
 
 
 def find_small_plan(graph: Graph, options: Options, held_bytes: int) -> Plan:
@@ -131,7 +155,7 @@ def _plan_showing_progress(graph: Graph, options: Options, budget_bytes: int) ->
             time_limit=options.time_limit,
             iterations=options.iterations,
             seed=options.seed,
-            progress=options.progress or reporter,
+            progress=options.progress or (reporter if rank_speaks() else None),
         )
 
 

@@ -11,6 +11,7 @@ from torch import fx
 
 from retrograde.errors import CaptureError
 from retrograde.graph import Graph, Operation, Storage, Value
+from retrograde.torch.capture.collectives import is_collective, is_wait, operands_until_waited
 from retrograde.torch.capture.in_place import overwritable_operands
 from retrograde.torch.capture.joint import JointGraph, is_getitem, source_of
 from retrograde.torch.capture.operators import (
@@ -84,7 +85,13 @@ class Description:
 
 
 def describe(
-    joint: JointGraph, costs: CostModel, *, outside_bytes: int = 0, retain: bool = False, name: str = ""
+    joint: JointGraph,
+    costs: CostModel,
+    *,
+    outside_bytes: int = 0,
+    sharding_bytes: int = 0,
+    retain: bool = False,
+    name: str = "",
 ) -> Description:
     """Describe a joint graph.
 
@@ -92,13 +99,15 @@ def describe(
         joint: the joint graph.
         costs: where seconds and workspace come from.
         outside_bytes: bytes that the user's own code holds throughout the backward pass.
+        sharding_bytes: bytes that the sharding of parameters holds throughout both passes.
         retain: whether what the forward saves stays live to the end (``retain_graph=True``).
         name: for people.
 
     Raises:
         CaptureError: an operation is of a kind that the engine cannot plan; the message names the user's line.
     """
-    return _Describer(joint, costs).describe((0, outside_bytes), retain, name)
+    outside = (sharding_bytes, sharding_bytes + outside_bytes)
+    return _Describer(joint, costs).describe(outside, retain, name)
 
 
 class _Describer:
@@ -115,9 +124,11 @@ class _Describer:
         self.storage_index: dict[int, int] = {}
         self.storage_sizes: dict[int, Any] = {}
         self.random_token: int | None = None
+        self.collective_token: int | None = None
         self.irreproducible: list[str] = []
         outputs = (*joint.forward_outputs, *joint.backward_outputs)
-        theirs = (*joint.primals, *joint.constants(), *(node for node in outputs if isinstance(node, fx.Node)))
+        sent = (a for node in joint.operations if is_collective(node) for a in node.all_input_nodes)
+        theirs = (*joint.primals, *joint.constants(), *(node for node in outputs if isinstance(node, fx.Node)), *sent)
         self.protected = {_storage_key(node) for node in theirs}
 
     def describe(self, outside: tuple[int, int], retain: bool, name: str) -> Description:
@@ -203,7 +214,8 @@ class _Describer:
     # Operations
 
     def _add_operation(self, node: fx.Node) -> None:
-        reads = [self.node_values[a] for a in node.all_input_nodes if a in self.node_values]
+        operands = (*node.all_input_nodes, *operands_until_waited(node))
+        reads = [self.node_values[a] for a in operands if a in self.node_values]
         if is_random(node):
             reads.append(self.state_operations[len(self.operations) - 1])
         makes = self._results(node)
@@ -216,6 +228,11 @@ class _Describer:
             makes.append(self.random_token)
             # The generator's present state, while an earlier one is in its place.
             workspace += random_state_bytes(node)
+        if is_collective(node):
+            # Every rank must come to the collectives in the same order.
+            reads += () if self.collective_token is None else (self.collective_token,)
+            self.collective_token = self._append_value(self._add_storage(0, f"after {node.name}"), [], None)
+            makes.append(self.collective_token)
         self._append_operation(
             node,
             Operation(
@@ -265,6 +282,10 @@ class _Describer:
         """The values that a node makes: its tensor, or those of its tuple, taken by ``getitem`` or not."""
         result = node.meta.get("val")
         if isinstance(result, torch.Tensor):
+            if is_wait(node):
+                # It gives its operand back, though its fake result has a storage of its own.
+                waited = self.values[self.node_values[node.all_input_nodes[0]]].storage
+                self.storage_index[result.untyped_storage()._cdata] = waited
             self.node_values[node] = self._add_value(result, [node], None, storage_expression(node))
             return [self.node_values[node]]
         if result is None:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import fx
 
+from retrograde.torch.capture.collectives import is_collective
+
 aten = torch.ops.aten
 
 # Their CUDA kernels add with atomics in whatever order threads arrive: a second run may differ in the last bits.
@@ -49,11 +51,12 @@ def is_random(node: fx.Node) -> bool:
 
 
 def is_effectful(node: fx.Node) -> bool:
-    """Whether running an operation twice could be noticed from outside: it mutates, or it is not known to be pure."""
+    """Whether running an operation twice could be noticed from outside: it mutates, talks to other ranks, or is not
+    known to be pure."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return node.is_impure()
-    return bool(schema.is_mutable)
+    return bool(schema.is_mutable) or is_collective(node)
 
 
 def is_irreproducible(node: fx.Node) -> bool:

@@ -14,6 +14,7 @@ from retrograde.errors import CaptureError
 from retrograde.planning import Schedule, lower
 from retrograde.planning.strategies import Options as StrategyOptions
 from retrograde.planning.strategies import store_all
+from retrograde.torch.capture.collectives import collective_names
 from retrograde.torch.capture.describe import Description
 from retrograde.torch.capture.joint import JointGraph, is_size
 from retrograde.torch.capture.sizes import at_sizes, evaluate, hinted_sizes, size_inputs
@@ -149,6 +150,11 @@ class CapturedGraph:
         """The device of its first tensor."""
         values = (node.meta.get("val") for node in self.joint.primals)
         return next((v.device for v in values if isinstance(v, torch.Tensor)), torch.device("cpu"))
+
+    @property
+    def collectives(self) -> tuple[str, ...]:
+        """Its operations that talk to other ranks, in order, in words that are the same on all of them."""
+        return collective_names(self.joint.operations)
 
     @property
     def is_closed(self) -> bool:

@@ -14,7 +14,7 @@ from retrograde.planning import Plan, certify, replay
 from retrograde.torch.capture.describe import Description
 from retrograde.torch.capture.sizes import bucket_of
 from retrograde.torch.emission.captured import Assignment
-from retrograde.torch.plan_store import find_plan, find_small_plan
+from retrograde.torch.plan_store import find_agreed_plan, find_small_plan
 from retrograde.torch.step.shape import Outside, StepShape
 from retrograde.torch.step.step_graph import StepGraph, combine
 
@@ -130,7 +130,7 @@ class PlanBook:
                 continue
             try:
                 description = self._described(captured, wanted)
-                return find_plan(description.graph, captured.options), description, wanted
+                return find_agreed_plan(description.graph, captured.options, captured.collectives), description, wanted
             except BudgetError:
                 if wanted == sizes:
                     raise
@@ -216,7 +216,7 @@ class PlanBook:
 def _find_step_plan(shape: StepShape, described: StepGraph) -> Plan:
     graph = described.graph
     try:
-        return find_plan(graph, shape.graphs[0].options)
+        return find_agreed_plan(graph, shape.graphs[0].options)
     except BudgetError as error:
         foreign = max(graph.fixed_bytes)
         if foreign < error.budget_bytes:

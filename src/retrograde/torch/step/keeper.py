@@ -18,6 +18,7 @@ from retrograde.planning import Budget
 from retrograde.runtime.meters.torch_cpu import before_measuring
 from retrograde.torch.capture.sizes import bucket_of
 from retrograde.torch.emission.captured import Assignment
+from retrograde.torch.ranks.agreement import compare_collectives
 from retrograde.torch.step.backward_end import after_backward
 from retrograde.torch.step.book import Arrival, Leaves, PlanBook, StepPlan
 from retrograde.torch.step.call import Call, parameter_gradient_bytes
@@ -87,9 +88,12 @@ class StepKeeper:
 
         Raises:
             BudgetError: no plan of this graph alone meets the budget.
+            RankError: another rank failed, or is gone.
+            CaptureError: the ranks captured different collectives.
         """
         if self._is_a_step(captured) and not self._is_under_way():
             return Assignment(self.book.single(captured, sizes)[0].schedule)
+        compare_collectives(captured.collectives)
         return self.book.small(captured, sizes, 0)
 
     def undefined_came(self, captured: CapturedGraph) -> None:

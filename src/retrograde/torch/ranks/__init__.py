@@ -1,0 +1,1 @@
+"""Several processes: one plan agreed by all ranks, failures that reach every rank, and one rank that speaks."""
