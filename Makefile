@@ -72,7 +72,7 @@ $(READY): pyproject.toml constraints.txt
 	    echo "Install one, or name one: make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install --quiet -c constraints.txt hatchling editables
-	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[torch,dev,plot]'
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[torch,dev,plot,integrations]'
 	@touch $@
 
 $(DOCS_READY): $(READY)

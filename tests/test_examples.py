@@ -32,27 +32,35 @@ def _isolated(tmp_path_factory, monkeypatch):
         torch._dynamo.reset()
 
 
-def _skip_without_torch(text: str) -> None:
-    if ("torch" in text) and find_spec("torch") is None:
-        pytest.skip("PyTorch is not installed")
+_LIBRARIES = ("torch", "accelerate", "diffusers", "lightning", "transformers")
+
+
+def _skip_without_libraries(text: str) -> None:
+    for name in _LIBRARIES:
+        if name in text and find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
 
 
 def _run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
     path = ROOT / "examples" / f"{name}.py"
-    _skip_without_torch(path.read_text())
+    _skip_without_libraries(path.read_text())
     runpy.run_path(str(path), run_name="__main__")
     return capsys.readouterr().out.splitlines()
 
 
 def test_every_example_is_tested_and_short():
     assert {path.stem for path in EXAMPLES} == {
+        "accelerate_loop",
         "execute_callbacks",
+        "huggingface_trainer",
+        "lightning_module",
+        "mixed_precision_loop",
         "plan_a_graph",
         "torch_compile_backend",
         "train_on_two_ranks",
         "train_inside_a_budget",
     }
-    assert all(len(path.read_text().splitlines()) < 60 for path in EXAMPLES)
+    assert all(len(path.read_text().splitlines()) < 70 for path in EXAMPLES)
 
 
 def test_plan_a_graph(capsys):
@@ -111,7 +119,8 @@ def test_torch_compile_backend(capsys):
 
 def test_train_on_two_ranks():
     path = ROOT / "examples" / "train_on_two_ranks.py"
-    _skip_without_torch(path.read_text())
+    if find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed")
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(path)]
     source = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": source}
@@ -126,11 +135,19 @@ def test_train_on_two_ranks():
     assert max(peaks[0], *peaks[2:]) == used <= budget
 
 
+@pytest.mark.parametrize("name", ["accelerate_loop", "huggingface_trainer", "lightning_module", "mixed_precision_loop"])
+def test_where_people_train(name, capsys):
+    *_, peaks, losses = _run(name, capsys)
+    budget, peak, plain_peak = (int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*\d", peaks))
+    assert peak <= budget < plain_peak
+    assert losses == "losses equal: True"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_python_on_a_page_runs(page, monkeypatch):
     """Blocks with prompts are doctests; the others run as they are. Those of one page share their names."""
     blocks = _BLOCK.findall(page.read_text())
-    _skip_without_torch("".join(blocks))
+    _skip_without_libraries("".join(blocks))
     # Dynamo looks a function's module up by its name.
     module = types.ModuleType(f"page_{page.stem}")
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_graphs import small_graphs
 
 from retrograde import Compute, Free, Graph, Load, Operation, PlanError, Spill, Storage, Value
-from retrograde.planning import Action, lower, replay
+from retrograde.planning import Action, Moment, lower, replay
 
 CHAIN = training_chain(2)
 ACTIONS = (Compute(0), Compute(1), Free(2), Compute(2), Free(1), Free(3), Compute(3), Free(4))
@@ -32,6 +32,35 @@ def test_a_good_plan() -> None:
     assert seen.runs == (1, 1, 1, 1)
     assert seen.live_bytes == (10, 20, 20, 30, 30, 20, 20, 20)
     assert seen.spilled_bytes == 0
+
+
+def test_what_it_counts_can_be_watched() -> None:
+    moments: list[Moment] = []
+    replay(replace(CHAIN, fixed_bytes=(0, 7)), ACTIONS, (0, 3), watch=moments.append)
+    assert moments == [
+        Moment(0, 0, ((1, 0),), (), (), 0, 0, 10),
+        Moment(1, 0, ((1, 0), (2, 1)), (), (), 0, 0, 20),
+        Moment(3, 1, ((1, 0), (3, 3)), (), (), 0, 7, 27),
+        Moment(3, 1, ((1, 0), (3, 3), (4, 3)), (), (), 0, 7, 37),
+        Moment(6, 1, ((4, 3), (5, 6)), (), (), 0, 7, 27),
+    ]
+
+
+@given(small_graphs(), st.booleans())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_every_moment_adds_up(graph: Graph, retain: bool) -> None:
+    graph = replace(graph, retain=retain)
+    given_order: list[list[int]] = [[] for _ in range(graph.segment_count)]
+    for operation, segment in zip(graph.order, graph.order_segments, strict=True):
+        given_order[segment].append(operation)
+    schedule = lower(graph, given_order)
+    moments: list[Moment] = []
+    seen = replay(graph, schedule.actions, schedule.segments, watch=moments.append)
+    for moment in moments:
+        storages = [s for s, _ in (*moment.live, *moment.retained)] + list(moment.duplicates)
+        listed = sum(graph.storages[s].bytes for s in storages)
+        assert listed + moment.workspace_bytes + moment.fixed_bytes == moment.bytes
+    assert max((moment.bytes for moment in moments), default=0) == seen.peak_bytes
 
 
 # Segments

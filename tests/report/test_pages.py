@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 
 from retrograde import Graph
+from retrograde.graph.units import format_bytes
 from retrograde.planning import plan
 from retrograde.report import (
     Cell,
@@ -126,3 +127,12 @@ def test_a_comparison_as_json(comparison: Comparison) -> None:
     assert len(document["trials"]) == 6
     infeasible = [t for t in document["trials"] if not t["feasible"]]
     assert all(t["minimum_bytes"] > t["budget_bytes"] and t["peak_bytes"] is None for t in infeasible)
+
+
+def test_a_plan_that_spills_says_so(training: Graph) -> None:
+    found = plan(training, "70%", "spill")
+    rows = {row[0]: row for row in plan_table(training, found, 30).rows}
+    size = format_bytes(found.verify(training).spilled_bytes)
+    assert rows["spilled"][1] == size != "0 B"
+    assert rows["spilled"][3] == "the time of these transfers is not in the plan"
+    assert all(row[0] != "spilled" for row in plan_table(training, plan(training, "100%"), 30).rows)

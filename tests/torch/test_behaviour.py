@@ -88,11 +88,12 @@ def test_other_shapes_are_planned_when_they_come():
         planned.zero_grad()
         plain.zero_grad()
         assert_same_bits(run_step(planned, (rows(count),)), run_step(plain, (rows(count),)))
-    assert len(rg.torch.plans(planned)) == 2
+    # The first size alone; then one graph for all others, with a plan for each bucket.
+    assert len(rg.torch.plans(planned)) == 3
 
 
 def test_more_shapes_than_pytorch_recompiles_for_are_refused():
-    model = rg.torch.budgeted(WithCustomFunction(), "1 GiB", strategy="store_all")
+    model = rg.torch.budgeted(WithCustomFunction(), "1 GiB", strategy="store_all", dynamic=False)
     with torch._dynamo.config.patch(recompile_limit=2):
         for count in (2, 3):
             model(rows(count)).backward()

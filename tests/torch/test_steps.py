@@ -309,11 +309,12 @@ def test_a_recording_gives_way_to_the_meter():
 
 
 def test_shapes_compare_as_they_begin():
-    shape = StepShape(
-        ("a", "b"), (((0, 0),), ((0, 1),)), (frozenset(), frozenset({1})), (Event(0, "forward"), Event(1, "forward"))
-    )
-    assert shape.begins_with(StepShape(("a",), (((0, 0),),), (frozenset(),), (Event(0, "forward"),)))
-    assert not shape.begins_with(StepShape(("b",), (((0, 0),),), (frozenset(),), (Event(0, "forward"),)))
+    first, second = Event(0, "forward"), Event(1, "forward")
+    shape = StepShape(("a", "b"), (((0, 0),), ((0, 1),)), (frozenset(), frozenset({1})), ((8,), (4,)), (first, second))
+    assert shape.begins_with(StepShape(("a",), (((0, 0),),), (frozenset(),), ((2,),), (first,)))
+    assert not shape.begins_with(StepShape(("b",), (((0, 0),),), (frozenset(),), ((2,),), (first,)))
+    assert shape.covers([(8,)])
+    assert not shape.covers([(8,), (5,)])
     whole = shape.with_every_backward()
     assert whole.events[2:] == (Event(0, "backward"), Event(1, "backward"))
     outside = Outside((0, 1), (2, 3, 4), (frozenset(), frozenset({(0, 0)})), frozenset()).with_events(3)

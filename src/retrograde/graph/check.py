@@ -25,13 +25,29 @@ def check_graph(graph: Graph) -> None:
     _check_overwrites(graph)
 
 
-def _check_sizes(graph: Graph) -> None:
+def check_storages_changed(before: Graph, after: Graph) -> None:
+    """Raise GraphError unless a graph that differs from a valid one in its storages' bytes alone is valid."""
+    if len(before.storages) != len(after.storages):
+        raise GraphError(f"the graph has {len(before.storages)} storages, {len(after.storages)} are given")
+    _check_storage_sizes(after)
+    for index, operation in enumerate(after.operations):
+        for made, read in operation.may_overwrite:
+            problem = _overwrite_problem(after, operation.makes, operation.reads, made, read)
+            if problem is not None:
+                raise GraphError(f"{describe_operation(after, index)}: may_overwrite ({made}, {read}): {problem}")
+
+
+def _check_storage_sizes(graph: Graph) -> None:
     for index, storage in enumerate(graph.storages):
         if not _is_count(storage.bytes):
             raise GraphError(
                 f"storage {index} ({storage.name or 'unnamed'}): bytes must be an int of 0 or more, "
                 f"found {storage.bytes!r}"
             )
+
+
+def _check_sizes(graph: Graph) -> None:
+    _check_storage_sizes(graph)
     for index, operation in enumerate(graph.operations):
         place = describe_operation(graph, index)
         if not _is_cost(operation.cost):

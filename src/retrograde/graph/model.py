@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
-from retrograde.graph.check import check_graph
+from retrograde.graph.check import check_graph, check_storages_changed
 from retrograde.graph.footprint import store_all_peak_bytes
 
 
@@ -174,15 +174,26 @@ class Graph:
                 allocators[storage] = index
         return tuple(allocators)
 
+    @cached_property
+    def storage_reads(self) -> tuple[tuple[int, ...], ...]:
+        """For each operation the storages that it reads from, each once."""
+        values = self.values
+        return tuple(tuple(dict.fromkeys(values[v].storage for v in o.reads)) for o in self.operations)
+
+    @cached_property
+    def allocations(self) -> tuple[tuple[int, ...], ...]:
+        """For each operation the storages that it allocates: those it makes values in and does not read from."""
+        values = self.values
+        made = (dict.fromkeys(values[v].storage for v in o.makes) for o in self.operations)
+        return tuple(tuple(s for s in m if s not in r) for m, r in zip(made, self.storage_reads, strict=True))
+
     def read_storages(self, operation: int) -> tuple[int, ...]:
         """The storages that an operation reads from, each once."""
-        return tuple(dict.fromkeys(self.values[v].storage for v in self.operations[operation].reads))
+        return self.storage_reads[operation]
 
     def allocated_storages(self, operation: int) -> tuple[int, ...]:
         """The storages that an operation allocates: those it makes values in and does not read from."""
-        read = set(self.read_storages(operation))
-        made = dict.fromkeys(self.values[v].storage for v in self.operations[operation].makes)
-        return tuple(s for s in made if s not in read)
+        return self.allocations[operation]
 
     def is_view(self, operation: int) -> bool:
         """Whether an operation only makes views: it makes values and allocates nothing."""
@@ -245,6 +256,21 @@ class Graph:
         )
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
+    def with_storages(self, storages: Sequence[Storage]) -> Graph:
+        """The same computation with other bytes behind its values, and all else as it was.
+
+        For one computation at many sizes: what does not depend on bytes is neither checked nor computed again.
+
+        Raises:
+            GraphError: another number of storages, bytes below 0, or a ``may_overwrite`` pair of unequal sizes.
+        """
+        graph = object.__new__(Graph)
+        same = (*_STRUCTURE, *(f.name for f in fields(self)))
+        graph.__dict__.update({name: self.__dict__[name] for name in same if name in self.__dict__})
+        graph.__dict__["storages"] = tuple(storages)
+        check_storages_changed(self, graph)
+        return graph
+
     def to_json(self) -> str:
         """The graph as JSON text with a format version; ``Graph.from_json`` reads it."""
         from retrograde.graph.serialize import graph_to_json
@@ -261,3 +287,18 @@ class Graph:
         from retrograde.graph.serialize import graph_from_json
 
         return graph_from_json(text)
+
+
+_STRUCTURE = (
+    "producers",
+    "readers",
+    "storage_values",
+    "allocators",
+    "storage_reads",
+    "allocations",
+    "arrivals",
+    "segment_count",
+    "order_segments",
+    "base_cost",
+)
+"""What follows from a graph's definition and does not depend on bytes."""

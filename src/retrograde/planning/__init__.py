@@ -6,7 +6,7 @@ from retrograde.planning.lowering import Lowering, RunOrder, Schedule, lower
 from retrograde.planning.plan import PLAN_FORMAT_VERSION, Plan, certify
 from retrograde.planning.planner import plan
 from retrograde.planning.progress import Progress
-from retrograde.planning.referee import Replay, replay
+from retrograde.planning.referee import Moment, Replay, replay
 from retrograde.planning.strategies import STRATEGIES
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Free",
     "Load",
     "Lowering",
+    "Moment",
     "Plan",
     "Progress",
     "Replay",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import SupportsIndex
 
 from retrograde.errors import UsageError
@@ -11,10 +12,10 @@ from retrograde.graph import Graph
 from retrograde.graph.check import describe_operation
 from retrograde.planning.budget import Budget
 from retrograde.planning.infeasible import budget_error
-from retrograde.planning.lowering import Lowering, RunOrder
+from retrograde.planning.lowering import Lowering, RunOrder, Schedule
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
-from retrograde.planning.strategies import STRATEGIES, Options, by_hand
+from retrograde.planning.strategies import SPILLING, STRATEGIES, Options, by_hand
 from retrograde.planning.strategies.demand import Split
 
 
@@ -36,7 +37,7 @@ def plan(
         graph: the computation.
         budget: an int of bytes, ``"8 GiB"``, ``"40%"`` of ``graph.store_all_peak_bytes``, a ``Budget``, or None for
             no limit.
-        strategy: how to look for it: ``"auto"``, or one of ``STRATEGIES``.
+        strategy: how to look for it: ``"auto"``, one of ``STRATEGIES``, or ``"spill"``.
         time_limit: seconds that a search may take.
         iterations: steps that a search may take, in place of the time limit; the result then depends on nothing but
             the graph, the budget and the seed.
@@ -68,6 +69,8 @@ def plan(
         from retrograde.planning.strategies import auto
 
         return auto.search(graph, limit, time_limit=time_limit, iterations=iterations, seed=seed, progress=progress)
+    if strategy in SPILLING:
+        return _first_within(graph, limit, SPILLING[strategy](graph, limit), strategy)
     options = Options(block_size=block_size)
     return plan_candidates(graph, limit, STRATEGIES[strategy](graph, options), strategy, progress)
 
@@ -100,10 +103,22 @@ def plan_candidates(
     return certify(graph, schedule.actions, schedule.segments, strategy=strategy, budget_bytes=budget_bytes)
 
 
+def _first_within(graph: Graph, budget_bytes: int | None, schedules: Iterable[Schedule], strategy: str) -> Plan:
+    """The first of some schedules that meets a budget, certified."""
+    peaks: list[int] = []
+    for schedule in schedules:
+        found = certify(graph, schedule.actions, schedule.segments, strategy=strategy)
+        if budget_bytes is None or found.peak_bytes <= budget_bytes:
+            return replace(found, budget_bytes=budget_bytes)
+        peaks.append(found.peak_bytes)
+    assert budget_bytes is not None
+    raise budget_error(graph, budget_bytes, min(peaks), strategy)
+
+
 def check_strategy(strategy: str, block_size: int | None = None, recompute: object = None) -> None:
     """Raise UsageError unless there is such a strategy and it has such options."""
-    if strategy != "auto" and strategy not in STRATEGIES:
-        known = ", ".join(["auto", *STRATEGIES])
+    if strategy != "auto" and strategy not in STRATEGIES and strategy not in SPILLING:
+        known = ", ".join(["auto", *STRATEGIES, *SPILLING])
         raise UsageError(f"there is no strategy {strategy!r}; the strategies are {known}")
     if recompute is not None and strategy != "auto":
         raise UsageError(f"recompute is a choice by hand, in place of a strategy; leave out strategy={strategy!r}")

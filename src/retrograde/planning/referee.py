@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from retrograde.errors import PlanError
@@ -32,7 +32,39 @@ class Replay:
     spilled_bytes: int
 
 
-def replay(graph: Graph, actions: Sequence[Action], segments: Sequence[int], budget_bytes: int | None = None) -> Replay:
+@dataclass(frozen=True)
+class Moment:
+    """What the referee counts at one moment of a replay.
+
+    Attributes:
+        action: index of the action that is carried out; at a border, of the first action behind it.
+        segment: the segment that it stands in; the first moment of a later segment is its border.
+        live: the live storages that count, each with the index of the action since which it is live.
+        retained: the same of storages that the plan dropped and that stay, because the graph retains.
+        duplicates: live storages of which the operation writes a duplicate.
+        workspace_bytes: of the operation.
+        fixed_bytes: live throughout the segment.
+        bytes: all of these together.
+    """
+
+    action: int
+    segment: int
+    live: tuple[tuple[int, int], ...]
+    retained: tuple[tuple[int, int], ...]
+    duplicates: tuple[int, ...]
+    workspace_bytes: int
+    fixed_bytes: int
+    bytes: int
+
+
+def replay(
+    graph: Graph,
+    actions: Sequence[Action],
+    segments: Sequence[int],
+    budget_bytes: int | None = None,
+    *,
+    watch: Callable[[Moment], None] | None = None,
+) -> Replay:
     """Carry out actions on an abstract machine, checking every rule after every action.
 
     The rules: an operation runs with its inputs present and not before its segment; one that may not run twice runs
@@ -45,11 +77,13 @@ def replay(graph: Graph, actions: Sequence[Action], segments: Sequence[int], bud
         actions: what to do, in order.
         segments: for each segment the index in ``actions`` at which it begins; the first is 0.
         budget_bytes: the most bytes that may be live, or None for no limit.
+        watch: called at every moment at which bytes are counted: when an operation runs, when a storage is loaded,
+            when a later segment begins.
 
     Raises:
         PlanError: a rule is broken; the message gives the index of the action.
     """
-    machine = _Machine(graph, budget_bytes)
+    machine = _Machine(graph, budget_bytes, watch)
     borders = _check_segments(graph, actions, segments)
     segment = 0
     for index, action in enumerate(actions):
@@ -77,15 +111,19 @@ def _check_segments(graph: Graph, actions: Sequence[Action], segments: Sequence[
 class _Machine:
     """Memory as sets of present values and live storages, and counters; one method for each kind of action."""
 
-    def __init__(self, graph: Graph, budget_bytes: int | None) -> None:
+    def __init__(self, graph: Graph, budget_bytes: int | None, watch: Callable[[Moment], None] | None = None) -> None:
         self.graph = graph
+        self.watch = watch
         self.budget_bytes = budget_bytes
         self.segment = 0
+        self.action: Action | None = None
         self.present = {v for v, value in enumerate(graph.values) if value.available_from == 0}
         self.live = {s for s, arrival in enumerate(graph.arrivals) if arrival == 0}
         self.spilled: dict[int, set[int]] = {}
         self.handed_over: set[int] = set()
         self.begun_in: dict[int, int] = {}
+        self.begun_at: dict[int, int] = {}
+        self.retained: list[tuple[int, int]] = []
         self.live_bytes = 0
         self.peak_bytes = 0
         self.peak_action = 0
@@ -98,14 +136,15 @@ class _Machine:
 
     def enter_segment(self, segment: int, index: int) -> None:
         self._hand_over_outputs(index)
+        self.action = None
         self.segment = segment
         for value, description in enumerate(self.graph.values):
             if description.available_from == segment:
                 self.present.add(value)
         for storage, arrival in enumerate(self.graph.arrivals):
             if arrival == segment:
-                self._allocate(storage)
-        self._record(index, 0, "the segment begins")
+                self._allocate(storage, index)
+        self._record(index)
 
     def _hand_over_outputs(self, index: int) -> None:
         """Check the outputs due when the current segment ends; from now on the caller holds them."""
@@ -137,6 +176,7 @@ class _Machine:
     # Actions
 
     def carry_out(self, index: int, action: Action) -> None:
+        self.action = action
         self.history.append(self.live_bytes + self.graph.fixed_demand(self.segment))
         if isinstance(action, Compute):
             self._compute(index, action)
@@ -152,45 +192,52 @@ class _Machine:
         if not 0 <= action.operation < len(self.graph.operations):
             raise PlanError(f"action {index}: there is no operation {action.operation}")
         operation = self.graph.operations[action.operation]
-        place = f"action {index}: {describe_operation(self.graph, action.operation)}"
         if action.choice != 0:
-            raise PlanError(f"{place} has no choice {action.choice}")
+            raise PlanError(f"{self._place(index)} has no choice {action.choice}")
         if operation.segment > self.segment:
-            raise PlanError(f"{place} may not run before segment {operation.segment}, and this is {self.segment}")
+            raise PlanError(
+                f"{self._place(index)} may not run before segment {operation.segment}, and this is {self.segment}"
+            )
         absent = [v for v in operation.reads if v not in self.present]
         if absent:
-            raise PlanError(f"{place} reads value {absent[0]}, which is not present")
+            raise PlanError(f"{self._place(index)} reads value {absent[0]}, which is not present")
         if self.runs[action.operation] and not operation.recomputable:
-            raise PlanError(f"{place} ran before and may not run twice")
+            raise PlanError(f"{self._place(index)} ran before and may not run twice")
         self.runs[action.operation] += 1
         self.cost += operation.cost
-        overwritten = self._overwrite(place, action)
-        duplicates = 0
+        overwritten = self._overwrite(index, action)
+        duplicates: list[int] = []
         for storage in self.graph.allocated_storages(action.operation):
             if storage in self.live:
-                duplicates += self.graph.storages[storage].bytes
+                duplicates.append(storage)
             elif storage in self.spilled:
-                raise PlanError(f"{place} allocates storage {storage}, which is spilled; load or free it first")
+                raise PlanError(
+                    f"{self._place(index)} allocates storage {storage}, which is spilled; load or free it first"
+                )
             else:
-                self._allocate(storage)
+                self._allocate(storage, index)
         self.present.update(operation.makes)
-        self._record(index, duplicates + operation.workspace_bytes, place)
+        self._record(index, duplicates, operation.workspace_bytes)
         self.present -= {v for s in overwritten for v in self.graph.storage_values[s]}
 
-    def _overwrite(self, place: str, action: Compute) -> set[int]:
+    def _overwrite(self, index: int, action: Compute) -> set[int]:
         """Give the storages of values that are overwritten to the values made; return those storages."""
         overwritten: set[int] = set()
         targets: set[int] = set()
         for pair in action.overwrites:
             made, read = pair
             if pair not in self.graph.operations[action.operation].may_overwrite:
-                raise PlanError(f"{place} may not overwrite value {read} with value {made}")
+                raise PlanError(f"{self._place(index)} may not overwrite value {read} with value {made}")
             source = self.graph.values[read].storage
             if source in overwritten or source in self.handed_over or self._is_retained(source):
-                raise PlanError(f"{place} overwrites storage {source}, which is taken, an output's or retained")
+                raise PlanError(
+                    f"{self._place(index)} overwrites storage {source}, which is taken, an output's or retained"
+                )
             target = self.graph.values[made].storage
             if target in self.live or target in targets:
-                raise PlanError(f"{place} overwrites for value {made}, whose storage is live or taken already")
+                raise PlanError(
+                    f"{self._place(index)} overwrites for value {made}, whose storage is live or taken already"
+                )
             overwritten.add(source)
             targets.add(target)
             self.live.discard(source)
@@ -212,8 +259,8 @@ class _Machine:
         if storage not in self.spilled:
             raise PlanError(f"action {index}: storage {storage} is not spilled; there is nothing to load")
         self.present |= self.spilled.pop(storage)
-        self._allocate(storage)
-        self._record(index, 0, f"action {index}: loading storage {storage}")
+        self._allocate(storage, index)
+        self._record(index)
 
     # Bytes
 
@@ -230,8 +277,9 @@ class _Machine:
     def _is_retained(self, storage: int) -> bool:
         return self.graph.retain and self.begun_in.get(storage, self.segment) < self.segment
 
-    def _allocate(self, storage: int) -> None:
+    def _allocate(self, storage: int, index: int) -> None:
         self.live.add(storage)
+        self.begun_at[storage] = index
         self.begun_in[storage] = self.segment
         self.live_bytes += self.graph.storages[storage].bytes
 
@@ -240,15 +288,40 @@ class _Machine:
             return
         self.live.discard(storage)
         self.present.difference_update(self.graph.storage_values[storage])
-        if not self._is_retained(storage):
+        if self._is_retained(storage):
+            self.retained.append((storage, self.begun_at[storage]))
+        else:
             self.live_bytes -= self.graph.storages[storage].bytes
 
-    def _record(self, index: int, transient_bytes: int, place: str) -> None:
+    def _record(self, index: int, duplicates: Sequence[int] = (), workspace_bytes: int = 0) -> None:
         """Note the bytes of this moment and hold them against the budget."""
+        transient_bytes = workspace_bytes + sum(self.graph.storages[s].bytes for s in duplicates)
         now = self.live_bytes + transient_bytes + self.graph.fixed_demand(self.segment)
         if self.budget_bytes is not None and now > self.budget_bytes:
-            raise PlanError(f"{place}: {now} bytes are live, the budget is {self.budget_bytes}")
+            raise PlanError(f"{self._place(index)}: {now} bytes are live, the budget is {self.budget_bytes}")
         if self.history and index < len(self.history):
             self.history[index] = max(self.history[index], now)
         if now > self.peak_bytes:
             self.peak_bytes, self.peak_action = now, index
+        if self.watch is not None:
+            self.watch(self._moment(index, now, duplicates, workspace_bytes))
+
+    def _moment(self, index: int, now: int, duplicates: Sequence[int], workspace_bytes: int) -> Moment:
+        return Moment(
+            action=index,
+            segment=self.segment,
+            live=tuple((s, self.begun_at[s]) for s in sorted(self.live) if self.graph.arrivals[s] != 0),
+            retained=tuple(self.retained),
+            duplicates=tuple(duplicates),
+            workspace_bytes=workspace_bytes,
+            fixed_bytes=self.graph.fixed_demand(self.segment),
+            bytes=now,
+        )
+
+    def _place(self, index: int) -> str:
+        """What the machine is doing, as messages name it."""
+        if self.action is None:
+            return "the segment begins"
+        if isinstance(self.action, Compute):
+            return f"action {index}: {describe_operation(self.graph, self.action.operation)}"
+        return f"action {index}: {self.action}"

@@ -11,6 +11,7 @@ from retrograde.report.comparison import (
 )
 from retrograde.report.demo_page import DemoResult, DemoRow, demo_json, demo_page, demo_table
 from retrograde.report.measured import MeasuredRun, measured_figure
+from retrograde.report.stacked import StackedBar, stacked_figure
 from retrograde.report.svg import Figure
 from retrograde.report.tables import Cell, Table, plan_table, rich_table
 from retrograde.report.timeline import Timeline, given_timeline, plan_timeline, timeline_figure
@@ -24,6 +25,7 @@ __all__ = [
     "DemoRow",
     "Figure",
     "MeasuredRun",
+    "StackedBar",
     "Table",
     "Timeline",
     "Trial",
@@ -40,6 +42,7 @@ __all__ = [
     "plan_table",
     "plan_timeline",
     "rich_table",
+    "stacked_figure",
     "timeline_figure",
     "tradeoff_figure",
 ]

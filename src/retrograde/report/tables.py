@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from retrograde.graph import Graph
 from retrograde.graph.units import format_bytes
-from retrograde.planning import Compute, Plan
+from retrograde.planning import Compute, Plan, Spill
 from retrograde.report.scales import byte_unit
 
 if TYPE_CHECKING:
@@ -120,6 +120,9 @@ def plan_table(graph: Graph, plan: Plan, bound_bytes: int) -> Table:
         ("operations run again", f"{recomputed_operations(plan):,}", "", ""),
         ("strategy", plan.strategy, "", ""),
     ]
+    spilled = sum(graph.storages[action.storage].bytes for action in plan.actions if isinstance(action, Spill))
+    if spilled:
+        rows.append(("spilled", *_facts(spilled, store_all)[:2], "the time of these transfers is not in the plan"))
     return Table(f"Plan of {graph.name or 'a graph'}", ("", ">", ">", ""), tuple(rows))
 
 

@@ -69,6 +69,10 @@ class DiskTier(Tier):
         super().close()
         self._finalizer()
 
+    @property
+    def _description(self) -> str:
+        return f"{type(self).__name__} in {self.folder}"
+
     def _write(self, handle: Handle, array: Array) -> None:
         path = self.folder / f"{next(self._numbers)}.bin"
         try:
@@ -86,8 +90,7 @@ class DiskTier(Tier):
             raise
         self._files[handle.key] = path
 
-    def _read(self, handle: Handle) -> Array:
-        array = np.empty(handle.shape, handle.dtype)
+    def _read(self, handle: Handle, array: Array) -> None:
         path = self._files[handle.key]
         try:
             with path.open("rb", buffering=0) as file:
@@ -101,7 +104,6 @@ class DiskTier(Tier):
                 f"{path} has {found} bytes and {handle.bytes} were written; what was spilled is lost, "
                 "run the step again"
             )
-        return array
 
     def _remove(self, handle: Handle) -> None:
         with contextlib.suppress(OSError):

@@ -59,8 +59,8 @@ class Tier(ABC):
         """Keep an array; leave nothing behind on failure."""
 
     @abstractmethod
-    def _read(self, handle: Handle) -> Array:
-        """A new array with the content."""
+    def _read(self, handle: Handle, array: Array) -> None:
+        """Copy the content into an array of its shape and dtype, C-contiguous."""
 
     @abstractmethod
     def _remove(self, handle: Handle) -> None:
@@ -120,7 +120,30 @@ class Tier(ABC):
             TierError: no such key, the tier is closed, or its medium failed.
         """
         self._check_open()
-        return self._read(self._handle(key))
+        handle = self._handle(key)
+        array = np.empty(handle.shape, handle.dtype)
+        self._read(handle, array)
+        return array
+
+    def get_into(self, key: Hashable, array: Array) -> None:
+        """Copy what is held under a key into an array that is there already.
+
+        Args:
+            key: as it was given.
+            array: of the shape and dtype of what was put, C-contiguous.
+
+        Raises:
+            TierError: as ``get``.
+            UsageError: the array is of another shape or dtype, or not contiguous.
+        """
+        self._check_open()
+        handle = self._handle(key)
+        if (array.shape, array.dtype) != (handle.shape, handle.dtype) or not array.flags.c_contiguous:
+            raise UsageError(
+                f"key {key!r} holds {handle.dtype}{list(handle.shape)}, and the array to read it into is "
+                f"{array.dtype}{list(array.shape)}; give a C-contiguous one of the same shape and dtype"
+            )
+        self._read(handle, array)
 
     def drop(self, key: Hashable) -> None:
         """Give up what is held under a key.
@@ -169,6 +192,10 @@ class Tier(ABC):
     def __len__(self) -> int:
         return len(self._handles)
 
+    @property
+    def _description(self) -> str:
+        return type(self).__name__
+
     def _forget(self, handle: Handle) -> None:
         with self._lock:
             del self._handles[handle.key]
@@ -187,7 +214,7 @@ class Tier(ABC):
     def _check_room(self, handle: Handle) -> None:
         if self.capacity_bytes is not None and self._used_bytes + handle.bytes > self.capacity_bytes:
             raise TierError(
-                f"{handle.bytes} bytes ({format_bytes(handle.bytes)}) do not fit into this {type(self).__name__}: "
+                f"{handle.bytes} bytes ({format_bytes(handle.bytes)}) do not fit into this {self._description}: "
                 f"{self._used_bytes} of its {self.capacity_bytes} bytes are used; drop something or give it more"
             )
 
@@ -215,8 +242,8 @@ class MemoryTier(Tier):
     def _write(self, handle: Handle, array: Array) -> None:
         self._arrays[handle.key] = np.array(array, copy=True, order="C")
 
-    def _read(self, handle: Handle) -> Array:
-        return self._arrays[handle.key].copy()
+    def _read(self, handle: Handle, array: Array) -> None:
+        np.copyto(array, self._arrays[handle.key], casting="no")
 
     def _remove(self, handle: Handle) -> None:
         del self._arrays[handle.key]

@@ -17,8 +17,8 @@ from torch.utils._python_dispatch import _disable_current_modes
 from retrograde.torch.capture.decompositions import traced_as_eager_runs
 from retrograde.torch.capture.describe import Description, describe
 from retrograde.torch.capture.joint import JointGraph, read_joint_graph
-from retrograde.torch.capture.undefined import cotangents_stay_undefined
 from retrograde.torch.costs.measured import cost_model
+from retrograde.torch.emission.autograd_function import autograd_functions_of_many_plans
 from retrograde.torch.emission.boxed import compile_eagerly
 from retrograde.torch.emission.captured import CapturedGraph
 from retrograde.torch.options import Options
@@ -53,9 +53,12 @@ class BudgetedCompiler:
             inference_compiler=compile_eagerly,
             partition_fn=job.partition,
         )
-        # A joint graph out of PyTorch's own cache would bypass the partitioner, and with it the plan.
-        settings = torch._functorch.config.patch(donated_buffer=False, enable_autograd_cache=False)
-        with settings, traced_as_eager_runs(), cotangents_stay_undefined():
+        # A joint graph out of PyTorch's own cache would bypass the partitioner, and with it the plan. Eager's backward
+        # runs after the autocast context, where the types are those of the forward.
+        settings = torch._functorch.config.patch(
+            donated_buffer=False, enable_autograd_cache=False, backward_pass_autocast="off"
+        )
+        with settings, traced_as_eager_runs(), autograd_functions_of_many_plans():
             compiled = compile_graph(module, example_inputs)
         ready_to_run()
         if job.captured is not None:
@@ -79,14 +82,15 @@ class _Compilation:
         options = self.options
         joint = read_joint_graph(joint_module, num_fwd_outputs)
         with _disable_current_modes():
-            description = self._describe(joint)
-            self.inputs = []
             keeper = keeper_of(options.budget)
-            self.captured = CapturedGraph(description, options, keeper, compile_eagerly, self._describe)
-            first = keeper.prepare(self.captured)
+            self.captured = CapturedGraph(joint, options, keeper, compile_eagerly, self._describe)
+            sizes = self.captured.first_sizes
+            description = self.captured.description(sizes)
+            first = keeper.prepare(self.captured, sizes)
+        self.inputs = []
         for name in description.irreproducible:
             _logger.info("never recomputed, because it is not reproducible: %s", name)
-        return self.captured.emit_first(first)
+        return self.captured.emit_first(first, sizes)
 
     def _describe(self, joint: JointGraph) -> Description:
         options = self.options

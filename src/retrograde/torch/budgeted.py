@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import types
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,10 +25,12 @@ from retrograde.torch.capture.graph_capture import capture_error
 from retrograde.torch.options import Options, as_budget
 from retrograde.torch.ranks.session import FirstCall
 from retrograde.torch.ranks.wrappers import refuse_inner_wrappers, refuse_wrapper, sharding_bytes, uncut
+from retrograde.torch.step.book import StepPlan
 from retrograde.torch.step.keeper import keeper_of
-from retrograde.torch.step.step import StepPlan
 
 Module = TypeVar("Module", bound=nn.Module)
+
+_ATTRIBUTE = "_retrograde_forward"
 
 
 def budgeted(
@@ -37,6 +40,7 @@ def budgeted(
     strategy: str = "auto",
     compiler: str = "eager",
     fullgraph: bool = False,
+    dynamic: bool | None = None,
     retain_graph: bool = False,
     outside_bytes: int | str = 0,
     measure_costs: bool = True,
@@ -45,6 +49,8 @@ def budgeted(
     seed: int = 0,
     cache: bool = True,
     progress: Callable[[Any], None] | None = None,
+    spill_folder: str | os.PathLike[str] | None = None,
+    spill_bytes: int | str | None = None,
 ) -> Module:
     """Hold every training step of a module to a memory budget; gradients stay those of the plain module, bit for bit.
 
@@ -62,6 +68,8 @@ def budgeted(
             before the step do not.
         strategy: how to plan; see ``retrograde.plan``.
         fullgraph: raise where the module cannot be captured as one graph, in place of planning a step of several.
+        dynamic: whether sizes may change from call to call within one captured graph: by default from the second size
+            on; False captures and plans each combination of shapes by itself.
         compiler: what runs the planned graphs; ``"eager"`` runs PyTorch's own kernels.
         retain_graph: plan for ``backward(retain_graph=True)``: what the forward saves stays live to the end. Without
             it such a call raises.
@@ -73,6 +81,9 @@ def budgeted(
         seed: of the search.
         cache: whether plans and costs are kept on disk (``$RETROGRADE_CACHE_DIR``).
         progress: called with planning progress; by default a line on standard error once it takes over a second.
+        spill_folder: where ``strategy="spill"`` puts what does not fit; the system's folder for temporary files when
+            left out (which may itself be in memory).
+        spill_bytes: the most bytes (or text such as ``"80 GiB"``) that may lie there at any moment.
 
     Returns:
         The module itself.
@@ -105,6 +116,7 @@ def budgeted(
         budget=as_budget(budget),
         strategy=strategy,
         fullgraph=fullgraph,
+        dynamic=dynamic,
         retain_graph=retain_graph,
         outside_bytes=parse_bytes(outside_bytes),
         measure_costs=measure_costs,
@@ -113,8 +125,12 @@ def budgeted(
         seed=seed,
         cache=cache,
         progress=progress,
+        spill_folder=spill_folder,
+        spill_bytes=spill_bytes,
     )
-    module.__dict__["forward"] = BudgetedForward(module, module.__dict__.get("forward"), options)
+    forward = BudgetedForward(module, module.__dict__.get("forward"), options)
+    # Under a name of its own too, because other libraries wrap the forward of an instance.
+    module.__dict__["forward"] = module.__dict__[_ATTRIBUTE] = forward
     return module
 
 
@@ -122,10 +138,17 @@ def unbudget(module: Module) -> Module:
     """Take the budget off a module again, and return it.
 
     Raises:
-        UsageError: the module is not budgeted.
+        UsageError: the module is not budgeted, or something else has wrapped its forward since.
     """
     forward = _require_forward(module)
-    del module.__dict__["forward"]
+    outermost = module.__dict__["forward"]
+    if outermost is not forward and not isinstance(getattr(outermost, "__func__", None), Unbound):
+        raise UsageError(
+            f"the forward of this {type(module).__name__} was wrapped after it was budgeted, by "
+            f"{_place_of(outermost)}; take that off first (Accelerate: accelerator.unwrap_model(model, "
+            "keep_fp32_wrapper=False))"
+        )
+    del module.__dict__["forward"], module.__dict__[_ATTRIBUTE]
     if forward.inner is not None:
         module.__dict__["forward"] = forward.inner
     return module
@@ -147,7 +170,7 @@ def irreproducible_operations(module: nn.Module) -> list[str]:
         UsageError: the module is not budgeted.
     """
     captured = _require_forward(module).compiler.captured
-    return [name for graph in captured for name in graph.description.irreproducible]
+    return [n for graph in captured for n in graph.description(graph.first_sizes).irreproducible]
 
 
 class BudgetedForward:
@@ -164,12 +187,18 @@ class BudgetedForward:
         self.inner = inner
         self.options = options
         self.compiler = BudgetedCompiler(options)
-        keeper_of(options.budget).join()
+        self.keeper = keeper_of(options.budget)
+        self.keeper.join()
         self._compiled: Callable[..., Any] | None = None
-        self._first_call = FirstCall(type(module).__name__)
+        self._first_call = FirstCall(type(self.module).__name__)
+        # Trainers look at the parameters of a forward to choose what to pass to it.
+        self.__signature__ = inspect.signature(self._original())
 
     @torch._dynamo.disable(reason="a budgeted module is captured on its own")
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not torch.is_grad_enabled():
+            # Generating text calls a model with a new length each time: nothing to plan, nothing to compile.
+            return self._original()(*args, **kwargs)
         with self._first_call.watched():
             return self._call(*args, **kwargs)
 
@@ -179,13 +208,12 @@ class BudgetedForward:
             _refuse_nested(self.module)
             refuse_inner_wrappers(self.module)
             self.compiler.sharding_bytes = sharding_bytes(self.module)
-            original = self.inner or types.MethodType(type(self.module).forward, self.module)
             # Recompilations are counted for each module, not for all modules of its class together.
             self._compiled = torch.compile(
-                original,
+                self._original(),
                 backend=self.compiler,
                 fullgraph=self.options.fullgraph,
-                dynamic=False,
+                dynamic=self.options.dynamic,
                 isolate_recompiles=True,
             )
         _refuse_dispatch_mode(self.module)
@@ -215,9 +243,17 @@ class BudgetedForward:
             _refuse_unplanned_gradients(self.module, output)
         return output
 
+    @property
+    def __func__(self) -> Unbound:
+        """The forward without its module, as methods have it; libraries bind it to the module again, or to a copy."""
+        return Unbound(self.__signature__)
+
+    def _original(self) -> Callable[..., Any]:
+        return self.inner or types.MethodType(type(self.module).forward, self.module)
+
     def known(self) -> list[StepPlan]:
         """The plans that its graphs take part in."""
-        return keeper_of(self.options.budget).plans_of(self.compiler.captured)
+        return self.keeper.book.plans_of(self.compiler.captured)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BudgetedForward:
         return BudgetedForward(
@@ -230,6 +266,23 @@ class BudgetedForward:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["module"], state["inner"], state["options"])
+
+
+class Unbound:
+    """The forward of a budgeted module as a function of the module, for libraries that wrap and bind it again.
+
+    Args:
+        signature: of the bound forward.
+    """
+
+    __slots__ = ("__signature__",)
+
+    def __init__(self, signature: inspect.Signature) -> None:
+        module = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        self.__signature__ = signature.replace(parameters=[module, *signature.parameters.values()])
+
+    def __call__(self, module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+        return _require_forward(module)(*args, **kwargs)
 
 
 def _refuse_unplanned_gradients(module: nn.Module, output: Any) -> None:
@@ -273,8 +326,12 @@ def _empty_forward() -> BudgetedForward:
 
 
 def _forward_of(module: nn.Module) -> BudgetedForward | None:
-    forward = module.__dict__.get("forward")
-    return forward if isinstance(forward, BudgetedForward) else None
+    return module.__dict__.get(_ATTRIBUTE) if "forward" in module.__dict__ else None
+
+
+def _place_of(function: Any) -> str:
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else f"a {type(function).__name__}"
 
 
 def _require_forward(module: nn.Module) -> BudgetedForward:

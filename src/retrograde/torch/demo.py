@@ -202,7 +202,7 @@ def _with_plan(seen: DemoRow, run: _Run) -> DemoRow:
     forward = run.model.__dict__["forward"]
     assert isinstance(forward, BudgetedForward)
     (found,) = plans(run.model)
-    graph = forward.compiler.captured[0].description.graph
+    graph = forward.compiler.captured[0].description(()).graph
     computed = [action.operation for action in found.actions if isinstance(action, Compute)]
     return replace(
         seen,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from retrograde.errors import UsageError
+from retrograde.graph.units import parse_bytes
 from retrograde.planning import Budget
 from retrograde.planning.planner import check_strategy
 
@@ -18,6 +20,7 @@ class Options:
     budget: Budget
     strategy: str = "auto"
     fullgraph: bool = False
+    dynamic: bool | None = None
     retain_graph: bool = False
     outside_bytes: int = 0
     measure_costs: bool = True
@@ -26,9 +29,13 @@ class Options:
     seed: int = 0
     cache: bool = True
     progress: Callable[[Any], None] | None = None
+    spill_folder: str | os.PathLike[str] | None = None
+    spill_bytes: int | str | None = None
 
     def __post_init__(self) -> None:
         check_strategy(self.strategy)
+        if self.spill_bytes is not None:
+            parse_bytes(self.spill_bytes)
         if not self.time_limit > 0:
             raise UsageError(f"time_limit is a number of seconds above 0, not {self.time_limit!r}")
 

@@ -12,7 +12,7 @@ import torch
 from retrograde.disk_cache import DiskCache
 from retrograde.errors import BudgetError, PlanError, UsageError
 from retrograde.graph import Graph
-from retrograde.planning import STRATEGIES, Budget, Lowering, Plan, RunOrder, certify, plan
+from retrograde.planning import STRATEGIES, Budget, Lowering, Plan, RunOrder, Spill, certify, plan
 from retrograde.planning.strategies import Options as StrategyOptions
 from retrograde.runtime.progress import ProgressReporter
 from retrograde.torch.costs.measured import hardware_key
@@ -128,10 +128,13 @@ class _Shelf:
             self._store.put(self._key, [known.to_json() for known in self._plans])
 
     def cheapest(self, budget_bytes: int) -> Plan:
-        """The cheapest plan in hand whose peak the budget allows."""
+        """The cheapest plan in hand whose peak the budget allows; of equally cheap ones that which spills least."""
         fitting = [known for known in self._plans if known.peak_bytes <= budget_bytes]
-        best = min(fitting, key=lambda known: (known.cost, known.peak_bytes))
+        best = min(fitting, key=lambda known: (known.cost, self._spilled_bytes(known), known.peak_bytes))
         return replace(best, budget_bytes=budget_bytes)
+
+    def _spilled_bytes(self, known: Plan) -> int:
+        return sum(self._graph.storages[a.storage].bytes for a in known.actions if isinstance(a, Spill))
 
     def _take(self, text: str) -> None:
         try:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from retrograde.graph import Graph
-from retrograde.planning.lowering import RunOrder
+from retrograde.planning.lowering import RunOrder, Schedule
 from retrograde.planning.strategies import (
     block,
     by_hand,
     interval_tree,
     recompute_all,
     selective,
+    spill,
     sqrt,
     store_all,
 )
@@ -32,4 +33,12 @@ STRATEGIES: dict[str, Candidates] = {
 }
 """For each strategy the function that yields its candidates, from the cheapest to the smallest."""
 
-__all__ = ["STRATEGIES", "Candidates", "Options", "by_hand"]
+Schedules = Callable[[Graph, int | None], Iterator[Schedule]]
+
+SPILLING: dict[str, Schedules] = {"spill": spill.schedules}
+"""Strategies that move storages to a slower tier: each yields schedules for a budget in bytes, best first.
+
+They are used where they are asked for by name: how long a transfer takes is not in their plans.
+"""
+
+__all__ = ["SPILLING", "STRATEGIES", "Candidates", "Options", "Schedules", "by_hand"]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch._C import DispatchKey
 
@@ -63,11 +64,28 @@ def _replace(overload: Any, kernels: dict[Any, Any]) -> None:
 
 
 def _as_eager(decomposed: Callable[..., Any]) -> Callable[..., Any]:
-    """Dropout as PyTorch decomposes it, except with probability 1, for which eager draws no random numbers."""
+    """Dropout as PyTorch decomposes it, except where eager on the CPU computes or draws otherwise."""
 
     def dropout(data: torch.Tensor, p: float, train: bool | None) -> Any:
         if train and p == 1:
             return data * torch.zeros((), dtype=data.dtype, device=data.device)
+        if train and 0 < p < 1 and data.device.type == "cpu" and not _scales_alike(data.dtype, p):
+            return data * _drawn_as_stored(data, 1 - p).to(data.dtype).div(1 - p)
         return decomposed(data, p, train)
 
     return dropout
+
+
+def _drawn_as_stored(data: torch.Tensor, probability: float) -> torch.Tensor:
+    """A Bernoulli mask in the layout of some data, drawn in the order of memory: tracing draws in that of indices."""
+    strides = torch.empty_like(data).stride()
+    order = sorted(range(data.ndim), key=lambda dimension: -strides[dimension])
+    back = sorted(range(data.ndim), key=order.__getitem__)
+    sizes = [data.shape[dimension] for dimension in order]
+    return torch.empty(sizes, dtype=torch.bool, device=data.device).bernoulli_(probability).permute(back)
+
+
+def _scales_alike(dtype: torch.dtype, p: float) -> bool:
+    """Whether dividing by ``1 - p``, as eager does, has the bits of multiplying with ``1 / (1 - p)``, both passes."""
+    wide = {torch.float32: np.float32, torch.float64: np.float64}.get(dtype)
+    return wide is not None and wide(1) / wide(1 - p) == wide(1 / (1 - p))

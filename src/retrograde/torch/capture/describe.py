@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from retrograde.torch.capture.operators import (
     is_random,
     repeats_without_statistics,
 )
+from retrograde.torch.capture.sizes import evaluate_expression, same_symbolic_layout, storage_expression
 
 
 class CostModel(Protocol):
@@ -59,6 +61,7 @@ class Description:
             that is taken several times.
         node_values: for each node that carries a tensor its value.
         irreproducible: names and places of operations that cannot be repeated bit for bit and are run once.
+        storage_sizes: for each storage whose bytes depend on sizes of the inputs an expression of their symbols.
     """
 
     joint: JointGraph
@@ -68,6 +71,17 @@ class Description:
     value_nodes: tuple[tuple[fx.Node, ...], ...]
     node_values: dict[fx.Node, int]
     irreproducible: tuple[str, ...]
+    storage_sizes: dict[int, Any]
+
+    def storages_at(self, sizes: Mapping[Any, int]) -> tuple[Storage, ...]:
+        """The storages with the bytes that they have at other sizes."""
+        known: dict[Any, int] = {}
+        storages = list(self.graph.storages)
+        for index, expression in self.storage_sizes.items():
+            if expression not in known:
+                known[expression] = evaluate_expression(expression, sizes)
+            storages[index] = Storage(known[expression], storages[index].name)
+        return tuple(storages)
 
 
 def describe(
@@ -108,6 +122,7 @@ class _Describer:
         self.value_nodes: list[list[fx.Node]] = []
         self.node_values: dict[fx.Node, int] = {}
         self.storage_index: dict[int, int] = {}
+        self.storage_sizes: dict[int, Any] = {}
         self.random_token: int | None = None
         self.collective_token: int | None = None
         self.irreproducible: list[str] = []
@@ -149,6 +164,7 @@ class _Describer:
             value_nodes=tuple(tuple(nodes) for nodes in self.value_nodes),
             node_values=self.node_values,
             irreproducible=tuple(self.irreproducible),
+            storage_sizes=self.storage_sizes,
         )
 
     # Values
@@ -156,7 +172,7 @@ class _Describer:
     def _add_input(self, node: fx.Node, segment: int) -> None:
         value = node.meta.get("val")
         if isinstance(value, torch.Tensor):
-            self.node_values[node] = self._add_value(value, [node], segment)
+            self.node_values[node] = self._add_value(value, [node], segment, storage_expression(node))
 
     def _hold_scalar_cotangents(self) -> int:
         """Make the cotangents of scalar outputs fixed demand of the backward pass; return their bytes.
@@ -170,14 +186,19 @@ class _Describer:
                 storage = self.values[self.node_values[node]].storage
                 held += self.storages[storage].bytes
                 self.storages[storage] = Storage(0, self.storages[storage].name)
+                self.storage_sizes.pop(storage, None)
         return held
 
-    def _add_value(self, tensor: torch.Tensor, nodes: list[fx.Node], available_from: int | None) -> int:
+    def _add_value(
+        self, tensor: torch.Tensor, nodes: list[fx.Node], available_from: int | None, size: Any | None = None
+    ) -> int:
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key not in self.storage_index:
             name = nodes[0].name if nodes else ""
-            self.storage_index[key] = self._add_storage(int(storage.nbytes()), name)
+            index = self.storage_index[key] = self._add_storage(int(storage.nbytes()), name)
+            if size is not None:
+                self.storage_sizes[index] = size
         return self._append_value(self.storage_index[key], nodes, available_from)
 
     def _add_storage(self, size: int, name: str) -> int:
@@ -235,7 +256,7 @@ class _Describer:
             if _storage_key(operand) in self.protected:
                 continue
             read = self.node_values[operand]
-            if self._sizes_match(makes[0], read):
+            if self._sizes_match(makes[0], read) and same_symbolic_layout(node, operand):
                 pairs.append((makes[0], read))
         return tuple(pairs)
 
@@ -247,6 +268,7 @@ class _Describer:
         for value, size in zip(makes, result_bytes, strict=False):
             storage = self.values[value].storage
             if size > self.storages[storage].bytes:
+                self.storage_sizes.pop(storage, None)
                 self.storages[storage] = Storage(size, self.storages[storage].name)
 
     def _read_storages(self, reads: list[int]) -> set[int]:
@@ -264,7 +286,7 @@ class _Describer:
                 # It gives its operand back, though its fake result has a storage of its own.
                 waited = self.values[self.node_values[node.all_input_nodes[0]]].storage
                 self.storage_index[result.untyped_storage()._cdata] = waited
-            self.node_values[node] = self._add_value(result, [node], None)
+            self.node_values[node] = self._add_value(result, [node], None, storage_expression(node))
             return [self.node_values[node]]
         if result is None:
             return []
@@ -279,7 +301,7 @@ class _Describer:
         for position, tensor in enumerate(result):
             if isinstance(tensor, torch.Tensor):
                 nodes = taken.get(position, [])
-                makes.append(self._add_value(tensor, nodes, None))
+                makes.append(self._add_value(tensor, nodes, None, storage_expression(node, position)))
                 self.node_values.update(dict.fromkeys(nodes, makes[-1]))
         return makes
 

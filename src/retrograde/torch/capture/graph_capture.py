@@ -63,7 +63,10 @@ def capture_graph(
             raise _Captured
 
         compile_graph = aot_autograd(fw_compiler=lambda m, _: m, partition_fn=partition)
-        with torch._functorch.config.patch(enable_autograd_cache=False), traced_as_eager_runs():
+        with (
+            torch._functorch.config.patch(enable_autograd_cache=False, backward_pass_autocast="off"),
+            traced_as_eager_runs(),
+        ):
             return compile_graph(graph_module, inputs)
 
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import fx
 from torch._functorch._aot_autograd.descriptors import InputMutationAOTOutput
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from retrograde.errors import CaptureError
 
@@ -61,7 +62,6 @@ def read_joint_graph(module: fx.GraphModule, num_forward_outputs: int) -> JointG
     placeholders = [node for node in module.graph.nodes if node.op == "placeholder"]
     tangents = [node for node in placeholders if "tangents" in str(node.target)]
     primals = [node for node in placeholders if "tangents" not in str(node.target)]
-    _refuse_symbols(placeholders)
     _refuse_unknown_bytes(module)
     (output,) = module.graph.find_nodes(op="output")
     outputs = list(output.args[0])
@@ -93,6 +93,13 @@ def is_getitem(node: fx.Node) -> bool:
     return node.op == "call_function" and node.target is operator.getitem
 
 
+def is_size(node: fx.Node) -> bool:
+    """Whether a node is a size that the graph is called with, or a number made of such sizes."""
+    if not isinstance(node.meta.get("val"), (int, torch.SymInt, torch.SymFloat, torch.SymBool)):
+        return False
+    return node.op == "placeholder" or (node.op == "call_function" and all(map(is_size, node.all_input_nodes)))
+
+
 def source_of(node: fx.Node) -> str:
     """The place in the user's code that a node comes from, as ``file.py:12``; empty if it is not known."""
     trace = node.meta.get("stack_trace") or ""
@@ -116,11 +123,15 @@ def _eager_order(joint: JointGraph) -> tuple[list[fx.Node], list[fx.Node]]:
     """
     needed = _ancestors([node for node in joint.forward_outputs if isinstance(node, fx.Node)])
     tangent = _depending_on(joint.module, joint.tangents)
-    operations = [node for node in joint.module.graph.nodes if node.op == "call_function" and not is_getitem(node)]
+    operations = [node for node in joint.module.graph.nodes if _computes(node)]
     first = next((i for i, node in enumerate(operations) if node in tangent), len(operations))
     late = [node for node in operations[first:] if node in needed]
     rest = [node for node in operations[first:] if node not in needed]
     return operations[:first] + late, rest
+
+
+def _computes(node: fx.Node) -> bool:
+    return node.op == "call_function" and not is_getitem(node) and not is_size(node)
 
 
 def _ancestors(nodes: list[fx.Node]) -> set[fx.Node]:
@@ -160,19 +171,9 @@ def _unknown_bytes(tensor: torch.Tensor) -> str:
         return (
             f"of layout {tensor.layout}, whose bytes depend on data; use dense tensors (for an embedding: sparse=False)"
         )
-    if any(not isinstance(size, int) for size in tensor.shape):
+    if free_unbacked_symbols(tensor):
         return (
             f"of shape {tuple(tensor.shape)}, which depends on data; keep the shape fixed (torch.where and masks in "
             "place of boolean indexing)"
         )
     return ""
-
-
-def _refuse_symbols(placeholders: list[fx.Node]) -> None:
-    for node in placeholders:
-        value = node.meta.get("val")
-        symbolic = isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool))
-        if symbolic or (isinstance(value, torch.Tensor) and any(not isinstance(d, int) for d in value.shape)):
-            raise CaptureError(
-                f"input {node.name} has a symbolic size; this engine plans fixed sizes: compile with dynamic=False"
-            )

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
-from unittest import mock
 
 import torch
 from torch import fx
-from torch._functorch._aot_autograd import runtime_wrappers
 
 from retrograde.torch.capture.joint import JointGraph, read_joint_graph
 
 aten = torch.ops.aten
-
-
-@contextlib.contextmanager
-def cotangents_stay_undefined() -> Iterator[None]:
-    """While this lasts, the autograd functions that AOTAutograd builds are handed None for a cotangent that is zero.
-
-    By default autograd makes a tensor of zeros for it, of the size of the output.
-    """
-    factory = runtime_wrappers._AOTDispatchAutogradFunctionFactory
-    build = factory.build
-
-    def build_without_zeros(self: Any) -> type[torch.autograd.Function]:
-        function = build(self)
-        forward = function.forward
-
-        def forward_without_zeros(ctx: Any, *arguments: Any) -> Any:
-            ctx.set_materialize_grads(False)
-            return forward(ctx, *arguments)
-
-        function.forward = staticmethod(forward_without_zeros)  # type: ignore[method-assign]
-        return function
-
-    with mock.patch.object(factory, "build", build_without_zeros):
-        yield
 
 
 def without_cotangents(joint: JointGraph, undefined: Collection[int]) -> JointGraph | None:
@@ -98,8 +71,13 @@ def _other_term(node: fx.Node, absent: set[fx.Node]) -> fx.Node | None:
     if len(terms) != 1:
         return None
     ours, theirs = node.meta["val"], terms[0].meta["val"]
-    alike = ours.shape == theirs.shape and ours.dtype == theirs.dtype
+    alike = _extents(ours) == _extents(theirs) and ours.dtype == theirs.dtype
     return terms[0] if alike else None
+
+
+def _extents(tensor: torch.Tensor) -> list[Any]:
+    """The shape, compared as expressions of symbols where it has any."""
+    return [extent.node.expr if isinstance(extent, torch.SymInt) else int(extent) for extent in tensor.shape]
 
 
 def _as_list(outputs: Any) -> list[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ from retrograde.planning.strategies import Options as StrategyOptions
 from retrograde.planning.strategies import store_all
 from retrograde.torch.capture.collectives import collective_names
 from retrograde.torch.capture.describe import Description
-from retrograde.torch.capture.joint import JointGraph
+from retrograde.torch.capture.joint import JointGraph, is_size
+from retrograde.torch.capture.sizes import at_sizes, evaluate, hinted_sizes, size_inputs
 from retrograde.torch.capture.undefined import without_cotangents
 from retrograde.torch.emission.accumulation import gradients_of
 from retrograde.torch.emission.boxed import Boxed, boxed
 from retrograde.torch.emission.emit import EmittedPair, emit
+from retrograde.torch.emission.media import spiller_for
 from retrograde.torch.options import Options
 
 if TYPE_CHECKING:
@@ -27,6 +30,16 @@ if TYPE_CHECKING:
     from retrograde.torch.step.keeper import StepKeeper
 
 Compile = Callable[[fx.GraphModule, Any], Boxed]
+
+
+Sizes = tuple[int, ...]
+"""The sizes of a call that change from call to call; empty for a graph of fixed sizes."""
+
+MOST_DESCRIPTIONS = 16
+"""Sizes at which a graph's description is remembered."""
+
+MOST_VARIANTS = 64
+"""Schedules that a graph stays compiled for."""
 
 
 @dataclass(frozen=True)
@@ -71,83 +84,104 @@ class CapturedGraph:
     finds the call that it belongs to, and by whose release one knows that the call is over.
 
     Args:
-        description: the joint graph, described.
+        joint: the joint graph.
         options: what the user asked for.
         keeper: decides which schedule a call follows.
         compile_graph: makes a forward or backward graph module callable.
-        describe: describes a part of the joint graph.
+        describe: describes a joint graph of fixed sizes.
+
+    Attributes:
+        first_sizes: the sizes of the call that it was traced for.
     """
 
     def __init__(
         self,
-        description: Description,
+        joint: JointGraph,
         options: Options,
         keeper: StepKeeper,
         compile_graph: Compile,
         describe: Callable[[JointGraph], Description],
     ) -> None:
-        joint = description.joint
-        self.description = description
+        self.joint = joint
         self.options = options
         self.keeper = keeper
+        self._size_inputs = size_inputs(joint)
+        self.first_sizes = hinted_sizes(joint, self._size_inputs)
+        self._spiller = spiller_for(options, options.spill_folder, options.spill_bytes)
         self._compile = compile_graph
         self._describe = describe
-        self._descriptions: dict[frozenset[int], Description | None] = {frozenset(): description}
-        self._variants: dict[Assignment, Variant] = {}
+        self._joints: dict[frozenset[int], JointGraph | None] = {frozenset(): joint}
+        self._descriptions: OrderedDict[tuple[frozenset[int], Sizes], Description] = OrderedDict()
+        self._variants: OrderedDict[Assignment, Variant] = OrderedDict()
         self._first: EmittedPair | None = None
         self._outputs = len(joint.forward_outputs)
         self._primals = len(joint.primals)
         self._calls: dict[int, Call] = {}
 
+    def sizes_of(self, arguments: Sequence[Any]) -> Sizes:
+        """The sizes that change from call to call, out of what the graph is called with."""
+        return tuple(int(arguments[i.position]) for i in self._size_inputs)
+
+    def binding(self, sizes: Sizes) -> dict[Any, int]:
+        """The symbols of the graph with their sizes."""
+        return {i.symbol: size for i, size in zip(self._size_inputs, sizes, strict=True)}
+
+    def can_do_without(self, undefined: frozenset[int]) -> bool:
+        """Whether a step can be planned in which some cotangents are undefined."""
+        if undefined not in self._joints:
+            self._joints[undefined] = without_cotangents(self.joint, undefined)
+        return self._joints[undefined] is not None
+
+    def description(self, sizes: Sizes, undefined: frozenset[int] = frozenset()) -> Description:
+        """The graph described at some sizes, for steps in which some cotangents are undefined if it can do without."""
+        if not self.can_do_without(undefined):
+            undefined = frozenset()
+        key = (undefined, sizes)
+        if key not in self._descriptions:
+            joint = self._joints[undefined]
+            assert joint is not None
+            self._descriptions[key] = self._describe(at_sizes(joint, self._size_inputs, sizes))
+            _bound(self._descriptions, MOST_DESCRIPTIONS)
+        self._descriptions.move_to_end(key)
+        return self._descriptions[key]
+
     @property
     def device(self) -> torch.device:
         """The device of its first tensor."""
-        values = (node.meta.get("val") for node in self.description.joint.primals)
+        values = (node.meta.get("val") for node in self.joint.primals)
         return next((v.device for v in values if isinstance(v, torch.Tensor)), torch.device("cpu"))
 
     @property
     def collectives(self) -> tuple[str, ...]:
         """Its operations that talk to other ranks, in order, in words that are the same on all of them."""
-        return collective_names(self.description.joint.operations)
+        return collective_names(self.joint.operations)
 
     @property
     def is_closed(self) -> bool:
         """Whether its only differentiable outputs are scalars: a loss, on which backward is called at once."""
-        return all(getattr(node.meta.get("val"), "ndim", 1) == 0 for node in self.description.joint.tangents)
-
-    def gradient_bytes(self, positions: Iterable[int]) -> int:
-        """Bytes of the gradients that its backward gives for some of its inputs."""
-        nodes = [self.description.joint.backward_outputs[position] for position in positions]
-        tensors = [node.meta["val"] for node in nodes if isinstance(node, fx.Node)]
-        return sum(tensor.untyped_storage().nbytes() for tensor in tensors)
+        return all(getattr(node.meta.get("val"), "ndim", 1) == 0 for node in self.joint.tangents)
 
     @property
     def beside_a_loss(self) -> frozenset[int]:
         """Positions of the differentiable outputs beside a scalar one; none if there is no scalar one."""
-        scalar = [getattr(node.meta.get("val"), "ndim", 1) == 0 for node in self.description.joint.tangents]
+        scalar = [getattr(node.meta.get("val"), "ndim", 1) == 0 for node in self.joint.tangents]
         return frozenset(i for i, is_scalar in enumerate(scalar) if not is_scalar) if any(scalar) else frozenset()
 
-    def description_without(self, undefined: frozenset[int]) -> Description | None:
-        """The description for steps in which some cotangents are undefined; None if it cannot do without them."""
-        if undefined not in self._descriptions:
-            joint = without_cotangents(self.description.joint, undefined)
-            self._descriptions[undefined] = None if joint is None else self._describe(joint)
-        return self._descriptions[undefined]
-
-    def emit_first(self, assignment: Assignment) -> tuple[fx.GraphModule, fx.GraphModule]:
+    def emit_first(self, assignment: Assignment, sizes: Sizes) -> tuple[fx.GraphModule, fx.GraphModule]:
         """The pair of graph modules that AOTAutograd reads its own facts from: without assumption on cotangents."""
+        description = self.description(sizes)
+        schedule = assignment.schedule
         if assignment.undefined:
-            (sequence,) = store_all.candidates(self.description.graph, StrategyOptions())
-            assignment = Assignment(lower(self.description.graph, sequence))
-        self._first = emit(self.description, assignment.schedule)
+            (sequence,) = store_all.candidates(description.graph, StrategyOptions())
+            schedule = lower(description.graph, sequence)
+        self._first = emit(description, schedule, self._spiller)
         return self._first.forward, self._first.backward
 
-    def variant(self, assignment: Assignment) -> Variant:
-        """The compiled functions that follow an assignment, compiled on first use."""
+    def variant(self, assignment: Assignment, sizes: Sizes) -> Variant:
+        """The compiled functions that follow an assignment, compiled on first use; they serve other sizes too."""
         if assignment not in self._variants:
-            description = self.description_without(assignment.undefined)
-            assert description is not None
-            pair = emit(description, assignment.schedule)
+            description = self.description(sizes, assignment.undefined)
+            pair = emit(description, assignment.schedule, self._spiller)
             self._variants[assignment] = Variant(
                 assignment,
                 self._compile(pair.forward, None),
@@ -155,6 +189,8 @@ class CapturedGraph:
                 pair.saved,
                 pair.unchecked,
             )
+            _bound(self._variants, MOST_VARIANTS)
+        self._variants.move_to_end(assignment)
         return self._variants[assignment]
 
     # What AOTAutograd calls
@@ -169,7 +205,9 @@ class CapturedGraph:
                 call.admit(ticket, results[: self._outputs], results[self._outputs :])
             self._calls = {key: other for key, other in self._calls.items() if other.is_open}
             self._calls[_key(ticket)] = call
-            return [*results[: self._outputs], ticket, *self._padded(call.variant, results[self._outputs :])]
+            border = self._outputs + call.variant.saved
+            padding = [torch.empty(0) for _ in range(self._padding(call.variant))]
+            return [*results[: self._outputs], ticket, *results[self._outputs : border], *padding, *results[border:]]
 
         return boxed(forward)
 
@@ -177,12 +215,13 @@ class CapturedGraph:
         """The backward function: finds its call by the ticket, and runs the backward of the same schedule."""
 
         def backward(arguments: list[Any]) -> Any:
-            call = self._calls[_key(arguments.pop(0))]
-            padding = self._padding(call.variant)
-            del arguments[call.variant.saved : call.variant.saved + padding]
+            sizes = sum(map(is_size, self.joint.primals))
+            call = self._calls[_key(arguments.pop(sizes))]
+            cotangents = sizes + call.variant.saved
+            del arguments[cotangents : cotangents + self._padding(call.variant)]
             self._refuse_retaining(arguments)
             with self.keeper.backward(call):
-                self._take_cotangents(call, arguments)
+                self._take_cotangents(call, arguments, cotangents)
                 with gradients_of(call):
                     gradients = call.variant.backward(arguments)
             call.finish(gradients)
@@ -195,12 +234,8 @@ class CapturedGraph:
         assert self._first is not None
         return max(0, self._first.unchecked - variant.unchecked)
 
-    def _padded(self, variant: Variant, saved: list[Any]) -> list[Any]:
-        return [*saved, *(torch.empty(0) for _ in range(self._padding(variant)))]
-
-    def _take_cotangents(self, call: Call, arguments: list[Any]) -> None:
+    def _take_cotangents(self, call: Call, arguments: list[Any], first: int) -> None:
         """Make zeros for the undefined cotangents that the schedule reads; refuse one that it does without."""
-        first = call.variant.saved
         call.undefined = frozenset(i for i, cotangent in enumerate(arguments[first:]) if cotangent is None)
         unexpected = call.variant.assignment.undefined - call.undefined
         if unexpected:
@@ -212,8 +247,10 @@ class CapturedGraph:
                 "from its forward: it is now planned with that gradient"
             )
         for position in call.undefined - call.variant.assignment.undefined:
-            value = self.description.joint.tangents[position].meta["val"]
-            zeros = torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=value.device).zero_()
+            value = self.joint.tangents[position].meta["val"]
+            binding = self.binding(call.sizes)
+            shape, stride = ([evaluate(e, binding) for e in extents] for extents in (value.shape, value.stride()))
+            zeros = torch.empty_strided(shape, stride, dtype=value.dtype, device=value.device).zero_()
             arguments[first + position] = zeros
 
     def _refuse_retaining(self, arguments: list[Any]) -> None:
@@ -224,6 +261,11 @@ class CapturedGraph:
                 "stay live and break the budget; ask for budgeted(..., retain_graph=True), which plans for it. "
                 "Second derivatives are not supported by captured graphs: take them of the unbudgeted module"
             )
+
+
+def _bound(cache: OrderedDict[Any, Any], most: int) -> None:
+    while len(cache) > most:
+        cache.popitem(last=False)
 
 
 def _key(ticket: torch.Tensor) -> int:

@@ -16,12 +16,16 @@ from torch._functorch._aot_autograd.descriptors import (
 from torch._prims.rng_prims import run_and_save_rng_state, run_with_rng_state
 
 from retrograde.errors import CaptureError
-from retrograde.planning import Action, Compute, Free
+from retrograde.planning import Action, Compute, Free, Load, Spill
 from retrograde.planning.lowering import Schedule
 from retrograde.torch.capture.describe import Description, random_state_bytes
 from retrograde.torch.capture.in_place import in_place_call
+from retrograde.torch.capture.joint import is_size
 from retrograde.torch.capture.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
+from retrograde.torch.capture.sizes import emitted_meta
 from retrograde.torch.emission.accumulation import accumulate
+from retrograde.torch.emission.media import Spiller
+from retrograde.torch.emission.spill_calls import SpillCalls, handle_example, handle_of, require_spiller
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,7 @@ class EmittedPair:
     unchecked: int
 
 
-def emit(description: Description, schedule: Schedule) -> EmittedPair:
+def emit(description: Description, schedule: Schedule, spiller: Spiller | None = None) -> EmittedPair:
     """The forward and the backward graph module that follow a schedule.
 
     Both take and return what AOTAutograd expects of a partitioner's. A value is dropped after its last use in the
@@ -50,18 +54,24 @@ def emit(description: Description, schedule: Schedule) -> EmittedPair:
     Args:
         description: the joint graph and its correspondence with ``schedule``'s graph.
         schedule: a forward and a backward segment.
+        spiller: where storages go that the schedule spills; both modules keep it.
+
+    Raises:
+        CaptureError: the schedule asks for what cannot be emitted.
     """
+    require_spiller(schedule.actions, spiller)
     border = schedule.segments[1]
     forward_actions, backward_actions = schedule.actions[:border], schedule.actions[border:]
-    backward = _Emitter(description, schedule.actions, before=forward_actions)
-    for node in description.joint.tangents:
+    backward = _Emitter(description, schedule.actions, before=forward_actions, spiller=spiller)
+    sizes = [node for node in description.joint.primals if is_size(node)]
+    for node in (*sizes, *description.joint.tangents):
         backward.add_input(node)
     backward.accumulate_early()
     backward.carry_out(backward_actions)
     backward.add_outputs(description.joint.backward_outputs)
     saved = backward.saved_values
 
-    forward = _Emitter(description, schedule.actions, before=())
+    forward = _Emitter(description, schedule.actions, before=(), spiller=spiller)
     for node in description.joint.primals:
         forward.add_input(node)
     forward.carry_out(forward_actions)
@@ -70,10 +80,13 @@ def emit(description: Description, schedule: Schedule) -> EmittedPair:
     unchecked = [v for v in saved if _without_version_check(description, v)]
     saved = checked + unchecked
     forward.add_saved(saved)
+    forward.add_sizes(sizes)
 
-    backward.order_placeholders(saved)
-    descriptions = [SavedForBackwardsAOTOutput(i) for i in range(len(checked))] + [
-        SavedForBackwardsNoVcCheckAOTOutput(len(checked) + i) for i in range(len(unchecked))
+    backward.order_placeholders(sizes, saved)
+    descriptions = [
+        *(SavedForBackwardsAOTOutput(i) for i in range(len(checked))),
+        *(SavedForBackwardsNoVcCheckAOTOutput(len(checked) + i) for i in range(len(unchecked))),
+        *(SavedForBackwardsAOTOutput(len(saved) + i) for i in range(len(sizes))),
     ]
     root = description.joint.module
     return EmittedPair(
@@ -95,13 +108,15 @@ def _live_after(description: Description, actions: tuple[Action, ...]) -> set[in
         if isinstance(action, Compute):
             live.update(description.graph.allocated_storages(action.operation))
             live.difference_update(description.graph.values[read].storage for _, read in action.overwrites)
-        elif isinstance(action, Free):
+        elif isinstance(action, Load):
+            live.add(action.storage)
+        else:
             live.discard(action.storage)
     return live
 
 
 def _without_version_check(description: Description, value: int) -> bool:
-    nodes = description.value_nodes[value]
+    nodes = description.value_nodes[value] if value < len(description.value_nodes) else ()
     return any(node.meta.get("saved_tensor_with_no_vc_check", False) for node in nodes)
 
 
@@ -116,7 +131,14 @@ class _Gradient:
 class _Emitter:
     """One graph in the making: which node of it carries each value at present."""
 
-    def __init__(self, description: Description, actions: tuple[Action, ...], before: tuple[Action, ...]) -> None:
+    def __init__(
+        self,
+        description: Description,
+        actions: tuple[Action, ...],
+        *,
+        before: tuple[Action, ...],
+        spiller: Spiller | None,
+    ) -> None:
         self.description = description
         self.repeated = {index for index, runs in _run_counts(actions).items() if runs > 1}
         self.ran = set(_run_counts(before))
@@ -132,12 +154,17 @@ class _Emitter:
         self.output_traces: list[Any] = []
         self._joint_constants = set(description.joint.constants())
         self._last_input: fx.Node | None = None
+        self._sizes: dict[fx.Node, fx.Node] = {}
+        self._spiller = spiller
+        self._spills = SpillCalls(description, self.graph, self.current, spiller)
 
     # Inputs
 
     def add_input(self, node: fx.Node) -> fx.Node:
         """A placeholder for a primal or a tangent, after the other inputs."""
-        placeholder = self._placeholder(node.name, node.meta)
+        placeholder = self._placeholder(node.name, emitted_meta(node))
+        if is_size(node):
+            self._sizes[node] = placeholder
         self.inputs.append(placeholder)
         if node in self.description.node_values:
             self.current[self.description.node_values[node]] = placeholder
@@ -158,7 +185,7 @@ class _Emitter:
         """A placeholder for a value that the forward pass hands over."""
         nodes = self.description.value_nodes[value]
         if nodes:
-            placeholder = self._placeholder(nodes[0].name, nodes[0].meta)
+            placeholder = self._placeholder(nodes[0].name, emitted_meta(nodes[0]))
         else:
             placeholder = self._placeholder(f"random_state_{value}", {"val": self._state_example()})
         self.saved_values.append(value)
@@ -167,24 +194,58 @@ class _Emitter:
         return placeholder
 
     def _state_example(self) -> torch.Tensor:
-        example = next(
-            node.meta["val"]
-            for node in self.description.joint.primals
-            if isinstance(node.meta.get("val"), torch.Tensor)
-        )
+        values = (emitted_meta(node).get("val") for node in self.description.joint.primals)
+        example = next(value for value in values if isinstance(value, torch.Tensor))
         size = random_state_bytes(self.description.joint.primals[0])
         return example.new_empty((size,), dtype=torch.uint8, device="cpu")
 
     # Operations
 
     def carry_out(self, actions: tuple[Action, ...]) -> None:
-        for action in actions:
+        self._spills.look_ahead(actions, self.handed_over)
+        for position, action in enumerate(actions):
             if isinstance(action, Compute):
                 self._compute(action.operation, action.overwrites)
+                self._spills.begin_after(position)
             elif isinstance(action, Free):
+                self._spills.forget(action.storage)
                 self._forget(action.storage)
-            else:
-                raise CaptureError(f"this engine does not carry out {type(action).__name__} in captured graphs")
+            elif isinstance(action, Spill):
+                self._spill(action.storage)
+            elif self._is_carried(action.storage):
+                self._spills.load(action.storage, self._handle(action.storage))
+
+    def _spill(self, storage: int) -> None:
+        if self._is_carried(storage):
+            if storage in self.handed_over:
+                for value in filter(self._was_handed_over, self.description.graph.storage_values[storage]):
+                    self._saved(value)
+            self._spills.spill(storage)
+        self._forget(storage)
+
+    def _is_carried(self, storage: int) -> bool:
+        """Whether anybody takes a value of the storage, so that it is there at all."""
+        return any(map(self._is_taken, self.description.graph.storage_values[storage]))
+
+    def _is_taken(self, value: int) -> bool:
+        producer = self.description.graph.producers[value]
+        if producer in self.description.state_operations:
+            return producer + 1 in self.repeated
+        return bool(self.description.value_nodes[value])
+
+    def _was_handed_over(self, value: int) -> bool:
+        """Whether a value of a storage from before this graph was made before, too, and has not been asked for."""
+        made = self.description.graph.producers[value] in self.ran
+        return made and value not in self.current and self._is_taken(value)
+
+    def _handle(self, storage: int) -> fx.Node:
+        """The node that carries the handle of a spilled storage; one that an earlier graph spilled is saved."""
+        number = handle_of(self.description, storage)
+        if number not in self.current:
+            self.current[number] = self._placeholder(f"spilled_{storage}", {"val": handle_example(self.description)})
+            self.saved_values.append(number)
+            self.placeholders[number] = self.current[number]
+        return self.current[number]
 
     def _forget(self, storage: int) -> None:
         self.handed_over.discard(storage)
@@ -228,11 +289,11 @@ class _Emitter:
             return self._call(run_with_rng_state, (held, node.target, *arguments), keywords, node)
         pair = self._call(run_and_save_rng_state, (node.target, *arguments), keywords, node)
         self.current[state] = self._pick(pair, 0, {"val": self._state_example()})
-        return self._pick(pair, 1, node.meta)
+        return self._pick(pair, 1, emitted_meta(node))
 
     def _call(self, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], node: fx.Node) -> fx.Node:
         call = self.graph.create_node("call_function", target, arguments, keywords, name=node.name)
-        call.meta = dict(node.meta)
+        call.meta = emitted_meta(node)
         return call
 
     def _pick(self, source: fx.Node, position: int, meta: dict[str, Any]) -> fx.Node:
@@ -251,7 +312,7 @@ class _Emitter:
             if nodes[0] is node:
                 self.current[value] = result
             else:
-                self.current[value] = self._pick(result, nodes[0].args[1], nodes[0].meta)
+                self.current[value] = self._pick(result, nodes[0].args[1], emitted_meta(nodes[0]))
             if value in self.gradients:
                 self._accumulate(value)
 
@@ -260,20 +321,32 @@ class _Emitter:
 
     def _operand(self, node: fx.Node) -> fx.Node:
         value = self.description.node_values.get(node)
+        if is_size(node):
+            return self._size(node)
         if value is None or node in self._joint_constants:
             return self._constant(node)
         if value in self.current:
             return self.current[value]
         return self._fetch(value, node)
 
+    def _size(self, node: fx.Node) -> fx.Node:
+        """A size of the inputs, or a number made of sizes, which is computed wherever it is wanted."""
+        if node not in self._sizes:
+            arguments = fx.node.map_arg(node.args, self._size)
+            self._sizes[node] = self._call(node.target, arguments, dict(node.kwargs), node)
+        return self._sizes[node]
+
     def _constant(self, node: fx.Node) -> fx.Node:
         copy = self.graph.create_node("get_attr", node.target, (), {}, name=node.name)
-        copy.meta = dict(node.meta)
+        copy.meta = emitted_meta(node)
         return copy
 
     def _fetch(self, value: int, node: fx.Node) -> fx.Node:
-        """A value from before this graph: saved, or viewed again from what the caller holds."""
+        """A value from before this graph: saved, spilled, or viewed again from what the caller holds."""
         graph = self.description.graph
+        loaded = self._spills.value(value, node.meta)
+        if loaded is not None:
+            return loaded
         storage = graph.values[value].storage
         producer = graph.producers[value]
         if graph.arrivals[storage] == 0 and producer is not None:
@@ -338,14 +411,20 @@ class _Emitter:
             self.outputs.append(self.current[value])
             self.output_traces.append(None)
 
-    def order_placeholders(self, saved: list[int]) -> None:
-        """Put the saved values first, in the order in which the forward returns them, then the tangents."""
+    def add_sizes(self, sizes: list[fx.Node]) -> None:
+        for node in sizes:
+            self.outputs.append(self._sizes[node])
+            self.output_traces.append(None)
+
+    def order_placeholders(self, sizes: list[fx.Node], saved: list[int]) -> None:
+        """Put sizes first, then the saved values in the order in which the forward returns them, then the tangents."""
         anchor: fx.Node | None = None
-        for placeholder in (*(self.placeholders[v] for v in saved), *self.inputs):
+        first, tangents = self.inputs[: len(sizes)], self.inputs[len(sizes) :]
+        for placeholder in (*first, *(self.placeholders[v] for v in saved), *tangents):
             if anchor is None:
-                first = next(iter(self.graph.nodes))
-                if first is not placeholder:
-                    first.prepend(placeholder)
+                top = next(iter(self.graph.nodes))
+                if top is not placeholder:
+                    top.prepend(placeholder)
             else:
                 anchor.append(placeholder)
             anchor = placeholder
@@ -356,7 +435,9 @@ class _Emitter:
         output.meta["output_stack_traces"] = self.output_traces
         _erase_unused_picks(self.graph)
         self.graph.lint()
-        return fx.GraphModule(root, self.graph)
+        module = fx.GraphModule(root, self.graph)
+        module.meta["retrograde spiller"] = self._spiller
+        return module
 
 
 def _erase_unused_picks(graph: fx.Graph) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,16 +21,24 @@ class Call:
         index: its number among the step's calls.
         captured: the graph that is called.
         variant: the compiled schedule that it follows.
+        sizes: its sizes that change from call to call.
         arguments: what it was called with.
     """
 
     def __init__(
-        self, step: Step, index: int, captured: CapturedGraph, variant: Variant, arguments: Sequence[Any]
+        self,
+        step: Step,
+        index: int,
+        captured: CapturedGraph,
+        variant: Variant,
+        sizes: tuple[int, ...],
+        arguments: Sequence[Any],
     ) -> None:
         self.step = step
         self.index = index
         self.captured = captured
         self.variant = variant
+        self.sizes = sizes
         self.leaves = {i: a for i, a in enumerate(arguments) if isinstance(a, torch.Tensor) and _is_leaf(a)}
         self.undefined: frozenset[int] = frozenset()
         self.leaf_ids = frozenset(map(id, self.leaves.values()))
@@ -80,6 +88,10 @@ class Call:
         """Bytes saved for the backward that are still live, outputs and inputs left out."""
         return sum(size for storage, size in self._residuals if not storage.expired())
 
+    def expected_gradient_bytes(self) -> int:
+        """Bytes of the gradients that its backward will give for parameters."""
+        return parameter_gradient_bytes(self.captured, self.sizes, self.leaves)
+
     def gradient_bytes(self) -> int:
         """Bytes of the gradients it gave for parameters that are still live."""
         return sum(size for storage, size in self._gradients if not storage.expired())
@@ -87,6 +99,14 @@ class Call:
     def live_outputs(self) -> dict[int, int]:
         """Positions of the forward outputs that somebody still holds, with their bytes."""
         return {p: self._output_bytes[p] for p, storage in self._outputs.items() if not storage.expired()}
+
+
+def parameter_gradient_bytes(captured: CapturedGraph, sizes: tuple[int, ...], positions: Iterable[int]) -> int:
+    """Bytes of the gradients that a graph's backward gives for some of its inputs."""
+    description = captured.description(sizes)
+    graph, outputs = description.graph, description.joint.backward_outputs
+    values = [description.node_values[outputs[p]] for p in positions if outputs[p] in description.node_values]
+    return sum(graph.storages[s].bytes for s in {graph.values[v].storage for v in values})
 
 
 def _is_leaf(tensor: torch.Tensor) -> bool:

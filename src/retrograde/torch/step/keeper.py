@@ -4,44 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from retrograde.errors import BudgetError, CaptureError
 from retrograde.graph.units import format_bytes
-from retrograde.planning import Budget, Plan
+from retrograde.planning import Budget
 from retrograde.runtime.meters.torch_cpu import before_measuring
+from retrograde.torch.capture.sizes import bucket_of
 from retrograde.torch.emission.captured import Assignment
-from retrograde.torch.plan_store import find_agreed_plan, find_small_plan
 from retrograde.torch.ranks.agreement import compare_collectives
 from retrograde.torch.step.backward_end import after_backward
-from retrograde.torch.step.call import Call
+from retrograde.torch.step.book import Arrival, Leaves, PlanBook, StepPlan
+from retrograde.torch.step.call import Call, parameter_gradient_bytes
 from retrograde.torch.step.recorder import start_recorder
-from retrograde.torch.step.shape import Outside, StepShape
-from retrograde.torch.step.step import Leaves, Step, StepPlan
-from retrograde.torch.step.step_graph import combine
+from retrograde.torch.step.step import Step
 
 if TYPE_CHECKING:
-    from retrograde.torch.emission.captured import CapturedGraph
+    from retrograde.torch.emission.captured import CapturedGraph, Sizes
 
-_logger = logging.getLogger("retrograde")
+CHEAP_OVERHEAD = 0.01
+"""The overhead up to which a plan for larger sizes is good enough."""
 
-MOST_SHAPES = 16
-"""Shapes of steps whose plans are remembered."""
-
-_keepers: weakref.WeakKeyDictionary[Budget, StepKeeper] = weakref.WeakKeyDictionary()
+# By the budget's address: a keeper holds its budget, so a key of that cannot let go of either.
+_keepers: weakref.WeakValueDictionary[int, StepKeeper] = weakref.WeakValueDictionary()
 
 
 def keeper_of(budget: Budget) -> StepKeeper:
     """The keeper of a budget; modules that share a ``Budget`` share it."""
-    if budget not in _keepers:
-        _keepers[budget] = StepKeeper(budget)
-    return _keepers[budget]
+    known = _keepers.get(id(budget))
+    if known is None:
+        known = _keepers[id(budget)] = StepKeeper(budget)
+    return known
 
 
 class _Local(threading.local):
@@ -75,70 +74,41 @@ class StepKeeper:
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self.plans: list[StepPlan] = []
+        self.book = PlanBook()
         self._local = _Local()
         self._to_record: set[CapturedGraph] = set()
-        self._small_ones: dict[CapturedGraph, Assignment] = {}
-        self._closed: dict[CapturedGraph, Plan] = {}
-        self._wants_all: set[CapturedGraph] = set()
         self._members = 0
 
     def join(self) -> None:
         """Take in a module."""
         self._members += 1
 
-    # Before the first call
-
-    def prepare(self, captured: CapturedGraph) -> Assignment:
-        """Plan a graph that was just captured; what its first call follows.
+    def prepare(self, captured: CapturedGraph, sizes: Sizes) -> Assignment:
+        """Plan a graph that was just captured, so that what cannot fit is known before any of it runs.
 
         Raises:
             BudgetError: no plan of this graph alone meets the budget.
             RankError: another rank failed, or is gone.
             CaptureError: the ranks captured different collectives.
         """
-        if captured.is_closed and self._members < 2 and not self._is_under_way():
-            plan = find_agreed_plan(captured.description.graph, captured.options, captured.collectives)
-            self._closed[captured] = plan
-            return Assignment(plan.schedule)
+        if self._is_a_step(captured) and not self._is_under_way():
+            return Assignment(self.book.single(captured, sizes)[0].schedule)
         compare_collectives(captured.collectives)
-        return self._small(captured, 0)
+        return self.book.small(captured, sizes, 0)
 
     def undefined_came(self, captured: CapturedGraph) -> None:
-        """A cotangent came that a plan does without: forget such plans of the graph."""
-        self._wants_all.add(captured)
-        self._small_ones.pop(captured, None)
+        """A cotangent came that a plan does without."""
+        self.book.forget(captured)
         self._to_record.add(captured)
-        self.plans = [known for known in self.plans if captured not in known.shape.graphs]
+
+    def _is_a_step(self, captured: CapturedGraph) -> bool:
+        """Whether a call of a graph is taken to be a step of its own: it gives a loss, and nothing else is known."""
+        is_known = any(len(known.assignments) > 1 for known in self.book.beginning_with(captured))
+        return captured.is_closed and self._members < 2 and not is_known
 
     def _is_under_way(self) -> bool:
         step = self._local.step
         return step is not None and not step.is_over
-
-    def _small(self, captured: CapturedGraph, held_bytes: int) -> Assignment:
-        """A schedule that takes few bytes, beside what earlier calls hold.
-
-        Where nothing fits and the graph has a loss among its outputs, its other outputs are taken to need no gradient.
-        """
-        if held_bytes or captured not in self._small_ones:
-            found = self._find_small(captured, held_bytes)
-            if held_bytes:
-                return found
-            self._small_ones[captured] = found
-        return self._small_ones[captured]
-
-    def _find_small(self, captured: CapturedGraph, held_bytes: int) -> Assignment:
-        options = captured.options
-        try:
-            plan = find_small_plan(captured.description.graph, options, held_bytes)
-            return Assignment(plan.schedule, peak_bytes=plan.peak_bytes)
-        except BudgetError:
-            beside = captured.beside_a_loss
-            without = captured.description_without(beside) if captured not in self._wants_all else None
-            if not beside or without is None:
-                raise
-            plan = find_small_plan(without.graph, options, held_bytes)
-            return Assignment(plan.schedule, beside, plan.peak_bytes)
 
     # A call
 
@@ -150,14 +120,15 @@ class StepKeeper:
             BudgetError: the call does not fit beside what the step holds already.
             CaptureError: a step of another budget is under way in this thread.
         """
-        leaves = _leaves(arguments)
-        step = self._step_for(captured, leaves)
-        assignment = step.expected(captured, leaves)
+        arrival = Arrival(captured, _leaves(arguments), captured.sizes_of(arguments))
+        step = self._step_for(arrival)
+        assignment = step.expected(arrival)
         if assignment is None:
             step.depart()
-            assignment = self._beside(step, captured, leaves)
-        call = Call(step, len(step.calls), captured, captured.variant(assignment), arguments)
-        step.admit(call, leaves)
+            assignment = self._beside(step, arrival)
+        variant = captured.variant(assignment, arrival.sizes)
+        call = Call(step, len(step.calls), captured, variant, arrival.sizes, arguments)
+        step.admit(call, arrival.leaves)
         try:
             with step.event(call, "forward"):
                 yield call
@@ -171,15 +142,17 @@ class StepKeeper:
         with call.step.event(call, "backward"):
             yield
 
-    def _beside(self, step: Step, captured: CapturedGraph, leaves: Leaves) -> Assignment:
+    def _beside(self, step: Step, arrival: Arrival) -> Assignment:
         """What a call follows whose place in the step is not known.
 
         Room is left for its residuals while earlier calls' backwards run, and in these for its gradients.
         """
         held_bytes = step.residual_bytes()
         try:
-            found = self._small(captured, held_bytes)
-            step.check_room(self.budget.bytes, captured.gradient_bytes(p for p, _ in leaves), found.peak_bytes)
+            found = self.book.small(arrival.captured, arrival.sizes, held_bytes)
+            positions = [position for position, _ in arrival.leaves]
+            gradients = parameter_gradient_bytes(arrival.captured, arrival.sizes, positions)
+            step.check_room(self.budget.bytes, gradients, found.peak_bytes)
             return found
         except BudgetError as error:
             if step.calls:
@@ -195,10 +168,10 @@ class StepKeeper:
 
     # Steps
 
-    def _step_for(self, captured: CapturedGraph, leaves: Leaves) -> Step:
+    def _step_for(self, arrival: Arrival) -> Step:
         """The step that a call belongs to: the one under way, or a new one."""
         step = self._local.step
-        if step is not None and not step.is_over and step.expected(captured, leaves) is None:
+        if step is not None and not step.is_over and step.expected(arrival) is None:
             # An exception on the way may have left residuals in a cycle.
             gc.collect()
         if step is not None and not step.is_over:
@@ -207,33 +180,41 @@ class StepKeeper:
             self._local.step = None
             self._learn(step)
         self._refuse_other_budgets()
-        step = self._local.step = self._begin(captured, leaves)
+        step = self._local.step = self._begin(arrival)
         return step
 
-    def _begin(self, captured: CapturedGraph, leaves: Leaves) -> Step:
+    def _begin(self, arrival: Arrival) -> Step:
+        captured = arrival.captured
         if captured not in self._to_record:
-            for known in [*self._matching(captured, leaves), self._closed_plan(captured, leaves)]:
-                if known is not None:
-                    return Step(known, None)
+            found = self._known(arrival)
+            if self._is_a_step(captured) and (found is None or self._deserves_its_own(found, arrival)):
+                found = Step(self._planned_alone(arrival), None)
+            if found is not None:
+                return found
         step = Step(None, start_recorder(captured.device))
         if step.recorder is not None:
             after_backward(weakref.WeakMethod(step.backward_ended))
             before_measuring(weakref.WeakMethod(step.abandon_recording))
         return step
 
-    def _matching(self, captured: CapturedGraph, leaves: Leaves) -> list[StepPlan]:
-        """The plans for steps that begin with such a call; the one with most calls first, it serves the others."""
-        matching = [p for p in reversed(self.plans) if Step(p, None).expected(captured, leaves) is not None]
-        return sorted(matching, key=lambda known: -len(known.assignments))
+    def _known(self, arrival: Arrival) -> Step | None:
+        """A step on a plan that is known to serve it."""
+        steps = (Step(known, None) for known in self.book.beginning_with(arrival.captured))
+        return next((step for step in steps if step.expected(arrival) is not None), None)
 
-    def _closed_plan(self, captured: CapturedGraph, leaves: Leaves) -> StepPlan | None:
-        """The plan of a step that calls nothing else, made when the graph was captured."""
-        plan = self._closed.pop(captured, None)
-        if plan is None:
-            return None
-        shape = Step(None, None).single_call(captured, leaves)
-        self._remember(StepPlan(shape, plan, (Assignment(plan.schedule),), captured.description))
-        return self.plans[-1]
+    def _deserves_its_own(self, found: Step, arrival: Arrival) -> bool:
+        """Whether sizes are worth a plan, because the one that serves them recomputes for larger ones."""
+        assert found.followed is not None
+        planned, wanted = found.followed.shape.sizes[0], bucket_of(arrival.sizes)
+        return wanted != planned and arrival.sizes != planned and found.followed.plan.overhead > CHEAP_OVERHEAD
+
+    def _planned_alone(self, arrival: Arrival) -> StepPlan:
+        """A plan for a step that calls nothing else."""
+        plan, description, sizes = self.book.single(arrival.captured, arrival.sizes)
+        shape = Step(None, None).single_call(replace(arrival, sizes=sizes))
+        planned = StepPlan(shape, plan, (Assignment(plan.schedule),), description)
+        self.book.add(planned)
+        return planned
 
     def _refuse_other_budgets(self) -> None:
         others = [keeper for keeper in _busy.keepers if keeper is not self]
@@ -253,7 +234,8 @@ class StepKeeper:
         if not shape.has_backward:
             return
         first = shape.graphs[0]
-        if first not in self._to_record and any(p.shape.begins_with(shape) for p in self.plans):
+        is_known = any(p.shape.begins_with(shape) and p.shape.covers(shape.sizes) for p in self.book.plans)
+        if first not in self._to_record and is_known:
             return
         step.stop_recording()
         outside = step.outside()
@@ -261,39 +243,7 @@ class StepKeeper:
             self._to_record.add(first)
             return
         self._to_record.discard(first)
-        self._remember(_planned(shape, outside))
-
-    def plans_of(self, graphs: Sequence[CapturedGraph]) -> list[StepPlan]:
-        """The plans of steps in which some captured graphs take part, oldest first."""
-        return [known for known in self.plans if any(graph in known.shape.graphs for graph in graphs)]
-
-    def _remember(self, planned: StepPlan) -> None:
-        self.plans = [p for p in self.plans if p.shape != planned.shape][-MOST_SHAPES + 1 :]
-        self.plans.append(planned)
-
-
-def _planned(shape: StepShape, outside: Outside) -> StepPlan:
-    """A plan for steps of a shape, what the user's own code holds meanwhile included."""
-    whole = shape.with_every_backward()
-    described = combine(whole, outside.with_events(len(whole.events)))
-    graph = described.graph
-    options = shape.graphs[0].options
-    try:
-        plan = find_agreed_plan(graph, options)
-    except BudgetError as error:
-        foreign = max(graph.fixed_bytes)
-        if foreign < error.budget_bytes:
-            raise
-        raise BudgetError(
-            f"your own code, between the captured graphs of a step, holds {format_bytes(foreign)} by itself "
-            f"({described.busiest_stretch()}), and the budget is {format_bytes(error.budget_bytes)}; put that code "
-            f"inside the module, or ask for {error.minimum_bytes} bytes or more",
-            budget_bytes=error.budget_bytes,
-            minimum_bytes=error.minimum_bytes,
-            bound_bytes=error.bound_bytes,
-        ) from None
-    schedules = zip(described.schedules(plan), described.undefined, strict=True)
-    return StepPlan(shape, plan, tuple(Assignment(s, undefined) for s, undefined in schedules), described)
+        self.book.learn(shape, outside)
 
 
 def _leaves(arguments: Sequence[Any]) -> Leaves:

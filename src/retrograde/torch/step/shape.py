@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -34,23 +35,30 @@ class StepShape:
         graphs: for each call its captured graph.
         parameters: for each call the inputs that accumulate a gradient: position among its inputs, and a number that
             stands for the parameter throughout the step.
-        undefined: for each call the positions of the cotangents that did not come; no part of a shape as it begins.
+        undefined: for each call the positions of the cotangents that did not come.
+        sizes: for each call its sizes that change from call to call.
         events: forwards and backwards as they came.
     """
 
     graphs: tuple[CapturedGraph, ...]
     parameters: tuple[tuple[tuple[int, int], ...], ...]
     undefined: tuple[frozenset[int], ...]
+    sizes: tuple[tuple[int, ...], ...]
     events: tuple[Event, ...]
 
     def begins_with(self, other: StepShape) -> bool:
-        """Whether a step that has come as far as another shape says may be of this one."""
+        """Whether a step that has come as far as another shape says may be of this one, but for sizes."""
         calls, events = len(other.graphs), len(other.events)
         return (
             self.graphs[:calls] == other.graphs
             and self.parameters[:calls] == other.parameters
             and self.events[:events] == other.events
         )
+
+    def covers(self, sizes: Sequence[tuple[int, ...]]) -> bool:
+        """Whether no size of the calls so far is larger than here."""
+        pairs = zip(self.sizes, sizes, strict=False)
+        return all(theirs <= ours for large, small in pairs for ours, theirs in zip(large, small, strict=True))
 
     def with_every_backward(self) -> StepShape:
         """The same, with the backward of a call that had none at the end: one that was left out may come later."""

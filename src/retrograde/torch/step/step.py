@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from retrograde.errors import BudgetError
 from retrograde.graph.units import format_bytes
-from retrograde.planning import Plan
+from retrograde.torch.step.book import Arrival, Leaves, StepPlan
 from retrograde.torch.step.call import Call
 from retrograde.torch.step.recorder import Recorder, Stretch
 from retrograde.torch.step.shape import Event, Outside, Phase, StepShape
 
 if TYPE_CHECKING:
-    from retrograde.torch.emission.captured import Assignment, CapturedGraph
-
-
-Leaves = Sequence[tuple[int, int]]
-"""Of a call the inputs that accumulate a gradient: position, and a key that tells one parameter from another."""
-
-
-@dataclass(frozen=True, eq=False)
-class StepPlan:
-    """A plan for steps of one shape.
-
-    Attributes:
-        shape: the steps that it is for.
-        plan: the plan of the whole step.
-        assignments: for each call what it follows.
-        described: what the plan's graph is described by: a ``Description`` or a ``StepGraph``.
-    """
-
-    shape: StepShape
-    plan: Plan
-    assignments: tuple[Assignment, ...]
-    described: Any
+    from retrograde.torch.emission.captured import Assignment
 
 
 class Step:
@@ -71,6 +49,7 @@ class Step:
             tuple(call.captured for call in self.calls),
             tuple(self._parameters),
             tuple(call.undefined for call in self.calls),
+            tuple(call.sizes for call in self.calls),
             tuple(self.events),
         )
 
@@ -94,7 +73,7 @@ class Step:
         for call in reversed([c for c in self.calls if c.is_open]):
             earlier = sum(c.residual_bytes() for c in self.calls[: call.index])
             demand = max(demand, earlier + call.variant.assignment.peak_bytes + later)
-            later += call.captured.gradient_bytes(call.leaves)
+            later += call.expected_gradient_bytes()
         if budget_bytes is not None and demand > budget_bytes:
             raise BudgetError(
                 f"the backward passes of the step's {len(self.calls) + 1} calls need {demand} bytes "
@@ -104,23 +83,26 @@ class Step:
                 bound_bytes=0,
             )
 
-    def expected(self, captured: CapturedGraph, leaves: Leaves) -> Assignment | None:
+    def expected(self, arrival: Arrival) -> Assignment | None:
         """What the next call follows, or None if the step is not what its plan is for."""
         if self.followed is None:
             return None
         shape, call = self.shape, len(self.calls)
         coming = StepShape(
-            (*shape.graphs, captured),
-            (*shape.parameters, self._numbered(leaves)),
+            (*shape.graphs, arrival.captured),
+            (*shape.parameters, self._numbered(arrival.leaves)),
             shape.undefined,
+            (*shape.sizes, arrival.sizes),
             (*shape.events, Event(call, "forward")),
         )
-        return self.followed.assignments[call] if self.followed.shape.begins_with(coming) else None
+        is_followed = self.followed.shape.begins_with(coming) and self.followed.serves(coming.sizes)
+        return self.followed.assignments[call] if is_followed else None
 
-    def single_call(self, captured: CapturedGraph, leaves: Leaves) -> StepShape:
+    def single_call(self, arrival: Arrival) -> StepShape:
         """The shape of a step that calls one graph once."""
         events = (Event(0, "forward"), Event(0, "backward"))
-        return StepShape((captured,), (self._numbered(leaves),), (frozenset(),), events)
+        numbered = self._numbered(arrival.leaves)
+        return StepShape((arrival.captured,), (numbered,), (frozenset(),), (arrival.sizes,), events)
 
     def depart(self) -> None:
         """The step is not what its plan is for: from here on each call is planned by itself."""
@@ -191,8 +173,7 @@ class Step:
         if event.phase == "forward":
             return 0
         call = self.calls[event.call]
-        description = call.captured.description_without(call.undefined) or call.captured.description
-        graph = description.graph
+        graph = call.captured.description(call.sizes, call.undefined).graph
         return sum(s.bytes for s, arrival in zip(graph.storages, graph.arrivals, strict=True) if arrival)
 
     def _take_stock(self) -> None:

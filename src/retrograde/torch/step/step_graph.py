@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import fx
 
@@ -44,6 +45,13 @@ class StepGraph:
     parts: tuple[Part, ...]
     undefined: tuple[frozenset[int], ...]
     operation_nodes: tuple[fx.Node | None, ...]
+
+    def at_sizes(self, bindings: Sequence[Mapping[Any, int]]) -> Graph:
+        """The graph with the bytes that its storages have at other sizes, given for each call."""
+        storages: list[Storage] = []
+        for part, binding in zip(self.parts, bindings, strict=True):
+            storages.extend(part.description.storages_at(binding))
+        return self.graph.with_storages(storages)
 
     def schedules(self, plan: Plan) -> list[Schedule]:
         """For each call the schedule that a plan of the step gives it.
@@ -146,9 +154,9 @@ class _Combiner:
 
     def _add_call(self, call: int) -> Part:
         captured = self.shape.graphs[call]
-        without = captured.description_without(self.shape.undefined[call])
-        self.undefined.append(self.shape.undefined[call] if without is not None else frozenset())
-        description = without or captured.description
+        undefined = self.shape.undefined[call]
+        self.undefined.append(undefined if captured.can_do_without(undefined) else frozenset())
+        description = captured.description(self.shape.sizes[call], undefined)
         part = Part(
             description,
             len(self.operations),
