@@ -190,7 +190,7 @@ class BudgetedForward:
         self.keeper = keeper_of(options.budget)
         self.keeper.join()
         self._compiled: Callable[..., Any] | None = None
-        self._first_call = FirstCall(type(module).__name__)
+        self._first_call = FirstCall(type(self.module).__name__)
         # Trainers look at the parameters of a forward to choose what to pass to it.
         self.__signature__ = inspect.signature(self._original())
 

@@ -36,8 +36,13 @@ def _name(node: fx.Node) -> str:
     name = str(node.target)
     if not _spans_the_world(node) or any(word in name for word in _UNEVEN):
         return name
-    shapes = [tuple(n.meta["val"].shape) for n in node.all_input_nodes if isinstance(n.meta.get("val"), torch.Tensor)]
-    return f"{name} of {', '.join(map(str, shapes))}"
+    tensors = [n.meta["val"] for n in node.all_input_nodes if isinstance(n.meta.get("val"), torch.Tensor)]
+    return f"{name} of {', '.join(str(tuple(map(_present_size, t.shape))) for t in tensors)}"
+
+
+def _present_size(size: Any) -> int:
+    """A size, of one that changes from call to call the one that it was captured at."""
+    return size.node.hint if isinstance(size, torch.SymInt) else size
 
 
 def _spans_the_world(node: fx.Node) -> bool:

@@ -130,7 +130,8 @@ class PlanBook:
                 continue
             try:
                 description = self._described(captured, wanted)
-                return find_agreed_plan(description.graph, captured.options, captured.collectives), description, wanted
+                plan = find_agreed_plan(description.graph, captured.options, captured.collectives)
+                return plan, description, wanted
             except BudgetError:
                 if wanted == sizes:
                     raise
