@@ -21,7 +21,13 @@ from retrograde.torch.capture.in_place import in_place_call
 from retrograde.torch.capture.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
 
 
-def emit(description: Description, plan: Plan) -> tuple[fx.GraphModule, fx.GraphModule]:
+RUN = "retrograde_run"
+"""Where in an emitted node's ``meta`` stands how many times its operation had run before."""
+
+
+def emit(
+    description: Description, plan: Plan, *, functional: bool = False
+) -> tuple[fx.GraphModule, fx.GraphModule]:
     """The forward and the backward graph module that follow a plan.
 
     Both take and return what AOTAutograd expects of a partitioner's: the forward takes every primal and returns its
@@ -31,15 +37,16 @@ def emit(description: Description, plan: Plan) -> tuple[fx.GraphModule, fx.Graph
     Args:
         description: the joint graph and its correspondence with ``plan``'s graph.
         plan: a plan of ``description.graph``.
+        functional: emit no call that writes over an operand, for a compiler that finds such places by itself.
     """
-    backward = _Emitter(description, plan, segment=1)
+    backward = _Emitter(description, plan, segment=1, functional=functional)
     for node in description.joint.tangents:
         backward.add_input(node)
     backward.carry_out(plan.segment_actions(1))
     backward.add_outputs(description.joint.backward_outputs)
     saved = backward.saved_values
 
-    forward = _Emitter(description, plan, segment=0)
+    forward = _Emitter(description, plan, segment=0, functional=functional)
     for node in description.joint.primals:
         forward.add_input(node)
     forward.carry_out(plan.segment_actions(0))
@@ -84,11 +91,12 @@ def _without_version_check(description: Description, value: int) -> bool:
 class _Emitter:
     """One graph in the making: which node of it carries each value at present."""
 
-    def __init__(self, description: Description, plan: Plan, segment: int) -> None:
+    def __init__(self, description: Description, plan: Plan, segment: int, functional: bool) -> None:
         before = plan.actions[: plan.segments[segment]]
         self.description = description
         self.repeated = {index for index, runs in _run_counts(plan.actions).items() if runs > 1}
-        self.ran = set(_run_counts(before))
+        self.runs = _run_counts(before)
+        self.functional = functional
         self.handed_over = _live_after(description, before)
         self.graph = fx.Graph()
         self.current: dict[int, fx.Node] = {}
@@ -99,6 +107,7 @@ class _Emitter:
         self.output_traces: list[Any] = []
         self._joint_constants = set(description.joint.constants())
         self._last_input: fx.Node | None = None
+        self._run: dict[fx.Node, int] = {}
 
     # Inputs
 
@@ -169,19 +178,21 @@ class _Emitter:
             return
         node = self.description.operation_nodes[index]
         graph = self.description.graph
-        first = index not in self.ran
-        self.ran.add(index)
+        first = index not in self.runs
+        self._run[node] = self.runs[index]
+        self.runs[index] += 1
         if is_random(node):
             result = self._compute_random(index, node, first)
         elif not first and repeats_without_statistics(node):
             target, arguments = batch_norm_without_statistics(node)
             result = self._call(target, self._map(arguments), {}, node)
-        elif overwrites:
+        elif overwrites and not self.functional:
             target, arguments = in_place_call(node, self._position(node, overwrites), self._map(node.args))
             result = self._call(target, arguments, self._map(node.kwargs), node)
-            self._forget(graph.values[overwrites[0][1]].storage)
         else:
             result = self._call(node.target, self._map(node.args), self._map(node.kwargs), node)
+        for _, read in overwrites:
+            self._forget(graph.values[read].storage)
         self._take_results(index, result, node)
 
     def _compute_random(self, index: int, node: fx.Node, first: bool) -> fx.Node:
@@ -199,7 +210,7 @@ class _Emitter:
 
     def _call(self, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], node: fx.Node) -> fx.Node:
         call = self.graph.create_node("call_function", target, arguments, keywords, name=node.name)
-        call.meta = dict(node.meta)
+        call.meta = {**node.meta, RUN: self._run[node]}
         return call
 
     def _pick(self, source: fx.Node, position: int, meta: dict[str, Any]) -> fx.Node:
