@@ -31,6 +31,7 @@ def budgeted(
     *,
     strategy: str = "auto",
     compiler: str = "eager",
+    exact: bool = False,
     retain_graph: bool = False,
     outside_bytes: int | str = 0,
     measure_costs: bool = True,
@@ -54,7 +55,9 @@ def budgeted(
             int of bytes, ``"8 GiB"``, ``"800 MB"``, ``"40%"`` of the store-all peak, or a ``Budget``. Gradients count;
             parameters, inputs and what else was there before the step do not.
         strategy: how to plan; see ``retrograde.plan``.
-        compiler: what runs the planned graphs; ``"eager"`` runs PyTorch's own kernels.
+        compiler: what runs the planned graphs: ``"eager"`` runs PyTorch's own kernels, ``"inductor"`` compiles them.
+            Compiled gradients are those of ``torch.compile`` up to rounding.
+        exact: with Inductor, compile so that gradients have the same bits under every budget, at the price of fusion.
         retain_graph: plan for ``backward(retain_graph=True)``: what the forward saves stays live to the end. Without
             it such a call raises.
         outside_bytes: bytes (or text such as ``"20 MB"``) that your own code holds from the end of the forward on.
@@ -82,8 +85,6 @@ def budgeted(
         >>> model.weight.grad.shape
         torch.Size([4, 4])
     """
-    if compiler != "eager":
-        raise UsageError(f'compiler={compiler!r} is not supported; this release has compiler="eager"')
     if not isinstance(module, nn.Module):
         raise UsageError(
             f"a {type(module).__name__} is not a module; budgeted takes a torch.nn.Module, and torch.compile(function, "
@@ -94,6 +95,8 @@ def budgeted(
     options = Options(
         budget=Budget(budget),
         strategy=strategy,
+        compiler=compiler,
+        exact=exact,
         retain_graph=retain_graph,
         outside_bytes=parse_bytes(outside_bytes),
         measure_costs=measure_costs,

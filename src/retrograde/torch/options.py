@@ -10,6 +10,8 @@ from retrograde.errors import UsageError
 from retrograde.planning import Budget
 from retrograde.planning.planner import check_strategy
 
+COMPILERS = ("eager", "inductor")
+
 
 @dataclass(frozen=True, eq=False)
 class Options:
@@ -17,6 +19,8 @@ class Options:
 
     budget: Budget
     strategy: str = "auto"
+    compiler: str = "eager"
+    exact: bool = False
     retain_graph: bool = False
     outside_bytes: int = 0
     measure_costs: bool = True
@@ -28,6 +32,10 @@ class Options:
 
     def __post_init__(self) -> None:
         check_strategy(self.strategy)
+        if self.compiler not in COMPILERS:
+            raise UsageError(f"compiler={self.compiler!r} is not supported; there are {' and '.join(COMPILERS)}")
+        if self.exact and self.compiler == "eager":
+            raise UsageError('exact=True is for compiler="inductor"; with compiler="eager" all gradients are exact')
         if not self.time_limit > 0:
             raise UsageError(f"time_limit is a number of seconds above 0, not {self.time_limit!r}")
 

@@ -43,7 +43,9 @@ class _ExternKernels:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if "out" in kwargs:
-                self._ledger.notice_workspace(kernel, args, kwargs)
+                operator = getattr(getattr(torch.ops.aten, name, None), "default", None)
+                others = {key: value for key, value in kwargs.items() if key != "out"}
+                self._ledger.notice_workspace(operator, args, others)
                 return kwargs["out"]
             return kernel(*args, **kwargs)
 

@@ -22,7 +22,12 @@ from torch._functorch._aot_autograd.descriptors import (
 from torch._guards import TracingContext, tracing
 from torch._inductor import config
 from torch._inductor.choices import InductorChoices
-from torch._inductor.compile_fx import compile_fx_inner
+from torch._inductor.compile_fx import (
+    _recursive_joint_graph_passes,
+    compile_fx_inner,
+    get_cuda_device_context,
+    get_inputs_devices,
+)
 from torch._inductor.graph import GraphLowering
 from torch._inductor.virtualized import V
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -112,6 +117,21 @@ def lowered_source(
     ):
         compiled = compile_with_inductor(module, example_inputs, backward=backward, strides=strides, exact=exact)
     return texts[-1] if texts else "", compiled.output_strides
+
+
+def settings_key() -> str:
+    """A digest of everything in Inductor's settings that may change the code that it writes."""
+    settings = config.save_config_portable(ignore_private_configs=False)
+    facts = [_METHOD, str(torch.get_num_threads()), *(f"{name}={settings[name]!r}" for name in sorted(settings))]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+
+
+def compile_for_inference(module: fx.GraphModule, example_inputs: Sequence[Any]) -> Callable[[list[Any]], Any]:
+    """Compile a graph that needs no gradient, as Inductor does by itself."""
+    with get_cuda_device_context(module):
+        device = next(iter(get_inputs_devices(example_inputs, module)))
+        module = _recursive_joint_graph_passes(module, input_device=device)
+    return compile_with_inductor(module, example_inputs, backward=False).run
 
 
 def restride(example_inputs: Sequence[Any], strides: Sequence[Strides]) -> list[Any]:
