@@ -20,14 +20,11 @@ from retrograde.torch.capture.describe import Description, random_state_bytes
 from retrograde.torch.capture.in_place import in_place_call
 from retrograde.torch.capture.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
 
-
 RUN = "retrograde_run"
 """Where in an emitted node's ``meta`` stands how many times its operation had run before."""
 
 
-def emit(
-    description: Description, plan: Plan, *, functional: bool = False
-) -> tuple[fx.GraphModule, fx.GraphModule]:
+def emit(description: Description, plan: Plan, *, functional: bool = False) -> tuple[fx.GraphModule, fx.GraphModule]:
     """The forward and the backward graph module that follow a plan.
 
     Both take and return what AOTAutograd expects of a partitioner's: the forward takes every primal and returns its

@@ -12,6 +12,7 @@ from torch import fx
 
 from retrograde.disk_cache import DiskCache
 from retrograde.errors import BudgetError
+from retrograde.graph import Graph
 from retrograde.graph.units import format_bytes
 from retrograde.planning import Budget, Plan
 from retrograde.torch.capture.describe import CostModel, Description
@@ -39,13 +40,13 @@ class FittedPlan:
 
 
 def fit_compiled_plan(
-    description: Description, options: Options, costs: CostModel, find: Callable[[Any, Options], Plan]
+    description: Description, options: Options, costs: CostModel, find: Callable[[Graph, Options], Plan]
 ) -> FittedPlan:
     """A plan whose code, compiled by Inductor, meets the budget.
 
     The plan is made for the sizes of the joint graph. Inductor leaves some values out and lets others live longer, so
     the code is lowered (nothing is compiled), its peak is read off, and if that is too high the plan is made again for
-    a budget that is smaller by as much.
+    a budget that is smaller by as much. A budget in percent is of the compiled peak of the step that stores all.
 
     Args:
         description: the joint graph.
@@ -56,47 +57,67 @@ def fit_compiled_plan(
     Raises:
         BudgetError: no plan meets the budget; ``minimum_bytes`` is a compiled peak.
     """
-    budget_bytes = options.budget.resolve(description.graph.store_all_peak_bytes)
-    weigh = _Scale(description, options, costs)
-    target_bytes, lightest = budget_bytes, None
-    for _ in range(_MOST_ATTEMPTS):
-        fitted, smallest = _attempt(description, options, target_bytes, find, weigh)
-        if fitted.peak_bytes <= budget_bytes:
-            return fitted
-        if lightest is None or fitted.peak_bytes < lightest.peak_bytes:
-            lightest = fitted
-        if smallest:
-            break
-        target_bytes = min(fitted.plan.peak_bytes - 1, target_bytes * budget_bytes // fitted.peak_bytes)
-    else:
-        fitted, _ = _attempt(description, options, 1, find, weigh)
-        if fitted.peak_bytes <= budget_bytes:
-            return fitted
-    assert lightest is not None
-    minimum_bytes = min(lightest.peak_bytes, fitted.peak_bytes)
-    raise BudgetError(
-        f"no plan in hand meets the budget of {format_bytes(budget_bytes)} once it is compiled; the smallest compiled "
-        f"peak among the plans tried is {format_bytes(minimum_bytes)}. Ask for that much",
-        budget_bytes=budget_bytes,
-        minimum_bytes=minimum_bytes,
-        bound_bytes=min(minimum_bytes, _outputs_bytes(description)),
-    )
+    fitter = _Fitter(description, options, _Scale(description, options, costs), find)
+    if options.budget.resolve(0) > 0:
+        return fitter.fit(options.budget.resolve(0))
+    store_all = fitter.attempt(description.graph.store_all_peak_bytes)
+    budget_bytes = options.budget.resolve(store_all.peak_bytes)
+    return store_all if store_all.peak_bytes <= budget_bytes else fitter.fit(budget_bytes)
 
 
-def _attempt(
-    description: Description,
-    options: Options,
-    target_bytes: int,
-    find: Callable[[Any, Options], Plan],
-    weigh: Callable[[Plan], int],
-) -> tuple[FittedPlan, bool]:
-    """A plan for a budget, weighed; and whether it is the smallest, because none meets that budget."""
-    try:
-        plan = find(description.graph, replace(options, budget=Budget(max(1, target_bytes))))
-        return FittedPlan(plan, weigh(plan)), False
-    except BudgetError as error:
-        plan = find(description.graph, replace(options, budget=Budget(error.minimum_bytes)))
-        return FittedPlan(plan, weigh(plan)), True
+class _Fitter:
+    """Plans for smaller and smaller budgets, until the compiled code of one meets the budget that was asked for."""
+
+    def __init__(
+        self,
+        description: Description,
+        options: Options,
+        weigh: Callable[[Plan], int],
+        find: Callable[[Graph, Options], Plan],
+    ) -> None:
+        self._graph = description.graph
+        self._options = options
+        self._weigh = weigh
+        self._find = find
+        self._outputs_bytes = _outputs_bytes(description.graph)
+        self._smallest: FittedPlan | None = None
+
+    def fit(self, budget_bytes: int) -> FittedPlan:
+        """The first plan whose code meets the budget."""
+        target_bytes = budget_bytes
+        lightest: FittedPlan | None = None
+        for attempt in range(_MOST_ATTEMPTS):
+            fitted = self.attempt(target_bytes if attempt < _MOST_ATTEMPTS - 1 else 1)
+            if fitted.peak_bytes <= budget_bytes:
+                return fitted
+            if lightest is None or fitted.peak_bytes < lightest.peak_bytes:
+                lightest = fitted
+            if fitted is self._smallest:
+                break
+            target_bytes = min(fitted.plan.peak_bytes - 1, target_bytes * budget_bytes // fitted.peak_bytes)
+        assert lightest is not None
+        minimum_bytes = lightest.peak_bytes
+        raise BudgetError(
+            f"a budget of {budget_bytes} bytes ({format_bytes(budget_bytes)}) is not met by code that Inductor "
+            f"compiles: the smallest it reaches is {minimum_bytes} bytes ({format_bytes(minimum_bytes)}), ask for that "
+            "or more",
+            budget_bytes=budget_bytes,
+            minimum_bytes=minimum_bytes,
+            bound_bytes=min(minimum_bytes, self._outputs_bytes),
+        )
+
+    def attempt(self, target_bytes: int) -> FittedPlan:
+        """A plan for a budget in the graph's own sizes, weighed; the smallest there is if none meets that budget."""
+        try:
+            plan = self._plan(target_bytes)
+        except BudgetError as error:
+            plan = self._plan(error.minimum_bytes)
+            self._smallest = FittedPlan(plan, self._weigh(plan))
+            return self._smallest
+        return FittedPlan(plan, self._weigh(plan))
+
+    def _plan(self, budget_bytes: int) -> Plan:
+        return self._find(self._graph, replace(self._options, budget=Budget(max(1, budget_bytes))))
 
 
 class _Scale:
@@ -206,8 +227,7 @@ class Workspaces:
         return found
 
 
-def _outputs_bytes(description: Description) -> int:
+def _outputs_bytes(graph: Graph) -> int:
     """What the step's results take together: they are all live when it ends, whatever the schedule."""
-    graph = description.graph
     made = {graph.values[value].storage for value in graph.outputs if graph.producers[value] is not None}
     return sum(graph.storages[storage].bytes for storage in made)
