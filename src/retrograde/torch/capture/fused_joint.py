@@ -12,12 +12,14 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch._dynamo.utils import detect_fake_mode
 from torch._functorch.partitioners import min_cut_rematerialization_partition
 from torch._inductor.compile_fx import (
     _recursive_joint_graph_passes,
     get_cuda_device_context,
     get_inputs_devices,
 )
+from torch._inductor.virtualized import V
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from retrograde.torch.capture.joint import JointGraph, is_getitem, read_joint_graph
@@ -41,7 +43,8 @@ def fused_joint_graph(
         CaptureError: it holds something that the engine cannot plan.
     """
     read_joint_graph(module, num_forward_outputs)
-    with get_cuda_device_context(module):
+    mode = detect_fake_mode(joint_inputs) or FakeTensorMode()
+    with get_cuda_device_context(module), V.set_fake_mode(mode):
         device = next(iter(get_inputs_devices(joint_inputs, module)))
         module = _recursive_joint_graph_passes(module, skip_invoke_subgraph=True, input_device=device)
     with torch._functorch.config.patch(activation_memory_budget=1.0):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from torch._prims.rng_prims import run_and_save_rng_state, run_with_rng_state
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -61,6 +62,8 @@ class Ledger(TorchDispatchMode):
         peak_bytes: the most that were live at any moment.
     """
 
+    supports_higher_order_operators = True
+
     def __init__(self, workspace: Workspace | None = None) -> None:
         super().__init__()
         self.peak_bytes = 0
@@ -69,10 +72,21 @@ class Ledger(TorchDispatchMode):
         self._free_of_charge: dict[int, StorageWeakRef] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
+        keywords = kwargs or {}
+        if func is run_and_save_rng_state:
+            result = self._run(args[0], args[1:], keywords)
+            state = _random_state(result)
+            self.notice(state)
+            return state, result
+        if func is run_with_rng_state:
+            return self._run(args[1], args[2:], keywords)
+        return self._run(func, args, keywords)
+
+    def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = func(*args, **kwargs)
         self.notice(result)
-        if not func.is_view:
-            self.notice_workspace(func, args, kwargs or {})
+        if isinstance(func, torch._ops.OpOverload) and not func.is_view:
+            self.notice_workspace(func, args, kwargs)
         return result
 
     def allow(self, tensors: Sequence[Any]) -> None:
@@ -102,6 +116,12 @@ class Ledger(TorchDispatchMode):
         """Bytes of the storages that are still there."""
         self._live = {key: entry for key, entry in self._live.items() if not entry[0].expired()}
         return sum(size for _, size in self._live.values())
+
+
+def _random_state(result: Any) -> torch.Tensor:
+    """A tensor of the size of the random state on the device of a result."""
+    on_cpu = all(leaf.device.type == "cpu" for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor))
+    return torch.empty(int(torch.get_rng_state().nbytes) if on_cpu else 16, dtype=torch.uint8)
 
 
 def compiled_peak_bytes(

@@ -23,7 +23,7 @@ from retrograde.torch.options import Options
 from retrograde.version import __version__
 
 _MOST_ATTEMPTS = 5
-_METHOD = "2"
+_METHOD = "3"
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,13 +29,17 @@ from torch._inductor.compile_fx import (
     get_inputs_devices,
 )
 from torch._inductor.graph import GraphLowering
+from torch._inductor.ir import TensorBox
 from torch._inductor.virtualized import V
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from retrograde.torch.emission.emit import RUN
 
 _SAVED = (SavedForBackwardsAOTOutput, SavedForBackwardsNoVcCheckAOTOutput)
-_METHOD = "1"
+_METHOD = "3"
+
+# In a graph that recomputes, operations share a kernel that are at most this many steps apart.
+_FARTHEST = 4
 
 Strides = tuple[int, ...] | None
 
@@ -88,7 +92,8 @@ def compile_with_inductor(
     visible = _visible_outputs(output)
     output.meta["user_visible_output_idxs"] = visible
     static = list(range(len(strides))) if backward else list(parameters)
-    with _compiling(inputs, _salt(graph, visible, exact), exact) as real_strides:
+    choices = PlannedChoices(recomputes=any(node.meta.get(RUN) for node in graph.graph.nodes), exact=exact)
+    with _compiling(inputs, choices, _salt(graph, visible, exact), exact) as real_strides:
         run: Any = compile_fx_inner(graph, inputs, is_backward=backward, static_input_idxs=static)
     return CompiledGraph(_boxed(run), [_as_strides(s) for s in real_strides])
 
@@ -128,7 +133,8 @@ def settings_key() -> str:
 
 def compile_for_inference(module: fx.GraphModule, example_inputs: Sequence[Any]) -> Callable[[list[Any]], Any]:
     """Compile a graph that needs no gradient, as Inductor does by itself."""
-    with get_cuda_device_context(module):
+    mode = detect_fake_mode(example_inputs) or FakeTensorMode()
+    with get_cuda_device_context(module), V.set_fake_mode(mode):
         device = next(iter(get_inputs_devices(example_inputs, module)))
         module = _recursive_joint_graph_passes(module, input_device=device)
     return compile_with_inductor(module, example_inputs, backward=False).run
@@ -145,25 +151,50 @@ def restride(example_inputs: Sequence[Any], strides: Sequence[Strides]) -> list[
 
 
 class PlannedChoices(InductorChoices):
-    """Inductor's choices, except that runs of different generations stay in kernels of their own.
+    """Inductor's choices, except for kernels that would undo a plan.
 
     Two runs of one operation read the same values, which makes them Inductor's favourite to share a kernel; the later
-    one would then run with the earlier one, and its result be live from there: the plan's levels would be gone.
+    one would then run with the earlier one, and its result be live from there: the plan's levels would be gone. So
+    runs of different generations stay apart, and so do operations of a recomputing graph that the plan puts far apart.
+
+    Args:
+        recomputes: whether the graph holds an operation that ran before.
+        exact: whether no two operations may share a kernel.
     """
 
-    @staticmethod
-    def can_fuse_horizontal(scheduler: Any, node1: Any, node2: Any, shared_data_score: int) -> bool:
+    def __init__(self, *, recomputes: bool, exact: bool) -> None:
+        super().__init__()
+        self._farthest = _FARTHEST if recomputes else None
+        self._exact = exact
+
+    def can_fuse(self, scheduler: Any, node1: Any, node2: Any, shared_data_score: int) -> bool:
+        """Whether two nodes may share a kernel at all."""
+        too_far = self._farthest is not None and _distance(node1, node2) > self._farthest
+        if self._exact or too_far:
+            return False
+        return InductorChoices.can_fuse(scheduler, node1, node2, shared_data_score)
+
+    def can_fuse_horizontal(self, scheduler: Any, node1: Any, node2: Any, shared_data_score: int) -> bool:
+        """Whether two nodes that read the same values may share a kernel."""
         if _runs(node1) != _runs(node2):
             return False
         return InductorChoices.can_fuse_horizontal(scheduler, node1, node2, shared_data_score)
 
 
-class SeparateChoices(PlannedChoices):
-    """Choices for exact bits: no two nodes share a kernel."""
+def _distance(node1: Any, node2: Any) -> int:
+    return max(abs(node1.min_order - node2.max_order), abs(node2.min_order - node1.max_order))
 
-    @staticmethod
-    def can_fuse(scheduler: Any, node1: Any, node2: Any, shared_data_score: int) -> bool:
-        return False
+
+def _realizing(run_node: Callable[..., Any]) -> Callable[..., Any]:
+    """Lowering in which every result gets a buffer, so that none is computed inside its readers' kernels."""
+
+    def run(lowering: GraphLowering, node: fx.Node) -> Any:
+        result = run_node(lowering, node)
+        if isinstance(result, TensorBox):
+            result.realize()
+        return result
+
+    return run
 
 
 def _runs(node: Any) -> frozenset[int]:
@@ -172,13 +203,11 @@ def _runs(node: Any) -> frozenset[int]:
 
 
 @contextlib.contextmanager
-def _compiling(inputs: list[Any], salt: str, exact: bool) -> Iterator[list[Any]]:
+def _compiling(inputs: list[Any], choices: PlannedChoices, salt: str, exact: bool) -> Iterator[list[Any]]:
     """What Inductor expects around it when AOTAutograd calls it; gives the list that output strides will stand in."""
     mode = detect_fake_mode(inputs) or FakeTensorMode(allow_non_fake_inputs=True)
     settings: dict[str, Any] = {"triton.cudagraphs": False, "cpp_wrapper": False, "memory_planning": False}
-    if exact:
-        settings |= {"inplace_buffers": True}
-    choices = SeparateChoices() if exact else PlannedChoices()
+    lowering = _realizing(GraphLowering.run_node) if exact else GraphLowering.run_node
     with (
         compile_lock,
         torch.no_grad(),
@@ -189,6 +218,7 @@ def _compiling(inputs: list[Any], salt: str, exact: bool) -> Iterator[list[Any]]
         tracing(TracingContext(mode)),
         TracingContext.report_output_strides() as real_strides,
         V.set_choices_handler(choices),
+        mock.patch.object(GraphLowering, "run_node", lowering),
         config.patch(settings),
         torch.compiler.config.patch(cache_key_tag=salt),
     ):
