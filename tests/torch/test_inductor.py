@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 import torch.nn.functional as F
-from steps import run_step
-from torch import nn
+from steps import assert_same_bits, run_step
+from torch import fx, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 import retrograde as rg
+from retrograde.planning import Compute
+from retrograde.torch.emission.emit import RUN, emit
 
 TOLERANCE = 1e-5
 """Of a gradient's norm; single precision with other kernels fused."""
@@ -79,3 +85,124 @@ def test_the_measured_peak_is_the_predicted_one_and_inside_the_budget(towers):
         peak = measured_peak(module, rows())
         assert abs(planned(module).peak_bytes - peak) <= 0.02 * peak
         assert peak <= rg.Budget(budget).resolve(base)
+
+
+def test_recomputation_happens(towers):
+    assert max(runs_of(towers["60%"][0], "tanh")) > 1
+    assert max(runs_of(towers["100%"][0], "tanh")) == 1
+
+
+def runs_of(module: nn.Module, operator: str) -> list[int]:
+    """How often each operation of a kind runs."""
+    runs = Counter(action.operation for action in planned(module).plan.actions if isinstance(action, Compute))
+    nodes = planned(module).description.operation_nodes
+    return [count for index, count in runs.items() if operator in str(nodes[index].target)]
+
+
+@pytest.mark.parametrize("fallback", [False, True], ids=["of Inductor", "of eager"])
+def test_recomputed_dropout_draws_the_same_random_numbers(fallback):
+    steps = {}
+    for budget in ("100%", "60%"):
+        with torch._inductor.config.patch(fallback_random=fallback):
+            module = compiled(tower(layers=4, dropout=0.3), budget)
+            steps[budget] = run_step(module, (rows(),))
+    assert max(runs_of(module, "native_dropout" if fallback else "inductor_random")) > 1
+    assert_close(steps["60%"], steps["100%"])
+    if fallback:
+        assert_close(steps["60%"], run_step(tower(layers=4, dropout=0.3), (rows(),)))
+
+
+class Norms(nn.Module):
+    """Layers behind layer norms: what reads the sum of all layers before it could share kernels all over the place."""
+
+    def __init__(self, layers: int = 5) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(16) for _ in range(layers))
+        self.layers = nn.ModuleList(nn.Linear(16, 16) for _ in range(layers))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for norm, layer in zip(self.norms, self.layers, strict=True):
+            x = x + torch.tanh(layer(norm(x)))
+        return x.square().mean()
+
+
+class Weighed(Exception):
+    """Ends a compilation once plans were weighed."""
+
+
+def test_levels_survive_because_far_runs_stay_apart(towers, monkeypatch):
+    from torch._inductor.choices import InductorChoices
+
+    from retrograde.torch import inductor as engine
+    from retrograde.torch.emission import fitting
+    from retrograde.torch.emission.inductor import PlannedChoices
+
+    peaks: list[int] = []
+
+    def weigh(description, options, costs, find):
+        plan = find(description.graph, options)
+        for removed in ((), ("can_fuse", "can_fuse_horizontal")):
+            with monkeypatch.context() as without:
+                for name in removed:
+                    without.setattr(PlannedChoices, name, staticmethod(getattr(InductorChoices, name)))
+                peaks.append(fitting.compiled_pair_peak_bytes(description, *emit(description, plan, functional=True)))
+        raise Weighed
+
+    monkeypatch.setattr(engine, "fit_compiled_plan", weigh)
+    with pytest.raises(rg.CaptureError, match="Weighed"):
+        compiled(Norms(), "45%")(rows())
+    guarded, unguarded = peaks
+    assert guarded < 0.8 * unguarded
+
+
+def test_the_cache_of_compiled_code_tells_runs_apart(towers):
+    from torch._dynamo.utils import counters
+
+    from retrograde.torch.emission.inductor import compile_with_inductor
+
+    def compile_run(run: int) -> list[int]:
+        graph = fx.Graph()
+        x = graph.placeholder("x")
+        x.meta["val"] = fake
+        node = graph.call_function(torch.ops.aten.mul.Tensor, (x, 3.25))
+        node.meta.update({"val": fake, RUN: run})
+        graph.output((node,))
+        counters.clear()
+        code = compile_with_inductor(fx.GraphModule({}, graph), [fake], backward=True)
+        assert code.run([torch.ones(7)])[0].tolist() == [3.25] * 7
+        assert code.output_strides == [(1,)]
+        return [counters["inductor"][f"fxgraph_cache_{outcome}"] for outcome in ("hit", "miss")]
+
+    with FakeTensorMode(shape_env=ShapeEnv()):
+        fake = torch.empty(7)
+    with torch._inductor.utils.fresh_cache():
+        assert [compile_run(0), compile_run(1), compile_run(0)] == [[0, 1], [0, 1], [1, 0]]
+
+
+def test_a_budget_that_no_code_meets_names_the_smallest_compiled_peak(towers):
+    with pytest.raises(rg.BudgetError, match="not met by code that Inductor compiles") as caught:
+        compiled(tower(), "1 KiB")(rows())
+    error = caught.value
+    assert error.budget_bytes == 1024 < error.bound_bytes <= error.minimum_bytes < planned(towers["100%"][0]).peak_bytes
+
+
+@pytest.mark.slow
+def test_exact_gradients_have_the_same_bits_under_every_budget():
+    steps = {}
+    for budget in ("100%", "75%"):
+        torch.manual_seed(0)
+        module = compiled(Norms(4), budget, exact=True)
+        steps[budget] = run_step(module, (rows(),))
+    assert max(runs_of(module, "aten")) > 1
+    assert_same_bits(steps["75%"], steps["100%"])
+
+
+def test_calls_without_gradients_are_compiled_too(towers):
+    module, _ = towers["100%"]
+    with torch.no_grad():
+        assert torch.allclose(module(rows()), tower()(rows()), rtol=1e-5)
+
+
+def test_exact_is_refused_where_everything_is_exact():
+    with pytest.raises(rg.UsageError, match='exact=True is for compiler="inductor"'):
+        rg.torch.budgeted(tower(), "1 MiB", exact=True)
