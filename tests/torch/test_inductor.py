@@ -183,6 +183,9 @@ def test_a_budget_that_no_code_meets_names_the_smallest_compiled_peak(towers):
     with pytest.raises(rg.BudgetError, match="not met by code that Inductor compiles") as caught:
         compiled(tower(), "1 KiB")(rows())
     error = caught.value
+    again = compiled(tower(), f"{error.minimum_bytes} B")
+    again(rows())
+    assert planned(again).peak_bytes <= error.minimum_bytes
     assert error.budget_bytes == 1024 < error.bound_bytes <= error.minimum_bytes < planned(towers["100%"][0]).peak_bytes
 
 

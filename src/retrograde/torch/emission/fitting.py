@@ -83,20 +83,17 @@ class _Fitter:
         self._smallest: FittedPlan | None = None
 
     def fit(self, budget_bytes: int) -> FittedPlan:
-        """The first plan whose code meets the budget."""
+        """The first plan whose code meets the budget; the last one tried is the smallest there is."""
         target_bytes = budget_bytes
-        lightest: FittedPlan | None = None
         for attempt in range(_MOST_ATTEMPTS):
             fitted = self.attempt(target_bytes if attempt < _MOST_ATTEMPTS - 1 else 1)
             if fitted.peak_bytes <= budget_bytes:
                 return fitted
-            if lightest is None or fitted.peak_bytes < lightest.peak_bytes:
-                lightest = fitted
             if fitted is self._smallest:
                 break
             target_bytes = min(fitted.plan.peak_bytes - 1, target_bytes * budget_bytes // fitted.peak_bytes)
-        assert lightest is not None
-        minimum_bytes = lightest.peak_bytes
+        assert self._smallest is not None
+        minimum_bytes = self._smallest.peak_bytes
         raise BudgetError(
             f"a budget of {budget_bytes} bytes ({format_bytes(budget_bytes)}) is not met by code that Inductor "
             f"compiles: the smallest it reaches is {minimum_bytes} bytes ({format_bytes(minimum_bytes)}), ask for that "
