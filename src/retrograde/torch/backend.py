@@ -14,13 +14,12 @@ from torch import fx
 from torch._dynamo.backends.common import aot_autograd
 from torch.utils._python_dispatch import _disable_current_modes
 
-from retrograde.torch.capture.decompositions import traced_as_eager_runs
 from retrograde.torch.capture.describe import Description, describe
-from retrograde.torch.capture.joint import JointGraph, read_joint_graph
+from retrograde.torch.capture.joint import JointGraph
 from retrograde.torch.costs.measured import cost_model
 from retrograde.torch.emission.autograd_function import autograd_functions_of_many_plans
-from retrograde.torch.emission.boxed import compile_eagerly
 from retrograde.torch.emission.captured import CapturedGraph
+from retrograde.torch.emission.compilers import compiler_of
 from retrograde.torch.options import Options
 from retrograde.torch.ranks.session import ready_to_run
 from retrograde.torch.ranks.wrappers import refuse_buckets
@@ -50,15 +49,15 @@ class BudgetedCompiler:
         compile_graph = aot_autograd(
             fw_compiler=job.compile_forward,
             bw_compiler=job.compile_backward,
-            inference_compiler=compile_eagerly,
             partition_fn=job.partition,
+            **job.code.aot_settings(),
         )
         # A joint graph out of PyTorch's own cache would bypass the partitioner, and with it the plan. Eager's backward
         # runs after the autocast context, where the types are those of the forward.
         settings = torch._functorch.config.patch(
             donated_buffer=False, enable_autograd_cache=False, backward_pass_autocast="off"
         )
-        with settings, traced_as_eager_runs(), autograd_functions_of_many_plans():
+        with settings, job.code.tracing(), autograd_functions_of_many_plans():
             compiled = compile_graph(module, example_inputs)
         ready_to_run()
         if job.captured is not None:
@@ -74,16 +73,17 @@ class _Compilation:
         self.inputs = inputs
         self.sharding_bytes = sharding_bytes
         self.captured: CapturedGraph | None = None
+        self.code = compiler_of(options)
 
     def partition(
-        self, joint_module: fx.GraphModule, joint_inputs: Any, *, num_fwd_outputs: int, **_: Any
+        self, joint_module: fx.GraphModule, joint_inputs: Any, *, num_fwd_outputs: int, **others: Any
     ) -> tuple[fx.GraphModule, fx.GraphModule]:
         """AOTAutograd's ``partition_fn``: describe, and emit a first plan."""
         options = self.options
-        joint = read_joint_graph(joint_module, num_fwd_outputs)
+        joint = self.code.read_joint_graph(joint_module, joint_inputs, num_fwd_outputs, **others)
         with _disable_current_modes():
             keeper = keeper_of(options.budget)
-            self.captured = CapturedGraph(joint, options, keeper, compile_eagerly, self._describe)
+            self.captured = CapturedGraph(joint, options, keeper, self.code, self._describe)
             sizes = self.captured.first_sizes
             description = self.captured.description(sizes)
             first = keeper.prepare(self.captured, sizes)

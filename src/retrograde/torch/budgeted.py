@@ -39,6 +39,7 @@ def budgeted(
     *,
     strategy: str = "auto",
     compiler: str = "eager",
+    exact: bool = False,
     fullgraph: bool = False,
     dynamic: bool | None = None,
     retain_graph: bool = False,
@@ -67,10 +68,12 @@ def budgeted(
             given the same ``Budget`` object share it. Gradients count; parameters, inputs and what else was there
             before the step do not.
         strategy: how to plan; see ``retrograde.plan``.
+        compiler: what runs the planned graphs: ``"eager"`` runs PyTorch's own kernels, ``"inductor"`` compiles them.
+            Compiled gradients are those of ``torch.compile`` up to rounding.
+        exact: with Inductor, compile so that gradients have the same bits under every budget, at the price of fusion.
         fullgraph: raise where the module cannot be captured as one graph, in place of planning a step of several.
         dynamic: whether sizes may change from call to call within one captured graph: by default from the second size
-            on; False captures and plans each combination of shapes by itself.
-        compiler: what runs the planned graphs; ``"eager"`` runs PyTorch's own kernels.
+            on; False captures and plans each combination of shapes by itself, as Inductor always does.
         retain_graph: plan for ``backward(retain_graph=True)``: what the forward saves stays live to the end. Without
             it such a call raises.
         outside_bytes: bytes (or text such as ``"20 MB"``) that your own code holds from the end of the forward on.
@@ -102,8 +105,6 @@ def budgeted(
         >>> model.weight.grad.shape
         torch.Size([4, 4])
     """
-    if compiler != "eager":
-        raise UsageError(f'compiler={compiler!r} is not supported; this release has compiler="eager"')
     if not isinstance(module, nn.Module):
         raise UsageError(
             f"a {type(module).__name__} is not a module; budgeted takes a torch.nn.Module, and torch.compile(function, "
@@ -115,6 +116,8 @@ def budgeted(
     options = Options(
         budget=as_budget(budget),
         strategy=strategy,
+        compiler=compiler,
+        exact=exact,
         fullgraph=fullgraph,
         dynamic=dynamic,
         retain_graph=retain_graph,
@@ -213,7 +216,7 @@ class BudgetedForward:
                 self._original(),
                 backend=self.compiler,
                 fullgraph=self.options.fullgraph,
-                dynamic=self.options.dynamic,
+                dynamic=False if self.options.compiler == "inductor" else self.options.dynamic,
                 isolate_recompiles=True,
             )
         _refuse_dispatch_mode(self.module)

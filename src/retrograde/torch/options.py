@@ -12,6 +12,8 @@ from retrograde.graph.units import parse_bytes
 from retrograde.planning import Budget
 from retrograde.planning.planner import check_strategy
 
+COMPILERS = ("eager", "inductor")
+
 
 @dataclass(frozen=True, eq=False)
 class Options:
@@ -19,6 +21,8 @@ class Options:
 
     budget: Budget
     strategy: str = "auto"
+    compiler: str = "eager"
+    exact: bool = False
     fullgraph: bool = False
     dynamic: bool | None = None
     retain_graph: bool = False
@@ -36,6 +40,10 @@ class Options:
         check_strategy(self.strategy)
         if self.spill_bytes is not None:
             parse_bytes(self.spill_bytes)
+        if self.compiler not in COMPILERS:
+            raise UsageError(f"compiler={self.compiler!r} is not supported; there are {' and '.join(COMPILERS)}")
+        if self.exact and self.compiler == "eager":
+            raise UsageError('exact=True is for compiler="inductor"; with compiler="eager" all gradients are exact')
         if not self.time_limit > 0:
             raise UsageError(f"time_limit is a number of seconds above 0, not {self.time_limit!r}")
 

@@ -15,6 +15,7 @@ from retrograde.torch.capture.collectives import is_collective, is_wait, operand
 from retrograde.torch.capture.in_place import overwritable_operands
 from retrograde.torch.capture.joint import JointGraph, is_getitem, source_of
 from retrograde.torch.capture.operators import (
+    draws_seeds,
     is_effectful,
     is_irreproducible,
     is_random,
@@ -329,6 +330,8 @@ class _Describer:
     def _may_run_twice(self, node: fx.Node) -> bool:
         if is_irreproducible(node):
             self.irreproducible.append(f"{node.target} at {source_of(node) or node.name}")
+            return False
+        if draws_seeds(node):
             return False
         if repeats_without_statistics(node):
             return True

@@ -15,6 +15,9 @@ from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from retrograde.errors import CaptureError
 
+IN_BACKWARD = "retrograde_in_backward"
+"""Marks the nodes of the backward pass in a joint graph that says so itself."""
+
 
 @dataclass(eq=False)
 class JointGraph:
@@ -121,6 +124,9 @@ def _eager_order(joint: JointGraph) -> tuple[list[fx.Node], list[fx.Node]]:
     The backward pass begins with the first operation that depends on a tangent; what is traced after it and is
     needed by a forward output belongs to the forward pass.
     """
+    if any(node.meta.get(IN_BACKWARD) for node in joint.module.graph.nodes):
+        marked = [node for node in joint.module.graph.nodes if _computes(node)]
+        return [n for n in marked if not n.meta.get(IN_BACKWARD)], [n for n in marked if n.meta.get(IN_BACKWARD)]
     needed = _ancestors([node for node in joint.forward_outputs if isinstance(node, fx.Node)])
     tangent = _depending_on(joint.module, joint.tangents)
     operations = [node for node in joint.module.graph.nodes if _computes(node)]

@@ -40,14 +40,29 @@ _NEW_STATISTICS = (3, 4)
 
 _ATTENTION_DROPOUT_ARGUMENT = "dropout_p"
 
+# Inductor draws seeds once a step and makes random numbers out of them by functions that are pure.
+_DRAWS_SEEDS = frozenset({"prims::inductor_seed", "prims::inductor_seeds"})
+_SEEDED = frozenset({"prims::inductor_random", "prims::inductor_randint"})
+
 
 def is_random(node: fx.Node) -> bool:
     """Whether an operation draws from PyTorch's random generators."""
     tags = getattr(node.target, "tags", ())
+    if _operator_name(node) in _DRAWS_SEEDS | _SEEDED:
+        return False
     if torch.Tag.nondeterministic_seeded not in tags:
         return False
     probability = _argument(node, _ATTENTION_DROPOUT_ARGUMENT)
     return probability is None or probability != 0.0
+
+
+def draws_seeds(node: fx.Node) -> bool:
+    """Whether an operation draws the seeds that later random operations are pure functions of."""
+    return _operator_name(node) in _DRAWS_SEEDS
+
+
+def _operator_name(node: fx.Node) -> str:
+    return node.target.name() if isinstance(node.target, torch._ops.OpOverload) else ""
 
 
 def is_effectful(node: fx.Node) -> bool:

@@ -21,6 +21,7 @@ from retrograde.torch.capture.sizes import at_sizes, evaluate, hinted_sizes, siz
 from retrograde.torch.capture.undefined import without_cotangents
 from retrograde.torch.emission.accumulation import gradients_of
 from retrograde.torch.emission.boxed import Boxed, boxed
+from retrograde.torch.emission.compilers import Compiler
 from retrograde.torch.emission.emit import EmittedPair, emit
 from retrograde.torch.emission.media import spiller_for
 from retrograde.torch.options import Options
@@ -28,9 +29,6 @@ from retrograde.torch.options import Options
 if TYPE_CHECKING:
     from retrograde.torch.step.call import Call
     from retrograde.torch.step.keeper import StepKeeper
-
-Compile = Callable[[fx.GraphModule, Any], Boxed]
-
 
 Sizes = tuple[int, ...]
 """The sizes of a call that change from call to call; empty for a graph of fixed sizes."""
@@ -87,7 +85,7 @@ class CapturedGraph:
         joint: the joint graph.
         options: what the user asked for.
         keeper: decides which schedule a call follows.
-        compile_graph: makes a forward or backward graph module callable.
+        code: makes graph modules callable.
         describe: describes a joint graph of fixed sizes.
 
     Attributes:
@@ -99,7 +97,7 @@ class CapturedGraph:
         joint: JointGraph,
         options: Options,
         keeper: StepKeeper,
-        compile_graph: Compile,
+        code: Compiler,
         describe: Callable[[JointGraph], Description],
     ) -> None:
         self.joint = joint
@@ -108,7 +106,7 @@ class CapturedGraph:
         self._size_inputs = size_inputs(joint)
         self.first_sizes = hinted_sizes(joint, self._size_inputs)
         self._spiller = spiller_for(options, options.spill_folder, options.spill_bytes)
-        self._compile = compile_graph
+        self.code = code
         self._describe = describe
         self._joints: dict[frozenset[int], JointGraph | None] = {frozenset(): joint}
         self._descriptions: OrderedDict[tuple[frozenset[int], Sizes], Description] = OrderedDict()
@@ -174,21 +172,16 @@ class CapturedGraph:
         if assignment.undefined:
             (sequence,) = store_all.candidates(description.graph, StrategyOptions())
             schedule = lower(description.graph, sequence)
-        self._first = emit(description, schedule, self._spiller)
+        self._first = emit(description, schedule, self._spiller, functional=self.code.functional)
         return self._first.forward, self._first.backward
 
     def variant(self, assignment: Assignment, sizes: Sizes) -> Variant:
         """The compiled functions that follow an assignment, compiled on first use; they serve other sizes too."""
         if assignment not in self._variants:
             description = self.description(sizes, assignment.undefined)
-            pair = emit(description, assignment.schedule, self._spiller)
-            self._variants[assignment] = Variant(
-                assignment,
-                self._compile(pair.forward, None),
-                self._compile(pair.backward, None),
-                pair.saved,
-                pair.unchecked,
-            )
+            pair = emit(description, assignment.schedule, self._spiller, functional=self.code.functional)
+            compiled = self.code.compile_pair(pair, self._outputs)
+            self._variants[assignment] = Variant(assignment, *compiled, pair.saved, pair.unchecked)
             _bound(self._variants, MOST_VARIANTS)
         self._variants.move_to_end(assignment)
         return self._variants[assignment]

@@ -27,6 +27,9 @@ from retrograde.torch.emission.accumulation import accumulate
 from retrograde.torch.emission.media import Spiller
 from retrograde.torch.emission.spill_calls import SpillCalls, handle_example, handle_of, require_spiller
 
+RUN = "retrograde_run"
+"""Where in an emitted node's ``meta`` stands how many times its operation had run before."""
+
 
 @dataclass(frozen=True, eq=False)
 class EmittedPair:
@@ -45,7 +48,9 @@ class EmittedPair:
     unchecked: int
 
 
-def emit(description: Description, schedule: Schedule, spiller: Spiller | None = None) -> EmittedPair:
+def emit(
+    description: Description, schedule: Schedule, spiller: Spiller | None = None, *, functional: bool = False
+) -> EmittedPair:
     """The forward and the backward graph module that follow a schedule.
 
     Both take and return what AOTAutograd expects of a partitioner's. A value is dropped after its last use in the
@@ -55,6 +60,8 @@ def emit(description: Description, schedule: Schedule, spiller: Spiller | None =
         description: the joint graph and its correspondence with ``schedule``'s graph.
         schedule: a forward and a backward segment.
         spiller: where storages go that the schedule spills; both modules keep it.
+        functional: emit no call that writes over an operand or adds to ``.grad``, for a compiler that finds such
+            places by itself.
 
     Raises:
         CaptureError: the schedule asks for what cannot be emitted.
@@ -62,16 +69,17 @@ def emit(description: Description, schedule: Schedule, spiller: Spiller | None =
     require_spiller(schedule.actions, spiller)
     border = schedule.segments[1]
     forward_actions, backward_actions = schedule.actions[:border], schedule.actions[border:]
-    backward = _Emitter(description, schedule.actions, before=forward_actions, spiller=spiller)
+    backward = _Emitter(description, schedule.actions, before=forward_actions, spiller=spiller, functional=functional)
     sizes = [node for node in description.joint.primals if is_size(node)]
     for node in (*sizes, *description.joint.tangents):
         backward.add_input(node)
-    backward.accumulate_early()
+    if not functional:
+        backward.accumulate_early()
     backward.carry_out(backward_actions)
     backward.add_outputs(description.joint.backward_outputs)
     saved = backward.saved_values
 
-    forward = _Emitter(description, schedule.actions, before=(), spiller=spiller)
+    forward = _Emitter(description, schedule.actions, before=(), spiller=spiller, functional=functional)
     for node in description.joint.primals:
         forward.add_input(node)
     forward.carry_out(forward_actions)
@@ -138,10 +146,12 @@ class _Emitter:
         *,
         before: tuple[Action, ...],
         spiller: Spiller | None,
+        functional: bool,
     ) -> None:
         self.description = description
+        self.functional = functional
         self.repeated = {index for index, runs in _run_counts(actions).items() if runs > 1}
-        self.ran = set(_run_counts(before))
+        self.runs = _run_counts(before)
         self.handed_over = _live_after(description, before)
         self.graph = fx.Graph()
         self.current: dict[int, fx.Node] = {}
@@ -157,6 +167,7 @@ class _Emitter:
         self._sizes: dict[fx.Node, fx.Node] = {}
         self._spiller = spiller
         self._spills = SpillCalls(description, self.graph, self.current, spiller)
+        self._run: dict[fx.Node, int] = {}
 
     # Inputs
 
@@ -235,7 +246,7 @@ class _Emitter:
 
     def _was_handed_over(self, value: int) -> bool:
         """Whether a value of a storage from before this graph was made before, too, and has not been asked for."""
-        made = self.description.graph.producers[value] in self.ran
+        made = self.description.graph.producers[value] in self.runs
         return made and value not in self.current and self._is_taken(value)
 
     def _handle(self, storage: int) -> fx.Node:
@@ -263,19 +274,21 @@ class _Emitter:
             return
         node = self.description.operation_nodes[index]
         graph = self.description.graph
-        first = index not in self.ran
-        self.ran.add(index)
+        first = index not in self.runs
+        self._run[node] = self.runs[index]
+        self.runs[index] += 1
         if is_random(node):
             result = self._compute_random(index, node, first)
         elif not first and repeats_without_statistics(node):
             target, arguments = batch_norm_without_statistics(node)
             result = self._call(target, self._map(arguments), {}, node)
-        elif overwrites:
+        elif overwrites and not self.functional:
             target, arguments = in_place_call(node, self._position(node, overwrites), self._map(node.args))
             result = self._call(target, arguments, self._map(node.kwargs), node)
-            self._forget(graph.values[overwrites[0][1]].storage)
         else:
             result = self._call(node.target, self._map(node.args), self._map(node.kwargs), node)
+        for _, read in overwrites:
+            self._forget(graph.values[read].storage)
         self._take_results(index, result, node)
 
     def _compute_random(self, index: int, node: fx.Node, first: bool) -> fx.Node:
@@ -293,7 +306,7 @@ class _Emitter:
 
     def _call(self, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], node: fx.Node) -> fx.Node:
         call = self.graph.create_node("call_function", target, arguments, keywords, name=node.name)
-        call.meta = emitted_meta(node)
+        call.meta = {**emitted_meta(node), RUN: self._run.get(node, 0)}
         return call
 
     def _pick(self, source: fx.Node, position: int, meta: dict[str, Any]) -> fx.Node:

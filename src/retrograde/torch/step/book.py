@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import BudgetError, PlanError
 from retrograde.graph import Graph
 from retrograde.graph.units import format_bytes
-from retrograde.planning import Plan, certify, replay
+from retrograde.planning import Budget, Plan, certify, replay
 from retrograde.torch.capture.describe import Description
 from retrograde.torch.capture.sizes import bucket_of
 from retrograde.torch.emission.captured import Assignment
-from retrograde.torch.plan_store import find_agreed_plan, find_small_plan
+from retrograde.torch.fitting import fit_plan
+from retrograde.torch.plan_store import find_agreed_plan, find_plan, find_small_plan
 from retrograde.torch.step.shape import Outside, StepShape
 from retrograde.torch.step.step_graph import StepGraph, combine
+from retrograde.torch.step.weighing import step_peak_bytes
 
 if TYPE_CHECKING:
     from retrograde.torch.emission.captured import CapturedGraph, Sizes
@@ -26,6 +29,9 @@ MOST_PLANS = 64
 
 MOST_SIZES = 4096
 """Sizes for which it is remembered whether a plan serves them."""
+
+COMPILED_PEAK = "compiled_peak_bytes"
+"""Under this name a plan's statistics tell the peak of the code that a compiler makes of it."""
 
 Leaves = Sequence[tuple[int, int]]
 """Of a call the inputs that accumulate a gradient: position, and a key that tells one parameter from another."""
@@ -95,6 +101,28 @@ def _graph_at(described: StepGraph | Description, bindings: Sequence[Mapping[Any
     return described.graph.with_storages(described.storages_at(bindings[0]))
 
 
+@dataclass(frozen=True)
+class SinglePlan:
+    """A plan for a step that calls one graph once.
+
+    Attributes:
+        plan: the plan.
+        description: what its graph is described by.
+        sizes: the largest sizes that it serves.
+        undefined: the cotangents that it does without.
+    """
+
+    plan: Plan
+    description: Description
+    sizes: Sizes
+    undefined: frozenset[int]
+
+    @property
+    def assignment(self) -> Assignment:
+        """What the call follows."""
+        return Assignment(self.plan.schedule, self.undefined)
+
+
 class PlanBook:
     """The plans of one budget."""
 
@@ -117,25 +145,37 @@ class PlanBook:
         """The plans of steps in which some captured graphs take part, oldest first."""
         return [known for known in self.plans if any(graph in known.shape.graphs for graph in graphs)]
 
-    def single(self, captured: CapturedGraph, sizes: Sizes) -> tuple[Plan, Description, Sizes]:
+    def single(self, captured: CapturedGraph, sizes: Sizes) -> SinglePlan:
         """A plan for a step that calls one graph once, for all sizes of a bucket, or if that is too large for these.
 
         Raises:
             BudgetError: no plan meets the budget.
         """
         bucket = bucket_of(sizes)
-        for wanted in dict.fromkeys((bucket, sizes)):
-            is_planned = any(known.shape.sizes == (wanted,) for known in self.beginning_with(captured))
-            if wanted != sizes and is_planned:
-                continue
-            try:
-                description = self._described(captured, wanted)
-                plan = find_agreed_plan(description.graph, captured.options, captured.collectives)
-                return plan, description, wanted
-            except BudgetError:
-                if wanted == sizes:
-                    raise
-        raise AssertionError("unreachable: the last sizes are tried or raise")
+        undefined = self.undefined_alone(captured)
+        is_planned = any(known.shape.sizes == (bucket,) for known in self.beginning_with(captured))
+        if bucket != sizes and not is_planned:
+            with contextlib.suppress(BudgetError):
+                return self._single_at(captured, bucket, undefined)
+        return self._single_at(captured, sizes, undefined)
+
+    def undefined_alone(self, captured: CapturedGraph) -> frozenset[int]:
+        """Cotangents that are taken not to come in a step that calls one graph once, because there is a loss beside.
+
+        Only where a compiler makes it dear to watch a first step.
+        """
+        beside = captured.beside_a_loss
+        is_dear = captured.code.changes_peaks and captured not in self._wants_all
+        return beside if is_dear and captured.can_do_without(beside) else frozenset()
+
+    def _single_at(self, captured: CapturedGraph, sizes: Sizes, undefined: frozenset[int]) -> SinglePlan:
+        description = captured.description(sizes, undefined) if undefined else self._described(captured, sizes)
+
+        def weigh(plan: Plan) -> int:
+            return captured.code.weigh(description, plan.schedule).peak_bytes
+
+        plan = _fitted(captured, description.graph, weigh, captured.collectives)
+        return SinglePlan(plan, description, sizes, undefined)
 
     def _described(self, captured: CapturedGraph, sizes: Sizes) -> Description:
         """The description at some sizes, out of one for larger sizes if there is one: its workspace serves here too."""
@@ -161,16 +201,13 @@ class PlanBook:
         return self._small[key]
 
     def _find_small(self, captured: CapturedGraph, sizes: Sizes, held_bytes: int) -> Assignment:
-        options = captured.options
         try:
-            plan = find_small_plan(captured.description(sizes).graph, options, held_bytes)
-            return Assignment(plan.schedule, peak_bytes=plan.peak_bytes)
+            return _small_plan(captured, sizes, frozenset(), held_bytes)
         except BudgetError:
             beside = captured.beside_a_loss
             if not beside or captured in self._wants_all or not captured.can_do_without(beside):
                 raise
-            plan = find_small_plan(captured.description(sizes, beside).graph, options, held_bytes)
-            return Assignment(plan.schedule, beside, plan.peak_bytes)
+            return _small_plan(captured, sizes, beside, held_bytes)
 
     def learn(self, shape: StepShape, outside: Outside) -> None:
         """Plan for steps of a shape, what the user's own code holds meanwhile included.
@@ -180,7 +217,7 @@ class PlanBook:
         """
         whole = shape.with_every_backward()
         described = combine(whole, outside.with_events(len(whole.events)))
-        plan = self._known_schedule(shape, described) or _find_step_plan(shape, described)
+        plan = self._known_schedule(shape, described) or _find_step_plan(whole, outside, described)
         schedules = zip(described.schedules(plan), described.undefined, strict=True)
         self.add(StepPlan(shape, plan, tuple(Assignment(s, undefined) for s, undefined in schedules), described))
 
@@ -214,10 +251,45 @@ class PlanBook:
         self.plans.append(planned)
 
 
-def _find_step_plan(shape: StepShape, described: StepGraph) -> Plan:
+def _small_plan(captured: CapturedGraph, sizes: Sizes, undefined: frozenset[int], held_bytes: int) -> Assignment:
+    options, description = captured.options, captured.description(sizes, undefined)
+    plan = find_small_plan(description.graph, options, held_bytes)
+    if not captured.code.changes_peaks:
+        return Assignment(plan.schedule, undefined, plan.peak_bytes)
+    limit = options.budget.bytes
+    peak_bytes = captured.code.weigh(description, plan.schedule).peak_bytes
+    if limit is not None and peak_bytes > limit - held_bytes:
+
+        def weigh(plan: Plan) -> int:
+            return captured.code.weigh(description, plan.schedule).peak_bytes
+
+        left = replace(options, budget=Budget(max(1, limit - held_bytes)))
+        fitted = fit_plan(description.graph, left, weigh, find_plan)
+        plan, peak_bytes = fitted.plan, fitted.peak_bytes
+    return Assignment(plan.schedule, undefined, peak_bytes)
+
+
+def _fitted(
+    captured: CapturedGraph, graph: Graph, weigh: Callable[[Plan], int], collectives: Sequence[str] = ()
+) -> Plan:
+    """A plan of a graph that meets the budget, once it is compiled too."""
+    if not captured.code.changes_peaks:
+        return find_agreed_plan(graph, captured.options, collectives)
+    fitted = fit_plan(graph, captured.options, weigh, lambda g, options: find_agreed_plan(g, options, collectives))
+    peak = (COMPILED_PEAK, float(fitted.peak_bytes))
+    return replace(fitted.plan, statistics=(*fitted.plan.statistics, peak))
+
+
+def _find_step_plan(shape: StepShape, outside: Outside, described: StepGraph) -> Plan:
     graph = described.graph
+
+    def weigh(plan: Plan) -> int:
+        calls = zip(shape.graphs, described.parts, described.schedules(plan), strict=True)
+        weights = [captured.code.weigh(part.description, schedule) for captured, part, schedule in calls]
+        return step_peak_bytes(shape, outside.with_events(len(shape.events)), weights)
+
     try:
-        return find_agreed_plan(graph, shape.graphs[0].options)
+        return _fitted(shape.graphs[0], graph, weigh)
     except BudgetError as error:
         foreign = max(graph.fixed_bytes)
         if foreign < error.budget_bytes:

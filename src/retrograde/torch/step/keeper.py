@@ -92,7 +92,7 @@ class StepKeeper:
             CaptureError: the ranks captured different collectives.
         """
         if self._is_a_step(captured) and not self._is_under_way():
-            return Assignment(self.book.single(captured, sizes)[0].schedule)
+            return self.book.single(captured, sizes).assignment
         compare_collectives(captured.collectives)
         return self.book.small(captured, sizes, 0)
 
@@ -104,7 +104,8 @@ class StepKeeper:
     def _is_a_step(self, captured: CapturedGraph) -> bool:
         """Whether a call of a graph is taken to be a step of its own: it gives a loss, and nothing else is known."""
         is_known = any(len(known.assignments) > 1 for known in self.book.beginning_with(captured))
-        return captured.is_closed and self._members < 2 and not is_known
+        is_closed = captured.is_closed or bool(self.book.undefined_alone(captured))
+        return is_closed and self._members < 2 and not is_known
 
     def _is_under_way(self) -> bool:
         step = self._local.step
@@ -210,9 +211,9 @@ class StepKeeper:
 
     def _planned_alone(self, arrival: Arrival) -> StepPlan:
         """A plan for a step that calls nothing else."""
-        plan, description, sizes = self.book.single(arrival.captured, arrival.sizes)
-        shape = Step(None, None).single_call(replace(arrival, sizes=sizes))
-        planned = StepPlan(shape, plan, (Assignment(plan.schedule),), description)
+        found = self.book.single(arrival.captured, arrival.sizes)
+        shape = Step(None, None).single_call(replace(arrival, sizes=found.sizes))
+        planned = StepPlan(shape, found.plan, (found.assignment,), found.description)
         self.book.add(planned)
         return planned
 
