@@ -142,7 +142,7 @@ def other_shapes() -> dict[str, object]:
     planned.load_state_dict(plain.state_dict())
     rg.torch.budgeted(planned, "75%", strategy="sqrt")
     own = batch(64 + 32 * dist.get_rank())
-    new = batch(80) if dist.get_rank() == 1 else own
+    new = batch(160) if dist.get_rank() == 1 else own
     facts = compare(DistributedDataParallel(plain), DistributedDataParallel(planned), own, new, steps=4)
     return {**facts, "plans": len(rg.torch.plans(planned)), **facts_of_plan(planned)}
 
