@@ -53,7 +53,7 @@ class Planned:
     """The one plan of a module, what it describes, and the peak of its code."""
 
     def __init__(self, module: nn.Module) -> None:
-        (known,) = module.forward.known()
+        known = module.forward.known()[-1]
         self.plan, self.description = known.plan, known.described
         self.peak_bytes = dict(known.plan.statistics)[COMPILED_PEAK]
 
