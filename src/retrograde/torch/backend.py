@@ -20,6 +20,7 @@ from retrograde.torch.costs.measured import cost_model
 from retrograde.torch.emission.autograd_function import autograd_functions_of_many_plans
 from retrograde.torch.emission.captured import CapturedGraph
 from retrograde.torch.emission.compilers import compiler_of
+from retrograde.torch.optimizer_demand import optimizer_bytes
 from retrograde.torch.options import Options
 from retrograde.torch.ranks.session import ready_to_run
 from retrograde.torch.ranks.wrappers import refuse_buckets
@@ -100,6 +101,7 @@ class _Compilation:
                 costs,
                 outside_bytes=options.outside_bytes,
                 sharding_bytes=self.sharding_bytes,
+                optimizer_bytes=optimizer_bytes(options),
                 retain=options.retain_graph,
             )
 

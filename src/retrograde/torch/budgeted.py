@@ -22,6 +22,7 @@ from retrograde.planning import Budget, Plan
 from retrograde.torch.backend import BudgetedCompiler
 from retrograde.torch.capture.breaks import watched_breaks
 from retrograde.torch.capture.graph_capture import capture_error
+from retrograde.torch.optimizer_demand import optimizer_demand
 from retrograde.torch.options import Options, as_budget
 from retrograde.torch.ranks.session import FirstCall
 from retrograde.torch.ranks.wrappers import refuse_inner_wrappers, refuse_wrapper, sharding_bytes, uncut
@@ -44,6 +45,7 @@ def budgeted(
     dynamic: bool | None = None,
     retain_graph: bool = False,
     outside_bytes: int | str = 0,
+    optimizer: torch.optim.Optimizer | None = None,
     measure_costs: bool = True,
     time_limit: float = 20.0,
     iterations: int | None = None,
@@ -77,6 +79,8 @@ def budgeted(
         retain_graph: plan for ``backward(retain_graph=True)``: what the forward saves stays live to the end. Without
             it such a call raises.
         outside_bytes: bytes (or text such as ``"20 MB"``) that your own code holds from the end of the forward on.
+        optimizer: the optimizer whose ``step()`` follows each backward: what it allocates, beside the gradients, is
+            inside the budget too. See ``optimizer_demand``.
         measure_costs: measure each kind of operation once on this machine (remembered on disk), or estimate
             costs by a roofline model; an estimate leaves operator workspace out of the predicted peak.
         time_limit: seconds that planning may take.
@@ -113,6 +117,9 @@ def budgeted(
     refuse_wrapper(module)
     if _forward_of(module) is not None:
         raise UsageError("this module is budgeted already; retrograde.torch.unbudget(module) first")
+    if optimizer is not None:
+        # What cannot be told beforehand is refused at once.
+        optimizer_demand(optimizer)
     options = Options(
         budget=as_budget(budget),
         strategy=strategy,
@@ -122,6 +129,7 @@ def budgeted(
         dynamic=dynamic,
         retain_graph=retain_graph,
         outside_bytes=parse_bytes(outside_bytes),
+        optimizer=optimizer,
         measure_costs=measure_costs,
         time_limit=time_limit,
         iterations=iterations,
@@ -260,11 +268,17 @@ class BudgetedForward:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BudgetedForward:
         return BudgetedForward(
-            copy.deepcopy(self.module, memo), copy.deepcopy(self.inner, memo), replace(self.options, progress=None)
+            copy.deepcopy(self.module, memo),
+            copy.deepcopy(self.inner, memo),
+            replace(self.options, progress=None, optimizer=None),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {"module": self.module, "inner": self.inner, "options": replace(self.options, progress=None)}
+        state = {
+            "module": self.module,
+            "inner": self.inner,
+            "options": replace(self.options, progress=None, optimizer=None),
+        }
         return (_empty_forward, (), state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

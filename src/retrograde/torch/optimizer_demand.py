@@ -18,6 +18,7 @@ from torch.optim.optimizer import _default_to_fused_or_foreach
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from retrograde.errors import UsageError
+from retrograde.torch.options import Options
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,22 @@ def optimizer_demand(optimizer: torch.optim.Optimizer) -> OptimizerDemand:
             raise UsageError(_remedy(optimizer, f"fails on tensors without memory: {error}")) from error
         demand = OptimizerDemand(watch.live_bytes, watch.peak_bytes)
     return demand
+
+
+_WRAPPED_NUMBERS = 64
+"""Bytes for the Python numbers that PyTorch wraps in tensors while a step runs."""
+
+
+def optimizer_bytes(options: Options) -> int:
+    """The most that the next step of the optimizer takes that a plan is to make room for; 0 without one."""
+    if options.optimizer is None:
+        return 0
+    return optimizer_demand(options.optimizer).peak_bytes + _WRAPPED_NUMBERS
+
+
+def optimizer_stage(options: Options) -> int:
+    """A number that changes when the optimizer's next step takes other bytes, because it has its state now."""
+    return 0 if options.optimizer is None else sum(map(bool, options.optimizer.state.values()))
 
 
 def _refuse(optimizer: torch.optim.Optimizer) -> None:

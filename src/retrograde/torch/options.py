@@ -27,6 +27,7 @@ class Options:
     dynamic: bool | None = None
     retain_graph: bool = False
     outside_bytes: int = 0
+    optimizer: Any = None
     measure_costs: bool = True
     time_limit: float = 20.0
     iterations: int | None = None

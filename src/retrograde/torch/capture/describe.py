@@ -91,6 +91,7 @@ def describe(
     *,
     outside_bytes: int = 0,
     sharding_bytes: int = 0,
+    optimizer_bytes: int = 0,
     retain: bool = False,
     name: str = "",
 ) -> Description:
@@ -101,13 +102,14 @@ def describe(
         costs: where seconds and workspace come from.
         outside_bytes: bytes that the user's own code holds throughout the backward pass.
         sharding_bytes: bytes that the sharding of parameters holds throughout both passes.
+        optimizer_bytes: the most that the optimizer's step takes after the backward pass, beside the gradients.
         retain: whether what the forward saves stays live to the end (``retain_graph=True``).
         name: for people.
 
     Raises:
         CaptureError: an operation is of a kind that the engine cannot plan; the message names the user's line.
     """
-    outside = (sharding_bytes, sharding_bytes + outside_bytes)
+    outside = (sharding_bytes, sharding_bytes + outside_bytes, optimizer_bytes)
     return _Describer(joint, costs).describe(outside, retain, name)
 
 
@@ -132,7 +134,7 @@ class _Describer:
         theirs = (*joint.primals, *joint.constants(), *(node for node in outputs if isinstance(node, fx.Node)), *sent)
         self.protected = {_storage_key(node) for node in theirs}
 
-    def describe(self, outside: tuple[int, int], retain: bool, name: str) -> Description:
+    def describe(self, outside: tuple[int, int, int], retain: bool, name: str) -> Description:
         for node in (*self.joint.primals, *self.joint.constants()):
             self._add_input(node, segment=0)
         for node in self.joint.tangents:
@@ -153,7 +155,7 @@ class _Describer:
             storages=tuple(self.storages),
             order=tuple(range(len(self.operations))),
             outputs=tuple(outputs),
-            fixed_bytes=(outside[0], outside[1] + held_cotangents),
+            fixed_bytes=(outside[0], outside[1] + held_cotangents, *((outside[2],) if outside[2] else ())),
             retain=retain,
             name=name,
         )

@@ -24,6 +24,7 @@ from retrograde.torch.emission.boxed import Boxed, boxed
 from retrograde.torch.emission.compilers import Compiler
 from retrograde.torch.emission.emit import EmittedPair, emit
 from retrograde.torch.emission.media import spiller_for
+from retrograde.torch.optimizer_demand import optimizer_stage
 from retrograde.torch.options import Options
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class CapturedGraph:
         self.first_sizes = hinted_sizes(joint, self._size_inputs)
         self._spiller = spiller_for(options, options.spill_folder, options.spill_bytes)
         self.code = code
+        self._stage = optimizer_stage(options)
         self._describe = describe
         self._joints: dict[frozenset[int], JointGraph | None] = {frozenset(): joint}
         self._descriptions: OrderedDict[tuple[frozenset[int], Sizes], Description] = OrderedDict()
@@ -123,6 +125,15 @@ class CapturedGraph:
     def binding(self, sizes: Sizes) -> dict[Any, int]:
         """The symbols of the graph with their sizes."""
         return {i.symbol: size for i, size in zip(self._size_inputs, sizes, strict=True)}
+
+    def describe_anew(self) -> bool:
+        """Forget the descriptions if the optimizer's next step takes other bytes than they say; whether it does."""
+        stage = optimizer_stage(self.options)
+        if stage == self._stage:
+            return False
+        self._stage = stage
+        self._descriptions.clear()
+        return True
 
     def can_do_without(self, undefined: frozenset[int]) -> bool:
         """Whether a step can be planned in which some cotangents are undefined."""

@@ -16,6 +16,7 @@ from retrograde.torch.capture.describe import Description
 from retrograde.torch.capture.sizes import bucket_of
 from retrograde.torch.emission.captured import Assignment
 from retrograde.torch.fitting import fit_plan
+from retrograde.torch.optimizer_demand import optimizer_bytes
 from retrograde.torch.plan_store import find_agreed_plan, find_plan, find_small_plan
 from retrograde.torch.step.shape import Outside, StepShape
 from retrograde.torch.step.step_graph import StepGraph, combine
@@ -61,12 +62,14 @@ class StepPlan:
         plan: the plan of the whole step.
         assignments: for each call what it follows.
         described: the step, or the one captured graph that it calls.
+        outside: what was recorded of the user's own code; None where the step was not recorded.
     """
 
     shape: StepShape
     plan: Plan
     assignments: tuple[Assignment, ...]
     described: StepGraph | Description
+    outside: Outside | None = None
     _served: OrderedDict[tuple[Sizes, ...], bool] = field(default_factory=OrderedDict, repr=False)
 
     def serves(self, sizes: Sequence[Sizes]) -> bool:
@@ -216,10 +219,11 @@ class PlanBook:
             BudgetError: no plan meets the budget.
         """
         whole = shape.with_every_backward()
-        described = combine(whole, outside.with_events(len(whole.events)))
+        described = combine(whole, outside.with_events(len(whole.events)), _optimizer_bytes(shape))
         plan = self._known_schedule(shape, described) or _find_step_plan(whole, outside, described)
         schedules = zip(described.schedules(plan), described.undefined, strict=True)
-        self.add(StepPlan(shape, plan, tuple(Assignment(s, undefined) for s, undefined in schedules), described))
+        assignments = tuple(Assignment(s, undefined) for s, undefined in schedules)
+        self.add(StepPlan(shape, plan, assignments, described, outside))
 
     def _known_schedule(self, shape: StepShape, described: StepGraph) -> Plan | None:
         """A plan of such steps at smaller sizes, if it keeps the budget at these too."""
@@ -239,6 +243,19 @@ class PlanBook:
                     continue
         return None
 
+    def renew(self, captured: CapturedGraph) -> None:
+        """Plan again, because the optimizer's step after a graph takes other bytes now.
+
+        Raises:
+            BudgetError: no plan meets the budget.
+        """
+        old = self.plans_of([captured])
+        self.plans = [known for known in self.plans if known not in old]
+        self._small = {key: small for key, small in self._small.items() if key[0] is not captured}
+        for known in old:
+            if known.outside is not None:
+                self.learn(known.shape, known.outside)
+
     def forget(self, captured: CapturedGraph) -> None:
         """A cotangent came that plans of a graph do without: forget them."""
         self._wants_all.add(captured)
@@ -249,6 +266,12 @@ class PlanBook:
         """Remember a plan."""
         self.plans = [known for known in self.plans if known.shape != planned.shape][-MOST_PLANS + 1 :]
         self.plans.append(planned)
+
+
+def _optimizer_bytes(shape: StepShape) -> int:
+    """What the steps of the optimizers behind a step's modules take, one after the other."""
+    distinct = {id(graph.options.optimizer): graph.options for graph in shape.graphs}
+    return sum(map(optimizer_bytes, distinct.values()))
 
 
 def _small_plan(captured: CapturedGraph, sizes: Sizes, undefined: frozenset[int], held_bytes: int) -> Assignment:
@@ -273,6 +296,21 @@ def _fitted(
     captured: CapturedGraph, graph: Graph, weigh: Callable[[Plan], int], collectives: Sequence[str] = ()
 ) -> Plan:
     """A plan of a graph that meets the budget, once it is compiled too."""
+    try:
+        return _fit(captured, graph, weigh, collectives)
+    except BudgetError as error:
+        demand = optimizer_bytes(captured.options)
+        if not demand:
+            raise
+        raise BudgetError(
+            f"{error}; the optimizer's next step takes {format_bytes(demand)} of it beside the gradients",
+            budget_bytes=error.budget_bytes,
+            minimum_bytes=error.minimum_bytes,
+            bound_bytes=error.bound_bytes,
+        ) from None
+
+
+def _fit(captured: CapturedGraph, graph: Graph, weigh: Callable[[Plan], int], collectives: Sequence[str] = ()) -> Plan:
     if not captured.code.changes_peaks:
         return find_agreed_plan(graph, captured.options, collectives)
     fitted = fit_plan(graph, captured.options, weigh, lambda g, options: find_agreed_plan(g, options, collectives))

@@ -186,6 +186,8 @@ class StepKeeper:
 
     def _begin(self, arrival: Arrival) -> Step:
         captured = arrival.captured
+        if captured.describe_anew():
+            self.book.renew(captured)
         if captured not in self._to_record:
             found = self._known(arrival)
             if self._is_a_step(captured) and (found is None or self._deserves_its_own(found, arrival)):

@@ -96,3 +96,7 @@ class Outside:
             (*self.held_outputs, *[self.kept_outputs] * more),
             self.kept_outputs,
         )
+
+    def with_afterwards(self, more_bytes: int) -> Outside:
+        """The same with more bytes after the last event."""
+        return replace(self, between=(*self.between[:-1], self.between[-1] + more_bytes))

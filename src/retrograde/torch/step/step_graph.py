@@ -111,15 +111,16 @@ def _translated(part: Part, action: Action) -> Action:
     return kinds[type(action)](action.storage - part.first_storage)
 
 
-def combine(shape: StepShape, outside: Outside, *, name: str = "") -> StepGraph:
+def combine(shape: StepShape, outside: Outside, optimizer_bytes: int = 0, *, name: str = "") -> StepGraph:
     """The graph of a step.
 
     Args:
         shape: the captured graphs that are called, and the order of events.
         outside: what the user's own code holds meanwhile.
+        optimizer_bytes: the most that the optimizer's step takes afterwards, beside the gradients.
         name: for people.
     """
-    return _Combiner(shape, outside).combine(name)
+    return _Combiner(shape, outside.with_afterwards(optimizer_bytes)).combine(name)
 
 
 class _Combiner:
