@@ -33,6 +33,7 @@ def outcome_tables(outcomes: Sequence[Outcome]) -> Iterator[Table]:
             here = [o for o in outcomes if place(o) == (model, compiler)]
             if here:
                 yield _variants(model, compiler, here)
+            if not any(o.skipped for o in here):
                 yield from _comparisons(model, compiler, here)
 
 
@@ -41,7 +42,12 @@ def _variants(model: str, compiler: str, outcomes: Sequence[Outcome]) -> Table:
     whole = min(plain.peaks) if plain else None
     shown = [o for o in outcomes if not o.trial["kind"].startswith("first call")]
     shown.sort(key=_position)
-    notes = [f"A plain step takes {1e3 * plain.plain_seconds:.0f} ms." if plain else "", _first_calls(outcomes)]
+    problems = dict.fromkeys(o.problem for o in outcomes if o.problem)
+    notes = [
+        f"A plain step takes {1e3 * plain.plain_seconds:.0f} ms." if plain else "",
+        _first_calls(outcomes),
+        *problems,
+    ]
     title = f"{LIBRARY_CASES[model].title}: {compiler}"
     return Table(title, _COLUMNS, tuple(_row(o, whole) for o in shown), tuple(notes))
 
@@ -58,7 +64,8 @@ def _row(outcome: Outcome, whole: int | None) -> tuple[Cell | str, ...]:
     trial = outcome.trial
     name = _name(outcome)
     if outcome.problem:
-        return (name, "", Cell(outcome.problem, "muted" if outcome.skipped else "bad"), "", "", "", "", "", "")
+        what = Cell("skipped", "muted") if outcome.skipped else Cell("failed", "bad")
+        return (name, "", what, "", "", "", "", "", "")
     if outcome.minimum_bytes is not None:
         return (name, "", Cell(f"infeasible; smallest {short_bytes(outcome.minimum_bytes)}", "muted"), *[""] * 6)
     measured, budget, predicted = max(outcome.peaks), outcome.budget_bytes, outcome.predicted_peak_bytes

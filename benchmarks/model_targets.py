@@ -36,7 +36,8 @@ class Duel:
 def model_targets(outcomes: Sequence[Outcome]) -> list[Target]:
     """Every target that something was measured for."""
     checks = (_budgets, _predictions, _bits, _tolerance, _smallest, _duels, _wrapper, _first_call)
-    return [target for check in checks for target in check([o for o in outcomes if not o.skipped])]
+    without_ours = {place(o) for o in outcomes if o.skipped}
+    return [target for check in checks for target in check([o for o in outcomes if place(o) not in without_ours])]
 
 
 def is_plan(outcome: Outcome) -> bool:

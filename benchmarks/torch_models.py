@@ -105,9 +105,18 @@ def _measure(options: argparse.Namespace, document: Document) -> None:
         for compiler in options.compilers:
             with tempfile.TemporaryDirectory() as folder:
                 # Costs and plans of earlier runs would be found again otherwise.
-                environment = {**os.environ, "RETROGRADE_CACHE_DIR": folder, "OMP_NUM_THREADS": str(options.threads)}
                 for trial in _trials(Trial(model, compiler, "plain", **_how(options)), options, document):
-                    _run_in_process(trial, environment, options, document, tell)
+                    _run_in_process(trial, _environment(trial, folder), options, document, tell)
+
+
+def _environment(trial: Trial, folder: str) -> dict[str, str]:
+    """Variables of a trial's process: caches of the model's own; a first call without a budget finds nothing."""
+    own = trial.kind == "first call" and trial.budget is None
+    caches = {
+        "RETROGRADE_CACHE_DIR": folder,
+        "TORCHINDUCTOR_CACHE_DIR": str(Path(folder, "inductor of its own" if own else "inductor")),
+    }
+    return {**os.environ, **caches, "OMP_NUM_THREADS": str(trial.threads), "HF_HUB_OFFLINE": "1"}
 
 
 def _how(options: argparse.Namespace) -> dict[str, Any]:

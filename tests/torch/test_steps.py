@@ -52,6 +52,28 @@ class BrokenLoop(Blocks):
         return x.square().mean()
 
 
+class Normed(Blocks):
+    """An output that is saved as well, and cheap to make again."""
+
+    def __init__(self):
+        super().__init__(2)
+        self.norm, self.gate = nn.LayerNorm(32), nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        y = self.norm(super().forward(x))
+        return y.view(8, -1, 32), y * self.gate
+
+
+class Projected(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(32, 256)
+
+    def forward(self, pair):
+        y, z = pair
+        return functional.cross_entropy(self.layer(z), y.flatten(0, 1).argmax(1))
+
+
 class WithLogits(Blocks):
     """A loss and an output beside it, which no gradient comes for."""
 
@@ -88,12 +110,17 @@ def in_turn(models, x):
     functional.mse_loss(models[1](frozen), x).backward()
 
 
+def handed_on(models, x):
+    models[1](models[0](x)).backward()
+
+
 STEPS = {
     "loss outside": (loss_outside, (Blocks,)),
     "graph break": (loss_inside, (Broken,)),
     "graph break in a loop": (loss_inside, (BrokenLoop,)),
     "called twice": (called_twice, (Blocks,)),
     "two modules in turn": (in_turn, (Blocks, Blocks)),
+    "handed on": (handed_on, (Normed, Projected)),
     "logits beside the loss": (loss_beside_logits, (WithLogits,)),
 }
 

@@ -138,6 +138,7 @@ class _Combiner:
     def combine(self, name: str) -> StepGraph:
         for segment in range(2 * len(self.shape.events)):
             self._hand_over(segment)
+        self._pin_what_is_held()
         by_segment = sorted(range(len(self.operations)), key=lambda i: self.operations[i].segment)
         graph = Graph(
             operations=tuple(self.operations),
@@ -180,13 +181,28 @@ class _Combiner:
     def _hand_over(self, segment: int) -> None:
         """At the end of an event its outputs are there together; in a stretch, those that the user holds."""
         event = segment // 2
-        held = self._held_at(event + 1) if segment % 2 else self._given_by(event)
+        held = self._held_at(event + 1) if segment % 2 else [*self._given_by(event), *self._held_during(event)]
         if held:
             self.nodes.append(None)
             name = "your own code" if segment % 2 else "outputs are handed over"
             self.operations.append(
                 Operation(name, 0.0, tuple(dict.fromkeys(held)), (), segment=segment, recomputable=False)
             )
+
+    def _pin_what_is_held(self) -> None:
+        """What the user holds while another graph runs cannot be dropped meanwhile, so it is not made again."""
+        pinned = {
+            self.values[self._output(call, position)].storage
+            for event, held in enumerate(self.outside.held_outputs)
+            for call, position in held
+            if event > self.shape.events.index(Event(call, "forward")) + 1
+        }
+        for index, operation in enumerate(self.operations):
+            made = {self.values[value].storage for value in operation.makes}
+            if made & pinned:
+                # The first operation in a storage allocates it; the others make views.
+                pinned -= made
+                self.operations[index] = replace(operation, recomputable=False)
 
     def _held_at(self, event: int) -> list[int]:
         """The forward outputs that the user holds when an event begins; at the end those of the whole step."""
@@ -195,6 +211,11 @@ class _Combiner:
         kept = [self._output(call, position) for call, position in sorted(self.outside.kept_outputs)]
         self.outputs.extend(v for v in kept if self.values[v].available_from is None)
         return kept
+
+    def _held_during(self, event: int) -> list[int]:
+        """The outputs of other calls that are held when an event begins: what it saved itself is among them."""
+        here = self.shape.events[event].call
+        return [self._output(call, p) for call, p in sorted(self.outside.held_outputs[event]) if call != here]
 
     def _given_by(self, event: int) -> list[int]:
         call, phase = self.shape.events[event].call, self.shape.events[event].phase
