@@ -89,6 +89,25 @@ def test_batch_and_length_may_both_change():
     assert len(forward_of(planned).compiler.captured) == 3
 
 
+def test_inputs_of_changing_sizes_accumulate_gradients_too():
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x):
+            return torch.tanh(self.layer(x.view(-1, 8))).sum()
+
+    plain = Sum()
+    planned = rg.torch.budgeted(copy.deepcopy(plain), "1 MiB", strategy="store_all")
+    for count in (4, 6, 9):
+        x, y = (torch.ones(count * 8, requires_grad=True) for _ in range(2))
+        for _ in range(2):
+            plain(x).backward()
+            planned(y).backward()
+        assert torch.equal(x.grad, y.grad)
+
+
 def test_a_plan_says_at_which_sizes_it_keeps_its_budget():
     model = rg.torch.budgeted(Loss(), "64 MiB", strategy="store_all")
     for length in (16, 40):

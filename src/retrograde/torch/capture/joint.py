@@ -100,7 +100,9 @@ def is_size(node: fx.Node) -> bool:
     """Whether a node is a size that the graph is called with, or a number made of such sizes."""
     if not isinstance(node.meta.get("val"), (int, torch.SymInt, torch.SymFloat, torch.SymBool)):
         return False
-    return node.op == "placeholder" or (node.op == "call_function" and all(map(is_size, node.all_input_nodes)))
+    if node.op == "placeholder" or node.target is torch.ops.aten.sym_size.int:
+        return True
+    return node.op == "call_function" and all(map(is_size, node.all_input_nodes))
 
 
 def source_of(node: fx.Node) -> str:

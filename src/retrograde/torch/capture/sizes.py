@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import sympy
 import torch
 from torch import fx
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -141,6 +142,20 @@ def storage_expression(node: fx.Node, position: int | None = None) -> Any | None
         return None
     size = value.untyped_storage().nbytes()
     return size.node.expr if isinstance(size, torch.SymInt) else None
+
+
+def symbol_of(node: fx.Node) -> Any | None:
+    """The symbol that an input of the graph carries; None if it is no size."""
+    value = node.meta.get(SYMBOLIC, node.meta.get("val"))
+    return value.node.expr if isinstance(value, torch.SymInt) else None
+
+
+def size_expression(node: fx.Node) -> Any | None:
+    """The size that a node asks a tensor for, as an expression of symbols; None for any other node."""
+    if node.target is not torch.ops.aten.sym_size.int:
+        return None
+    value = node.meta.get(SYMBOLIC, node.meta["val"])
+    return value.node.expr if isinstance(value, torch.SymInt) else sympy.Integer(int(value))
 
 
 def same_symbolic_layout(first: fx.Node, second: fx.Node) -> bool:

@@ -218,8 +218,9 @@ class CapturedGraph:
     def backward(self) -> Boxed:
         """The backward function: finds its call by the ticket, and runs the backward of the same schedule."""
 
+        sizes = sum(map(is_size, self.joint.primals))
+
         def backward(arguments: list[Any]) -> Any:
-            sizes = sum(map(is_size, self.joint.primals))
             call = self._calls[_key(arguments.pop(sizes))]
             cotangents = sizes + call.variant.saved
             del arguments[cotangents : cotangents + self._padding(call.variant)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections import Counter
 from dataclasses import dataclass
@@ -20,10 +21,10 @@ from retrograde.planning import Action, Compute, Free, Load, Spill
 from retrograde.planning.lowering import Schedule
 from retrograde.torch.capture.describe import Description, random_state_bytes
 from retrograde.torch.capture.in_place import in_place_call
-from retrograde.torch.capture.joint import is_size
+from retrograde.torch.capture.joint import is_size, source_of
 from retrograde.torch.capture.operators import batch_norm_without_statistics, is_random, repeats_without_statistics
-from retrograde.torch.capture.sizes import emitted_meta
-from retrograde.torch.emission.accumulation import accumulate
+from retrograde.torch.capture.sizes import emitted_meta, size_expression, symbol_of
+from retrograde.torch.emission.early_gradients import EarlyGradients
 from retrograde.torch.emission.media import Spiller
 from retrograde.torch.emission.spill_calls import SpillCalls, handle_example, handle_of, require_spiller
 
@@ -74,7 +75,7 @@ def emit(
     for node in (*sizes, *description.joint.tangents):
         backward.add_input(node)
     if not functional:
-        backward.accumulate_early()
+        backward.gradients.expect(description.joint.backward_outputs)
     backward.carry_out(backward_actions)
     backward.add_outputs(description.joint.backward_outputs)
     saved = backward.saved_values
@@ -128,12 +129,8 @@ def _without_version_check(description: Description, value: int) -> bool:
     return any(node.meta.get("saved_tensor_with_no_vc_check", False) for node in nodes)
 
 
-@dataclass(frozen=True)
-class _Gradient:
-    """A gradient that the backward gives: for which input, and by which views of the value that holds it."""
-
-    position: int
-    views: list[int]
+_ARITHMETIC = {"Add": operator.add, "Mul": operator.mul, "FloorDiv": operator.floordiv, "PythonMod": operator.mod}
+"""Operators for the functions that sizes are made with, by the names that PyTorch's symbols give them."""
 
 
 class _Emitter:
@@ -158,8 +155,7 @@ class _Emitter:
         self.saved_values: list[int] = []
         self.placeholders: dict[int, fx.Node] = {}
         self.inputs: list[fx.Node] = []
-        self.gradients: dict[int, list[_Gradient]] = {}
-        self.accumulated: dict[int, fx.Node] = {}
+        self.gradients = EarlyGradients(description, self.graph, self._size)
         self.outputs: list[Any] = []
         self.output_traces: list[Any] = []
         self._joint_constants = set(description.joint.constants())
@@ -326,8 +322,7 @@ class _Emitter:
                 self.current[value] = result
             else:
                 self.current[value] = self._pick(result, nodes[0].args[1], emitted_meta(nodes[0]))
-            if value in self.gradients:
-                self._accumulate(value)
+            self.gradients.take(value, self.current[value])
 
     def _map(self, structure: Any) -> Any:
         return fx.node.map_arg(structure, self._operand)
@@ -345,9 +340,29 @@ class _Emitter:
     def _size(self, node: fx.Node) -> fx.Node:
         """A size of the inputs, or a number made of sizes, which is computed wherever it is wanted."""
         if node not in self._sizes:
+            expression = size_expression(node)
+            if expression is not None:
+                self._sizes[node] = self._expression(expression, node)
+                return self._sizes[node]
             arguments = fx.node.map_arg(node.args, self._size)
             self._sizes[node] = self._call(node.target, arguments, dict(node.kwargs), node)
         return self._sizes[node]
+
+    def _expression(self, expression: Any, node: fx.Node) -> Any:
+        """A number made of the sizes that the graph is called with, in place of asking a tensor that may be gone."""
+        if expression.is_Integer:
+            return int(expression)
+        if expression.is_Symbol:
+            inputs = self.description.joint.primals
+            return next(p for n, p in self._sizes.items() if n in inputs and symbol_of(n) == expression)
+        combine = _ARITHMETIC.get(type(expression).__name__)
+        if combine is None:
+            raise CaptureError(
+                f"{node.target} at {source_of(node) or node.name} asks for a size of {expression}; ask for "
+                "budgeted(..., dynamic=False), which plans every combination of shapes"
+            )
+        terms = [self._expression(term, node) for term in expression.args]
+        return functools.reduce(lambda a, b: self.graph.call_function(combine, (a, b)), terms)
 
     def _constant(self, node: fx.Node) -> fx.Node:
         copy = self.graph.create_node("get_attr", node.target, (), {}, name=node.name)
@@ -374,47 +389,11 @@ class _Emitter:
                 f"the backward pass needs {node.name}, a view of an input that the forward changes in place"
             )
 
-    # Gradients
-
-    def accumulate_early(self) -> None:
-        """Have each gradient added to ``.grad`` where it is made, before the views that autograd wants of it."""
-        graph = self.description.graph
-        for position, node in enumerate(self.description.joint.backward_outputs):
-            if not isinstance(node, fx.Node) or node not in self.description.node_values:
-                continue
-            value, views = self.description.node_values[node], list[int]()
-            while (producer := graph.producers[value]) is not None and graph.is_view(producer):
-                reads = graph.operations[producer].reads
-                if len(reads) != 1 or len(graph.operations[producer].makes) != 1:
-                    break
-                views.insert(0, producer)
-                value = reads[0]
-            if producer is not None and graph.operations[producer].segment == 1:
-                self.gradients.setdefault(value, []).append(_Gradient(position, views))
-
-    def _accumulate(self, value: int) -> None:
-        for gradient in self.gradients.pop(value, ()):
-            node = self.current[value]
-            carried = {value: node}
-            for view in gradient.views:
-                description = self.description.operation_nodes[view]
-                (read,), (made,) = self.description.graph.operations[view].reads, self._makes(view)
-                operand = carried[read]
-                source = description.all_input_nodes[0]
-                arguments = fx.node.map_arg(description.args, lambda n, s=source, o=operand: o if n is s else n)
-                carried[made] = node = self._call(description.target, arguments, description.kwargs, description)
-            call = self.graph.call_function(accumulate, (gradient.position, node))
-            call.meta = dict(node.meta)
-            self.accumulated[gradient.position] = call
-
-    def _makes(self, operation: int) -> tuple[int, ...]:
-        return self.description.graph.operations[operation].makes
-
     # Outputs
 
     def add_outputs(self, outputs: list[Any]) -> None:
         self.outputs = [
-            self.accumulated.get(position) or (self._operand(o) if isinstance(o, fx.Node) else o)
+            self.gradients.accumulated.get(position) or (self._operand(o) if isinstance(o, fx.Node) else o)
             for position, o in enumerate(outputs)
         ]
         self.output_traces = [o.meta.get("stack_trace") if isinstance(o, fx.Node) else None for o in outputs]
