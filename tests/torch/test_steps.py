@@ -325,6 +325,26 @@ def test_gradients_are_left_to_autograd_where_somebody_wants_to_see_them():
         assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("name", ["loss outside", "called twice", "graph break"])
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_a_step_is_recorded_while_it_is_measured(name):
+    step, kinds = STEPS[name]
+    plain = [kind() for kind in kinds]
+    x = rows()
+    budget = run(step, plain, x, measured=True) * 6 // 10
+    planned = budgeted_copies(plain, budget)
+
+    def measured_step():
+        ballast = torch.zeros(1000)
+        step(planned, x)
+        return ballast
+
+    peaks = [rg.torch.measure(measured_step).peak_bytes for _ in range(3)]
+    (plan,) = rg.torch.plans(planned[0])
+    assert peaks[-1] <= budget + 4000
+    assert plan.peak_bytes == pytest.approx(peaks[-1] - 4000, rel=0.02)
+
+
 def test_a_recording_gives_way_to_the_meter():
     model = rg.torch.budgeted(Blocks(), "64 MiB", strategy="store_all")
     abandoned = model(rows())
