@@ -51,6 +51,7 @@ class StepGraph:
         storages: list[Storage] = []
         for part, binding in zip(self.parts, bindings, strict=True):
             storages.extend(part.description.storages_at(binding))
+        storages.extend(self.graph.storages[len(storages) :])
         return self.graph.with_storages(storages)
 
     def schedules(self, plan: Plan) -> list[Schedule]:
@@ -185,15 +186,21 @@ class _Combiner:
         if held:
             self.nodes.append(None)
             name = "your own code" if segment % 2 else "outputs are handed over"
+            # A result that is due when the segment ends: an operation that gives nothing may be put off to the end.
+            done = len(self.values)
+            self.values.append(Value(len(self.storages), name=name))
+            self.storages.append(Storage(0, name))
+            self.outputs.append(done)
             self.operations.append(
-                Operation(name, 0.0, tuple(dict.fromkeys(held)), (), segment=segment, recomputable=False)
+                Operation(name, 0.0, tuple(dict.fromkeys(held)), (done,), segment=segment, recomputable=False)
             )
 
     def _pin_what_is_held(self) -> None:
         """What the user holds while another graph runs cannot be dropped meanwhile, so it is not made again."""
+        at_events = [*self.outside.held_outputs[: len(self.shape.events)], self.outside.kept_outputs]
         pinned = {
             self.values[self._output(call, position)].storage
-            for event, held in enumerate(self.outside.held_outputs)
+            for event, held in enumerate(at_events)
             for call, position in held
             if event > self.shape.events.index(Event(call, "forward")) + 1
         }
