@@ -355,6 +355,30 @@ def test_a_recording_gives_way_to_the_meter():
     assert len(rg.torch.plans(model)) == 1
 
 
+@pytest.mark.parametrize("step", [loss_inside, loss_outside])
+def test_a_backward_that_is_repeated_belongs_to_the_same_step(step):
+    class Loss(Blocks):
+        def forward(self, x):
+            return super().forward(x).square().mean()
+
+    def twice(models, x):
+        output = models[0](x)
+        loss = output.square().mean()
+        loss.backward(retain_graph=True)
+        loss.backward()
+
+    plain = [(Loss if step is loss_inside else Blocks)()]
+    x = rows()
+    budget = run(twice, plain, x, measured=True)
+    planned = budgeted_copies(plain, budget, retain_graph=True)
+    for number in range(5):
+        run(twice, plain, x, measured=False)
+        assert run(twice, planned, x, measured=number > 2) <= budget
+        for found, expected in zip(gradients(planned), gradients(plain), strict=True):
+            assert torch.equal(found, expected)
+    assert len(rg.torch.plans(planned[0])) == 1
+
+
 def test_shapes_compare_as_they_begin():
     first, second = Event(0, "forward"), Event(1, "forward")
     shape = StepShape(("a", "b"), (((0, 0),), ((0, 1),)), (frozenset(), frozenset({1})), ((8,), (4,)), (first, second))

@@ -125,8 +125,12 @@ class Step:
 
     @contextlib.contextmanager
     def event(self, call: Call, phase: Phase) -> Iterator[None]:
-        """A captured graph runs."""
-        self.events.append(Event(call.index, phase))
+        """A captured graph runs; a second backward of one call is taken for the user's own code."""
+        event = Event(call.index, phase)
+        if event in self.events:
+            yield
+            return
+        self.events.append(event)
         if self.followed is not None and not self.followed.shape.begins_with(self.shape):
             self.depart()
         if self.recorder is None:
