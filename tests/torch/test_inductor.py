@@ -95,6 +95,7 @@ def test_the_measured_peak_is_the_predicted_one_and_inside_the_budget(towers):
         peak = measured_peak(module, rows())
         assert abs(planned(module).peak_bytes - peak) <= 0.02 * peak
         assert peak <= rg.Budget(budget).resolve(base)
+        assert dict(planned(module).plan.statistics)["compiled_budget_bytes"] == rg.Budget(budget).resolve(base)
 
 
 def test_recomputation_happens(towers):
