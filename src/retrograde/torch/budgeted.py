@@ -199,7 +199,7 @@ class BudgetedForward:
         self.options = options
         self.compiler = BudgetedCompiler(options)
         self.keeper = keeper_of(options.budget)
-        self.keeper.join()
+        self.keeper.join(options)
         self._compiled: Callable[..., Any] | None = None
         self._first_call = FirstCall(type(self.module).__name__)
         # Trainers look at the parameters of a forward to choose what to pass to it.
@@ -228,6 +228,7 @@ class BudgetedForward:
                 isolate_recompiles=True,
             )
         _refuse_dispatch_mode(self.module)
+        _refuse_meta(self.module)
         try:
             with uncut(), watched_breaks(type(self.module).__name__):
                 output = self._compiled(*args, **kwargs)
@@ -317,6 +318,15 @@ def _refuse_lazy(module: nn.Module) -> None:
                 f"parameter {name} of {type(module).__name__} has no shape yet; run the module once on example "
                 "inputs before its first budgeted call, so that its lazy layers know their sizes"
             )
+
+
+def _refuse_meta(module: nn.Module) -> None:
+    name = next((name for name, parameter in module.named_parameters() if parameter.is_meta), None)
+    if name is not None:
+        raise CaptureError(
+            f"parameter {name} of {type(module).__name__} is on the meta device, which holds no memory to budget; "
+            "give the module contents first (to_empty and load_state_dict), or retrograde.torch.unbudget it"
+        )
 
 
 def _refuse_dispatch_mode(module: nn.Module) -> None:

@@ -104,7 +104,8 @@ def describe(
         outside_bytes: bytes that the user's own code holds throughout the backward pass.
         sharding_bytes: bytes that the sharding of parameters holds throughout both passes.
         optimizer_bytes: the most that the optimizer's step takes after the backward pass, beside the gradients.
-        retain: whether what the forward saves stays live to the end (``retain_graph=True``).
+        retain: whether backward may run again (``retain_graph=True``): what the forward saves stays live to the end,
+            and gradients of an earlier backward stand beside the new ones.
         name: for people.
 
     Raises:
@@ -164,7 +165,7 @@ class _Describer:
             outputs=tuple(outputs),
             fixed_bytes=(
                 outside[0] + wrapped_numbers,
-                outside[1] + wrapped_numbers + held_cotangents,
+                outside[1] + wrapped_numbers + held_cotangents + (self._gradient_bytes() if retain else 0),
                 *((outside[2],) if outside[2] else ()),
             ),
             retain=retain,
@@ -180,6 +181,11 @@ class _Describer:
             irreproducible=tuple(self.irreproducible),
             storage_sizes=self.storage_sizes,
         )
+
+    def _gradient_bytes(self) -> int:
+        nodes = (node for node in self.joint.backward_outputs if isinstance(node, fx.Node))
+        values = (self.values[self.node_values[node]] for node in nodes if node in self.node_values)
+        return sum(self.storages[storage].bytes for storage in {value.storage for value in values})
 
     # Values
 

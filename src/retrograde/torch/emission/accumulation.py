@@ -45,7 +45,7 @@ def accumulate(position: int, gradient: torch.Tensor) -> torch.Tensor | None:
         see it, where it is not all of the parameter's gradient, or where autograd is not to accumulate.
     """
     call = _running.call
-    leaf = call.leaves.get(position) if call is not None else None
+    leaf = call.leaf(position) if call is not None else None
     if call is None or leaf is None or not _may_add(leaf, gradient) or not call.is_only_user(position):
         return gradient
     assert leaf.grad is not None

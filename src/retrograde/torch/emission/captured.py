@@ -207,8 +207,8 @@ class CapturedGraph:
                 results = call.variant.forward(arguments)
                 ticket = torch.empty(0)
                 call.admit(ticket, results[: self._outputs], results[self._outputs :])
-            self._calls = {key: other for key, other in self._calls.items() if other.is_open}
-            self._calls[_key(ticket)] = call
+                self._calls = {key: other for key, other in self._calls.items() if other.is_open}
+                self._calls[_key(ticket)] = call
             border = self._outputs + call.variant.saved
             padding = [torch.empty(0) for _ in range(self._padding(call.variant))]
             return [*results[: self._outputs], ticket, *results[self._outputs : border], *padding, *results[border:]]

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MOST_PLANS = 64
 """Plans of steps that are remembered."""
 
+MOST_SMALL_PLANS = 256
+"""Graphs and sizes for which a small plan is remembered."""
+
 MOST_SIZES = 4096
 """Sizes for which it is remembered whether a plan serves them."""
 
@@ -134,7 +137,7 @@ class PlanBook:
 
     def __init__(self) -> None:
         self.plans: list[StepPlan] = []
-        self._small: dict[tuple[CapturedGraph, Sizes], Assignment] = {}
+        self._small: OrderedDict[tuple[CapturedGraph, Sizes], Assignment] = OrderedDict()
         self._wants_all: set[CapturedGraph] = set()
 
     def beginning_with(self, captured: CapturedGraph) -> list[StepPlan]:
@@ -204,6 +207,8 @@ class PlanBook:
             if held_bytes:
                 return found
             self._small[key] = found
+            if len(self._small) > MOST_SMALL_PLANS:
+                self._small.popitem(last=False)
         return self._small[key]
 
     def _find_small(self, captured: CapturedGraph, sizes: Sizes, held_bytes: int) -> Assignment:
@@ -254,7 +259,7 @@ class PlanBook:
         """
         old = self.plans_of([captured])
         self.plans = [known for known in self.plans if known not in old]
-        self._small = {key: small for key, small in self._small.items() if key[0] is not captured}
+        self._forget_small(captured)
         for known in old:
             if known.outside is not None:
                 self.learn(known.shape, known.outside)
@@ -262,8 +267,12 @@ class PlanBook:
     def forget(self, captured: CapturedGraph) -> None:
         """A cotangent came that plans of a graph do without: forget them."""
         self._wants_all.add(captured)
-        self._small = {key: small for key, small in self._small.items() if key[0] is not captured}
+        self._forget_small(captured)
         self.plans = [known for known in self.plans if captured not in known.shape.graphs]
+
+    def _forget_small(self, captured: CapturedGraph) -> None:
+        for key in [key for key in self._small if key[0] is captured]:
+            del self._small[key]
 
     def add(self, planned: StepPlan) -> None:
         """Remember a plan."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
+
+from retrograde.torch.step.simulation import schedule_peak_bytes
 
 if TYPE_CHECKING:
     from retrograde.torch.emission.captured import CapturedGraph, Variant
@@ -39,14 +42,17 @@ class Call:
         self.captured = captured
         self.variant = variant
         self.sizes = sizes
-        self.leaves = {i: a for i, a in enumerate(arguments) if isinstance(a, torch.Tensor) and _is_leaf(a)}
+        leaves = {i: a for i, a in enumerate(arguments) if isinstance(a, torch.Tensor) and _is_leaf(a)}
+        # A call may be remembered until the next step, and is not to hold the user's inputs until then.
+        self._leaves = {position: weakref.ref(leaf) for position, leaf in leaves.items()}
+        self._leaf_ids = {position: id(leaf) for position, leaf in leaves.items()}
         self.undefined: frozenset[int] = frozenset()
-        self.leaf_ids = frozenset(map(id, self.leaves.values()))
         self._held = {_address(a) for a in arguments if isinstance(a, torch.Tensor)}
         self._ticket: StorageWeakRef | None = None
         self._residuals: list[tuple[StorageWeakRef, int]] = []
         self._outputs: dict[int, StorageWeakRef] = {}
         self._output_bytes: dict[int, int] = {}
+        self._saved_outputs: frozenset[int] = frozenset()
         self._gradients: list[tuple[StorageWeakRef, int]] = []
 
     def admit(self, ticket: torch.Tensor, outputs: Sequence[Any], saved: Sequence[Any]) -> None:
@@ -58,6 +64,8 @@ class Call:
                 given.add(_address(output))
                 self._outputs[position] = StorageWeakRef(output.untyped_storage())
                 self._output_bytes[position] = output.untyped_storage().nbytes()
+        addresses = {_address(tensor) for tensor in saved if isinstance(tensor, torch.Tensor)}
+        self._saved_outputs = frozenset(p for p in self._outputs if _address(outputs[p]) in addresses)
         known = self._held | given
         for tensor in saved:
             if isinstance(tensor, torch.Tensor) and _address(tensor) not in known:
@@ -68,16 +76,21 @@ class Call:
 
     def finish(self, gradients: Sequence[Any]) -> None:
         """Take note of the gradients that the backward gives for parameters."""
-        for position in self.leaves:
+        for position in self._leaves:
             gradient = gradients[position] if position < len(gradients) else None
             if isinstance(gradient, torch.Tensor):
                 storage = gradient.untyped_storage()
                 self._gradients.append((StorageWeakRef(storage), storage.nbytes()))
 
+    def leaf(self, position: int) -> torch.Tensor | None:
+        """The input at a position, if it accumulates a gradient and is still there."""
+        found = self._leaves.get(position)
+        return found() if found is not None else None
+
     def is_only_user(self, position: int) -> bool:
         """Whether no other call of the step uses an input: then its backward gives all of the gradient."""
-        leaf = id(self.leaves[position])
-        return not any(leaf in call.leaf_ids for call in self.step.calls if call is not self)
+        leaf = self._leaf_ids[position]
+        return not any(leaf in call._leaf_ids.values() for call in self.step.calls if call is not self)
 
     @property
     def is_open(self) -> bool:
@@ -88,9 +101,26 @@ class Call:
         """Bytes saved for the backward that are still live, outputs and inputs left out."""
         return sum(size for storage, size in self._residuals if not storage.expired())
 
+    def waiting_bytes(self) -> int:
+        """Bytes that stay live until its backward: what it saved, outputs among it included."""
+        outputs = self.live_outputs()
+        return self.residual_bytes() + sum(outputs[p] for p in self._saved_outputs if p in outputs)
+
+    def held_bytes(self) -> int:
+        """Bytes of all that it saved or gave out and that is still live, gradients left out."""
+        return self.residual_bytes() + sum(self.live_outputs().values())
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most that it takes by itself."""
+        assignment = self.variant.assignment
+        return assignment.peak_bytes or schedule_peak_bytes(
+            self.captured.description(self.sizes, assignment.undefined).graph, assignment.schedule
+        )
+
     def expected_gradient_bytes(self) -> int:
         """Bytes of the gradients that its backward will give for parameters."""
-        return parameter_gradient_bytes(self.captured, self.sizes, self.leaves)
+        return parameter_gradient_bytes(self.captured, self.sizes, self._leaves)
 
     def gradient_bytes(self) -> int:
         """Bytes of the gradients it gave for parameters that are still live."""

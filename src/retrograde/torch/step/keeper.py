@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from retrograde.errors import BudgetError, CaptureError
+from retrograde.errors import BudgetError, CaptureError, UsageError
 from retrograde.graph.units import format_bytes
 from retrograde.planning import Budget
 from retrograde.runtime.meters.torch_cpu import before_measuring, is_measuring
@@ -27,9 +28,15 @@ from retrograde.torch.step.step import Step
 
 if TYPE_CHECKING:
     from retrograde.torch.emission.captured import CapturedGraph, Sizes
+    from retrograde.torch.options import Options
+
+_logger = logging.getLogger("retrograde")
 
 CHEAP_OVERHEAD = 0.01
 """The overhead up to which a plan for larger sizes is good enough."""
+
+_OF_THE_WHOLE_STEP = ("strategy", "iterations", "seed", "time_limit", "compiler")
+"""Options of which there is one value for all modules of a budget."""
 
 # By the budget's address: a keeper holds its budget, so a key of that cannot let go of either.
 _keepers: weakref.WeakValueDictionary[int, StepKeeper] = weakref.WeakValueDictionary()
@@ -76,11 +83,27 @@ class StepKeeper:
         self.budget = budget
         self.book = PlanBook()
         self._local = _Local()
+        self._one_forward = threading.RLock()
+        self._latest: Step | None = None
         self._to_record: set[CapturedGraph] = set()
+        self._options: Options | None = None
         self._members = 0
 
-    def join(self) -> None:
-        """Take in a module."""
+    def join(self, options: Options) -> None:
+        """Take in a module.
+
+        Raises:
+            UsageError: it asks for another kind of plan than other modules of the budget, and one plan is for all.
+        """
+        known = self._options or options
+        for name in _OF_THE_WHOLE_STEP:
+            ours, theirs = getattr(known, name), getattr(options, name)
+            if ours != theirs:
+                raise UsageError(
+                    f"modules that share a Budget are planned together, and this one asks for {name}={theirs!r}, an "
+                    f"earlier one for {name}={ours!r}; ask for the same, or give each a Budget of its own"
+                )
+        self._options = known
         self._members += 1
 
     def prepare(self, captured: CapturedGraph, sizes: Sizes) -> Assignment:
@@ -119,27 +142,33 @@ class StepKeeper:
 
         Raises:
             BudgetError: the call does not fit beside what the step holds already.
-            CaptureError: a step of another budget is under way in this thread.
+            CaptureError: a step of another budget is under way in this thread, or one of this budget in another.
         """
         arrival = Arrival(captured, _leaves(arguments), captured.sizes_of(arguments))
-        step = self._step_for(arrival)
-        assignment = step.expected(arrival)
-        if assignment is None:
-            step.depart()
-            assignment = self._beside(step, arrival)
-        variant = captured.variant(assignment, arrival.sizes)
-        call = Call(step, len(step.calls), captured, variant, arrival.sizes, arguments)
-        step.admit(call, arrival.leaves)
-        try:
-            with step.event(call, "forward"):
-                yield call
-        except BaseException:
-            step.withdraw(call)
-            raise
+        with self._one_forward:
+            step = self._step_for(arrival)
+            assignment = step.expected(arrival)
+            if assignment is None:
+                step.depart()
+                assignment = self._beside(step, arrival)
+            variant = captured.variant(assignment, arrival.sizes)
+            call = Call(step, len(step.calls), captured, variant, arrival.sizes, arguments)
+            step.admit(call, arrival.leaves)
+            try:
+                with step.event(call, "forward"):
+                    yield call
+            except BaseException:
+                step.withdraw(call)
+                raise
 
     @contextlib.contextmanager
     def backward(self, call: Call) -> Iterator[None]:
-        """A backward runs."""
+        """A backward runs.
+
+        Raises:
+            BudgetError: the backward is not the next in the step's plan, and does not fit.
+        """
+        call.step.check_backward(call, self.budget.bytes)
         with call.step.event(call, "backward"):
             yield
 
@@ -148,7 +177,7 @@ class StepKeeper:
 
         Room is left for its residuals while earlier calls' backwards run, and in these for its gradients.
         """
-        held_bytes = step.residual_bytes()
+        held_bytes = step.held_bytes()
         try:
             found = self.book.small(arrival.captured, arrival.sizes, held_bytes)
             positions = [position for position, _ in arrival.leaves]
@@ -181,7 +210,8 @@ class StepKeeper:
             self._local.step = None
             self._learn(step)
         self._refuse_other_budgets()
-        step = self._local.step = self._begin(arrival)
+        self._refuse_other_threads()
+        step = self._local.step = self._latest = self._begin(arrival)
         return step
 
     def _begin(self, arrival: Arrival) -> Step:
@@ -232,8 +262,21 @@ class StepKeeper:
             )
         _busy.keepers.add(self)
 
+    def _refuse_other_threads(self) -> None:
+        latest = self._latest
+        if latest is not None and not latest.is_over:
+            gc.collect()
+        if latest is not None and not latest.is_over:
+            raise CaptureError(
+                "a budgeted module was called in one thread while a call of the same budget waits for its backward "
+                "pass in another, and a budget is for one step at a time; finish that step first (a lock around "
+                "forward and backward), or give each thread a copy of the module with a budget of its own"
+            )
+
     def _learn(self, step: Step) -> None:
         """Plan for steps like one that is over, if it taught anything new."""
+        step.stop_recording()
+        self._tell_of_excess(step)
         shape = step.shape
         if not shape.has_backward:
             return
@@ -241,13 +284,33 @@ class StepKeeper:
         is_known = any(p.shape.begins_with(shape) and p.shape.covers(shape.sizes) for p in self.book.plans)
         if first not in self._to_record and is_known:
             return
-        step.stop_recording()
         outside = step.outside()
         if outside is None:
             self._to_record.add(first)
             return
         self._to_record.discard(first)
-        self.book.learn(shape, outside)
+        try:
+            self.book.learn(shape, outside)
+        except BudgetError as error:
+            calls = "1 call" if len(shape.graphs) == 1 else f"{len(shape.graphs)} calls"
+            raise BudgetError(
+                f"steps like the one before this, of {calls}, have no plan: {error}",
+                budget_bytes=error.budget_bytes,
+                minimum_bytes=error.minimum_bytes,
+                bound_bytes=error.bound_bytes,
+            ) from None
+
+    def _tell_of_excess(self, step: Step) -> None:
+        """Warn of a step that took more than the budget while it was watched, which no plan could prevent."""
+        limit = self.budget.bytes
+        taken = max((stretch.peak_bytes for stretch in step.stretches), default=0)
+        if limit is not None and taken > limit:
+            _logger.warning(
+                "a step whose shape was not known yet held %s between its captured graphs, and the budget is %s; "
+                "what your own code holds there is counted in the plan from the next such step on",
+                format_bytes(taken),
+                format_bytes(limit),
+            )
 
 
 def _leaves(arguments: Sequence[Any]) -> Leaves:

@@ -92,6 +92,7 @@ class MeterRecorder:
 
     def __init__(self) -> None:
         self._marks: list[str] = []
+        self._end = ""
         self._found: Sequence[Stretch] = ()
         after_measuring(weakref.WeakMethod(self.listen))
 
@@ -103,11 +104,15 @@ class MeterRecorder:
             yield
 
     def stop(self) -> None:
-        """The step is over; the measurement may still run."""
+        """The step is over; the measurement may still run, and what comes in it is not the step's."""
+        if is_measuring():
+            self._end = f"{_MARK}{next(_numbers)}"
+            with torch.autograd.profiler.record_function(self._end):
+                pass
 
     def listen(self, tree: Sequence[Any]) -> None:
         """Take the events of the measurement."""
-        self._found = _followed(tree, self._marks)
+        self._found = _followed(tree, self._marks, self._end)
 
     def stretches(self) -> Sequence[Stretch]:
         """The stretches before each event and after the last, once the measurement is over."""
@@ -148,9 +153,11 @@ class CudaRecorder:
         self._found.append(Stretch(peak, torch.cuda.memory_allocated(self._device) - self._begin))
 
 
-def _followed(tree: Sequence[Any], marks: Sequence[str]) -> list[Stretch]:
-    """The stretches around the marked events, with live bytes counted from the first of them on."""
+def _followed(tree: Sequence[Any], marks: Sequence[str], end: str = "") -> list[Stretch]:
+    """The stretches around the marked events, live bytes counted from the first of them on, up to a mark at the end."""
     timeline = follow_allocations(cpu_allocations(tree)).timeline
+    for seconds, _ in _marked(tree, [end]) if end else ():
+        timeline = [entry for entry in timeline if entry[0] < seconds]
     events = _marked(tree, marks)
     begin = events[0][0] if events else 0.0
     before = next((live for seconds, live in reversed(timeline) if seconds < begin), 0) if marks else 0

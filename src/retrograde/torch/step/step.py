@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from retrograde.errors import BudgetError
 from retrograde.graph.units import format_bytes
 from retrograde.torch.step.book import Arrival, Leaves, StepPlan
 from retrograde.torch.step.call import Call
-from retrograde.torch.step.recorder import Recorder
+from retrograde.torch.step.recorder import Recorder, Stretch
 from retrograde.torch.step.shape import Event, Outside, Phase, StepShape
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Step:
     def __init__(self, followed: StepPlan | None, recorder: Recorder | None) -> None:
         self.followed = followed
         self.departed = False
+        self.outside_bytes = 0
         self.calls: list[Call] = []
         self.events: list[Event] = []
         self.recorder = recorder
@@ -53,9 +55,9 @@ class Step:
             tuple(self.events),
         )
 
-    def residual_bytes(self) -> int:
-        """Bytes that open calls save."""
-        return sum(call.residual_bytes() for call in self.calls)
+    def held_bytes(self) -> int:
+        """Bytes that its calls gave out or save, and what its plan counts for the user's own code if it has left it."""
+        return sum(call.held_bytes() for call in self.calls) + self.outside_bytes
 
     def check_room(self, budget_bytes: int | None, gradient_bytes: int, peak_bytes: int) -> None:
         """Raise unless the backwards of the open calls fit, one after the other, beside the gradients of later ones.
@@ -68,16 +70,41 @@ class Step:
         Raises:
             BudgetError: they do not.
         """
-        demand = self.residual_bytes() + peak_bytes
+        demand = self.held_bytes() + peak_bytes
         later = gradient_bytes
         for call in reversed([c for c in self.calls if c.is_open]):
-            earlier = sum(c.residual_bytes() for c in self.calls[: call.index])
-            demand = max(demand, earlier + call.variant.assignment.peak_bytes + later)
+            earlier = sum(c.waiting_bytes() for c in self.calls[: call.index])
+            demand = max(demand, self.outside_bytes + earlier + call.peak_bytes + later)
             later += call.expected_gradient_bytes()
         if budget_bytes is not None and demand > budget_bytes:
             raise BudgetError(
                 f"the backward passes of the step's {len(self.calls) + 1} calls need {demand} bytes "
                 f"({format_bytes(demand)}), the budget is {budget_bytes}",
+                budget_bytes=budget_bytes,
+                minimum_bytes=demand,
+                bound_bytes=0,
+            )
+
+    def check_backward(self, call: Call, budget_bytes: int | None) -> None:
+        """Raise unless the backward of a call fits beside what the others hold, where no plan says that it does.
+
+        Raises:
+            BudgetError: it does not.
+        """
+        coming = replace(self.shape, events=(*self.events, Event(call.index, "backward")))
+        is_followed = self.followed is not None and self.followed.shape.begins_with(coming)
+        others = [other for other in self.calls if other is not call]
+        if budget_bytes is None or is_followed or not others:
+            return
+        self.depart()
+        held_bytes = sum(other.held_bytes() + other.gradient_bytes() for other in others) + self.outside_bytes
+        demand = held_bytes + call.peak_bytes
+        if demand > budget_bytes:
+            raise BudgetError(
+                f"the backward of call {call.index + 1} of a step needs {format_bytes(call.peak_bytes)} beside the "
+                f"{format_bytes(held_bytes)} that its other calls hold, {demand} bytes together, and the budget is "
+                f"{budget_bytes}; run the backwards of a step in the reverse order of its calls, or one after each "
+                f"call, or ask for {demand} bytes",
                 budget_bytes=budget_bytes,
                 minimum_bytes=demand,
                 bound_bytes=0,
@@ -106,8 +133,10 @@ class Step:
 
     def depart(self) -> None:
         """The step is not what its plan is for: from here on each call is planned by itself."""
-        self.departed = self.followed is not None
-        self.followed = None
+        if self.followed is not None:
+            self.departed = True
+            self.outside_bytes = max(self.followed.described.graph.fixed_bytes, default=0)
+            self.followed = None
 
     def admit(self, call: Call, leaves: Leaves) -> None:
         """Take in a call."""
@@ -159,9 +188,14 @@ class Step:
             self.stop_recording()
             self._recorded = None
 
+    @property
+    def stretches(self) -> Sequence[Stretch]:
+        """What was recorded around its events; nothing if it was not, or not to the end."""
+        return self._recorded.stretches() if self._recorded is not None else ()
+
     def outside(self) -> Outside | None:
         """What the user's own code held, if the step was recorded from beginning to end."""
-        stretches = self._recorded.stretches() if self._recorded is not None else ()
+        stretches = self.stretches
         if len(stretches) != len(self.events) + 1 or len(self._held) != len(stretches):
             return None
         arriving = [*(self._arriving_bytes(event) for event in self.events), 0]
@@ -185,7 +219,7 @@ class Step:
         """Note what of the live bytes belongs to captured graphs."""
         held = {(c.index, p): size for c in self.calls for p, size in c.live_outputs().items()}
         gradients = sum(call.gradient_bytes() for call in self.calls)
-        self._ours.append(self.residual_bytes() + sum(held.values()) + gradients)
+        self._ours.append(sum(call.residual_bytes() for call in self.calls) + sum(held.values()) + gradients)
         self._held.append(frozenset(held))
 
     def _numbered(self, leaves: Leaves) -> tuple[tuple[int, int], ...]:
