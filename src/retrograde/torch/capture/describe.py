@@ -19,6 +19,7 @@ from retrograde.torch.capture.operators import (
     is_effectful,
     is_irreproducible,
     is_random,
+    numbers_in_place_of_tensors,
     repeats_without_statistics,
 )
 from retrograde.torch.capture.sizes import evaluate_expression, same_symbolic_layout, storage_expression
@@ -113,6 +114,10 @@ def describe(
     return _Describer(joint, costs).describe(outside, retain, name)
 
 
+_WRAPPED_NUMBER_BYTES = 8
+"""What PyTorch keeps, from the first call on, for a Python number that its tracing wrapped in a tensor."""
+
+
 class _Describer:
     def __init__(self, joint: JointGraph, costs: CostModel) -> None:
         self.joint = joint
@@ -140,6 +145,8 @@ class _Describer:
         for node in self.joint.tangents:
             self._add_input(node, segment=1)
         held_cotangents = self._hold_scalar_cotangents()
+        forward = (node for node in self.joint.operations if node not in self.joint.backward)
+        wrapped_numbers = _WRAPPED_NUMBER_BYTES * sum(map(numbers_in_place_of_tensors, forward))
         for node in self.joint.operations:
             if is_random(node):
                 self._add_state_capture(node)
@@ -155,7 +162,11 @@ class _Describer:
             storages=tuple(self.storages),
             order=tuple(range(len(self.operations))),
             outputs=tuple(outputs),
-            fixed_bytes=(outside[0], outside[1] + held_cotangents, *((outside[2],) if outside[2] else ())),
+            fixed_bytes=(
+                outside[0] + wrapped_numbers,
+                outside[1] + wrapped_numbers + held_cotangents,
+                *((outside[2],) if outside[2] else ()),
+            ),
             retain=retain,
             name=name,
         )

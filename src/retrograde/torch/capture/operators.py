@@ -65,6 +65,15 @@ def _operator_name(node: fx.Node) -> str:
     return node.target.name() if isinstance(node.target, torch._ops.OpOverload) else ""
 
 
+def numbers_in_place_of_tensors(node: fx.Node) -> int:
+    """How many of an operation's operands are Python numbers where the operator takes tensors."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return 0
+    pairs = zip(schema.arguments, node.args, strict=False)
+    return sum(isinstance(value, (int, float)) and isinstance(a.type, torch.TensorType) for a, value in pairs)
+
+
 def is_effectful(node: fx.Node) -> bool:
     """Whether running an operation twice could be noticed from outside: it mutates, talks to other ranks, or is not
     known to be pure."""

@@ -15,7 +15,7 @@ import torch
 from retrograde.errors import BudgetError, CaptureError
 from retrograde.graph.units import format_bytes
 from retrograde.planning import Budget
-from retrograde.runtime.meters.torch_cpu import before_measuring
+from retrograde.runtime.meters.torch_cpu import before_measuring, is_measuring
 from retrograde.torch.capture.sizes import bucket_of
 from retrograde.torch.emission.captured import Assignment
 from retrograde.torch.ranks.agreement import compare_collectives
@@ -197,7 +197,8 @@ class StepKeeper:
         step = Step(None, start_recorder(captured.device))
         if step.recorder is not None:
             after_backward(weakref.WeakMethod(step.backward_ended))
-            before_measuring(weakref.WeakMethod(step.abandon_recording))
+            if not is_measuring():
+                before_measuring(weakref.WeakMethod(step.abandon_recording))
         return step
 
     def _known(self, arrival: Arrival) -> Step | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from retrograde.errors import BudgetError
 from retrograde.graph.units import format_bytes
 from retrograde.torch.step.book import Arrival, Leaves, StepPlan
 from retrograde.torch.step.call import Call
-from retrograde.torch.step.recorder import Recorder, Stretch
+from retrograde.torch.step.recorder import Recorder
 from retrograde.torch.step.shape import Event, Outside, Phase, StepShape
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Step:
         self.calls: list[Call] = []
         self.events: list[Event] = []
         self.recorder = recorder
-        self.stretches: Sequence[Stretch] = ()
+        self._recorded: Recorder | None = None
         self._numbers: dict[int, int] = {}
         self._parameters: list[tuple[tuple[int, int], ...]] = []
         self._ours: list[int] = []
@@ -125,8 +125,12 @@ class Step:
 
     @contextlib.contextmanager
     def event(self, call: Call, phase: Phase) -> Iterator[None]:
-        """A captured graph runs."""
-        self.events.append(Event(call.index, phase))
+        """A captured graph runs; a second backward of one call is taken for the user's own code."""
+        event = Event(call.index, phase)
+        if event in self.events:
+            yield
+            return
+        self.events.append(event)
         if self.followed is not None and not self.followed.shape.begins_with(self.shape):
             self.depart()
         if self.recorder is None:
@@ -139,9 +143,9 @@ class Step:
     def stop_recording(self) -> None:
         """End the recording; the step's last stretch ends here."""
         if self.recorder is not None:
-            recorder, self.recorder = self.recorder, None
+            self._recorded, self.recorder = self.recorder, None
             self._take_stock()
-            self.stretches = recorder.stop()
+            self._recorded.stop()
 
     def backward_ended(self) -> bool:
         """The user's ``backward`` returned: whether that ended the step, and with it the recording."""
@@ -153,14 +157,15 @@ class Step:
         """Somebody else needs the profiler."""
         if self.recorder is not None:
             self.stop_recording()
-            self.stretches = ()
+            self._recorded = None
 
     def outside(self) -> Outside | None:
         """What the user's own code held, if the step was recorded from beginning to end."""
-        if len(self.stretches) != len(self.events) + 1 or len(self._held) != len(self.stretches):
+        stretches = self._recorded.stretches() if self._recorded is not None else ()
+        if len(stretches) != len(self.events) + 1 or len(self._held) != len(stretches):
             return None
         arriving = [*(self._arriving_bytes(event) for event in self.events), 0]
-        around = list(zip(self.stretches, self._ours, arriving, strict=True))
+        around = list(zip(stretches, self._ours, arriving, strict=True))
         return Outside(
             during=tuple(max(0, stretch.end_bytes - ours - handed) for stretch, ours, handed in around[:-1]),
             between=tuple(max(0, stretch.peak_bytes - ours) for stretch, ours, _ in around),
