@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +13,14 @@ import torch
 from retrograde.runtime.meters.measurement import follow_allocations
 from retrograde.runtime.meters.torch_cpu import cpu_allocations, quiet_profiler
 
+_unended: list[ProfilerRecorder] = []
+
 _MARK = "retrograde event "
+
+
+def within_backward() -> bool:
+    """Whether autograd runs in this thread: it has profiler settings of its own, so what was begun outside stays on."""
+    return torch._C._current_graph_task_id() != -1
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,20 @@ class Recorder(Protocol):
         """End, and tell the stretches before each event and after the last."""
         ...
 
+    def abandon(self) -> None:
+        """End, if it has not ended."""
+        ...
+
 
 def start_recorder(device: torch.device) -> Recorder | None:
-    """Begin to follow a step on a device; None while that is not possible, because a profiler runs."""
+    """Begin to follow a step on a device; None while that is not possible: a profiler or a backward runs."""
     if device.type == "cuda":
         return CudaRecorder(device)
-    if torch._C._autograd._profiler_enabled():
+    waiting = list(_unended)
+    _unended.clear()
+    for recorder in waiting:
+        recorder.abandon()
+    if torch._C._autograd._profiler_enabled() or within_backward():
         return None
     return ProfilerRecorder()
 
@@ -54,6 +70,8 @@ class ProfilerRecorder:
 
     def __init__(self) -> None:
         self._events = 0
+        self._is_running = True
+        self._thread = threading.get_ident()
         self._quiet = quiet_profiler()
         self._quiet.__enter__()
         self._profiler = torch.autograd.profiler.profile(profile_memory=True)
@@ -68,11 +86,21 @@ class ProfilerRecorder:
 
     def stop(self) -> Sequence[Stretch]:
         """End, and tell the stretches before each event and after the last."""
-        self._profiler.__exit__(None, None, None)
-        self._quiet.__exit__(None, None, None)
+        self.abandon()
+        if self._is_running:
+            return ()
         tree: Any = self._profiler.kineto_results.experimental_event_tree()  # type: ignore[union-attr]
         timeline = follow_allocations(cpu_allocations(tree)).timeline
         return _stretches(timeline, _marked(tree))
+
+    def abandon(self) -> None:
+        """End, if it has not ended: now, or where that is not possible, before the next recording."""
+        if self._is_running and (within_backward() or threading.get_ident() != self._thread):
+            _unended.append(self)
+        elif self._is_running:
+            self._is_running = False
+            self._profiler.__exit__(None, None, None)
+            self._quiet.__exit__(None, None, None)
 
 
 class CudaRecorder:
@@ -97,6 +125,9 @@ class CudaRecorder:
         """End, and tell the stretches before each event and after the last."""
         self._close()
         return self._stretches
+
+    def abandon(self) -> None:
+        """The counters need no end."""
 
     def _close(self) -> None:
         peak = torch.cuda.max_memory_allocated(self._device) - self._begin
