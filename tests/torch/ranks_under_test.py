@@ -360,7 +360,7 @@ def too_small() -> dict[str, object]:
 def running_fails() -> dict[str, object]:
     """One rank's inputs are refused when the captured graph exists already, and is about to run."""
 
-    def emit(*arguments):
+    def emit(*arguments, **options):
         raise RuntimeError("cannot emit")
 
     original = captured.emit

@@ -85,7 +85,9 @@ def test_retained_residuals_are_planned_for():
 
     losses, inputs = [], tokens()
     peak = rg.torch.measure(lambda: first_backward(planned)).peak_bytes
-    assert 0.98 * rg.torch.plans(planned)[0].peak_bytes <= peak <= rg.torch.plans(planned)[0].peak_bytes
+    # The plan leaves room for the gradients of a backward that ran before.
+    first_bytes = rg.torch.plans(planned)[0].peak_bytes - sum(p.numel() * 4 for p in plain.parameters())
+    assert 0.98 * first_bytes <= peak <= first_bytes
     first_backward(plain)
     for loss in losses:
         loss.backward()

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from retrograde.torch.step.recorder import within_backward
+
 _waiting: list[weakref.WeakMethod[Callable[[], bool]]] = []
 
 
@@ -30,11 +32,16 @@ def _wrap() -> None:
         try:
             original(*args, **kwargs)
         finally:
-            _waiting[:] = [method for method in _waiting if _still_waits(method)]
+            _call_back()
             if not _waiting and torch.autograd.backward is backward:
                 torch.autograd.backward = original
 
     torch.autograd.backward = backward
+
+
+def _call_back() -> None:
+    if not within_backward():
+        _waiting[:] = [method for method in _waiting if _still_waits(method)]
 
 
 def _still_waits(method: weakref.WeakMethod[Callable[[], bool]]) -> bool:

@@ -58,10 +58,17 @@ class _Local(threading.local):
 
 
 class _Busy(threading.local):
-    """The keepers of a thread that have begun a step."""
+    """The keepers of a thread that have begun a step, and the step that was recorded last."""
 
     def __init__(self) -> None:
         self.keepers: weakref.WeakSet[StepKeeper] = weakref.WeakSet()
+        self.recording: weakref.ref[Step] | None = None
+
+    def end_idle_recording(self) -> None:
+        """End the recording of a step that is over without a backward, whose keeper may never be called again."""
+        step = self.recording() if self.recording is not None else None
+        if step is not None and step.is_over:
+            step.abandon_recording()
 
 
 _busy = _Busy()
@@ -93,7 +100,7 @@ class StepKeeper:
         """Take in a module.
 
         Raises:
-            UsageError: it asks for another kind of plan than other modules of the budget, and one plan is for all.
+            UsageError: it asks for another kind of plan than the modules that share the budget do.
         """
         known = self._options or options
         for name in _OF_THE_WHOLE_STEP:
@@ -224,8 +231,11 @@ class StepKeeper:
                 found = Step(self._planned_alone(arrival), None)
             if found is not None:
                 return found
+        _busy.end_idle_recording()
         step = Step(None, start_recorder(captured.device))
         if step.recorder is not None:
+            _busy.recording = weakref.ref(step)
+            weakref.finalize(step, step.recorder.abandon).atexit = False
             after_backward(weakref.WeakMethod(step.backward_ended))
             if not is_measuring():
                 before_measuring(weakref.WeakMethod(step.abandon_recording))
@@ -276,10 +286,10 @@ class StepKeeper:
     def _learn(self, step: Step) -> None:
         """Plan for steps like one that is over, if it taught anything new."""
         step.stop_recording()
-        self._tell_of_excess(step)
         shape = step.shape
         if not shape.has_backward:
             return
+        self._tell_of_excess(step)
         first = shape.graphs[0]
         is_known = any(p.shape.begins_with(shape) and p.shape.covers(shape.sizes) for p in self.book.plans)
         if first not in self._to_record and is_known:
@@ -303,7 +313,7 @@ class StepKeeper:
     def _tell_of_excess(self, step: Step) -> None:
         """Warn of a step that took more than the budget while it was watched, which no plan could prevent."""
         limit = self.budget.bytes
-        taken = max((stretch.peak_bytes for stretch in step.stretches), default=0)
+        taken = max((stretch.peak_bytes for stretch in step.stretches[:-1]), default=0)
         if limit is not None and taken > limit:
             _logger.warning(
                 "a step whose shape was not known yet held %s between its captured graphs, and the budget is %s; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,14 @@ import torch
 from retrograde.runtime.meters.measurement import follow_allocations
 from retrograde.runtime.meters.torch_cpu import after_measuring, cpu_allocations, is_measuring, quiet_profiler
 
+_unended: list[ProfilerRecorder] = []
+
 _MARK = "retrograde event "
+
+
+def within_backward() -> bool:
+    """Whether autograd runs in this thread: it has profiler settings of its own, so what was begun outside stays on."""
+    return torch._C._current_graph_task_id() != -1
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,23 @@ class Recorder(Protocol):
         """The stretches before each event and after the last; none if they could not be followed."""
         ...
 
+    def abandon(self) -> None:
+        """End, if it has not ended."""
+        ...
+
 
 def start_recorder(device: torch.device) -> Recorder | None:
-    """Begin to follow a step on a device; None while that is not possible, because somebody's profiler runs."""
+    """Begin to follow a step on a device; None while that is not possible: somebody's profiler or a backward runs."""
     if device.type == "cuda":
         return CudaRecorder(device)
+    if within_backward():
+        return None
     if is_measuring():
         return MeterRecorder()
+    waiting = list(_unended)
+    _unended.clear()
+    for recorder in waiting:
+        recorder.abandon()
     if torch._C._autograd._profiler_enabled():
         return None
     return ProfilerRecorder()
@@ -63,6 +81,8 @@ class ProfilerRecorder:
     def __init__(self) -> None:
         self._events = 0
         self._found: Sequence[Stretch] = ()
+        self._is_running = True
+        self._thread = threading.get_ident()
         self._quiet = quiet_profiler()
         self._quiet.__enter__()
         self._profiler = torch.autograd.profiler.profile(profile_memory=True)
@@ -77,14 +97,24 @@ class ProfilerRecorder:
 
     def stop(self) -> None:
         """The step is over."""
-        self._profiler.__exit__(None, None, None)
-        self._quiet.__exit__(None, None, None)
+        self.abandon()
+        if self._is_running:
+            return
         tree: Any = self._profiler.kineto_results.experimental_event_tree()  # type: ignore[union-attr]
         self._found = _followed(tree, ())
 
     def stretches(self) -> Sequence[Stretch]:
         """The stretches before each event and after the last."""
         return self._found
+
+    def abandon(self) -> None:
+        """End, if it has not ended: now, or where that is not possible, before the next recording."""
+        if self._is_running and (within_backward() or threading.get_ident() != self._thread):
+            _unended.append(self)
+        elif self._is_running:
+            self._is_running = False
+            self._profiler.__exit__(None, None, None)
+            self._quiet.__exit__(None, None, None)
 
 
 class MeterRecorder:
@@ -118,6 +148,9 @@ class MeterRecorder:
         """The stretches before each event and after the last, once the measurement is over."""
         return self._found
 
+    def abandon(self) -> None:
+        """The measurement ends by itself."""
+
 
 _numbers = itertools.count(1_000_000)
 
@@ -147,6 +180,9 @@ class CudaRecorder:
     def stretches(self) -> Sequence[Stretch]:
         """The stretches before each event and after the last."""
         return self._found
+
+    def abandon(self) -> None:
+        """The counters need no end."""
 
     def _close(self) -> None:
         peak = torch.cuda.max_memory_allocated(self._device) - self._begin
