@@ -188,7 +188,7 @@ def _resnet50(_: float) -> nn.Module:
 
 
 def _lstm(dropout: float) -> nn.Module:
-    return RecurrentLanguageModel(2048, 192, 2, dropout)
+    return RecurrentLanguageModel(256, 192, 2, dropout)
 
 
 def _tokens(rows: int, length: int, names: tuple[str, str] = ("input_ids", "labels"), size: int = 4096) -> Inputs:
@@ -197,7 +197,7 @@ def _tokens(rows: int, length: int, names: tuple[str, str] = ("input_ids", "labe
 
 
 def _next_tokens() -> Inputs:
-    tokens = torch.randint(2048, (16, 65))
+    tokens = torch.randint(256, (32, 65))
     return {"tokens": tokens[:, :-1].contiguous(), "targets": tokens[:, 1:].contiguous()}
 
 
@@ -266,6 +266,6 @@ LIBRARY_CASES = {
         _block_checkpointing,
     ),
     "lstm": LibraryCase(
-        "LSTM language model, 2 layers, width 192, batch 16 × 64", _lstm, _next_tokens, _stretch_checkpointing
+        "LSTM language model, 2 layers, width 192, batch 32 × 64", _lstm, _next_tokens, _stretch_checkpointing
     ),
 }

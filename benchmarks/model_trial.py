@@ -241,7 +241,10 @@ class _Run:
         if self.trial.kind not in ("budget", "smallest"):
             return
         outcome, plan = self.outcome, rg.torch.plans(module)[-1]
-        outcome.budget_bytes, outcome.predicted_peak_bytes = plan.budget_bytes, plan.peak_bytes
+        # Of compiled code its own peak and budget count, not those in the sizes of the graph.
+        told = {"compiled_budget_bytes": plan.budget_bytes, "compiled_peak_bytes": plan.peak_bytes}
+        told |= {name: int(number) for name, number in plan.statistics if name in told}
+        outcome.budget_bytes, outcome.predicted_peak_bytes = told.values()
         outcome.planned_extra = plan.overhead
         computed = [action.operation for action in plan.actions if isinstance(action, Compute)]
         outcome.recomputed = len(computed) - len(set(computed))

@@ -114,7 +114,7 @@ def _environment(trial: Trial, folder: str) -> dict[str, str]:
     own = trial.kind == "first call" and trial.budget is None
     caches = {
         "RETROGRADE_CACHE_DIR": folder,
-        "TORCHINDUCTOR_CACHE_DIR": str(Path(folder, "inductor of its own" if own else "inductor")),
+        "TORCHINDUCTOR_CACHE_DIR": str(Path(folder, "inductor-own" if own else "inductor")),
     }
     return {**os.environ, **caches, "OMP_NUM_THREADS": str(trial.threads), "HF_HUB_OFFLINE": "1"}
 

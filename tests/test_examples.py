@@ -142,6 +142,7 @@ def test_train_on_two_ranks():
     assert max(peaks[0], *peaks[2:]) == used <= budget
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_python_on_a_page_runs(page, monkeypatch):
     """Blocks with prompts are doctests; the others run as they are. Those of one page share their names."""

@@ -253,7 +253,12 @@ def test_torch_compile_reports_a_budget_that_cannot_be_met():
 
 
 @pytest.mark.parametrize(
-    ("options", "problem"), [({}, "no budget"), ({"budget": 1, "speed": 2}, "unknown option 'speed'")]
+    ("options", "problem"),
+    [
+        ({}, "no budget"),
+        ({"budget": 1, "speed": 2}, "unknown option 'speed'"),
+        ({"budget": 1, "fullgraph": True}, "unknown option 'fullgraph'"),
+    ],
 )
 def test_torch_compile_options_are_checked(options, problem):
     compiled = torch.compile(TinyGPT(), backend="retrograde", options=options)

@@ -95,6 +95,7 @@ def test_the_measured_peak_is_the_predicted_one_and_inside_the_budget(towers):
         peak = measured_peak(module, rows())
         assert abs(planned(module).peak_bytes - peak) <= 0.02 * peak
         assert peak <= rg.Budget(budget).resolve(base)
+        assert dict(planned(module).plan.statistics)["compiled_budget_bytes"] == rg.Budget(budget).resolve(base)
 
 
 def test_recomputation_happens(towers):
@@ -219,3 +220,12 @@ def test_calls_without_gradients_are_compiled_too(towers):
 def test_exact_is_refused_where_everything_is_exact():
     with pytest.raises(rg.UsageError, match='exact=True is for compiler="inductor"'):
         rg.torch.budgeted(tower(), "1 MiB", exact=True)
+
+
+def test_changing_sizes_are_refused_where_torch_compile_asks_for_them():
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Flatten(0))
+    options = {"budget": "1 MiB", "compiler": "inductor"}
+    compiled = torch.compile(model, backend="retrograde", dynamic=True, options=options)
+    with pytest.raises(torch._dynamo.exc.BackendCompilerFailed, match=r"sizes that change.*dynamic=False") as caught:
+        compiled(torch.randn(4, 8))
+    assert isinstance(caught.value.inner_exception, rg.CaptureError)

@@ -325,6 +325,26 @@ def test_gradients_are_left_to_autograd_where_somebody_wants_to_see_them():
         assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("name", ["loss outside", "called twice", "graph break"])
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_a_step_is_recorded_while_it_is_measured(name):
+    step, kinds = STEPS[name]
+    plain = [kind() for kind in kinds]
+    x = rows()
+    budget = run(step, plain, x, measured=True) * 6 // 10
+    planned = budgeted_copies(plain, budget)
+
+    def measured_step():
+        ballast = torch.zeros(1000)
+        step(planned, x)
+        return ballast
+
+    peaks = [rg.torch.measure(measured_step).peak_bytes for _ in range(3)]
+    (plan,) = rg.torch.plans(planned[0])
+    assert peaks[-1] <= budget + 4000
+    assert plan.peak_bytes == pytest.approx(peaks[-1] - 4000, rel=0.02)
+
+
 def test_a_recording_gives_way_to_the_meter():
     model = rg.torch.budgeted(Blocks(), "64 MiB", strategy="store_all")
     abandoned = model(rows())
@@ -333,6 +353,30 @@ def test_a_recording_gives_way_to_the_meter():
     for _ in range(3):
         model(rows()).sum().backward()
     assert len(rg.torch.plans(model)) == 1
+
+
+@pytest.mark.parametrize("step", [loss_inside, loss_outside])
+def test_a_backward_that_is_repeated_belongs_to_the_same_step(step):
+    class Loss(Blocks):
+        def forward(self, x):
+            return super().forward(x).square().mean()
+
+    def twice(models, x):
+        output = models[0](x)
+        loss = output.square().mean()
+        loss.backward(retain_graph=True)
+        loss.backward()
+
+    plain = [(Loss if step is loss_inside else Blocks)()]
+    x = rows()
+    budget = run(twice, plain, x, measured=True)
+    planned = budgeted_copies(plain, budget, retain_graph=True)
+    for number in range(5):
+        run(twice, plain, x, measured=False)
+        assert run(twice, planned, x, measured=number > 2) <= budget
+        for found, expected in zip(gradients(planned), gradients(plain), strict=True):
+            assert torch.equal(found, expected)
+    assert len(rg.torch.plans(planned[0])) == 1
 
 
 def test_shapes_compare_as_they_begin():

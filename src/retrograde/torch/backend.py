@@ -14,6 +14,7 @@ from torch import fx
 from torch._dynamo.backends.common import aot_autograd
 from torch.utils._python_dispatch import _disable_current_modes
 
+from retrograde.errors import CaptureError
 from retrograde.torch.capture.describe import Description, describe
 from retrograde.torch.capture.joint import JointGraph
 from retrograde.torch.costs.measured import cost_model
@@ -81,6 +82,11 @@ class _Compilation:
     ) -> tuple[fx.GraphModule, fx.GraphModule]:
         """AOTAutograd's ``partition_fn``: describe, and emit a first plan."""
         options = self.options
+        if options.compiler == "inductor" and any(isinstance(value, torch.SymInt) for value in self.inputs):
+            raise CaptureError(
+                'compiler="inductor" plans every combination of shapes, and PyTorch captured sizes that change; '
+                'ask for torch.compile(…, backend="retrograde", dynamic=False)'
+            )
         joint = self.code.read_joint_graph(joint_module, joint_inputs, num_fwd_outputs, **others)
         with _disable_current_modes():
             keeper = keeper_of(options.budget)

@@ -21,10 +21,12 @@ class FittedPlan:
     Attributes:
         plan: the plan.
         peak_bytes: the exact peak of its compiled code.
+        budget_bytes: what that was held to.
     """
 
     plan: Plan
     peak_bytes: int
+    budget_bytes: int = 0
 
 
 def fit_plan(
@@ -47,10 +49,11 @@ def fit_plan(
     """
     fitter = _Fitter(graph, options, weigh, find)
     if options.budget.bytes is not None:
-        return fitter.fit(options.budget.bytes)
+        return replace(fitter.fit(options.budget.bytes), budget_bytes=options.budget.bytes)
     store_all = fitter.attempt(graph.store_all_peak_bytes)
     budget_bytes = options.budget.resolve(store_all.peak_bytes)
-    return store_all if store_all.peak_bytes <= budget_bytes else fitter.fit(budget_bytes)
+    fitted = store_all if store_all.peak_bytes <= budget_bytes else fitter.fit(budget_bytes)
+    return replace(fitted, budget_bytes=budget_bytes)
 
 
 class _Fitter:

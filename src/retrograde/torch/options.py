@@ -55,7 +55,8 @@ class Options:
         Raises:
             UsageError: no budget, or an option that is not known.
         """
-        known = {f.name for f in fields(Options)}
+        # torch.compile has these two as its own arguments.
+        known = {f.name for f in fields(Options)} - {"fullgraph", "dynamic"}
         unknown = sorted(set(options) - known)
         if unknown or "budget" not in options:
             problem = f"unknown option {unknown[0]!r}" if unknown else "no budget"

@@ -7,6 +7,7 @@ import ctypes
 import importlib
 import os
 import pathlib
+import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Sequence
@@ -20,6 +21,20 @@ _ERRORS_ONLY = 2
 
 _KINETO_SILENT = "99"
 """A value of KINETO_LOG_LEVEL above every severity that the profiler's library writes."""
+
+
+_listening: list[weakref.WeakMethod[Callable[[Sequence[Any]], object]]] = []
+_running = threading.local()
+
+
+def is_measuring() -> bool:
+    """Whether a measurement runs in this thread."""
+    return getattr(_running, "measurement", False)
+
+
+def after_measuring(callback: weakref.WeakMethod[Callable[[Sequence[Any]], object]]) -> None:
+    """Call a method with the events of the measurement that runs in this thread, once it is over."""
+    _listening.append(callback)
 
 
 _giving_way: list[weakref.WeakMethod[Callable[[], object]]] = []
@@ -57,9 +72,22 @@ def measure_torch_cpu(step: Callable[[], object]) -> Measurement:
         profiler = torch.autograd.profiler.profile(profile_memory=True)
         with profiler:
             begin_seconds = time.time()
-            step()
-        events = cpu_allocations(profiler.kineto_results.experimental_event_tree())
+            _running.measurement = True
+            try:
+                step()
+            finally:
+                _running.measurement = False
+        tree = profiler.kineto_results.experimental_event_tree()
+        _tell(tree)
+        events = cpu_allocations(tree)
     return follow_allocations(events, begin_seconds=begin_seconds, meter="torch allocator events", device="cpu")
+
+
+def _tell(tree: Sequence[Any]) -> None:
+    while _listening:
+        listen = _listening.pop()()
+        if listen is not None:
+            listen(tree)
 
 
 def import_torch() -> Any:

@@ -10,6 +10,7 @@ import sympy
 import torch
 from torch import fx
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from retrograde.errors import CaptureError
 from retrograde.torch.capture.joint import JointGraph, read_joint_graph
@@ -41,6 +42,8 @@ def size_inputs(joint: JointGraph) -> tuple[SizeInput, ...]:
     wanted: set[Any] = set()
     for position, node in enumerate(joint.primals):
         value = node.meta.get("val")
+        if free_unbacked_symbols(value):
+            raise _depends_on_data(f"an input of size {value if isinstance(value, torch.SymInt) else value.shape}")
         if isinstance(value, torch.SymInt):
             expression = value.node.expr
             if expression.is_Symbol and expression not in found:
@@ -97,8 +100,22 @@ def evaluate(value: Any, sizes: Mapping[Any, int]) -> Any:
 
 
 def evaluate_expression(expression: Any, sizes: Mapping[Any, int]) -> int:
-    """An expression of symbols as an int."""
-    return int(expression.xreplace(dict(sizes)))
+    """An expression of symbols as an int.
+
+    Raises:
+        CaptureError: it has a symbol whose value depends on data.
+    """
+    number = expression.xreplace(dict(sizes))
+    if getattr(number, "free_symbols", None):
+        raise _depends_on_data(f"a size of {expression}")
+    return int(number)
+
+
+def _depends_on_data(what: str) -> CaptureError:
+    return CaptureError(
+        f"the captured graph has {what}, which depends on what tensors contain (nonzero, boolean indexing, item); keep "
+        "sizes fixed (torch.where and masks, or a library's setting that does), or budget the submodules around it"
+    )
 
 
 def at_sizes(joint: JointGraph, inputs: Sequence[SizeInput], sizes: Sequence[int]) -> JointGraph:

@@ -184,6 +184,8 @@ class _Emitter:
             else self.graph.inserting_after(self._last_input)
         ):
             placeholder = self.graph.placeholder(name)
+        # Generated code binds arguments to targets, which may be taken by other nodes; names are unique.
+        placeholder.target = placeholder.name
         placeholder.meta = dict(meta)
         self._last_input = placeholder
         return placeholder

@@ -78,12 +78,16 @@ def compile_with_inductor(
         exact: compile every operation to a kernel of its own, so that it gives the same bits wherever it runs.
 
     Example:
-        >>> graph = fx.symbolic_trace(lambda x: (torch.relu(x) + 1,))
         >>> with FakeTensorMode():
         ...     example = torch.empty(4)
-        >>> compiled = compile_with_inductor(graph, [example], backward=False)
-        >>> compiled.run([torch.tensor([-1.0, 0.0, 1.0, 2.0])])
-        [tensor([1., 1., 2., 3.])]
+        >>> graph = fx.Graph()
+        >>> x = graph.placeholder("x")
+        >>> doubled = graph.call_function(torch.ops.aten.mul.Tensor, (x, 2.0))
+        >>> x.meta["val"] = doubled.meta["val"] = example
+        >>> output = graph.output((doubled,))
+        >>> compiled = compile_with_inductor(fx.GraphModule({}, graph), [example], backward=False)
+        >>> compiled.run([torch.tensor([-1.0, 0.0, 1.0, 2.0])])[0]
+        tensor([-2.,  0.,  2.,  4.])
     """
     inputs = restride(example_inputs, strides)
     graph = fx.GraphModule(module, module.graph.__deepcopy__({}))

@@ -37,6 +37,9 @@ MOST_SIZES = 4096
 COMPILED_PEAK = "compiled_peak_bytes"
 """Under this name a plan's statistics tell the peak of the code that a compiler makes of it."""
 
+COMPILED_BUDGET = "compiled_budget_bytes"
+"""And under this one the budget that the code is held to; the plan's own is in the sizes of the graph."""
+
 Leaves = Sequence[tuple[int, int]]
 """Of a call the inputs that accumulate a gradient: position, and a key that tells one parameter from another."""
 
@@ -323,8 +326,8 @@ def _fit(captured: CapturedGraph, graph: Graph, weigh: Callable[[Plan], int], co
     if not captured.code.changes_peaks:
         return find_agreed_plan(graph, captured.options, collectives)
     fitted = fit_plan(graph, captured.options, weigh, lambda g, options: find_agreed_plan(g, options, collectives))
-    peak = (COMPILED_PEAK, float(fitted.peak_bytes))
-    return replace(fitted.plan, statistics=(*fitted.plan.statistics, peak))
+    compiled = ((COMPILED_PEAK, float(fitted.peak_bytes)), (COMPILED_BUDGET, float(fitted.budget_bytes)))
+    return replace(fitted.plan, statistics=(*fitted.plan.statistics, *compiled))
 
 
 def _find_step_plan(shape: StepShape, outside: Outside, described: StepGraph) -> Plan:

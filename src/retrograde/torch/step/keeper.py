@@ -16,7 +16,7 @@ import torch
 from retrograde.errors import BudgetError, CaptureError, UsageError
 from retrograde.graph.units import format_bytes
 from retrograde.planning import Budget
-from retrograde.runtime.meters.torch_cpu import before_measuring
+from retrograde.runtime.meters.torch_cpu import before_measuring, is_measuring
 from retrograde.torch.capture.sizes import bucket_of
 from retrograde.torch.emission.captured import Assignment
 from retrograde.torch.ranks.agreement import compare_collectives
@@ -68,7 +68,7 @@ class _Busy(threading.local):
         """End the recording of a step that is over without a backward, whose keeper may never be called again."""
         step = self.recording() if self.recording is not None else None
         if step is not None and step.is_over:
-            step.abandon_recording()
+            step.stop_recording()
 
 
 _busy = _Busy()
@@ -100,7 +100,7 @@ class StepKeeper:
         """Take in a module.
 
         Raises:
-            UsageError: it asks for another kind of plan than the modules that share the budget do.
+            UsageError: it asks for another kind of plan than other modules of the budget, and one plan is for all.
         """
         known = self._options or options
         for name in _OF_THE_WHOLE_STEP:
@@ -237,7 +237,8 @@ class StepKeeper:
             _busy.recording = weakref.ref(step)
             weakref.finalize(step, step.recorder.abandon).atexit = False
             after_backward(weakref.WeakMethod(step.backward_ended))
-            before_measuring(weakref.WeakMethod(step.abandon_recording))
+            if not is_measuring():
+                before_measuring(weakref.WeakMethod(step.abandon_recording))
         return step
 
     def _known(self, arrival: Arrival) -> Step | None:
@@ -301,7 +302,7 @@ class StepKeeper:
         try:
             self.book.learn(shape, outside)
         except BudgetError as error:
-            calls = f"{len(shape.graphs)} {'call' if len(shape.graphs) == 1 else 'calls'}"
+            calls = "1 call" if len(shape.graphs) == 1 else f"{len(shape.graphs)} calls"
             raise BudgetError(
                 f"steps like the one before this, of {calls}, have no plan: {error}",
                 budget_bytes=error.budget_bytes,

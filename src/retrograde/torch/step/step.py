@@ -33,7 +33,7 @@ class Step:
         self.calls: list[Call] = []
         self.events: list[Event] = []
         self.recorder = recorder
-        self.stretches: Sequence[Stretch] = ()
+        self._recorded: Recorder | None = None
         self._numbers: dict[int, int] = {}
         self._parameters: list[tuple[tuple[int, int], ...]] = []
         self._ours: list[int] = []
@@ -154,8 +154,12 @@ class Step:
 
     @contextlib.contextmanager
     def event(self, call: Call, phase: Phase) -> Iterator[None]:
-        """A captured graph runs."""
-        self.events.append(Event(call.index, phase))
+        """A captured graph runs; a second backward of one call is taken for the user's own code."""
+        event = Event(call.index, phase)
+        if event in self.events:
+            yield
+            return
+        self.events.append(event)
         if self.followed is not None and not self.followed.shape.begins_with(self.shape):
             self.depart()
         if self.recorder is None:
@@ -168,9 +172,9 @@ class Step:
     def stop_recording(self) -> None:
         """End the recording; the step's last stretch ends here."""
         if self.recorder is not None:
-            recorder, self.recorder = self.recorder, None
+            self._recorded, self.recorder = self.recorder, None
             self._take_stock()
-            self.stretches = recorder.stop()
+            self._recorded.stop()
 
     def backward_ended(self) -> bool:
         """The user's ``backward`` returned: whether that ended the step, and with it the recording."""
@@ -182,14 +186,20 @@ class Step:
         """Somebody else needs the profiler."""
         if self.recorder is not None:
             self.stop_recording()
-            self.stretches = ()
+            self._recorded = None
+
+    @property
+    def stretches(self) -> Sequence[Stretch]:
+        """What was recorded around its events; nothing if it was not, or not to the end."""
+        return self._recorded.stretches() if self._recorded is not None else ()
 
     def outside(self) -> Outside | None:
         """What the user's own code held, if the step was recorded from beginning to end."""
-        if len(self.stretches) != len(self.events) + 1 or len(self._held) != len(self.stretches):
+        stretches = self.stretches
+        if len(stretches) != len(self.events) + 1 or len(self._held) != len(stretches):
             return None
         arriving = [*(self._arriving_bytes(event) for event in self.events), 0]
-        around = list(zip(self.stretches, self._ours, arriving, strict=True))
+        around = list(zip(stretches, self._ours, arriving, strict=True))
         return Outside(
             during=tuple(max(0, stretch.end_bytes - ours - handed) for stretch, ours, handed in around[:-1]),
             between=tuple(max(0, stretch.peak_bytes - ours) for stretch, ours, _ in around),

@@ -148,6 +148,7 @@ class _Combiner:
             order=tuple(by_segment),
             outputs=tuple(self.outputs),
             fixed_bytes=tuple(self._fixed_bytes()),
+            retain=any(part.description.graph.retain for part in self.parts),
             name=name,
         )
         return StepGraph(graph, tuple(self.parts), tuple(self.undefined), tuple(self.nodes))
