@@ -239,6 +239,17 @@ def test_calls_without_backward_leave_no_profiler_behind():
     assert not torch._C._autograd._profiler_enabled()
 
 
+def test_a_recording_that_was_left_behind_makes_room_for_that_of_another_module():
+    left, wanted, x = budgeted_copy(Blocks(1)), budgeted_copy(Blocks(1)), rows()
+    left(x)
+    for _ in range(2):
+        wanted(x).mean().backward()
+    assert len(rg.torch.plans(wanted)) == 1
+    del left
+    gc.collect()
+    assert not torch._C._autograd._profiler_enabled()
+
+
 def test_a_step_under_way_in_another_thread_is_refused():
     planned, x = budgeted_copy(Blocks(1)), rows()
     waiting = planned(x).mean()

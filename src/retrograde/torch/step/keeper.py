@@ -68,7 +68,7 @@ class _Busy(threading.local):
         """End the recording of a step that is over without a backward, whose keeper may never be called again."""
         step = self.recording() if self.recording is not None else None
         if step is not None and step.is_over:
-            step.abandon_recording()
+            step.stop_recording()
 
 
 _busy = _Busy()
