@@ -100,7 +100,7 @@ class StepKeeper:
         """Take in a module.
 
         Raises:
-            UsageError: it asks for another kind of plan than other modules of the budget, and one plan is for all.
+            UsageError: it asks for another kind of plan than the modules that share the budget do.
         """
         known = self._options or options
         for name in _OF_THE_WHOLE_STEP:

@@ -59,16 +59,18 @@ class Recorder(Protocol):
 
 
 def start_recorder(device: torch.device) -> Recorder | None:
-    """Begin to follow a step on a device; None while that is not possible: a profiler or a backward runs."""
+    """Begin to follow a step on a device; None while that is not possible: somebody's profiler or a backward runs."""
     if device.type == "cuda":
         return CudaRecorder(device)
+    if within_backward():
+        return None
     if is_measuring():
         return MeterRecorder()
     waiting = list(_unended)
     _unended.clear()
     for recorder in waiting:
         recorder.abandon()
-    if torch._C._autograd._profiler_enabled() or within_backward():
+    if torch._C._autograd._profiler_enabled():
         return None
     return ProfilerRecorder()
 
@@ -78,9 +80,9 @@ class ProfilerRecorder:
 
     def __init__(self) -> None:
         self._events = 0
+        self._found: Sequence[Stretch] = ()
         self._is_running = True
         self._thread = threading.get_ident()
-        self._found: Sequence[Stretch] = ()
         self._quiet = quiet_profiler()
         self._quiet.__enter__()
         self._profiler = torch.autograd.profiler.profile(profile_memory=True)
