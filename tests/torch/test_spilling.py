@@ -194,7 +194,7 @@ def spilled_at_every_pause(graph):
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "nested containers"])
 def test_a_plan_that_spills_in_both_passes_again_and_again(case, folder, monkeypatch):
-    monkeypatch.setattr(book, "find_plan", lambda graph, options: spilled_at_every_pause(graph))
+    monkeypatch.setattr(book, "find_agreed_plan", lambda graph, *_: spilled_at_every_pause(graph))
     make, inputs = CASES[case]
     plain = make()
     model = rg.torch.budgeted(copy.deepcopy(plain), "100%", spill_folder=folder)
@@ -209,8 +209,8 @@ def test_copies_begin_early_and_end_late():
     names = {}
     original = captured.emit
 
-    def emit_and_keep(*arguments):
-        pair = original(*arguments)
+    def emit_and_keep(*arguments, **options):
+        pair = original(*arguments, **options)
         for segment, module in enumerate((pair.forward, pair.backward)):
             names[segment] = [getattr(node.target, "__name__", str(node.target)) for node in module.graph.nodes]
         return pair
