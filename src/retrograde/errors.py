@@ -34,13 +34,19 @@ class BudgetError(RetrogradeError):
         self.minimum_bytes = minimum_bytes
         self.bound_bytes = bound_bytes
 
-    def __reduce__(self) -> tuple[object, ...]:
-        numbers = {
+    def saying(self, message: str) -> BudgetError:
+        """The same finding told in other words, by who knows more of where it belongs."""
+        return BudgetError(message, **self._numbers())
+
+    def _numbers(self) -> dict[str, int]:
+        return {
             "budget_bytes": self.budget_bytes,
             "minimum_bytes": self.minimum_bytes,
             "bound_bytes": self.bound_bytes,
         }
-        return (_rebuild_budget_error, (str(self), numbers))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_budget_error, (str(self), self._numbers()))
 
 
 def _rebuild_budget_error(message: str, numbers: dict[str, int]) -> BudgetError:

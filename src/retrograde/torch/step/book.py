@@ -314,11 +314,8 @@ def _fitted(
         demand = optimizer_bytes(captured.options)
         if not demand:
             raise
-        raise BudgetError(
-            f"{error}; the optimizer's next step takes {format_bytes(demand)} of it beside the gradients",
-            budget_bytes=error.budget_bytes,
-            minimum_bytes=error.minimum_bytes,
-            bound_bytes=error.bound_bytes,
+        raise error.saying(
+            f"{error}; the optimizer's next step takes {format_bytes(demand)} of it beside the gradients"
         ) from None
 
 
@@ -344,11 +341,8 @@ def _find_step_plan(shape: StepShape, outside: Outside, described: StepGraph) ->
         foreign = max(graph.fixed_bytes)
         if foreign < error.budget_bytes:
             raise
-        raise BudgetError(
+        raise error.saying(
             f"your own code, between the captured graphs of a step, holds {format_bytes(foreign)} by itself "
             f"({described.busiest_stretch()}), and the budget is {format_bytes(error.budget_bytes)}; put that code "
-            f"inside the module, or ask for {error.minimum_bytes} bytes or more",
-            budget_bytes=error.budget_bytes,
-            minimum_bytes=error.minimum_bytes,
-            bound_bytes=error.bound_bytes,
+            f"inside the module, or ask for {error.minimum_bytes} bytes or more"
         ) from None

@@ -195,12 +195,9 @@ class StepKeeper:
             if step.calls:
                 self._to_record.add(step.calls[0].captured)
             again = "; run the step again, from its beginning: it is now known to have several calls"
-            raise BudgetError(
+            raise error.saying(
                 f"call {len(step.calls) + 1} of a step does not fit beside the {format_bytes(held_bytes)} that its "
-                f"earlier calls hold for their backward{again if step.departed else ''}: {error}",
-                budget_bytes=error.budget_bytes,
-                minimum_bytes=error.minimum_bytes,
-                bound_bytes=error.bound_bytes,
+                f"earlier calls hold for their backward{again if step.departed else ''}: {error}"
             ) from None
 
     # Steps
@@ -303,12 +300,7 @@ class StepKeeper:
             self.book.learn(shape, outside)
         except BudgetError as error:
             calls = "1 call" if len(shape.graphs) == 1 else f"{len(shape.graphs)} calls"
-            raise BudgetError(
-                f"steps like the one before this, of {calls}, have no plan: {error}",
-                budget_bytes=error.budget_bytes,
-                minimum_bytes=error.minimum_bytes,
-                bound_bytes=error.bound_bytes,
-            ) from None
+            raise error.saying(f"steps like the one before this, of {calls}, have no plan: {error}") from None
 
     def _tell_of_excess(self, step: Step) -> None:
         """Warn of a step that took more than the budget while it was watched, which no plan could prevent."""
