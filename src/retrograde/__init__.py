@@ -13,7 +13,7 @@ from retrograde.errors import (
     VersionError,
 )
 from retrograde.graph import Graph, Operation, Storage, Value
-from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, plan
+from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, Tradeoff, plan, tradeoff
 from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
@@ -47,6 +47,7 @@ __all__ = [
     "Spill",
     "Storage",
     "TierError",
+    "Tradeoff",
     "UsageError",
     "Value",
     "VersionError",
@@ -54,4 +55,5 @@ __all__ = [
     "analyze",
     "execute",
     "plan",
+    "tradeoff",
 ]

@@ -8,6 +8,7 @@ from retrograde.planning.planner import plan
 from retrograde.planning.progress import Progress
 from retrograde.planning.referee import Moment, Replay, replay
 from retrograde.planning.strategies import STRATEGIES
+from retrograde.planning.tradeoff import Tradeoff, TradeoffPoint, tradeoff
 
 __all__ = [
     "PLAN_FORMAT_VERSION",
@@ -25,9 +26,12 @@ __all__ = [
     "RunOrder",
     "Schedule",
     "Spill",
+    "Tradeoff",
+    "TradeoffPoint",
     "certify",
     "format_bytes",
     "lower",
     "plan",
     "replay",
+    "tradeoff",
 ]
