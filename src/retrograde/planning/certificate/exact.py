@@ -116,4 +116,5 @@ def _variable_costs(relaxation: Relaxation, byte_prices: Sequence[int], unit: Fr
         min(_LARGEST, byte_prices[stage] * sizes[storage] // bytes_scale)
         for stage, storage in zip(relaxation.live_stage.tolist(), relaxation.live_storage.tolist(), strict=True)
     ]
-    return np.array(runs + live, dtype=np.int64)
+    nothing = [0] * (relaxation.variables - len(runs) - len(live))
+    return np.array(runs + live + nothing, dtype=np.int64)

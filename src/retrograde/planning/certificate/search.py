@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from retrograde.analysis.working_sets import working_sets
+from retrograde.graph.footprint import store_all_live_bytes
 from retrograde.planning.certificate.cuts import Cut, cut_at
 from retrograde.planning.certificate.exact import Certificate, certify_prices, scale_of
 from retrograde.planning.certificate.relaxation import relax
@@ -62,6 +63,7 @@ class CutSearch:
         self.candidates = self._candidates()
         live = [self._certain_bytes(self.cut(o)) for o in self.candidates.tolist()]
         self.certain_bytes = np.array(live, dtype=np.float64)
+        self.frontier = np.array(store_all_live_bytes(structure.graph), dtype=np.float64)
 
     def cut(self, operation: int) -> Cut:
         """The cut at an operation, computed once."""
@@ -134,7 +136,7 @@ class CutSearch:
 
     def _single_cuts(self, budget_bytes: int) -> tuple[int, ...] | None:
         """Try single cuts: those with most certain bytes, some evenly spaced, and neighbours of the best."""
-        above = np.flatnonzero(self.certain_bytes > budget_bytes * (1 - 1e-12))
+        above = np.flatnonzero(self.frontier[self.structure.position[self.candidates]] > budget_bytes)
         if not len(above):
             return None
         third = max(1, self.effort.single_cuts // 3)

@@ -43,7 +43,7 @@ def solve(relaxation: Relaxation, scale: Scale, budget_bytes: int, time_limit: f
     stages, rows = len(relaxation.cuts), len(relaxation.least)
     width = relaxation.variables + stages
     sizes = np.array([relaxation.structure.sizes[s] / scale.bytes for s in relaxation.live_storage.tolist()])
-    live = np.arange(relaxation.runs, relaxation.variables)
+    live = np.arange(relaxation.runs, relaxation.runs + len(sizes))
     row = np.concatenate([relaxation.row, rows + relaxation.live_stage, rows + np.arange(stages)])
     column = np.concatenate([relaxation.column, live, relaxation.variables + np.arange(stages)])
     entry = np.concatenate([-relaxation.sign.astype(np.float64), sizes, np.full(stages, -1.0)])
@@ -52,11 +52,14 @@ def solve(relaxation: Relaxation, scale: Scale, budget_bytes: int, time_limit: f
     paid = np.where(relaxation.paid >= 0, relaxation.structure.costs[relaxation.run_operation], 0.0)
     cost[: relaxation.runs] = paid / float(scale.cost)
     cost[relaxation.variables :] = _EXCESS_PRICE
+    most = np.full(width, np.inf)
+    most[relaxation.runs + len(sizes) : relaxation.variables] = 1.0
     options: dict[str, Any] = {} if time_limit is None else {"time_limit": time_limit}
     found: Any = linprog(
         cost,
         A_ub=csr_array((entry, (row, column)), shape=(rows + stages, width)),
         b_ub=np.concatenate([-relaxation.least.astype(np.float64), limits]),
+        bounds=np.stack([np.zeros(width), most], axis=1),
         method="highs",
         options=options,
     )

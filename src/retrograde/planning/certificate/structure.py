@@ -56,6 +56,7 @@ class Structure:
         self.storage_count = len(graph.storages)
         self.costs = np.array([o.cost for o in graph.operations], dtype=np.float64)
         self.recomputable = np.array([o.recomputable for o in graph.operations] + [False, False], dtype=np.bool_)
+        self.is_operation = np.arange(self.count + 2) < self.count
         self.segments = np.array([o.segment for o in graph.operations], dtype=np.int64)
         self.due = np.array(due_segments(graph), dtype=np.int64)
         self.order = np.array(graph.order, dtype=np.int64)
