@@ -12,7 +12,7 @@ from retrograde.errors import (
     UsageError,
     VersionError,
 )
-from retrograde.graph import Graph, Operation, Storage, Value
+from retrograde.graph import Choice, Graph, Operation, Storage, Value
 from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, Tradeoff, plan, tradeoff
 from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
@@ -33,6 +33,7 @@ __all__ = [
     "BudgetError",
     "Callbacks",
     "CaptureError",
+    "Choice",
     "Compute",
     "EventLog",
     "Free",

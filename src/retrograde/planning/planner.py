@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import SupportsIndex
 
 from retrograde.errors import UsageError
@@ -62,17 +62,67 @@ def plan(
     limit = None if budget is None else Budget(budget).resolve(graph.store_all_peak_bytes)
     check_strategy(strategy, block_size, recompute)
     _check_search(time_limit, iterations)
-    if recompute is not None:
-        chosen = Options(recompute=_chosen_by_hand(graph, recompute))
-        return plan_candidates(graph, limit, by_hand.candidates(graph, chosen), "recompute", progress)
-    if strategy == "auto":
-        from retrograde.planning.strategies import auto
+    chosen = None if recompute is None else _chosen_by_hand(graph, recompute)
+    options = Options(block_size=block_size, recompute=chosen or ())
+    name = "recompute" if chosen is not None else strategy
+    search = _Search(name, options, time_limit, iterations, seed)
+    if graph.has_choices:
+        return _plan_choices(graph, limit, search, progress)
+    return search.plan(graph, limit, progress)
 
-        return auto.search(graph, limit, time_limit=time_limit, iterations=iterations, seed=seed, progress=progress)
-    if strategy in SPILLING:
-        return _first_within(graph, limit, SPILLING[strategy](graph, limit), strategy)
-    options = Options(block_size=block_size)
-    return plan_candidates(graph, limit, STRATEGIES[strategy](graph, options), strategy, progress)
+
+@dataclass(frozen=True)
+class _Search:
+    """How to look for a plan of an ordinary graph: a strategy and what it was told."""
+
+    strategy: str
+    options: Options
+    time_limit: float
+    iterations: int | None
+    seed: int
+
+    def plan(self, graph: Graph, budget_bytes: int | None, progress: ProgressCallback | None = None) -> Plan:
+        """The cheapest plan in hand within a budget."""
+        if self.strategy == "recompute":
+            return plan_candidates(graph, budget_bytes, by_hand.candidates(graph, self.options), "recompute", progress)
+        if self.strategy == "auto":
+            from retrograde.planning.strategies import auto
+
+            return auto.search(
+                graph,
+                budget_bytes,
+                time_limit=self.time_limit,
+                iterations=self.iterations,
+                seed=self.seed,
+                progress=progress,
+            )
+        if self.strategy in SPILLING:
+            return _first_within(graph, budget_bytes, SPILLING[self.strategy](graph, budget_bytes), self.strategy)
+        candidates = STRATEGIES[self.strategy](graph, self.options)
+        return plan_candidates(graph, budget_bytes, candidates, self.strategy, progress)
+
+
+def _plan_choices(graph: Graph, budget_bytes: int | None, search: _Search, progress: ProgressCallback | None) -> Plan:
+    from retrograde.planning.choices import Share, plan_choices
+
+    if search.strategy == "auto":
+        from retrograde.planning.strategies.auto import warm_up
+
+        warm_up(progress)
+
+    def solve(settled: Graph, limit: int | None, share: Share) -> Plan:
+        return replace(search, time_limit=share.seconds, iterations=share.iterations).plan(settled, limit)
+
+    return plan_choices(
+        graph,
+        budget_bytes,
+        solve,
+        strategy=search.strategy,
+        options="" if search.options == Options() else str(search.options),
+        time_limit=search.time_limit,
+        iterations=search.iterations,
+        progress=progress,
+    )
 
 
 def plan_candidates(
