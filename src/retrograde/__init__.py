@@ -13,7 +13,7 @@ from retrograde.errors import (
     VersionError,
 )
 from retrograde.graph import Graph, Operation, Storage, Value
-from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, plan
+from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, Tier, plan
 from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
@@ -46,6 +46,7 @@ __all__ = [
     "RetrogradeError",
     "Spill",
     "Storage",
+    "Tier",
     "TierError",
     "UsageError",
     "Value",

@@ -17,6 +17,7 @@ from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
 from retrograde.planning.strategies import SPILLING, STRATEGIES, Options, by_hand
 from retrograde.planning.strategies.demand import Split
+from retrograde.planning.transfers import Tier, checked_tiers
 
 
 def plan(
@@ -30,6 +31,7 @@ def plan(
     progress: ProgressCallback | None = None,
     block_size: int | None = None,
     recompute: Iterable[str | int] | None = None,
+    tiers: Iterable[Tier] = (),
 ) -> Plan:
     """Find a plan that meets a budget.
 
@@ -46,6 +48,8 @@ def plan(
         block_size: operations in a block, for ``strategy="block"``; the best size is looked for when left out.
         recompute: a choice by hand, in place of a strategy: operations (names or indices) to drop and to compute
             again where they are wanted; all others are kept.
+        tiers: slower places that ``"auto"`` and ``"spill"`` may move storages to. The graph's costs are then seconds,
+            and the plan's cost is its makespan: the time that operations take, and that they wait for transfers.
 
     Returns:
         The cheapest plan in hand within the budget, checked by the referee.
@@ -62,6 +66,10 @@ def plan(
     limit = None if budget is None else Budget(budget).resolve(graph.store_all_peak_bytes)
     check_strategy(strategy, block_size, recompute)
     _check_search(time_limit, iterations)
+    tiers = checked_tiers(graph, tiers)
+    if tiers:
+        check_tiered(strategy, recompute)
+        return _plan_with_tiers(graph, limit, tiers, strategy, time_limit, iterations, seed, progress)
     if recompute is not None:
         chosen = Options(recompute=_chosen_by_hand(graph, recompute))
         return plan_candidates(graph, limit, by_hand.candidates(graph, chosen), "recompute", progress)
@@ -73,6 +81,32 @@ def plan(
         return _first_within(graph, limit, SPILLING[strategy](graph, limit), strategy)
     options = Options(block_size=block_size)
     return plan_candidates(graph, limit, STRATEGIES[strategy](graph, options), strategy, progress)
+
+
+def _plan_with_tiers(
+    graph: Graph,
+    budget_bytes: int | None,
+    tiers: Sequence[Tier],
+    strategy: str,
+    time_limit: float,
+    iterations: int | None,
+    seed: int,
+    progress: ProgressCallback | None,
+) -> Plan:
+    from retrograde.planning import spilling
+
+    def recomputing(limit: int, fraction: float) -> Plan:
+        return plan(graph, limit, time_limit=time_limit * fraction, iterations=iterations, seed=seed, progress=progress)
+
+    return spilling.search(
+        graph,
+        budget_bytes,
+        tiers,
+        None if strategy == "spill" else recomputing,
+        time_limit=time_limit,
+        iterations=iterations,
+        progress=progress,
+    )
 
 
 def plan_candidates(
@@ -126,6 +160,13 @@ def check_strategy(strategy: str, block_size: int | None = None, recompute: obje
         if strategy != "block":
             raise UsageError(f"block_size is an option of strategy 'block', not of {strategy!r}")
         _check_block_size(block_size)
+
+
+def check_tiered(strategy: str, recompute: object = None) -> None:
+    """Raise UsageError unless a strategy can use tiers."""
+    if recompute is not None or strategy not in ("auto", "spill"):
+        asked = "recompute=…" if recompute is not None else f"strategy {strategy!r}"
+        raise UsageError(f"{asked} moves nothing to a slower tier; leave tiers out, or ask for 'auto' or 'spill'")
 
 
 def _check_block_size(block_size: SupportsIndex) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from retrograde.errors import PlanError, UsageError
 from retrograde.graph import Graph
-from retrograde.graph.check import describe_operation
-from retrograde.planning.actions import Action, Compute, Free, Load, Spill
+from retrograde.planning.actions import Action, Compute, Load, Spill
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class Tier:
     def __post_init__(self) -> None:
         for word, speed in (("write", self.write_bytes_per_second), ("read", self.read_bytes_per_second)):
             if not (speed > 0 and math.isfinite(speed)):
-                raise UsageError(f"tier {self.name!r}: {word}_bytes_per_second must be above 0 and finite, not {speed!r}")
+                raise UsageError(
+                    f"tier {self.name!r}: {word}_bytes_per_second must be above 0 and finite, not {speed!r}"
+                )
         if not (self.latency_seconds >= 0 and math.isfinite(self.latency_seconds)):
             raise UsageError(
                 f"tier {self.name!r}: latency_seconds must be 0 or more and finite, not {self.latency_seconds!r}"
@@ -93,7 +95,8 @@ class Wait:
     """Time in which nothing is computed, because a transfer has to end first.
 
     Attributes:
-        action: index of the action that waits: a ``Spill`` for its copy, another for a storage that is coming back.
+        action: index of the action that waits: a ``Spill`` for its copy, another for a storage that is coming back;
+            the number of actions where the end waits for an output.
         storage: index of the storage that it waits for.
         seconds: how long.
     """
@@ -141,10 +144,11 @@ def makespan(graph: Graph, actions: Sequence[Action], segments: Sequence[int], t
 
     Operations run one after the other. Each tier has a channel (two if it is duplex) that does one transfer after the
     other, in the order in which they are asked for. A copy to the tier is asked for as soon as an operation has made
-    the storage, or has last written to it, in the segment of its ``Spill``; if none has in this segment, or the storage was
-    loaded, at the ``Spill``. ``Spill`` waits for the copy. ``Load`` asks for the copy back and waits for nothing; the
-    first operation that reads the storage waits, and so does ``Free``, or another ``Spill``. An operation that makes a
-    value in a storage that it reads writes to it, unless it costs nothing: then it makes a view.
+    the storage, or has last written to it, in the segment of its ``Spill``; if none has in this segment, or the
+    storage was loaded since, at the ``Spill``. ``Spill`` waits for the copy. ``Load`` asks for the copy back and waits
+    for nothing; the first operation that reads the storage waits, and so does ``Free``, or another ``Spill``, or the
+    end. An operation that makes a value in a storage that it reads writes to it, unless it costs nothing: then it
+    makes a view.
 
     Args:
         graph: the computation; its costs are seconds.
@@ -256,6 +260,8 @@ class _Clock:
         self.writing[action.storage] = self._transfer(index, action.storage, action.tier, seconds, is_write=True)
 
     def timeline(self) -> Timeline:
+        for storage in sorted(self.coming, key=self.coming.__getitem__):
+            self._await_storage(len(self.begins), storage)
         return Timeline(
             self.now,
             self.compute,
@@ -322,21 +328,20 @@ class _Clock:
         self.held_bytes[self.tier_of.pop(storage)] -= self.graph.storages[storage].bytes
 
 
-def check_tiers(graph: Graph, tiers: Sequence[Tier]) -> None:
-    """Raise UsageError if tiers cannot be used for a graph."""
-    for tier in tiers:
-        if not isinstance(tier, Tier):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise UsageError(f"tiers must be a sequence of retrograde.Tier, found {tier!r}")
-    if tiers and graph.base_cost == 0:
-        costly = "none of its operations" if graph.operations else "it has no operations, so nothing"
+def checked_tiers(graph: Graph, tiers: object) -> tuple[Tier, ...]:
+    """Tiers as a tuple.
+
+    Raises:
+        UsageError: something is no tier, or the costs of the graph say nothing about time.
+    """
+    items: list[object] = [*cast("Iterable[object]", tiers)] if isinstance(tiers, Iterable) else [tiers]
+    found = tuple(item for item in items if isinstance(item, Tier))
+    wrong = [item for item in items if not isinstance(item, Tier)] or ([tiers] if isinstance(tiers, Tier) else [])
+    if wrong:
+        raise UsageError(f"tiers must be a sequence of Tier, found {wrong[0]!r}; write tiers=(Tier(…),)")
+    if found and graph.base_cost == 0:
         raise UsageError(
-            f"graph {graph.name!r} is planned with tiers, and {costly} costs anything; give costs in seconds, or leave "
-            "tiers out and use strategy 'spill'"
+            f"graph {graph.name!r} cannot be planned with tiers: its costs add up to 0, and say nothing about how long "
+            "transfers may take; give costs in seconds, or leave tiers out and use strategy 'spill'"
         )
-
-
-def describe_wait(graph: Graph, actions: Sequence[Action], wait: Wait) -> str:
-    """A wait in words."""
-    action = actions[wait.action]
-    who = describe_operation(graph, action.operation) if isinstance(action, Compute) else str(action)
-    return f"{who} waits {wait.seconds:.3g} s for storage {wait.storage}"
+    return found
