@@ -13,7 +13,7 @@ from retrograde.errors import (
     VersionError,
 )
 from retrograde.graph import Choice, Graph, Operation, Storage, Value
-from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, Tradeoff, plan, tradeoff
+from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, Tier, Tradeoff, plan, tradeoff
 from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
@@ -47,6 +47,7 @@ __all__ = [
     "RetrogradeError",
     "Spill",
     "Storage",
+    "Tier",
     "TierError",
     "Tradeoff",
     "UsageError",

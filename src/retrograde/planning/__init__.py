@@ -9,6 +9,7 @@ from retrograde.planning.progress import Progress
 from retrograde.planning.referee import Moment, Replay, replay
 from retrograde.planning.strategies import STRATEGIES
 from retrograde.planning.tradeoff import Tradeoff, TradeoffPoint, tradeoff
+from retrograde.planning.transfers import Tier, Timeline, Transfer, Wait, makespan
 
 __all__ = [
     "PLAN_FORMAT_VERSION",
@@ -26,11 +27,16 @@ __all__ = [
     "RunOrder",
     "Schedule",
     "Spill",
+    "Tier",
+    "Timeline",
     "Tradeoff",
     "TradeoffPoint",
+    "Transfer",
+    "Wait",
     "certify",
     "format_bytes",
     "lower",
+    "makespan",
     "plan",
     "replay",
     "tradeoff",

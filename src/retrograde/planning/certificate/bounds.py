@@ -62,9 +62,7 @@ def overhead_bound(graph: Graph, budget_bytes: int, *, effort: Effort | None = N
     return overhead_bounds(graph, [budget_bytes], effort=effort)[0]
 
 
-def overhead_bounds(
-    graph: Graph, budgets: Iterable[int], *, effort: Effort | None = None
-) -> tuple[OverheadBound, ...]:
+def overhead_bounds(graph: Graph, budgets: Iterable[int], *, effort: Effort | None = None) -> tuple[OverheadBound, ...]:
     """``overhead_bound`` for many budgets, sharing the work between them; a smaller budget never has a smaller bound.
 
     Args:

@@ -186,5 +186,7 @@ class Settling:
 
 
 def _cheapest(bundle: Bundle) -> int:
-    total = [sum(int(sizes[k]) * (end - begin) for begin, end, sizes in bundle.pieces) for k in range(len(bundle.costs))]
+    total = [
+        sum(int(sizes[k]) * (end - begin) for begin, end, sizes in bundle.pieces) for k in range(len(bundle.costs))
+    ]
     return min(range(len(bundle.costs)), key=lambda k: (bundle.costs[k], total[k]))
