@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,6 +11,7 @@ from retrograde.graph import Graph
 from retrograde.planning.certificate.exact import Certificate
 from retrograde.planning.certificate.infeasible import prove_infeasible
 from retrograde.planning.certificate.search import CutSearch, Effort
+from retrograde.planning.certificate.spilling import Channel, SlowerTier, channel_of
 from retrograde.planning.certificate.structure import Structure
 
 _ROUNDING = 2.0**-50
@@ -40,10 +41,13 @@ class OverheadBound:
         return self.certificate.operations if self.certificate is not None else ()
 
 
-def overhead_bound(graph: Graph, budget_bytes: int, *, effort: Effort | None = None) -> OverheadBound:
+def overhead_bound(
+    graph: Graph, budget_bytes: int, *, effort: Effort | None = None, tiers: Sequence[SlowerTier] = ()
+) -> OverheadBound:
     """A lower bound on the overhead of every schedule that meets a budget.
 
-    It holds for any order and any number of recomputations, not for schedules that move storages to a slower tier.
+    It holds for any order and any number of recomputations. Schedules may move storages to a slower tier only where
+    ``tiers`` says so; their cost is then the time that computation and transfers take side by side.
     While an operation first runs, what it depends on has run and what depends on it has not; all that is read later
     is live at that moment or computed again. What that costs at least is a linear program; its prices prove it.
 
@@ -51,6 +55,7 @@ def overhead_bound(graph: Graph, budget_bytes: int, *, effort: Effort | None = N
         graph: the computation.
         budget_bytes: the budget.
         effort: how much to try; the default suits the size of the graph.
+        tiers: slower tiers that schedules may use; costs are then seconds.
 
     Example:
         >>> chain = Graph.from_arrays(
@@ -59,11 +64,11 @@ def overhead_bound(graph: Graph, budget_bytes: int, *, effort: Effort | None = N
         >>> chain.store_all_peak_bytes, round(overhead_bound(chain, 12).overhead * chain.base_cost, 6)
         (16, 1.0)
     """
-    return overhead_bounds(graph, [budget_bytes], effort=effort)[0]
+    return overhead_bounds(graph, [budget_bytes], effort=effort, tiers=tiers)[0]
 
 
 def overhead_bounds(
-    graph: Graph, budgets: Iterable[int], *, effort: Effort | None = None
+    graph: Graph, budgets: Iterable[int], *, effort: Effort | None = None, tiers: Sequence[SlowerTier] = ()
 ) -> tuple[OverheadBound, ...]:
     """``overhead_bound`` for many budgets, sharing the work between them; a smaller budget never has a smaller bound.
 
@@ -71,13 +76,14 @@ def overhead_bounds(
         graph: the computation.
         budgets: in bytes.
         effort: how much to try for each budget that is looked at by itself.
+        tiers: slower tiers that schedules may use.
 
     Example:
         >>> chain = Graph.from_arrays(cost=[1, 1, 1], bytes=[4, 4, 4], edges=[(0, 1), (1, 2)])
         >>> [bound.overhead for bound in overhead_bounds(chain, [4, 8])]
         [inf, 0.0]
     """
-    return _bounds(graph, list(budgets), effort or Effort(), in_order=False)
+    return _bounds(graph, list(budgets), effort or Effort(), channel=channel_of(tiers))
 
 
 def fixed_order_bound(graph: Graph, budget_bytes: int, *, effort: Effort | None = None) -> OverheadBound:
@@ -100,13 +106,15 @@ def fixed_order_bound(graph: Graph, budget_bytes: int, *, effort: Effort | None 
     return _bounds(graph, [budget_bytes], effort or Effort(), in_order=True)[0]
 
 
-def _bounds(graph: Graph, budgets: list[int], effort: Effort, *, in_order: bool) -> tuple[OverheadBound, ...]:
-    reasons = {budget: prove_infeasible(graph, budget) for budget in budgets}
+def _bounds(
+    graph: Graph, budgets: list[int], effort: Effort, *, in_order: bool = False, channel: Channel | None = None
+) -> tuple[OverheadBound, ...]:
+    reasons = {budget: prove_infeasible(graph, budget, spilling=channel is not None) for budget in budgets}
     possible = [budget for budget in budgets if reasons[budget] is None and budget < graph.store_all_peak_bytes]
     structure = Structure(graph)
     search: CutSearch | None = None
     if possible and structure.base_cost:
-        search = CutSearch(structure, effort, in_order=in_order)
+        search = CutSearch(structure, effort, in_order=in_order, channel=channel)
         search.search_all(possible)
     return tuple(_bound(structure, search, budget, reasons[budget]) for budget in budgets)
 
