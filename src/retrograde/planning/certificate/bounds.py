@@ -9,11 +9,12 @@ from fractions import Fraction
 
 from retrograde.graph import Graph
 from retrograde.planning.certificate.exact import Certificate
-from retrograde.planning.certificate.infeasible import prove_infeasible
+from retrograde.planning.certificate.infeasible import held_at_least, prove_infeasible
 from retrograde.planning.certificate.search import CutSearch, Effort
 from retrograde.planning.certificate.spilling import Channel, SlowerTier, channel_of
 from retrograde.planning.certificate.structure import Structure
 
+_ALARMING = 100
 _ROUNDING = 2.0**-50
 
 
@@ -24,7 +25,7 @@ class OverheadBound:
     Attributes:
         overhead: as a fraction of the base cost; infinite where no schedule meets the budget.
         budget_bytes: the budget.
-        certificate: the proof; None where the bound is 0, or infinite.
+        certificate: the proof; None where the bound is 0, or where the reason proves itself.
         infeasible: why no schedule meets the budget; None where that is not proved.
 
     Read ``OverheadBound(0.0026, 30 * 10**9, …)`` aloud as "within 30 GB no schedule has less than 0.26 % overhead".
@@ -126,6 +127,10 @@ def _bound(structure: Structure, search: CutSearch | None, budget_bytes: int, re
     if certificate is None:
         return OverheadBound(0.0, budget_bytes)
     exact = certificate.extra_cost(budget_bytes) / structure.base_cost
+    held = held_at_least(structure, certificate.operations, in_order=certificate.in_order) if exact > _ALARMING else None
+    if held is not None and held.bytes() > budget_bytes and certificate.channel is None:
+        reason = f"the least budget in which operations {held.operations} can first run is {held.bytes()} bytes"
+        return OverheadBound(math.inf, budget_bytes, held, reason)
     return OverheadBound(_rounded_down(exact, structure.count), budget_bytes, certificate)
 
 
