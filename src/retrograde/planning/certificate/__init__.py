@@ -2,15 +2,17 @@
 
 from retrograde.planning.certificate.bounds import OverheadBound, fixed_order_bound, overhead_bound, overhead_bounds
 from retrograde.planning.certificate.exact import Certificate
-from retrograde.planning.certificate.infeasible import prove_infeasible
+from retrograde.planning.certificate.infeasible import PeakBound, peak_bound, prove_infeasible
 from retrograde.planning.certificate.search import Effort
 
 __all__ = [
     "Certificate",
     "Effort",
     "OverheadBound",
+    "PeakBound",
     "fixed_order_bound",
     "overhead_bound",
     "overhead_bounds",
+    "peak_bound",
     "prove_infeasible",
 ]

@@ -12,9 +12,10 @@ import numpy as np
 from retrograde.analysis.working_sets import working_sets
 from retrograde.graph.footprint import store_all_live_bytes
 from retrograde.planning.certificate.cuts import Cut, cut_at
-from retrograde.planning.certificate.exact import Certificate, certify_prices, scale_of
+from retrograde.planning.certificate.exact import Certificate, certify_prices
 from retrograde.planning.certificate.relaxation import relax
 from retrograde.planning.certificate.solver import solve
+from retrograde.planning.certificate.spilling import Channel
 from retrograde.planning.certificate.structure import NOBODY, Integers, Structure
 
 _PROBED = 400_000
@@ -48,13 +49,16 @@ class CutSearch:
         structure: of the graph.
         effort: how much to try.
         in_order: whether first runs follow the given order.
+        channel: the slower tiers that schedules may use.
     """
 
-    def __init__(self, structure: Structure, effort: Effort, *, in_order: bool = False) -> None:
+    def __init__(
+        self, structure: Structure, effort: Effort, *, in_order: bool = False, channel: Channel | None = None
+    ) -> None:
         self.structure = structure
         self.effort = effort
         self.in_order = in_order
-        self.scale = scale_of(structure)
+        self.channel = channel
         self.found: list[Certificate] = []
         self.tried: dict[tuple[tuple[int, ...], int], Fraction] = {}
         self.cuts: dict[int, Cut] = {}
@@ -84,7 +88,7 @@ class CutSearch:
     def search(self, budget_bytes: int) -> None:
         """Look for certificates for one budget, beginning with what others have found."""
         best = self._single_cuts(budget_bytes)
-        if best is not None:
+        if best is not None and self.channel is None:
             self._more_cuts(best, budget_bytes)
 
     def search_all(self, budgets: Iterable[int]) -> None:
@@ -201,9 +205,9 @@ class CutSearch:
         relaxation = relax(self.structure, [self.cut(o) for o in chain])
         if not len(relaxation.least):
             return Fraction(0)
-        prices = solve(relaxation, self.scale, budget_bytes)
+        prices = solve(relaxation, budget_bytes, channel=self.channel)
         if prices is None:
             return Fraction(0)
-        certificate = certify_prices(relaxation, self.scale, prices.rows, prices.bytes, in_order=self.in_order)
+        certificate = certify_prices(relaxation, prices, in_order=self.in_order, channel=self.channel)
         self.found.append(certificate)
         return certificate.extra_cost(budget_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,7 @@ Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 NOBODY = -1
+DIGITS = 44
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,30 @@ class Structure:
     def base_cost(self) -> Fraction:
         """The exact cost of running every operation once."""
         return sum((Fraction(o.cost) for o in self.graph.operations), Fraction(0))
+
+    @cached_property
+    def cost_scale(self) -> Fraction:
+        """A power of two, at least the base cost: in it costs are about 1."""
+        base = self.base_cost
+        if not base:
+            return Fraction(1)
+        return Fraction(2) ** (math.ceil(math.log2(base.numerator) - math.log2(base.denominator)) + 1)
+
+    @cached_property
+    def unit(self) -> Fraction:
+        """What costs and prices are counted in: a small fraction of ``cost_scale``."""
+        return self.cost_scale / (1 << DIGITS)
+
+    @cached_property
+    def bytes_scale(self) -> int:
+        """A power of two, at least the size of any storage; byte prices are for so many bytes."""
+        return 1 << max(self.sizes, default=1).bit_length()
+
+    @cached_property
+    def cost_units(self) -> Integers:
+        """The cost of each operation in whole units, rounded down; the last entry, for nobody, is 0."""
+        unit = self.unit
+        return np.array([int(Fraction(o.cost) / unit) for o in self.graph.operations] + [0], dtype=np.int64)
 
     @cached_property
     def makers(self) -> tuple[Integers, Integers]:
