@@ -120,7 +120,7 @@ class Settling:
         queue = [entry for i in free if i != frozen and (entry := self._best_move(i)) is not None]
         heapq.heapify(queue)
         while queue and self.overload:
-            _, bundle, choice = heapq.heappop(queue)
+            _, bundle, _ = heapq.heappop(queue)
             now = self._best_move(bundle)
             if now is None:
                 continue
@@ -186,5 +186,7 @@ class Settling:
 
 
 def _cheapest(bundle: Bundle) -> int:
-    total = [sum(int(sizes[k]) * (end - begin) for begin, end, sizes in bundle.pieces) for k in range(len(bundle.costs))]
+    total = [
+        sum(int(sizes[k]) * (end - begin) for begin, end, sizes in bundle.pieces) for k in range(len(bundle.costs))
+    ]
     return min(range(len(bundle.costs)), key=lambda k: (bundle.costs[k], total[k]))
