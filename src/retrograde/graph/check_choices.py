@@ -42,9 +42,8 @@ def check_choices(graph: Graph, describe: Describe) -> None:
 
 
 def _check_numbers(place: str, choice: Choice) -> None:
-    cost: object = choice.cost
-    if not isinstance(cost, int | float) or isinstance(cost, bool) or not (math.isfinite(cost) and cost >= 0):
-        raise GraphError(f"{place}: cost must be finite and 0 or more, found {cost!r}")
+    if not _is_cost(choice.cost):
+        raise GraphError(f"{place}: cost must be finite and 0 or more, found {choice.cost!r}")
     if not _is_count(choice.workspace_bytes):
         raise GraphError(f"{place}: workspace_bytes must be an int of 0 or more, found {choice.workspace_bytes!r}")
     try:
@@ -55,6 +54,12 @@ def _check_numbers(place: str, choice: Choice) -> None:
         raise GraphError(
             f"{place}: payload {choice.payload!r} comes back from JSON as {copy!r}; use lists, and text for keys"
         )
+
+
+def _is_cost(number: object) -> bool:
+    if not isinstance(number, int | float) or isinstance(number, bool):
+        return False
+    return math.isfinite(number) and number >= 0
 
 
 def _is_count(number: object) -> bool:

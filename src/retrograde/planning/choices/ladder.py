@@ -78,8 +78,8 @@ def _slopes(bundle: Bundle, areas: list[float], first: int) -> list[tuple[float,
         smaller = [k for k in range(len(areas)) if areas[k] < areas[now]]
         if not smaller:
             return steps
-        slope, following = min(
+        slope, _, following = min(
             ((bundle.costs[k] - bundle.costs[now]) / (areas[now] - areas[k]), areas[k], k) for k in smaller
-        )[::2]
+        )
         steps.append((slope, bundle.chooser, following))
         now = following

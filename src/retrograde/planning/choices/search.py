@@ -1,4 +1,4 @@
-"""Planning a graph with choices: any strategy on graphs in which they are settled, and a search over the settlements."""
+"""Planning a graph with choices: any strategy where they are settled, and a search over how they are settled."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Share:
 class Solver(Protocol):
     """A strategy for ordinary graphs: plans one within a budget, or raises ``BudgetError``."""
 
-    def __call__(self, graph: Graph, budget_bytes: int | None, share: Share) -> Plan: ...
+    def __call__(self, graph: Graph, budget_bytes: int | None, share: Share, /) -> Plan: ...
 
 
 def plan_choices(

@@ -120,7 +120,7 @@ class Settling:
         queue = [entry for i in free if i != frozen and (entry := self._best_move(i)) is not None]
         heapq.heapify(queue)
         while queue and self.overload:
-            _, bundle, choice = heapq.heappop(queue)
+            _, bundle, _ = heapq.heappop(queue)
             now = self._best_move(bundle)
             if now is None:
                 continue
