@@ -138,7 +138,7 @@ class Course:
         stay = stays.get(storage)
         if stay is None:
             made = storage in self.graph.allocated_storages(action.operation)
-            stays[storage] = _Stay(index, index if made else -1)
+            stays[storage] = _Stay(index, index if made or self._writes(action, storage) else -1)
             return
         size = self.graph.storages[storage].bytes
         if size and storage not in staying and self._is_idle(stay.used, index):

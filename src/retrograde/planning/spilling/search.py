@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from retrograde.errors import BudgetError
+from retrograde.errors import BudgetError, PlanError
 from retrograde.graph import Graph
 from retrograde.planning.actions import Compute
 from retrograde.planning.infeasible import budget_error
-from retrograde.planning.lowering import Lowering, Schedule
+from retrograde.planning.lowering import Lowering, RunOrder, Schedule
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
 from retrograde.planning.spilling.course import Course
@@ -161,9 +161,16 @@ class _Searcher:
                 if most <= 0 or self._is_late:
                     return
                 most -= 1
-                if self.look_at(self.lowering.lower(order), effort=8):
+                if self._try(order):
                     improved = True
                     break
+
+    def _try(self, order: RunOrder) -> bool:
+        """``look_at`` for a proposal, which may have left out what only it could make."""
+        try:
+            return self.look_at(self.lowering.lower(order), effort=8)
+        except PlanError:
+            return False
 
     @property
     def _is_perfect(self) -> bool:
