@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from retrograde.planning.spilling.course import Absence, Bytes, Course, Gap, Seconds
 from retrograde.planning.transfers import Tier
+
+MOST_SINGLY = 4_000_000
+"""Gaps times actions above which gaps are not chosen one by one."""
+
+BATCHES = 64
+"""Parts in which they are chosen then."""
 
 
 class Chooser:
@@ -27,7 +33,13 @@ class Chooser:
         count = max(1, len(course.costs))
         self._weights: Seconds = course.costs + 0.1 * (course.seconds or 1.0) / count
         self._over = np.flatnonzero(course.live > budget_bytes)
-        self._useful = [(gap, self._least_seconds(gap)) for gap in course.gaps if self._is_useful(gap)]
+        self._useful = [gap for gap in course.gaps if self._is_useful(gap)]
+        least = [self._least_seconds(gap) for gap in self._useful]
+        self._bare: Seconds = np.array([bare for bare, _ in least])
+        self._whole: Seconds = np.array([whole for _, whole in least])
+        self._bytes: Bytes = np.array([gap.bytes for gap in self._useful])
+        self._before: Bytes = np.array([gap.before for gap in self._useful])
+        self._after: Bytes = np.array([gap.after for gap in self._useful])
 
     def choose(
         self, share: float, kept: Iterable[Absence] = (), barred: frozenset[Gap] = frozenset()
@@ -46,29 +58,42 @@ class Chooser:
         excess: Bytes = np.maximum(self.course.live - self.budget_bytes, 0)
         taken: list[Absence] = []
         for absence in kept:
-            _take(excess, absence.gap, room, absence.tier)
-            taken.append(Absence(absence.gap, absence.gap.before, absence.gap.after, absence.tier))
+            taken.append(_take(excess, absence.gap, room, absence.tier))
         seen = {absence.gap for absence in taken} | barred
-        heap = [
-            (-self._help(excess, gap) / (bare + share * whole), number)
-            for number, (gap, (bare, whole)) in enumerate(self._useful)
-            if gap not in seen
-        ]
+        numbers = [number for number, gap in enumerate(self._useful) if gap not in seen]
+        picks = self._at_once if len(numbers) * len(excess) > MOST_SINGLY else self._singly
+        for number in picks(excess, numbers, share):
+            gap = self._useful[number]
+            tier = room.fastest(gap)
+            if tier is not None:
+                taken.append(_take(excess, gap, room, tier))
+        return None if excess.any() else self._without_needless(taken, {a.gap for a in kept})
+
+    def _singly(self, excess: Bytes, numbers: list[int], share: float) -> Iterator[int]:
+        """The gap that helps most, again and again; between two, whoever asks changes the excess."""
+        prices = self._bare + share * self._whole
+        heap = [(-self._help(excess, self._useful[number]) / prices[number], number) for number in numbers]
         heapq.heapify(heap)
         while heap and excess.any():
             _, number = heapq.heappop(heap)
-            gap, (bare, whole) = self._useful[number]
-            score = self._help(excess, gap) / (bare + share * whole)
-            if not score:
-                continue
+            score = self._help(excess, self._useful[number]) / prices[number]
             if heap and -heap[0][0] > score * (1 + 1e-9):
                 heapq.heappush(heap, (-score, number))
-                continue
-            tier = room.fastest(gap)
-            if tier is not None:
-                _take(excess, gap, room, tier)
-                taken.append(Absence(gap, gap.before, gap.after, tier))
-        return None if excess.any() else self._without_needless(taken, {a.gap for a in kept})
+            elif score:
+                yield number
+
+    def _at_once(self, excess: Bytes, numbers: list[int], share: float) -> Iterator[int]:
+        """The same with less care, for many gaps: the best of them at a time, as if all bytes of each were in excess."""
+        prices = self._bare + share * self._whole
+        left = np.array(numbers)
+        while len(left) and excess.any():
+            over = np.concatenate([[0.0], np.cumsum(self._weights * (excess > 0))])
+            scores = self._bytes[left] * (over[self._after[left]] - over[self._before[left] + 1]) / prices[left]
+            left, scores = left[scores > 0], scores[scores > 0]
+            best_first = np.argsort(-scores, kind="stable")
+            batch = best_first[: 1 + len(self._useful) // BATCHES]
+            yield from (int(number) for number in left[batch])
+            left = np.delete(left, batch)
 
     def _without_needless(self, taken: list[Absence], kept: set[Gap]) -> list[Absence]:
         """Those that are still needed once all are taken; the last are given up first."""
@@ -145,10 +170,12 @@ def _away(gap: Gap) -> slice:
     return slice(gap.written if gap.written >= 0 else gap.before, gap.after + 1)
 
 
-def _take(excess: Bytes, gap: Gap, room: _Room, tier: int) -> None:
+def _take(excess: Bytes, gap: Gap, room: _Room, tier: int) -> Absence:
+    """Have a storage away for the whole of a gap."""
     idle = _idle(excess, gap)
     np.maximum(idle - gap.bytes, 0, out=idle)
     room.take(gap, tier)
+    return Absence(gap, gap.before, gap.after, tier)
 
 
 def _idle(numbers: Bytes, gap: Gap) -> Bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ Bytes = NDArray[np.int64]
 Seconds = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Gap:
     """A storage that is idle between two uses.
 
@@ -37,7 +38,7 @@ class Gap:
     written: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Absence:
     """A storage out of memory during a gap.
 
@@ -80,6 +81,8 @@ class Course:
         self.segment_of: NDArray[np.int64] = (
             np.searchsorted(np.array(self.segments), np.arange(len(self.actions)), side="right") - 1
         )
+        runs = [isinstance(action, Compute) for action in self.actions]
+        self._computed = [0, *accumulate(runs)]
         self.gaps = [] if graph.retain else list(self._gaps())
 
     @property
@@ -138,7 +141,7 @@ class Course:
         stay = stays.get(storage)
         if stay is None:
             made = storage in self.graph.allocated_storages(action.operation)
-            stays[storage] = _Stay(index, index if made else -1)
+            stays[storage] = _Stay(index, index if made or self._writes(action, storage) else -1)
             return
         size = self.graph.storages[storage].bytes
         if size and storage not in staying and self._is_idle(stay.used, index):
@@ -159,7 +162,7 @@ class Course:
         return any(self.graph.values[value].storage == storage for value in operation.makes)
 
     def _is_idle(self, before: int, after: int) -> bool:
-        return any(isinstance(action, Compute) for action in self.actions[before + 1 : after])
+        return self._computed[after] > self._computed[before + 1]
 
     def _staying(self) -> set[int]:
         """Storages that the caller holds, that are outputs, or that are handed to code outside."""

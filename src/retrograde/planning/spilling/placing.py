@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,12 +29,15 @@ class Placer:
         self.budget_bytes = budget_bytes
         self.tiers = tiers
 
-    def place(self, chosen: Sequence[Absence], polish: int = 0) -> tuple[list[Absence], Timing]:
+    def place(
+        self, chosen: Sequence[Absence], polish: int = 0, is_late: Callable[[], bool] = lambda: False
+    ) -> tuple[list[Absence], Timing]:
         """The same absences, begun and ended where least is waited for.
 
         Args:
             chosen: absences that, as long as they can be, keep the budget.
             polish: steps of a descent over single places.
+            is_late: whether it is time to end.
         """
         tight = [replace(a, spill=a.gap.before, load=a.gap.after) for a in chosen]
         best, best_timing = tight, timing(self.course, tight, self.tiers)
@@ -47,7 +50,7 @@ class Placer:
             begins = found.begins(self.course)
             if found.makespan < best_timing.makespan:
                 best, best_timing = placed, found
-        return self._polish(best, best_timing, polish) if polish else (best, best_timing)
+        return self._polish(best, best_timing, polish, is_late) if polish else (best, best_timing)
 
     # Just in time
 
@@ -98,25 +101,29 @@ class Placer:
 
     # Descent
 
-    def _polish(self, placed: list[Absence], found: Timing, steps: int) -> tuple[list[Absence], Timing]:
+    def _polish(
+        self, placed: list[Absence], found: Timing, steps: int, is_late: Callable[[], bool]
+    ) -> tuple[list[Absence], Timing]:
         """Move single spills and loads while that takes waiting away."""
         live = self.live_bytes(placed)
         improved = True
-        while improved and steps > 0 and found.makespan > self.course.seconds:
+        while improved and steps > 0 and found.makespan > self.course.seconds and not is_late():
             improved = False
             for absence in sorted(found.waits, key=lambda a: -sum(found.waits[a])):
                 if not any(found.waits[absence]):
                     break
+                size = absence.gap.bytes
                 for moved in self._moves(absence, found):
                     steps -= 1
-                    change = self._change(absence, moved)
-                    if steps < 0 or (live + change > self.budget_bytes).any():
+                    back = [slice(absence.spill + 1, moved.spill + 1), slice(moved.load, absence.load)]
+                    if steps < 0 or any((live[part] + size > self.budget_bytes).any() for part in back):
                         continue
-                    others = [moved if a == absence else a for a in placed]
+                    others = [moved if a is absence else a for a in placed]
                     after = timing(self.course, others, self.tiers)
                     if after.makespan < found.makespan - 1e-12 * found.makespan:
                         placed, found, improved = others, after, True
-                        live += change
+                        for part in back:
+                            live[part] += size
                         break
                 if improved:
                     break
@@ -147,15 +154,10 @@ class Placer:
             count -= costs[index] > 0
         return index
 
-    def _change(self, absence: Absence, moved: Absence) -> Bytes:
-        change = np.zeros_like(self.course.live)
-        change[absence.spill + 1 : absence.load] += absence.gap.bytes
-        change[moved.spill + 1 : moved.load] -= absence.gap.bytes
-        return change
-
     def live_bytes(self, absences: Sequence[Absence]) -> Bytes:
         """The most bytes live while each action of the course is carried out."""
-        live = self.course.live.copy()
-        for absence in absences:
-            live[absence.spill + 1 : absence.load] -= absence.gap.bytes
-        return live
+        change = np.zeros(len(self.course.live) + 1, dtype=np.int64)
+        sizes = [absence.gap.bytes for absence in absences]
+        np.subtract.at(change, [absence.spill + 1 for absence in absences], sizes)
+        np.add.at(change, [absence.load for absence in absences], sizes)
+        return self.course.live + np.cumsum(change)[:-1]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from retrograde.errors import BudgetError
+from retrograde.errors import BudgetError, PlanError
 from retrograde.graph import Graph
 from retrograde.planning.actions import Compute
 from retrograde.planning.infeasible import budget_error
-from retrograde.planning.lowering import Lowering, Schedule
+from retrograde.planning.lowering import Lowering, RunOrder, Schedule
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
 from retrograde.planning.spilling.course import Course
@@ -24,6 +24,9 @@ RUNGS = 5
 
 EFFORT = 60
 """Times that other gaps are tried in the best course of a kind."""
+
+MOST_GAPS = 20_000
+"""Times that other gaps are tried, times gaps: less effort goes into each course of a large graph."""
 
 MOST_TRIES = 400
 """Courses tried next to the best one where no time limit ends that."""
@@ -133,7 +136,7 @@ class _Searcher:
             floor = error.minimum_bytes
             yield recomputing(floor, 0.1)
         for number in range(1, RUNGS):
-            if self._is_perfect or self._is_late:
+            if self._is_perfect or self._is_late():
                 return
             yield recomputing(floor + (top - floor) * number // RUNGS, 0.3 / RUNGS)
 
@@ -142,8 +145,9 @@ class _Searcher:
         course = Course(self.graph, schedule)
         self.tried += 1
         self.smallest_bytes = min(self.smallest_bytes, self._reachable_bytes(course))
+        effort = min(effort, 1 + MOST_GAPS // (1 + len(course.gaps)))
         below = self.best.timing.makespan if self.best is not None else float("inf")
-        found = solve(course, self.budget_bytes, self.tiers, below=below, effort=effort)
+        found = solve(course, self.budget_bytes, self.tiers, below=below, effort=effort, is_late=self._is_late)
         if found is None or (self.best is not None and found.score >= self.best.score):
             return False
         self.best = found
@@ -158,18 +162,24 @@ class _Searcher:
             if any(isinstance(a, Compute) and a.choice for a in self.best.course.actions):
                 return
             for order in neighbours(self.best):
-                if most <= 0 or self._is_late:
+                if most <= 0 or self._is_late():
                     return
                 most -= 1
-                if self.look_at(self.lowering.lower(order), effort=8):
+                if self._try(order):
                     improved = True
                     break
+
+    def _try(self, order: RunOrder) -> bool:
+        """``look_at`` for a proposal, which may have left out what only it could make."""
+        try:
+            return self.look_at(self.lowering.lower(order), effort=8)
+        except PlanError:
+            return False
 
     @property
     def _is_perfect(self) -> bool:
         return self.best is not None and self.best.timing.makespan <= self.graph.base_cost
 
-    @property
     def _is_late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
 

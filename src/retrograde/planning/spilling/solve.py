@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from retrograde.planning.spilling.choosing import Chooser
@@ -38,7 +38,13 @@ class Solution:
 
 
 def solve(
-    course: Course, budget_bytes: int, tiers: Sequence[Tier], *, below: float = float("inf"), effort: int = 0
+    course: Course,
+    budget_bytes: int,
+    tiers: Sequence[Tier],
+    *,
+    below: float = float("inf"),
+    effort: int = 0,
+    is_late: Callable[[], bool] = lambda: False,
 ) -> Solution | None:
     """Storages to spill in a course so that it keeps a budget, with little waiting.
 
@@ -52,6 +58,7 @@ def solve(
         tiers: where storages may go.
         below: a makespan to beat; a course that cannot is not looked at further.
         effort: how many times to try other gaps for those that are waited for.
+        is_late: whether it is time to end; the first way found is returned in any case.
 
     Returns:
         The best found, at whatever makespan; None if there is none, or the course cannot be faster than ``below``.
@@ -67,19 +74,19 @@ def solve(
     for share in SHARES:
         chosen = chooser.choose(share)
         if chosen is not None:
-            best = _better(best, placer.place(chosen, polish=4 * effort))
-        if best is not None and best[1].makespan <= course.seconds:
+            best = _better(best, placer.place(chosen, polish=4 * effort, is_late=is_late))
+        if best is not None and (best[1].makespan <= course.seconds or is_late()):
             break
     if best is None:
         return None
-    best = _exchanged(best, chooser, placer, effort)
+    best = _exchanged(best, chooser, placer, effort, is_late)
     return Solution(course, tuple(best[0]), best[1])
 
 
-def _exchanged(best: Found, chooser: Chooser, placer: Placer, effort: int) -> Found:
+def _exchanged(best: Found, chooser: Chooser, placer: Placer, effort: int, is_late: Callable[[], bool]) -> Found:
     """Other gaps in place of those that are waited for, the longest first, while that helps."""
     barred: set[Gap] = set()
-    while effort > 0 and best[1].makespan > placer.course.seconds:
+    while effort > 0 and best[1].makespan > placer.course.seconds and not is_late():
         waits = best[1].waits
         waiting = [a for a in waits if any(waits[a]) and a.gap not in barred]
         if not waiting:
@@ -91,7 +98,7 @@ def _exchanged(best: Found, chooser: Chooser, placer: Placer, effort: int) -> Fo
             effort -= 1
             chosen = chooser.choose(share, kept, frozenset(barred))
             if chosen is not None:
-                best = _better(best, placer.place(chosen, polish=32))
+                best = _better(best, placer.place(chosen, polish=32, is_late=is_late))
     return best
 
 
