@@ -165,10 +165,11 @@ def with_bound(graph: Graph, found: Plan) -> Plan:
     from retrograde.planning.certificate import overhead_bound
 
     can_be_better = found.budget_bytes is not None and found.bound < found.overhead
-    if not can_be_better or found.tiers or found.strategy in SPILLING:
+    spills_for_free = found.strategy in SPILLING and not found.tiers
+    if not can_be_better or spills_for_free:
         return found
     assert found.budget_bytes is not None
-    return held_against(found, overhead_bound(graph, found.budget_bytes).overhead)
+    return held_against(found, overhead_bound(graph, found.budget_bytes, tiers=found.tiers).overhead)
 
 
 def held_against(found: Plan, bound: float) -> Plan:
