@@ -38,9 +38,9 @@ def recomputation_choices(
 
     Example:
         >>> edges = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (0, 5), (1, 4)]
-        >>> chain = Graph.from_arrays(cost=[1] * 6, bytes=[4] * 6, edges=edges)
+        >>> chain = Graph.from_arrays(cost=[2, 1, 1, 1, 1, 1], bytes=[4] * 6, edges=edges)
         >>> next(recomputation_choices(chain, 12))
-        (1,)
+        (0,)
     """
     structure = Structure(graph)
     search = CutSearch(structure, effort or Effort(more_cuts=1))
