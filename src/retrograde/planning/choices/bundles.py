@@ -71,6 +71,14 @@ class Bundles:
                 actions[index] = replace(action, choice=choice)
         return Schedule(tuple(actions), self.schedule.segments)
 
+    def live_with(self, choices: Sequence[int]) -> Bytes:
+        """Bytes at each moment, by other choices."""
+        live = self.live.copy()
+        for bundle, old, new in zip(self.bundles, self.choice, choices, strict=True):
+            for begin, end, sizes in bundle.pieces:
+                live[begin:end] += sizes[new] - sizes[old]
+        return live
+
 
 def _choice_of(action: Action) -> int:
     return action.choice if isinstance(action, Compute) else 0
