@@ -410,7 +410,7 @@ def test_a_stored_minimum_that_is_spoilt_is_not_used(caplog: pytest.LogCaptureFi
             return {"plan": "{}"}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("retrograde.planning.choices.search.DiskCache", Spoilt)
+        patch.setattr("retrograde.planning.choices.record.DiskCache", Spoilt)
         found = plan(REGION, 100)
     assert found.cost == 37
     assert "is not usable: not a valid plan document" in caplog.text

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import math
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Protocol
 
-from retrograde.disk_cache import DiskCache
-from retrograde.errors import BudgetError, PlanError
+from retrograde.errors import BudgetError
 from retrograde.graph import Graph
-from retrograde.planning.actions import Compute
 from retrograde.planning.choices.bundles import Bundles, with_assignment
 from retrograde.planning.choices.descent import assignment_of, descend_with_choices, price_of_overload
 from retrograde.planning.choices.ladder import Assignment, cheapest, given_schedule, ladder
+from retrograde.planning.choices.record import Record, lock, recall
 from retrograde.planning.choices.settling import Settling
 from retrograde.planning.improve import Effort
 from retrograde.planning.infeasible import budget_error
 from retrograde.planning.lowering import Schedule
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
-
-_logger = logging.getLogger("retrograde")
-
-MOST_GRAPHS = 8
-"""Graphs with choices whose plans are remembered within a process."""
 
 MOST_ASSIGNMENTS = 64
 """Assignments up to which all are planned."""
@@ -119,39 +109,10 @@ def plan_choices(
         >>> [(found.cost, found.actions[0].choice) for found in (plan(graph, 8), plan(graph, 7))]
         [(1.0, 0), (3.0, 1)]
     """
-    with _lock:
-        record = _recall(graph)
+    with lock:
+        record = recall(graph)
         finder = _Finder(record, budget_bytes, solve, f"{strategy}{options}", time_limit, iterations, progress)
         return replace(finder.search(strategy), strategy=strategy)
-
-
-@dataclass
-class _Record:
-    """The plans in hand of one graph: of each kind of search those that no other beats in peak and cost."""
-
-    graph: Graph
-    hand: list[tuple[str, Plan]] = field(default_factory=list[tuple[str, Plan]])
-
-    def add(self, kind: str, plan: Plan) -> None:
-        if any(k == kind and _beats(other, plan) for k, other in self.hand):
-            return
-        self.hand = [(k, other) for k, other in self.hand if k != kind or not _beats(plan, other)]
-        self.hand.append((kind, plan))
-
-    def best(self, budget_bytes: int | None, kind: str) -> Plan | None:
-        fit = [plan for plan in self._of(kind) if budget_bytes is None or plan.peak_bytes <= budget_bytes]
-        return min(fit, key=lambda plan: (plan.cost, plan.peak_bytes), default=None)
-
-    def smallest(self, kind: str) -> Plan | None:
-        return min(self._of(kind), key=lambda plan: (plan.peak_bytes, plan.cost), default=None)
-
-    def _of(self, kind: str) -> list[Plan]:
-        """The plans that a kind of search may give as its own: ``auto`` any that does not spill."""
-        return [plan for k, plan in self.hand if k == kind or (kind == "auto" and plan.strategy != "spill")]
-
-
-def _beats(one: Plan, other: Plan) -> bool:
-    return one.peak_bytes <= other.peak_bytes and one.cost <= other.cost
 
 
 class _Finder:
@@ -159,7 +120,7 @@ class _Finder:
 
     def __init__(
         self,
-        record: _Record,
+        record: Record,
         budget_bytes: int | None,
         solve: Solver,
         kind: str,
@@ -183,14 +144,14 @@ class _Finder:
         if self.budget_bytes is None:
             self._plan(cheapest(self.graph), 1)
         elif not self._is_closed():
-            self._recover()
+            self.record.recover(self.kind)
             self._look_around(self.budget_bytes)
         best = self.record.best(self.budget_bytes, self.kind)
         if best is None:
             assert self.budget_bytes is not None
             smallest = self.record.smallest(self.kind)
             assert smallest is not None
-            self._store(smallest)
+            self.record.store(self.kind)
             raise budget_error(self.graph, self.budget_bytes, smallest.peak_bytes, strategy)
         statistics = (*best.statistics, ("assignments", float(self.planned)))
         return replace(best, budget_bytes=self.budget_bytes, statistics=statistics)
@@ -355,68 +316,9 @@ class _Finder:
         best = self.record.best(self.budget_bytes, self.kind)
         return best is not None and best.cost <= self.graph.base_cost
 
-    # The smallest plan on disk, so that another process can be asked for what a BudgetError names.
-
-    def _store(self, smallest: Plan) -> None:
-        DiskCache("smallest-choices").put(self._key, {"plan": smallest.to_json()})
-
-    def _recover(self) -> None:
-        document = DiskCache("smallest-choices").get(self._key)
-        if document is None:
-            return
-        try:
-            plan = Plan.from_json(document["plan"])
-            plan.verify(self.graph)
-        except (LookupError, TypeError, PlanError) as error:
-            _logger.warning("the smallest plan stored for graph %s is not usable: %s", self.graph.fingerprint, error)
-        else:
-            self.record.add(self.kind, plan)
-
-    @property
-    def _key(self) -> str:
-        return f"{self.graph.fingerprint}-{hashlib.sha256(self.kind.encode()).hexdigest()[:8]}"
-
 
 def _spread(rungs: list[Assignment]) -> list[Assignment]:
     """Some rungs, evenly spread; the first and the last among them, which come first."""
     last = len(rungs) - 1
     places = dict.fromkeys([0, last, *(round(i * last / (RUNGS - 1)) for i in range(1, RUNGS - 1))])
     return [rungs[place] for place in places]
-
-
-_lock = threading.RLock()
-_records: OrderedDict[str, _Record] = OrderedDict()
-
-
-def _recall(graph: Graph) -> _Record:
-    record = _records.get(graph.fingerprint)
-    if record is None:
-        record = _records[graph.fingerprint] = _Record(graph)
-        while len(_records) > MOST_GRAPHS:
-            _records.popitem(last=False)
-    _records.move_to_end(graph.fingerprint)
-    return record
-
-
-def forget() -> None:
-    """Forget every plan of a graph with choices that was found in this process."""
-    with _lock:
-        _records.clear()
-
-
-def choices_used(plan: Plan) -> dict[int, tuple[int, ...]]:
-    """For each operation the choices that a plan runs it by, in order of use; only those that leave choice 0.
-
-    Example:
-        >>> from retrograde.graph import Choice, Graph, Operation, Storage, Value
-        >>> from retrograde.planning import plan
-        >>> choices = (Choice(1.0), Choice(3.0, storage_bytes=((0, 2),)))
-        >>> graph = Graph((Operation("loop", 1.0, (), (0,), choices=choices),), (Value(0),), (Storage(8),), order=(0,))
-        >>> choices_used(plan(graph, 7))
-        {0: (1,)}
-    """
-    used: dict[int, dict[int, None]] = {}
-    for action in plan.actions:
-        if isinstance(action, Compute):
-            used.setdefault(action.operation, {})[action.choice] = None
-    return {operation: tuple(found) for operation, found in used.items() if set(found) != {0}}
