@@ -267,7 +267,7 @@ def check_budgets(graph: Graph, rng: random.Random) -> None:
     capacity = rng.choice([None, 8, 20])
     tiers = [Tier("a", 1.0, 2.0, capacity_bytes=capacity), Tier("b", 0.5, 0.5, duplex=True)][: rng.choice([1, 2])]
 
-    def recomputing(budget: int, fraction: float) -> Plan:
+    def recomputing(graph: Graph, budget: int, fraction: float) -> Plan:
         return plan(graph, budget, "sqrt")
 
     try:

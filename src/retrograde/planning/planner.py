@@ -95,7 +95,7 @@ def _plan_with_tiers(
 ) -> Plan:
     from retrograde.planning import spilling
 
-    def recomputing(limit: int, fraction: float) -> Plan:
+    def recomputing(graph: Graph, limit: int, fraction: float) -> Plan:
         return plan(graph, limit, time_limit=time_limit * fraction, iterations=iterations, seed=seed, progress=progress)
 
     return spilling.search(
