@@ -43,7 +43,7 @@ def plan_command(
     """
     from retrograde.analysis import peak_bound_bytes
     from retrograde.planning import Budget
-    from retrograde.report import plan_table
+    from retrograde.report import choices_table, plan_table
 
     check_writable(output, html_path)
     asked = Budget(int(budget) if budget.isdecimal() else budget)
@@ -57,7 +57,8 @@ def plan_command(
     if as_json:
         print_json(_summary(graph, found, bound_bytes))
     else:
-        print_tables([plan_table(graph, found, bound_bytes)])
+        choices = [choices_table(graph, found)] if graph.has_choices else []
+        print_tables([plan_table(graph, found, bound_bytes), *choices])
 
 
 def _plan(
@@ -87,6 +88,7 @@ def _plan(
 
 
 def _summary(graph: Graph, plan: Plan, bound_bytes: int) -> dict[str, Any]:
+    from retrograde.planning.choices import choices_used
     from retrograde.report.tables import recomputed_operations
 
     return {
@@ -103,6 +105,7 @@ def _summary(graph: Graph, plan: Plan, bound_bytes: int) -> dict[str, Any]:
         "gap": plan.gap,
         "operations": len(graph.operations),
         "recomputed_operations": recomputed_operations(plan),
+        "choices": {str(operation): choices for operation, choices in choices_used(plan).items()},
         "graph": plan.graph,
         "statistics": dict(plan.statistics),
     }
@@ -110,11 +113,13 @@ def _summary(graph: Graph, plan: Plan, bound_bytes: int) -> dict[str, Any]:
 
 def _page(graph: Graph, plan: Plan) -> str:
     from retrograde.analysis import peak_bound_bytes
-    from retrograde.report import html, plan_table, timeline_figure
+    from retrograde.report import choices_table, html, plan_table, timeline_figure
 
     parts = [
         html.table(plan_table(graph, plan, peak_bound_bytes(graph)), titled=False),
         html.heading("Memory timeline"),
         html.figure(timeline_figure(graph, plan), "The thin line is the given order with nothing recomputed."),
     ]
+    if graph.has_choices:
+        parts += [html.heading("Choices"), html.table(choices_table(graph, plan), titled=False)]
     return html.page(f"Plan of {graph.name}", f"Strategy {plan.strategy}.", parts)

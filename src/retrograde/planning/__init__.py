@@ -8,6 +8,7 @@ from retrograde.planning.planner import plan
 from retrograde.planning.progress import Progress
 from retrograde.planning.referee import Moment, Replay, replay
 from retrograde.planning.strategies import STRATEGIES
+from retrograde.planning.tradeoff import Tradeoff, TradeoffPoint, tradeoff
 from retrograde.planning.transfers import Tier, Timeline, Transfer, Wait, makespan
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "Spill",
     "Tier",
     "Timeline",
+    "Tradeoff",
+    "TradeoffPoint",
     "Transfer",
     "Wait",
     "certify",
@@ -36,4 +39,5 @@ __all__ = [
     "makespan",
     "plan",
     "replay",
+    "tradeoff",
 ]

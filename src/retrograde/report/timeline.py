@@ -75,7 +75,8 @@ def plan_timeline(graph: Graph, plan: Plan) -> Timeline:
             borders.append(now)
         width = 0.0
         if isinstance(action, Compute):
-            width = graph.operations[action.operation].cost / plan.base_cost if by_cost else 1.0
+            cost = graph.operation_cost(action.operation, action.choice)
+            width = cost / plan.base_cost if by_cost else 1.0
             steps.append(Step(now, now + width, live[index], action.operation in seen))
             seen.add(action.operation)
         now += width

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from retrograde.errors import BudgetError, PlanError
 from retrograde.graph import Graph
-from retrograde.planning.actions import Compute
 from retrograde.planning.infeasible import budget_error
 from retrograde.planning.lowering import Lowering, RunOrder, Schedule
 from retrograde.planning.plan import Plan, certify
@@ -92,8 +91,9 @@ Spill(storage=0, tier=0), Compute(operation=2, choice=0, overwrites=()), Free(st
     searcher.look_at(searcher.given_order())
     if recomputing is not None:
         searcher.climb(recomputing)
-        searcher.weave(recomputing)
-        searcher.descend(MOST_TRIES if iterations is None else min(iterations, MOST_TRIES))
+        if not graph.has_choices:
+            searcher.weave(recomputing)
+            searcher.descend(MOST_TRIES if iterations is None else min(iterations, MOST_TRIES))
     searcher.refine()
     if searcher.best is None:
         raise budget_error(graph, limit, searcher.smallest_bytes, strategy)
@@ -183,10 +183,8 @@ class _Searcher:
         return self._look_at_plan(found)
 
     def _look_at_plan(self, found: Plan) -> bool:
-        course = Schedule(found.actions, found.segments)
-        if any(isinstance(action, Compute) and action.choice for action in found.actions):
-            return self.look_at(course)
-        return self.look_at(self.lowering.lower(run_order(course)))
+        schedule = found.schedule
+        return self.look_at(schedule if self.graph.has_choices else self.lowering.lower(run_order(schedule)))
 
     def look_at(self, schedule: Schedule, effort: int = 0) -> bool:
         """Bring a schedule within the budget; whether it is the best now."""
@@ -215,8 +213,6 @@ class _Searcher:
         improved = True
         while improved and self.best is not None and not self._is_perfect:
             improved = False
-            if any(isinstance(a, Compute) and a.choice for a in self.best.course.actions):
-                return
             for order in neighbours(self.best):
                 if most <= 0 or self._is_late():
                     return
