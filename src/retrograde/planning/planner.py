@@ -142,7 +142,7 @@ class _Finder:
     def _with_tiers(self, graph: Graph, budget_bytes: int | None) -> Plan:
         from retrograde.planning import spilling
 
-        def recomputing(limit: int, fraction: float) -> Plan:
+        def recomputing(graph: Graph, limit: int, fraction: float) -> Plan:
             return replace(self, tiers=(), time_limit=self.time_limit * fraction).find(graph, limit)
 
         return spilling.search(

@@ -205,17 +205,21 @@ def copies_begin_after(graph: Graph, actions: Sequence[Action], segments: Sequen
 
 def _written(graph: Graph, action: Compute, live: set[int]) -> list[int]:
     """The storages that an operation writes to: those it allocates, and those it changes."""
-    operation = graph.operations[action.operation]
     fresh = [s for s in graph.allocated_storages(action.operation) if s not in live]
-    if operation.cost == 0:
-        return fresh
-    read = graph.read_storages(action.operation)
-    return fresh + [s for s in dict.fromkeys(graph.values[v].storage for v in operation.makes) if s in read]
+    return fresh + changed_storages(graph, action)
+
+
+def changed_storages(graph: Graph, action: Compute) -> list[int]:
+    """The storages that an operation reads and writes to: those in which it makes a value at a cost."""
+    if operation_seconds(graph, action) == 0:
+        return []
+    made = dict.fromkeys(graph.values[value].storage for value in graph.operations[action.operation].makes)
+    return [storage for storage in made if storage in graph.read_storages(action.operation)]
 
 
 def operation_seconds(graph: Graph, action: Compute) -> float:
     """What one run of an operation costs."""
-    return graph.operations[action.operation].cost
+    return graph.operation_cost(action.operation, action.choice)
 
 
 class _Clock:
@@ -233,6 +237,7 @@ class _Clock:
         self.writing: dict[int, float] = {}
         self.coming: dict[int, float] = {}
         self.tier_of: dict[int, int] = {}
+        self.made_by: dict[int, int] = {}
         self.held_bytes = [0] * len(tiers)
         self.tier_bytes = [0] * len(tiers)
 
@@ -256,7 +261,7 @@ class _Clock:
             raise PlanError(f"action {index}: there is no tier {action.tier}; the plan has {len(self.tiers)}")
         self._take_room(index, action)
         tier = self.tiers[action.tier]
-        seconds = tier.write_seconds(self.graph.storages[action.storage].bytes)
+        seconds = tier.write_seconds(self._bytes(action.storage))
         self.writing[action.storage] = self._transfer(index, action.storage, action.tier, seconds, is_write=True)
 
     def timeline(self) -> Timeline:
@@ -276,6 +281,7 @@ class _Clock:
             for storage in sorted(self.graph.read_storages(action.operation), key=lambda s: self.coming.get(s, 0.0)):
                 self._await_storage(index, storage)
         self.begins[index] = self.now
+        self.made_by.update((s, action.choice) for s in self.graph.allocated_storages(action.operation))
         seconds = operation_seconds(self.graph, action)
         self.now += seconds
         self.compute += seconds
@@ -288,7 +294,7 @@ class _Clock:
 
     def _load(self, index: int, storage: int) -> None:
         number = self.tier_of[storage]
-        seconds = self.tiers[number].read_seconds(self.graph.storages[storage].bytes)
+        seconds = self.tiers[number].read_seconds(self._bytes(storage))
         self.coming[storage] = self._transfer(index, storage, number, seconds, is_write=False)
         self._leave_tier(storage)
         self.begins[index] = self.now
@@ -297,7 +303,7 @@ class _Clock:
         lane = 1 if self.tiers[number].duplex and not is_write else 0
         begin = max(self.now, self.free_from[number][lane])
         end = self.free_from[number][lane] = begin + seconds
-        size = self.graph.storages[storage].bytes
+        size = self._bytes(storage)
         self.transfers.append(Transfer(storage, number, is_write, size, index, begin, end))
         return end
 
@@ -313,9 +319,12 @@ class _Clock:
 
     # Room
 
+    def _bytes(self, storage: int) -> int:
+        return self.graph.storage_bytes(storage, self.made_by.get(storage, 0))
+
     def _take_room(self, index: int, action: Spill) -> None:
         tier = self.tiers[action.tier]
-        held = self.held_bytes[action.tier] + self.graph.storages[action.storage].bytes
+        held = self.held_bytes[action.tier] + self._bytes(action.storage)
         if tier.capacity_bytes is not None and held > tier.capacity_bytes:
             raise PlanError(
                 f"action {index}: tier {tier.name!r} would hold {held} bytes with storage {action.storage}, its "
@@ -325,7 +334,7 @@ class _Clock:
         self.tier_bytes[action.tier] = max(held, self.tier_bytes[action.tier])
 
     def _leave_tier(self, storage: int) -> None:
-        self.held_bytes[self.tier_of.pop(storage)] -= self.graph.storages[storage].bytes
+        self.held_bytes[self.tier_of.pop(storage)] -= self._bytes(storage)
 
 
 def checked_tiers(graph: Graph, tiers: object) -> tuple[Tier, ...]:

@@ -83,7 +83,7 @@ class Chooser:
                 yield number
 
     def _at_once(self, excess: Bytes, numbers: list[int], share: float) -> Iterator[int]:
-        """The same with less care, for many gaps: the best of them at a time, as if all bytes of each were in excess."""
+        """The same with less care, for many gaps: several at a time, as if all bytes of each were in excess."""
         prices = self._bare + share * self._whole
         left = np.array(numbers)
         while len(left) and excess.any():

@@ -13,7 +13,7 @@ from retrograde.graph import Graph
 from retrograde.planning.actions import Action, Compute, Free, Load, Spill
 from retrograde.planning.lowering import Schedule
 from retrograde.planning.referee import replay
-from retrograde.planning.transfers import operation_seconds
+from retrograde.planning.transfers import changed_storages, operation_seconds
 
 Bytes = NDArray[np.int64]
 Seconds = NDArray[np.float64]
@@ -57,8 +57,9 @@ class Absence:
 
 @dataclass
 class _Stay:
-    """A storage in memory: since when, and who used and wrote it last."""
+    """A storage in memory: its size, and who used and wrote it last."""
 
+    bytes: int
     used: int
     written: int
 
@@ -139,27 +140,22 @@ class Course:
         self, stays: dict[int, _Stay], storage: int, index: int, action: Compute, staying: set[int]
     ) -> Iterator[Gap]:
         stay = stays.get(storage)
+        is_changed = storage in changed_storages(self.graph, action)
         if stay is None:
-            made = storage in self.graph.allocated_storages(action.operation)
-            stays[storage] = _Stay(index, index if made or self._writes(action, storage) else -1)
+            is_made = storage in self.graph.allocated_storages(action.operation)
+            size = self.graph.storage_bytes(storage, action.choice if is_made else 0)
+            stays[storage] = _Stay(size, index, index if is_made or is_changed else -1)
             return
-        size = self.graph.storages[storage].bytes
-        if size and storage not in staying and self._is_idle(stay.used, index):
-            yield Gap(storage, size, stay.used, index, stay.written)
+        if stay.bytes and storage not in staying and self._is_idle(stay.used, index):
+            yield Gap(storage, stay.bytes, stay.used, index, stay.written)
         stay.used = index
-        if self._writes(action, storage):
+        if is_changed:
             stay.written = index
 
     def _used(self, action: Compute) -> list[int]:
         """The storages that an operation reads or makes."""
         operation = action.operation
         return list(dict.fromkeys((*self.graph.read_storages(operation), *self.graph.allocated_storages(operation))))
-
-    def _writes(self, action: Compute, storage: int) -> bool:
-        operation = self.graph.operations[action.operation]
-        if operation.cost == 0 or storage in self.graph.allocated_storages(action.operation):
-            return False
-        return any(self.graph.values[value].storage == storage for value in operation.makes)
 
     def _is_idle(self, before: int, after: int) -> bool:
         return self._computed[after] > self._computed[before + 1]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from retrograde.graph import Graph
 from retrograde.planning.actions import Action, Compute, Free
-from retrograde.planning.lowering import RunOrder
+from retrograde.planning.lowering import RunOrder, Schedule
 from retrograde.planning.spilling.course import Absence, Course
 from retrograde.planning.spilling.solve import Solution
 
@@ -14,8 +14,8 @@ MOST_AGAIN = 24
 """The most operations that are computed again for one storage."""
 
 
-def run_order(course: Course) -> list[list[int]]:
-    """For each segment the operations that a course runs."""
+def run_order(course: Course | Schedule) -> list[list[int]]:
+    """For each segment the operations that a course, or a schedule, runs."""
     ends = (*course.segments[1:], len(course.actions))
     return [
         [action.operation for action in course.actions[begin:end] if isinstance(action, Compute)]

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from retrograde.errors import BudgetError, PlanError
 from retrograde.graph import Graph
-from retrograde.planning.actions import Compute
 from retrograde.planning.infeasible import budget_error
 from retrograde.planning.lowering import Lowering, RunOrder, Schedule
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
 from retrograde.planning.spilling.course import Course
-from retrograde.planning.spilling.exchange import neighbours
+from retrograde.planning.spilling.exchange import neighbours, run_order
+from retrograde.planning.spilling.lighter import hidden, lighter
 from retrograde.planning.spilling.solve import Solution, solve
 from retrograde.planning.strategies import store_all
 from retrograde.planning.strategies.options import Options
 from retrograde.planning.transfers import Tier, checked_tiers
 
-RUNGS = 5
-"""Budgets between the one asked for and the peak of the given order for which plans that recompute are looked at."""
+RUNGS = (0.125, 0.25, 0.5)
+"""Budgets whose plans that recompute are tried, on the way from the one asked for to the peak of the given order."""
+
+HALVINGS = 3
+"""Times that such budgets are tried on both sides of the best one, ever closer to it."""
+
+HIDDEN = (1.0, 0.5)
+"""Parts of what a tier can hide that are spilled before the rest is planned."""
+
+WEAVINGS = 3
+"""Times that what is recomputed is planned anew beside what is spilled."""
 
 EFFORT = 60
-"""Times that other gaps are tried in the best course of a kind."""
+"""Times that other gaps are tried in the best course."""
 
 MOST_GAPS = 20_000
 """Times that other gaps are tried, times gaps: less effort goes into each course of a large graph."""
@@ -31,8 +40,8 @@ MOST_GAPS = 20_000
 MOST_TRIES = 400
 """Courses tried next to the best one where no time limit ends that."""
 
-Recomputing = Callable[[int, float], Plan]
-"""Finds the best plan that spills nothing for a budget in bytes, in a fraction of the time that there is."""
+Recomputing = Callable[[Graph, int, float], Plan]
+"""Finds the best plan of a graph that spills nothing for a budget in bytes, in a fraction of the time that there is."""
 
 
 def search(
@@ -81,9 +90,11 @@ Spill(storage=0, tier=0), Compute(operation=2, choice=0, overwrites=()), Free(st
     strategy = "spill" if recomputing is None else "auto"
     searcher.look_at(searcher.given_order())
     if recomputing is not None:
-        for found in searcher.rungs(recomputing):
-            searcher.look_at(Schedule(found.actions, found.segments))
-        searcher.descend(MOST_TRIES if iterations is None else min(iterations, MOST_TRIES))
+        searcher.climb(recomputing)
+        if not graph.has_choices:
+            searcher.weave(recomputing)
+            searcher.descend(MOST_TRIES if iterations is None else min(iterations, MOST_TRIES))
+    searcher.refine()
     if searcher.best is None:
         raise budget_error(graph, limit, searcher.smallest_bytes, strategy)
     schedule = searcher.best.course.schedule(searcher.best.absences)
@@ -124,27 +135,70 @@ class _Searcher:
         (order,) = store_all.candidates(self.graph, Options())
         return self.lowering.lower(order)
 
-    def rungs(self, recomputing: Recomputing) -> Iterator[Plan]:
-        """Plans that recompute, from the budget up to the peak of the given order."""
+    def climb(self, recomputing: Recomputing) -> None:
+        """Bring plans that recompute for larger budgets within the budget, more of them near the best one."""
         top = self.graph.store_all_peak_bytes
-        if self.budget_bytes >= top or (self.best is not None and self._is_perfect):
+        if self.budget_bytes >= top or self._is_perfect:
             return
         floor = self.budget_bytes
         try:
-            yield recomputing(floor, 0.4)
+            given_is_best = not self._look_at_plan(recomputing(self.graph, floor, 0.4))
         except BudgetError as error:
             floor = error.minimum_bytes
-            yield recomputing(floor, 0.1)
-        for number in range(1, RUNGS):
+            given_is_best = not self._look_at_plan(recomputing(self.graph, floor, 0.1))
+        tried, best = [0.0, 1.0], 1.0 if given_is_best else 0.0
+        rungs = list(RUNGS)
+        for _ in range(1 + HALVINGS):
+            for rung in rungs:
+                if self._is_perfect or self._is_late():
+                    return
+                if self._look_at_plan(recomputing(self.graph, floor + int((top - floor) * rung), 0.02)):
+                    best = rung
+            tried = sorted({*tried, *rungs})
+            place = tried.index(best)
+            rungs = [(best + tried[near]) / 2 for near in (place - 1, place + 1) if 0 <= near < len(tried)]
+
+    def weave(self, recomputing: Recomputing) -> None:
+        """Recompute in graphs in which storages weigh nothing: those that can be hidden, then those spilled so far."""
+        given = Course(self.graph, self.given_order())
+        for share in HIDDEN:
             if self._is_perfect or self._is_late():
                 return
-            yield recomputing(floor + (top - floor) * number // RUNGS, 0.3 / RUNGS)
+            found = hidden(given, self.budget_bytes, self.tiers, share)
+            if found is not None:
+                self._look_beside(found, recomputing)
+        for _ in range(WEAVINGS):
+            if self.best is None or not self.best.absences or self._is_perfect or self._is_late():
+                return
+            if not self._look_beside(self.best, recomputing):
+                return
 
-    def look_at(self, schedule: Schedule, effort: int = EFFORT) -> bool:
+    def _look_beside(self, solution: Solution, recomputing: Recomputing) -> bool:
+        """Plan anew what is recomputed beside what a solution spills."""
+        spilled = {absence.gap.storage for absence in solution.absences}
+        try:
+            found = recomputing(lighter(self.graph, spilled), self.budget_bytes, 0.04)
+        except BudgetError:
+            return False
+        return self._look_at_plan(found)
+
+    def _look_at_plan(self, found: Plan) -> bool:
+        schedule = found.schedule
+        return self.look_at(schedule if self.graph.has_choices else self.lowering.lower(run_order(schedule)))
+
+    def look_at(self, schedule: Schedule, effort: int = 0) -> bool:
         """Bring a schedule within the budget; whether it is the best now."""
         course = Course(self.graph, schedule)
         self.tried += 1
         self.smallest_bytes = min(self.smallest_bytes, self._reachable_bytes(course))
+        return self._solve(course, effort)
+
+    def refine(self) -> None:
+        """Exchange gaps in the best course."""
+        if self.best is not None and self.best.absences:
+            self._solve(self.best.course, EFFORT)
+
+    def _solve(self, course: Course, effort: int) -> bool:
         effort = min(effort, 1 + MOST_GAPS // (1 + len(course.gaps)))
         below = self.best.timing.makespan if self.best is not None else float("inf")
         found = solve(course, self.budget_bytes, self.tiers, below=below, effort=effort, is_late=self._is_late)
@@ -157,10 +211,8 @@ class _Searcher:
     def descend(self, most: int) -> None:
         """Change the best solution step by step while that makes it faster."""
         improved = True
-        while improved and self.best is not None and self.best.absences and not self._is_perfect:
+        while improved and self.best is not None and not self._is_perfect:
             improved = False
-            if any(isinstance(a, Compute) and a.choice for a in self.best.course.actions):
-                return
             for order in neighbours(self.best):
                 if most <= 0 or self._is_late():
                     return
@@ -172,7 +224,7 @@ class _Searcher:
     def _try(self, order: RunOrder) -> bool:
         """``look_at`` for a proposal, which may have left out what only it could make."""
         try:
-            return self.look_at(self.lowering.lower(order), effort=8)
+            return self.look_at(self.lowering.lower(order))
         except PlanError:
             return False
 

@@ -74,7 +74,7 @@ def solve(
     for share in SHARES:
         chosen = chooser.choose(share)
         if chosen is not None:
-            best = _better(best, placer.place(chosen, polish=4 * effort, is_late=is_late))
+            best = _better(best, placer.place(chosen, polish=8 + 4 * effort, is_late=is_late))
         if best is not None and (best[1].makespan <= course.seconds or is_late()):
             break
     if best is None:
