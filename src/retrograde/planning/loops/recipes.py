@@ -75,7 +75,7 @@ def _online(loop: Loop, recipe: Recipe) -> Iterator[LoopAction]:
 
 def online_stretches(placement: Placement, slots: int) -> list[Stretch]:
     """What is left to reverse when a loop ends: what lies between stored states, with the slots free for each."""
-    ends = [*placement.stored[1:], placement.step]
+    ends = [*placement.stored, placement.step][1:]
     borders = zip(placement.stored, ends, strict=True)
     return [Stretch(start, stop, (slots - rank, 0), "memory") for rank, (start, stop) in enumerate(borders)]
 
