@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from retrograde.planning.loops import Disk, Loop, plan_loop, plan_of, replay_loop
 from retrograde.planning.loops.dynamic import DynamicProgram
 from retrograde.planning.loops.levels import Levels
+from retrograde.planning.loops.simple import bound_bytes, smallest
 from retrograde.planning.loops.walk import Units, walk
 
 SMALL = st.integers(0, 4)
@@ -84,6 +85,20 @@ def test_no_schedule_with_a_disk_is_cheaper(loop: Loop, budget_bytes: int) -> No
 @given(unequal_loops(disk=True), st.integers(0, 16))
 def test_no_lasting_schedule_of_unequal_steps_with_a_disk_is_cheaper(loop: Loop, budget_bytes: int) -> None:
     assert planned_cost(loop, budget_bytes) == least_cost(loop, budget_bytes, lasting=True)
+
+
+@FEW
+@given(st.booleans().flatmap(unequal_loops))
+def test_no_schedule_at_all_goes_below_the_bound(loop: Loop) -> None:
+    bound = bound_bytes(loop)
+    assert bound == 0 or least_cost(loop, bound - 1) == inf
+    assert bound <= smallest(loop)[1]
+
+
+@FEW
+@given(st.booleans().flatmap(equal_loops))
+def test_of_equal_steps_the_smallest_budget_is_the_bound(loop: Loop) -> None:
+    assert bound_bytes(loop) == smallest(loop)[1]
 
 
 def test_a_schedule_that_drops_a_state_early_can_be_cheaper_for_unequal_states() -> None:

@@ -43,6 +43,22 @@ def test_the_plan_repeats_what_was_done() -> None:
     assert LoopPlan.from_json(plan.to_json()) == plan
 
 
+@pytest.mark.parametrize("budget_bytes", [29, 60, 100, 300])
+def test_residuals_take_the_place_of_states_on_the_way_back(budget_bytes: int) -> None:
+    for steps in (1, 2, 9, 30, 90):
+        online = plan_loop(None, state_bytes=8, budget_bytes=budget_bytes, residual_bytes=12, workspace_bytes=9)
+        binomial = plan_loop(
+            None, state_bytes=8, budget_bytes=budget_bytes, reverse_workspace_bytes=12, workspace_bytes=21
+        )
+        for _ in range(steps):
+            assert online.advance() == binomial.advance()
+        plan = online.finish()
+        assert plan.verify().peak_bytes <= budget_bytes
+        assert plan.forward_steps <= binomial.finish().forward_steps
+        assert LoopPlan.from_json(plan.to_json()) == plan
+    assert budget_bytes == 29 or plan.forward_steps < binomial.finish().forward_steps
+
+
 def test_while_it_runs() -> None:
     online = plan_loop(None, state_bytes=8, budget_bytes=24)
     assert (online.steps, online.stored) == (0, ())

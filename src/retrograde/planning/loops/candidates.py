@@ -101,7 +101,7 @@ def dynamic_recipes(loop: Loop, budget_bytes: int, *, whole: bool = False) -> It
             yield Recipe("dynamic", numbers), length == 1 and program.exact
 
 
-def levels_within(loop: Loop, units: Units, budget_bytes: int, patience: int) -> int:
+def levels_within(loop: Loop, units: Units, budget_bytes: int, patience: int = 1) -> int:
     """How many levels of memory to tell apart; 0 where there would be too few to be of use."""
     levels = level_limit(loop, units, patience) if units.count else 0
     if levels and loop.disk is not None:

@@ -14,9 +14,9 @@ from retrograde.planning.loops.candidates import (
     every_k_recipe,
     keep_all_bytes,
     keep_all_recipe,
+    levels_within,
     periodic_recipes,
     revolve_recipes,
-    levels_within,
     slots_within,
     smallest_recipe,
 )
