@@ -173,6 +173,12 @@ def test_levels_without_units() -> None:
     assert Levels.of(7, [], 10, equal=True).values == (7,)
 
 
+def test_more_levels_than_allowed_are_rounded_down() -> None:
+    levels = Levels.of(1000, [(3, 7)] * 50, 5, equal=True)
+    assert (levels.values, levels.exact) == ((0, 250, 500, 750, 1000), False)
+    assert levels.after(1).tolist() == [5, 0, 1, 2, 3, 5]
+
+
 def test_periodic_states_on_a_disk() -> None:
     loop = Loop(400, 8, disk=Disk(write_cost=3, read_cost=3))
     periodic, optimal = plan_of(loop, 40, "periodic"), plan_of(loop, 40, "optimal")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retrograde import BudgetError, UsageError
-from retrograde.planning.loops import LoopPlan, OnlineLoop, plan_loop, replay_loop
+from retrograde.planning.loops import Loop, LoopPlan, OnlineLoop, plan_loop, replay_loop
 from retrograde.planning.loops.binomial import forward_steps, repetitions
 
 
@@ -95,6 +95,11 @@ def test_too_few_bytes() -> None:
     with pytest.raises(BudgetError, match="one state and one step take 13; raise the budget") as error:
         plan_loop(None, state_bytes=8, budget_bytes=12, residual_bytes=2, workspace_bytes=3)
     assert isinstance(plan_loop(None, 8, error.value.minimum_bytes, residual_bytes=2, workspace_bytes=3), OnlineLoop)
+
+
+def test_steps_that_differ() -> None:
+    with pytest.raises(UsageError, match="has to have steps that are alike; give one number for all"):
+        OnlineLoop(Loop(2, (8, 9)), 100)
 
 
 def test_what_needs_a_length() -> None:

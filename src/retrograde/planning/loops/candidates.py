@@ -14,7 +14,7 @@ from retrograde.planning.loops.walk import Units
 
 _FEWEST_LEVELS = 16
 PATIENCE = 8
-_UNIT_COUNTS = (1000, 250, 60)
+_UNIT_COUNTS = (1000, 150, 60)
 
 
 def keep_all_recipe(loop: Loop) -> Recipe:
