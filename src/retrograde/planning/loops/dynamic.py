@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 
 
 def level_limit(loop: Loop, units: Units, patience: int = 1, disk_levels: int = 1) -> int:
-    """How many levels of memory a table may have, to take about a second, or as many as ``patience`` says, and 100 MB."""
+    """How many levels of memory a table may have, to take some ``patience`` seconds and 100 MB."""
     count = units.count
     lengths = count if loop.uniform else count * count
     work = count * count if loop.uniform else count * count * max(1, count // 6)

@@ -112,6 +112,13 @@ def smallest(loop: Loop) -> tuple[OneState, int]:
     return OneState(best), least or 0
 
 
+def _disk_takes_some(loop: Loop) -> bool:
+    """Whether the disk has room for any state at all."""
+    if loop.disk is None or loop.disk.budget_bytes is None:
+        return loop.disk is not None
+    return any(loop.state(step) <= loop.disk.budget_bytes for step in range(1 if loop.uniform else loop.steps))
+
+
 def bound_bytes(loop: Loop) -> int:
     """What no schedule can go below: when a step is reversed, all before it must be reachable.
 
@@ -120,7 +127,7 @@ def bound_bytes(loop: Loop) -> int:
         34
     """
     bound = kept = 0
-    root = 0 if loop.disk else None
+    root = 0 if _disk_takes_some(loop) else None
     for step in range(loop.steps):
         reach = kept if root is None else min(kept, root)
         if not loop.keeps_residuals and step:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from retrograde.planning.loops.actions import Advance, Drop, LoopAction, Record, Restore, Reverse, Snapshot, Tier
 
@@ -69,8 +69,7 @@ class Units:
         return max(0, self.steps - (self.count - unit) * self.length) if unit else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Units that are still to be reversed.
 
     Attributes:
