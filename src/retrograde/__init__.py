@@ -13,7 +13,7 @@ from retrograde.errors import (
     VersionError,
 )
 from retrograde.graph import Choice, Graph, Operation, Storage, Value
-from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, plan
+from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, Tier, Tradeoff, plan, tradeoff
 from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
@@ -47,7 +47,9 @@ __all__ = [
     "RetrogradeError",
     "Spill",
     "Storage",
+    "Tier",
     "TierError",
+    "Tradeoff",
     "UsageError",
     "Value",
     "VersionError",
@@ -55,4 +57,5 @@ __all__ = [
     "analyze",
     "execute",
     "plan",
+    "tradeoff",
 ]

@@ -35,9 +35,15 @@ class Free:
 
 @dataclass(frozen=True, slots=True)
 class Spill:
-    """Move a live storage to the slower tier. Read ``Spill(3)`` aloud as "move storage 3 out of memory"."""
+    """Move a live storage to a slower tier. Read ``Spill(3)`` aloud as "move storage 3 out of memory".
+
+    Attributes:
+        storage: index of the storage.
+        tier: index of the tier, of those that the plan was allowed.
+    """
 
     storage: int
+    tier: int = 0
 
 
 @dataclass(frozen=True, slots=True)

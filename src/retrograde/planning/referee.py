@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retrograde.errors import PlanError
 from retrograde.graph import Graph
 from retrograde.graph.check import describe_operation
 from retrograde.graph.choosing import bound_reads
 from retrograde.planning.actions import Action, Compute, Free, Spill
+from retrograde.planning.transfers import Tier, Timeline, makespan
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,12 @@ class Replay:
     Attributes:
         peak_bytes: the most bytes live at any moment.
         peak_action: index of the action at which that was.
-        cost: sum of the costs of the operations that ran.
+        cost: sum of the costs of the operations that ran; with tiers the makespan, which has waiting in it.
         live_bytes: for each action the most bytes live while it was carried out.
         runs: for each operation how often it ran.
-        spilled_bytes: bytes moved to the slower tier, in all.
+        spilled_bytes: bytes moved to slower tiers, in all.
         border_bytes: for each segment but the first the bytes live when it begins.
+        timeline: when everything happens; None without tiers.
     """
 
     peak_bytes: int
@@ -33,6 +35,7 @@ class Replay:
     runs: tuple[int, ...]
     spilled_bytes: int
     border_bytes: tuple[int, ...] = ()
+    timeline: Timeline | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ def replay(
     budget_bytes: int | None = None,
     *,
     watch: Callable[[Moment], None] | None = None,
+    tiers: Sequence[Tier] = (),
 ) -> Replay:
     """Carry out actions on an abstract machine, checking every rule after every action.
 
@@ -84,6 +88,7 @@ def replay(
         budget_bytes: the most bytes that may be live, or None for no limit.
         watch: called at every moment at which bytes are counted: when an operation runs, when a storage is loaded,
             when a later segment begins.
+        tiers: where storages are spilled to; none if transfers take no time and one tier holds everything.
 
     Raises:
         PlanError: a rule is broken; the message gives the index of the action.
@@ -99,7 +104,21 @@ def replay(
     while segment + 1 < len(borders):
         segment += 1
         machine.enter_segment(segment, len(actions))
-    return machine.finish(len(actions))
+    seen = machine.finish(len(actions))
+    return _timed(graph, actions, borders, tiers, seen)
+
+
+def _timed(
+    graph: Graph, actions: Sequence[Action], borders: Sequence[int], tiers: Sequence[Tier], seen: Replay
+) -> Replay:
+    """What was seen, with the time that transfers take and the room of tiers checked."""
+    if tiers:
+        timeline = makespan(graph, actions, borders, tiers)
+        return replace(seen, cost=timeline.makespan, timeline=timeline)
+    for index, action in enumerate(actions):
+        if isinstance(action, Spill) and action.tier != 0:
+            raise PlanError(f"action {index}: there is no tier {action.tier}; the plan names no tiers, so there is one")
+    return seen
 
 
 def _check_segments(graph: Graph, actions: Sequence[Action], segments: Sequence[int]) -> list[int]:
