@@ -88,13 +88,13 @@ Spill(storage=0, tier=0), Compute(operation=2, choice=0, overwrites=()), Free(st
     deadline = None if iterations is not None else time.monotonic() + time_limit
     searcher = _Searcher(graph, limit, tiers, deadline, progress)
     strategy = "spill" if recomputing is None else "auto"
-    searcher.look_at(searcher.given_order())
+    searcher.look_at(searcher.given_order(), EFFORT)
     if recomputing is not None:
         searcher.climb(recomputing)
         if not graph.has_choices:
             searcher.weave(recomputing)
             searcher.descend(MOST_TRIES if iterations is None else min(iterations, MOST_TRIES))
-    searcher.refine()
+        searcher.refine()
     if searcher.best is None:
         raise budget_error(graph, limit, searcher.smallest_bytes, strategy)
     schedule = searcher.best.course.schedule(searcher.best.absences)
