@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from retrograde import Graph, Plan
+from retrograde import Choice, Graph, Operation, Plan, Storage, Value
 
 Run = Callable[..., Result]
 
@@ -39,6 +39,17 @@ def test_the_plan_is_written_and_verifies(run: Run, graph_file: str, graph: Grap
     assert "wrote plan.json" in result.stderr
     plan = Plan.from_json((tmp_path / "plan.json").read_text())
     assert plan.verify(graph).peak_bytes <= graph.store_all_peak_bytes
+
+
+def test_choices_are_told(run: Run, tmp_path: Path) -> None:
+    choices = (Choice(1.0), Choice(3.0, storage_bytes=((0, 2),), name="two snapshots"))
+    graph = Graph((Operation("loop", 1.0, (), (0,), choices=choices),), (Value(0),), (Storage(8),), order=(0,))
+    (tmp_path / "loop.json").write_text(graph.to_json())
+    table = run("plan", "loop.json", "--budget", "7", "--html", "plan.html")
+    assert "1 of 0 to 1: two snapshots" in table.stdout
+    assert "two snapshots" in (tmp_path / "plan.html").read_text()
+    document = json.loads(run("plan", "loop.json", "--budget", "7", "--json").stdout)
+    assert (document["choices"], document["overhead"]) == ({"0": [1]}, 2.0)
 
 
 def test_the_page_holds_the_timeline(run: Run, graph_file: str, tmp_path: Path) -> None:

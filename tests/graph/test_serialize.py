@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from small_graphs import small_graphs
 
 from retrograde import Graph, GraphError, Operation, Storage, Value
-from retrograde.graph import GRAPH_FORMAT_VERSION, graph_from_json, graph_to_json, to_dot
+from retrograde.graph import graph_from_json, graph_to_json, to_dot
 
 GRAPH = Graph(
     operations=(

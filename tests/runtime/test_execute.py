@@ -303,6 +303,7 @@ def test_the_log_is_json() -> None:
     assert events == log.to_dicts()
     assert events[1] == {
         "index": 1,
+        "choice": 0,
         "seconds": 0.75,
         "duration_seconds": 0.25,
         "action": "compute",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -100,6 +100,9 @@ def with_choices(graph: Graph, assignment: Mapping[int, int]) -> Graph:
     """See ``Graph.with_choices``."""
     chosen = {operation: 0 for operation in graph.choosers}
     for operation, choice in assignment.items():
+        if operation not in chosen:
+            listed = ", ".join(map(str, graph.choosers[:10])) or "none"
+            raise UsageError(f"operation {operation} chooses nothing by itself; the operations that do are {listed}")
         chosen[operation] = _checked(graph, operation, choice)
     operations = list(graph.operations)
     storages = list(graph.storages)
@@ -116,10 +119,6 @@ def with_choices(graph: Graph, assignment: Mapping[int, int]) -> Graph:
 
 
 def _checked(graph: Graph, operation: int, choice: int) -> int:
-    if operation not in graph.choosers:
-        raise UsageError(
-            f"operation {operation} chooses nothing by itself; the operations that do are {_some(graph.choosers)}"
-        )
     count = len(graph.operations[operation].choices)
     try:
         number = operator.index(choice)
@@ -128,11 +127,6 @@ def _checked(graph: Graph, operation: int, choice: int) -> int:
     if not 0 <= number < count:
         raise UsageError(f"operation {operation} has choices 0 to {count - 1}, found {choice!r}")
     return number
-
-
-def _some(operations: Iterable[int]) -> str:
-    listed = list(operations)
-    return ", ".join(map(str, listed[:10])) + (", …" if len(listed) > 10 else "") if listed else "none"
 
 
 def relaxed(graph: Graph) -> Graph:

@@ -24,7 +24,7 @@ def choices_table(graph: Graph, plan: Plan) -> Table:
         >>> choices = (Choice(1.0), Choice(3.0, storage_bytes=((0, 2),), name="two snapshots"))
         >>> graph = Graph((Operation("loop", 1.0, (), (0,), choices=choices),), (Value(0),), (Storage(8),), order=(0,))
         >>> [cell for cell in choices_table(graph, plan(graph, 7)).rows[0]]
-        ['operation 0 (loop)', '1 of 0 to 1: two snapshots', '1', '3', '2 bytes', '0 bytes']
+        ['operation 0 (loop)', '1 of 0 to 1: two snapshots', '1', '3', '2 B', '0 B']
     """
     runs: dict[tuple[int, int], int] = {}
     for action in plan.actions:

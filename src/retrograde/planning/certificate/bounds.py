@@ -99,7 +99,7 @@ def fixed_order_bound(graph: Graph, budget_bytes: int, *, effort: Effort | None 
 
     Example:
         >>> fork = Graph.from_arrays(
-        ...     cost=[1, 1, 2, 1, 1], bytes=[2, 8, 8, 1, 1], edges=[(0, 1), (0, 2), (1, 3), (2, 4)], order=[0, 1, 2, 3, 4]
+        ...     cost=[1, 1, 2, 1, 1], bytes=[2, 8, 8, 1, 1], edges=[(0, 1), (0, 2), (1, 3), (2, 4)]
         ... )
         >>> fixed_order_bound(fork, 17).overhead > overhead_bound(fork, 17).overhead
         True
@@ -127,7 +127,9 @@ def _bound(structure: Structure, search: CutSearch | None, budget_bytes: int, re
     if certificate is None:
         return OverheadBound(0.0, budget_bytes)
     exact = certificate.extra_cost(budget_bytes) / structure.base_cost
-    held = held_at_least(structure, certificate.operations, in_order=certificate.in_order) if exact > _ALARMING else None
+    held = (
+        held_at_least(structure, certificate.operations, in_order=certificate.in_order) if exact > _ALARMING else None
+    )
     if held is not None and held.bytes() > budget_bytes and certificate.channel is None:
         reason = f"the least budget in which operations {held.operations} can first run is {held.bytes()} bytes"
         return OverheadBound(math.inf, budget_bytes, held, reason)

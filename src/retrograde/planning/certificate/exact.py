@@ -11,9 +11,9 @@ import numpy as np
 
 from retrograde.graph import Graph
 from retrograde.planning.certificate.cuts import cut_at
-from retrograde.planning.certificate.relaxation import Reals, Relaxation, relax
+from retrograde.planning.certificate.relaxation import Relaxation, relax
 from retrograde.planning.certificate.spilling import Channel
-from retrograde.planning.certificate.structure import DIGITS, Integers, Structure
+from retrograde.planning.certificate.structure import DIGITS, Integers, Reals, Structure
 
 _LARGEST = 1 << 57
 
@@ -163,13 +163,10 @@ class _Evaluation:
     def _variable_costs(self) -> Integers:
         relaxation = self.relaxation
         runs = self._run_costs()
-        live = np.array(
-            [
-                self._live_cost(stage, self.structure.sizes[storage])
-                for stage, storage in zip(relaxation.live_stage.tolist(), relaxation.live_storage.tolist(), strict=True)
-            ],
-            dtype=np.int64,
-        )
+        stages: list[int] = relaxation.live_stage.tolist()
+        storages: list[int] = relaxation.live_storage.tolist()
+        costs = [self._live_cost(i, self.structure.sizes[s]) for i, s in zip(stages, storages, strict=True)]
+        live = np.array(costs, dtype=np.int64)
         return np.concatenate([runs, live, np.zeros(relaxation.variables - len(runs) - len(live), np.int64)])
 
     def _run_costs(self) -> Integers:

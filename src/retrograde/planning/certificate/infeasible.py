@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from retrograde.analysis.bounds import lower_bounds
 from retrograde.analysis.working_sets import working_sets
 from retrograde.graph import Graph
@@ -98,15 +96,16 @@ def peak_bound(graph: Graph) -> PeakBound:
 def held_at_least(structure: Structure, operations: tuple[int, ...], *, in_order: bool = False) -> Certificate | None:
     """A certificate for the least bytes at the first runs of some operations, each certainly before the next."""
     relaxation = relax(structure, [cut_at(structure, o, in_order=in_order) for o in operations])
-    prices = solve(relaxation, 0, goal="bytes") if len(relaxation.least) else None
-    return certify_prices(relaxation, prices, goal="bytes", in_order=in_order) if prices is not None else None
+    found = solve(relaxation, 0, goal="bytes") if len(relaxation.least) else None
+    return certify_prices(relaxation, found.prices, goal="bytes", in_order=in_order) if found is not None else None
 
 
 def _places(graph: Graph) -> list[int]:
     """Operations with the largest working sets, and some that are evenly spaced in the given order."""
-    largest = np.argsort(-np.array([float(b) for b in working_sets(graph)]), kind="stable")[:_MOST_CUTS]
-    spaced = np.linspace(0, len(graph.order) - 1, min(len(graph.order), _MOST_CUTS)).astype(np.int64)
-    return list(dict.fromkeys([*largest.tolist(), *(graph.order[place] for place in spaced.tolist())]))
+    sets = working_sets(graph)
+    largest = sorted(range(len(sets)), key=lambda operation: -sets[operation])[:_MOST_CUTS]
+    step = max(1, len(graph.order) // _MOST_CUTS)
+    return list(dict.fromkeys([*largest, *graph.order[::step]]))
 
 
 def _quick_bound(graph: Graph, *, spilling: bool) -> PeakBound:

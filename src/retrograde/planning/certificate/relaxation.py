@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from retrograde.planning.certificate.cuts import Cut
 from retrograde.planning.certificate.structure import NOBODY, Flags, Integers, Structure
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -205,9 +205,9 @@ class CutSearch:
         relaxation = relax(self.structure, [self.cut(o) for o in chain])
         if not len(relaxation.least):
             return Fraction(0)
-        prices = solve(relaxation, budget_bytes, channel=self.channel)
-        if prices is None:
+        found = solve(relaxation, budget_bytes, channel=self.channel)
+        if found is None:
             return Fraction(0)
-        certificate = certify_prices(relaxation, prices, in_order=self.in_order, channel=self.channel)
+        certificate = certify_prices(relaxation, found.prices, in_order=self.in_order, channel=self.channel)
         self.found.append(certificate)
         return certificate.extra_cost(budget_bytes)

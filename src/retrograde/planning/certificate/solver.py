@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from retrograde.planning.certificate.exact import Goal, Prices
-from retrograde.planning.certificate.relaxation import Reals, Relaxation
+from retrograde.planning.certificate.relaxation import Relaxation
 from retrograde.planning.certificate.spilling import Channel
-from retrograde.planning.certificate.structure import NOBODY, Integers
+from retrograde.planning.certificate.structure import NOBODY, Integers, Reals
 
 _EXCESS_PRICE = 2.0**12
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What the solver says.
+
+    Attributes:
+        prices: of the rows and limits.
+        again: for each variable of what runs again its value, between 0 and 1.
+    """
+
+    prices: Prices
+    again: Reals
 
 
 @dataclass
@@ -44,23 +58,22 @@ class _Program:
         """Add entries."""
         self.entries.append((row, column, entry))
 
-    def solve(self, time_limit: float | None) -> Reals | None:
-        """A price of 0 or more for each row, None where the solver gave up."""
-        from scipy.optimize import linprog
-        from scipy.sparse import csr_array
-
+    def solve(self, time_limit: float | None) -> tuple[Reals, Reals] | None:
+        """A price of 0 or more for each row and the value of each column, None where the solver gave up."""
+        optimize: Any = import_module("scipy.optimize")
+        sparse: Any = import_module("scipy.sparse")
         row, column, entry = (np.concatenate(part) for part in zip(*self.entries, strict=True))
         most = np.concatenate(self.most)
         options: dict[str, Any] = {} if time_limit is None else {"time_limit": max(time_limit, 0.01)}
-        found: Any = linprog(
+        found = optimize.linprog(
             np.concatenate(self.costs),
-            A_ub=csr_array((entry, (row, column)), shape=(self.rows, self.columns)),
+            A_ub=sparse.csr_array((entry, (row, column)), shape=(self.rows, self.columns)),
             b_ub=np.concatenate(self.limits),
             bounds=np.stack([np.zeros(self.columns), most], axis=1),
             method="highs",
             options=options,
         )
-        return -found.ineqlin.marginals if found.status == 0 else None
+        return (-found.ineqlin.marginals, found.x) if found.status == 0 else None
 
 
 def solve(
@@ -70,8 +83,8 @@ def solve(
     goal: Goal = "cost",
     channel: Channel | None = None,
     time_limit: float | None = None,
-) -> Prices | None:
-    """The prices that prove most for a budget, or None where the solver gave up.
+) -> Solution | None:
+    """The prices that prove most for a budget, and what they go with, or None where the solver gave up.
 
     A byte above the budget is allowed at a high price, so that there always are prices.
 
@@ -90,15 +103,18 @@ def solve(
     program.add_columns(np.zeros(relaxation.variables - program.columns), 1.0)
     rows = program.add_rows(-relaxation.least.astype(np.float64))
     program.add(relaxation.row, relaxation.column, -relaxation.sign.astype(np.float64))
-    sizes = np.array([structure.sizes[s] / structure.bytes_scale for s in relaxation.live_storage.tolist()])
+    sizes = structure.scaled_sizes[relaxation.live_storage]
     limits = _add_limits(program, relaxation, 0 if goal == "bytes" else budget_bytes, goal)
     program.add(limits[relaxation.live_stage], live, sizes)
     absent = _add_absence(program, relaxation, channel, sizes, paid) if channel is not None else None
-    prices = program.solve(time_limit)
-    if prices is None:
+    solved = program.solve(time_limit)
+    if solved is None:
         return None
-    shares = prices[absent].tolist() if absent is not None else [0.0, 0.0, 0.0]
-    return Prices(prices[rows], tuple(prices[limits].tolist()), *shares[:2], capacity=shares[2])
+    prices, values = solved
+    shares: list[float] = prices[absent].tolist() if absent is not None else [0.0, 0.0, 0.0]
+    write_share, read_share, capacity = shares
+    found = Prices(prices[rows], tuple(prices[limits].tolist()), write_share, read_share, capacity)
+    return Solution(found, values[: relaxation.runs])
 
 
 def _add_limits(program: _Program, relaxation: Relaxation, budget_bytes: int, goal: Goal) -> Integers:
@@ -113,9 +129,7 @@ def _add_limits(program: _Program, relaxation: Relaxation, budget_bytes: int, go
     return limits
 
 
-def _add_absence(
-    program: _Program, relaxation: Relaxation, channel: Channel, sizes: Reals, paid: Reals
-) -> Integers:
+def _add_absence(program: _Program, relaxation: Relaxation, channel: Channel, sizes: Reals, paid: Reals) -> Integers:
     """Storages that went to a slower tier; the time before and behind the cut is that of the slower of two things.
 
     Returns the rows that say so: writing, reading, capacity.

@@ -15,6 +15,7 @@ from retrograde.analysis.working_sets import due_segments
 from retrograde.graph import Graph
 
 Integers = NDArray[np.int64]
+Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 NOBODY = -1
@@ -103,6 +104,11 @@ class Structure:
         return 1 << max(self.sizes, default=1).bit_length()
 
     @cached_property
+    def scaled_sizes(self) -> Reals:
+        """The size of each storage in ``bytes_scale``."""
+        return np.array([float(Fraction(size, self.bytes_scale)) for size in self.sizes], dtype=np.float64)
+
+    @cached_property
     def cost_units(self) -> Integers:
         """The cost of each operation in whole units, rounded down; the last entry, for nobody, is 0."""
         unit = self.unit
@@ -126,7 +132,8 @@ class Structure:
             self._add_needs(entries, reader, operation.reads)
         self._add_needs(entries, self.count, self.graph.outputs)
         columns = np.array(list(entries), dtype=np.int64).reshape(-1, 6).T
-        return Needs(*(np.ascontiguousarray(c) for c in columns[:5]), columns[5].astype(np.bool_))
+        storage, maker, reader, witness, arrival, is_allocation = columns
+        return Needs(storage, maker, reader, witness, arrival, is_allocation.astype(np.bool_))
 
     def _add_needs(
         self, entries: dict[tuple[int, int, int, int, int, bool], None], reader: int, values: Iterable[int]

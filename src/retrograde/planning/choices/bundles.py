@@ -14,6 +14,7 @@ from retrograde.graph import Graph
 from retrograde.graph.choosing import bound_reads
 from retrograde.planning.actions import Action, Compute, Free, Load, Spill
 from retrograde.planning.lowering import Schedule
+from retrograde.planning.plan import Plan
 from retrograde.planning.referee import replay
 
 Bytes = NDArray[np.int64]
@@ -71,6 +72,14 @@ class Bundles:
                 actions[index] = replace(action, choice=choice)
         return Schedule(tuple(actions), self.schedule.segments)
 
+    def live_with(self, choices: Sequence[int]) -> Bytes:
+        """Bytes at each moment, by other choices."""
+        live = self.live.copy()
+        for bundle, old, new in zip(self.bundles, self.choice, choices, strict=True):
+            for begin, end, sizes in bundle.pieces:
+                live[begin:end] += sizes[new] - sizes[old]
+        return live
+
 
 def _choice_of(action: Action) -> int:
     return action.choice if isinstance(action, Compute) else 0
@@ -85,6 +94,24 @@ def with_assignment(graph: Graph, schedule: Schedule, assignment: Mapping[int, i
         for action in schedule.actions
     )
     return Schedule(actions, schedule.segments)
+
+
+def choices_used(plan: Plan) -> dict[int, tuple[int, ...]]:
+    """For each operation the choices that a plan runs it by, in order of use; only those that leave choice 0.
+
+    Example:
+        >>> from retrograde.graph import Choice, Graph, Operation, Storage, Value
+        >>> from retrograde.planning import plan
+        >>> choices = (Choice(1.0), Choice(3.0, storage_bytes=((0, 2),)))
+        >>> graph = Graph((Operation("loop", 1.0, (), (0,), choices=choices),), (Value(0),), (Storage(8),), order=(0,))
+        >>> choices_used(plan(graph, 7))
+        {0: (1,)}
+    """
+    used: dict[int, dict[int, None]] = {}
+    for action in plan.actions:
+        if isinstance(action, Compute):
+            used.setdefault(action.operation, {})[action.choice] = None
+    return {operation: tuple(found) for operation, found in used.items() if set(found) != {0}}
 
 
 class _Sweep:

@@ -9,7 +9,7 @@ import numpy as np
 from retrograde.graph import Graph
 from retrograde.graph.choosing import groups
 from retrograde.planning.choices.bundles import Bundle, Bundles, with_assignment
-from retrograde.planning.lowering import lower
+from retrograde.planning.lowering import Schedule, lower
 from retrograde.planning.strategies import store_all
 from retrograde.planning.strategies.options import Options
 
@@ -28,9 +28,7 @@ def ladder(graph: Graph, budget_bytes: int | None) -> list[Assignment]:
         budget_bytes: the budget; None for no limit.
     """
     first = cheapest(graph)
-    (order,) = store_all.candidates(graph.with_choices(dict(first)), Options())
-    schedule = with_assignment(graph, lower(graph.with_choices(dict(first)), order), dict(first))
-    bundles = Bundles(graph, schedule)
+    bundles = Bundles(graph, given_schedule(graph))
     above = bundles.live > (budget_bytes or 0)
     weight = (above if above.any() else np.ones_like(above)).astype(float)
     weighed = np.concatenate([[0.0], np.cumsum(weight + 1e-6)])
@@ -43,6 +41,14 @@ def ladder(graph: Graph, budget_bytes: int | None) -> list[Assignment]:
         rung[chooser] = choice
         rungs.append(_frozen(rung))
     return list(dict.fromkeys(rungs))
+
+
+def given_schedule(graph: Graph) -> Schedule:
+    """The given order, each operation once and by its cheapest choice."""
+    assignment = dict(cheapest(graph))
+    settled = graph.with_choices(assignment)
+    (order,) = store_all.candidates(settled, Options())
+    return with_assignment(graph, lower(settled, order), assignment)
 
 
 def cheapest(graph: Graph) -> Assignment:

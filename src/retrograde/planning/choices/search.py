@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import math
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Protocol
 
-from retrograde.disk_cache import DiskCache
-from retrograde.errors import BudgetError, PlanError
+from retrograde.errors import BudgetError
 from retrograde.graph import Graph
-from retrograde.planning.actions import Compute
 from retrograde.planning.choices.bundles import Bundles, with_assignment
-from retrograde.planning.choices.ladder import Assignment, cheapest, ladder
+from retrograde.planning.choices.descent import assignment_of, descend_with_choices, price_of_overload
+from retrograde.planning.choices.ladder import Assignment, cheapest, given_schedule, ladder
+from retrograde.planning.choices.record import Record, lock, recall
 from retrograde.planning.choices.settling import Settling
+from retrograde.planning.improve import Effort
 from retrograde.planning.infeasible import budget_error
+from retrograde.planning.lowering import Schedule
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
-
-_logger = logging.getLogger("retrograde")
-
-MOST_GRAPHS = 8
-"""Graphs with choices whose plans are remembered within a process."""
 
 MOST_ASSIGNMENTS = 64
 """Assignments up to which all are planned."""
@@ -38,9 +31,20 @@ RUNGS = 9
 EVALUATIONS = 40
 """Assignments that are planned at the most when there are too many to plan all."""
 
+DESCENTS = 8
+"""Descents in which choices and recomputation go together, before single assignments are planned and after."""
+
+FIRST_PRICES = (0.01, 0.1, 0.001)
+"""What all bytes above the budget cost together when such a descent begins, over the cost of everything."""
+
+REHEAT = 0.3
+"""The price at which a plan is taken up again, over what it pays on average for a byte above the budget."""
+
 LOOSER = (1.1, 1.25, 1.5)
 """Budgets, as multiples of the one asked for, of plans that are then brought into the budget by their choices."""
 
+
+Statistics = tuple[tuple[str, float], ...]
 
 Score = tuple[bool, float]
 """Whether the best plan of an assignment is above the budget, and its cost; its peak where it is."""
@@ -75,9 +79,10 @@ def plan_choices(
 
     An assignment gives each choosing operation one choice and so makes an ordinary graph, which ``solve`` plans.
     All assignments are tried where they are few; else those of a ladder (each best at some price of a byte), then
-    neighbours of the best. Every schedule found then gets the best choices for its own runs: an operation that is
-    computed again may run by another choice the second time. Plans found are remembered within the process, so that
-    a larger budget never gets a dearer plan than a smaller one.
+    neighbours of the best. ``auto`` also descends with choices and recomputation together, at one price of a byte.
+    Every schedule found then gets the best choices for its own runs: an operation that is computed again may run by
+    another choice the second time. Plans found are remembered within the process, so that a larger budget never gets
+    a dearer plan than a smaller one.
 
     Args:
         graph: a graph with choices.
@@ -104,39 +109,10 @@ def plan_choices(
         >>> [(found.cost, found.actions[0].choice) for found in (plan(graph, 8), plan(graph, 7))]
         [(1.0, 0), (3.0, 1)]
     """
-    with _lock:
-        record = _recall(graph)
+    with lock:
+        record = recall(graph)
         finder = _Finder(record, budget_bytes, solve, f"{strategy}{options}", time_limit, iterations, progress)
         return replace(finder.search(strategy), strategy=strategy)
-
-
-@dataclass
-class _Record:
-    """The plans in hand of one graph: of each kind of search those that no other beats in peak and cost."""
-
-    graph: Graph
-    hand: list[tuple[str, Plan]] = field(default_factory=list[tuple[str, Plan]])
-
-    def add(self, kind: str, plan: Plan) -> None:
-        if any(k == kind and _beats(other, plan) for k, other in self.hand):
-            return
-        self.hand = [(k, other) for k, other in self.hand if k != kind or not _beats(plan, other)]
-        self.hand.append((kind, plan))
-
-    def best(self, budget_bytes: int | None, kind: str) -> Plan | None:
-        fit = [plan for plan in self._of(kind) if budget_bytes is None or plan.peak_bytes <= budget_bytes]
-        return min(fit, key=lambda plan: (plan.cost, plan.peak_bytes), default=None)
-
-    def smallest(self, kind: str) -> Plan | None:
-        return min(self._of(kind), key=lambda plan: (plan.peak_bytes, plan.cost), default=None)
-
-    def _of(self, kind: str) -> list[Plan]:
-        """The plans that a kind of search may give as its own: ``auto`` any that does not spill."""
-        return [plan for k, plan in self.hand if k == kind or (kind == "auto" and plan.strategy != "spill")]
-
-
-def _beats(one: Plan, other: Plan) -> bool:
-    return one.peak_bytes <= other.peak_bytes and one.cost <= other.cost
 
 
 class _Finder:
@@ -144,7 +120,7 @@ class _Finder:
 
     def __init__(
         self,
-        record: _Record,
+        record: Record,
         budget_bytes: int | None,
         solve: Solver,
         kind: str,
@@ -168,14 +144,14 @@ class _Finder:
         if self.budget_bytes is None:
             self._plan(cheapest(self.graph), 1)
         elif not self._is_closed():
-            self._recover()
+            self.record.recover(self.kind)
             self._look_around(self.budget_bytes)
         best = self.record.best(self.budget_bytes, self.kind)
         if best is None:
             assert self.budget_bytes is not None
             smallest = self.record.smallest(self.kind)
             assert smallest is not None
-            self._store(smallest)
+            self.record.store(self.kind)
             raise budget_error(self.graph, self.budget_bytes, smallest.peak_bytes, strategy)
         statistics = (*best.statistics, ("assignments", float(self.planned)))
         return replace(best, budget_bytes=self.budget_bytes, statistics=statistics)
@@ -183,6 +159,37 @@ class _Finder:
     # Which assignments
 
     def _look_around(self, budget_bytes: int) -> None:
+        if self.kind == "auto":
+            self._descend(budget_bytes, 0.25)
+        self._try_assignments(budget_bytes)
+        self._from_above(budget_bytes)
+        if self.kind == "auto":
+            self._descend(budget_bytes, 1.0)
+        self._settle_best(budget_bytes)
+
+    def _descend(self, budget_bytes: int, until: float) -> None:
+        """Descend with choices and recomputation together, from the given order and from the best plan in turn."""
+        given = given_schedule(self.graph)
+        base = price_of_overload(self.graph, given, budget_bytes, 1.0)
+        left = max(1e-3, until * self.time_limit - (time.monotonic() - self.begun))
+        effort = Effort(None, left) if self.iterations is None else Effort(self.iterations // 4)
+        for number in range(DESCENTS):
+            best = self.record.best(budget_bytes, self.kind)
+            if effort.is_spent or self._is_closed() or (best is None and number >= len(FIRST_PRICES)):
+                break
+            start, price = given, FIRST_PRICES[number % len(FIRST_PRICES)] * base
+            if best is not None and (number % 2 or until == 1.0):
+                start, price = best.schedule, REHEAT * base * max(1e-3, best.overhead)
+            found = descend_with_choices(
+                self.graph, start, budget_bytes, effort, seed=number + DESCENTS * int(until), first_price=price
+            )
+            if found is not None:
+                self._settled("auto", found, ())
+        best = self.record.best(budget_bytes, self.kind)
+        if best is not None and until < 1.0:
+            self._plan(assignment_of(Bundles(self.graph, best.schedule)), EVALUATIONS)
+
+    def _try_assignments(self, budget_bytes: int) -> None:
         rungs = ladder(self.graph, budget_bytes)
         count = math.prod(len(self.graph.operations[chooser].choices) for chooser in self.graph.choosers)
         if count <= MOST_ASSIGNMENTS:
@@ -193,7 +200,6 @@ class _Finder:
         else:
             self._climb(rungs)
             self._neighbours()
-        self._from_above(budget_bytes)
 
     def _all(self) -> Iterator[Assignment]:
         choosers = self.graph.choosers
@@ -207,10 +213,8 @@ class _Finder:
         step = max(1, len(rungs) // (RUNGS - 1))
         while step > 1 and not self._is_spent():
             step = (step + 1) // 2
-            best = self._best_assignment()
-            if best not in rungs:
-                return
-            middle = rungs.index(best)
+            known = [assignment for assignment in rungs if assignment in self.score]
+            middle = rungs.index(min(known, key=lambda assignment: self.score[assignment]))
             for place in (middle - step, middle + step):
                 if 0 <= place < len(rungs):
                     self._plan(rungs[place], EVALUATIONS)
@@ -268,22 +272,30 @@ class _Finder:
             found = self.solve(settled, budget_bytes, self._share(parts))
         except BudgetError as error:
             found = self.solve(settled, error.minimum_bytes, self._share(parts))
-        bundles = Bundles(self.graph, with_assignment(self.graph, found.schedule, dict(assignment)))
-        plans = [self._certified(found, bundles, bundles.choice)]
-        settling = Settling(bundles, self.budget_bytes)
-        settling.settle()
-        if settling.choice != bundles.choice:
-            plans.append(self._certified(found, bundles, settling.choice))
+        schedule = with_assignment(self.graph, found.schedule, dict(assignment))
+        plans = self._settled(found.strategy, schedule, found.statistics)
         fit = [plan.cost for plan in plans if self.budget_bytes is None or plan.peak_bytes <= self.budget_bytes]
         return (False, min(fit)) if fit else (True, min(plan.peak_bytes for plan in plans))
 
-    def _certified(self, found: Plan, bundles: Bundles, choices: list[int]) -> Plan:
-        schedule = bundles.with_choices(choices)
-        plan = certify(
-            self.graph, schedule.actions, schedule.segments, strategy=found.strategy, statistics=found.statistics
-        )
-        self.record.add(self.kind, plan)
-        return plan
+    def _settled(
+        self, strategy: str, schedule: Schedule, statistics: Statistics, *, thorough: bool = False
+    ) -> list[Plan]:
+        """Certify a schedule, and the same with the best choices for its runs."""
+        bundles = Bundles(self.graph, schedule)
+        settling = Settling(bundles, self.budget_bytes)
+        settling.settle(thorough=thorough)
+        schedules = [schedule, *([bundles.with_choices(settling.choice)] if settling.choice != bundles.choice else [])]
+        plans = [
+            certify(self.graph, s.actions, s.segments, strategy=strategy, statistics=statistics) for s in schedules
+        ]
+        for plan in plans:
+            self.record.add(self.kind, plan)
+        return plans
+
+    def _settle_best(self, budget_bytes: int) -> None:
+        best = self.record.best(budget_bytes, self.kind)
+        if best is not None and not self._is_closed():
+            self._settled(best.strategy, best.schedule, best.statistics, thorough=True)
 
     # Effort
 
@@ -304,68 +316,9 @@ class _Finder:
         best = self.record.best(self.budget_bytes, self.kind)
         return best is not None and best.cost <= self.graph.base_cost
 
-    # The smallest plan on disk, so that another process can be asked for what a BudgetError names.
-
-    def _store(self, smallest: Plan) -> None:
-        DiskCache("smallest-choices").put(self._key, {"plan": smallest.to_json()})
-
-    def _recover(self) -> None:
-        document = DiskCache("smallest-choices").get(self._key)
-        if document is None:
-            return
-        try:
-            plan = Plan.from_json(document["plan"])
-            plan.verify(self.graph)
-        except (LookupError, TypeError, PlanError) as error:
-            _logger.warning("the smallest plan stored for graph %s is not usable: %s", self.graph.fingerprint, error)
-        else:
-            self.record.add(self.kind, plan)
-
-    @property
-    def _key(self) -> str:
-        return f"{self.graph.fingerprint}-{hashlib.sha256(self.kind.encode()).hexdigest()[:8]}"
-
 
 def _spread(rungs: list[Assignment]) -> list[Assignment]:
     """Some rungs, evenly spread; the first and the last among them, which come first."""
     last = len(rungs) - 1
     places = dict.fromkeys([0, last, *(round(i * last / (RUNGS - 1)) for i in range(1, RUNGS - 1))])
     return [rungs[place] for place in places]
-
-
-_lock = threading.RLock()
-_records: OrderedDict[str, _Record] = OrderedDict()
-
-
-def _recall(graph: Graph) -> _Record:
-    record = _records.get(graph.fingerprint)
-    if record is None:
-        record = _records[graph.fingerprint] = _Record(graph)
-        while len(_records) > MOST_GRAPHS:
-            _records.popitem(last=False)
-    _records.move_to_end(graph.fingerprint)
-    return record
-
-
-def forget() -> None:
-    """Forget every plan of a graph with choices that was found in this process."""
-    with _lock:
-        _records.clear()
-
-
-def choices_used(plan: Plan) -> dict[int, tuple[int, ...]]:
-    """For each operation the choices that a plan runs it by, in order of use; only those that leave choice 0.
-
-    Example:
-        >>> from retrograde.graph import Choice, Graph, Operation, Storage, Value
-        >>> from retrograde.planning import plan
-        >>> choices = (Choice(1.0), Choice(3.0, storage_bytes=((0, 2),)))
-        >>> graph = Graph((Operation("loop", 1.0, (), (0,), choices=choices),), (Value(0),), (Storage(8),), order=(0,))
-        >>> choices_used(plan(graph, 7))
-        {0: (1,)}
-    """
-    used: dict[int, dict[int, None]] = {}
-    for action in plan.actions:
-        if isinstance(action, Compute):
-            used.setdefault(action.operation, {})[action.choice] = None
-    return {operation: tuple(found) for operation, found in used.items() if set(found) != {0}}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from retrograde.planning.choices.bundles import Bundle, Bundles
+from retrograde.planning.choices.bundles import Bundle, Bundles, Bytes
 
 MOST_TRIED = 2_048
 """Combinations of choices up to which all are tried."""
@@ -20,17 +20,26 @@ MOST_EXCHANGES = 400
 class Settling:
     """Choices for the bundles of one schedule under a budget, each change judged by the bytes above it.
 
+    Moments between which nothing that depends on a choice begins or ends are one cell, which stands at its highest.
+
     Args:
         bundles: the runs that share choices.
         budget_bytes: the budget; None for no limit.
+
+    Attributes:
+        choice: the choice of each bundle as it stands.
     """
 
     def __init__(self, bundles: Bundles, budget_bytes: int | None) -> None:
         self.bundles = bundles.bundles
-        self.budget_bytes = int(bundles.live.max(initial=0)) * 2 if budget_bytes is None else budget_bytes
         self.is_unlimited = budget_bytes is None
-        self.live = bundles.live.copy()
         self.choice = list(bundles.choice)
+        ends = {at for bundle in self.bundles for begin, end, _ in bundle.pieces for at in (begin, end)}
+        cuts = sorted(cut for cut in ends | {0} if cut < len(bundles.live))
+        cell = {cut: number for number, cut in enumerate(cuts)} | {len(bundles.live): len(cuts)}
+        highest = np.maximum.reduceat(bundles.live, cuts) if cuts else bundles.live
+        self.above: Bytes = highest - (0 if budget_bytes is None else budget_bytes)
+        self.stretches = [_stretches(bundle, cell) for bundle in self.bundles]
 
     @property
     def cost(self) -> float:
@@ -39,18 +48,21 @@ class Settling:
 
     @property
     def overload(self) -> float:
-        """Bytes above the budget, summed over all moments."""
-        return 0.0 if self.is_unlimited else float(np.maximum(self.live - self.budget_bytes, 0).sum(dtype=float))
+        """Bytes above the budget, summed over all cells."""
+        return 0.0 if self.is_unlimited else float(np.maximum(self.above, 0).sum(dtype=float))
 
-    def settle(self) -> bool:
+    def settle(self, *, thorough: bool = True) -> bool:
         """Look for the choices of least cost that keep the budget.
+
+        Args:
+            thorough: whether to try exchanges as well, which take ten times as long as all else.
 
         Returns:
             Whether the choices now found keep it; ``choice`` has them either way.
         """
         combinations = math.prod(len(bundle.costs) for bundle in self.bundles)
         if combinations <= MOST_TRIED:
-            return self._try_all()
+            return self.try_all()
         before = list(self.choice)
         fitted_before = self.overload == 0
         cost_before = self.cost
@@ -58,10 +70,13 @@ class Settling:
         fits = self._repair(range(len(self.bundles)))
         if fits:
             self._polish()
+        if fits and thorough:
             self._exchange()
         if fitted_before and (not fits or self.cost > cost_before):
             self._take(before)
             self._polish()
+            if thorough:
+                self._exchange()
         return self.overload == 0
 
     # Moves
@@ -70,28 +85,27 @@ class Settling:
         """Let a bundle run by another choice."""
         old = self.choice[bundle]
         if old != choice:
-            for begin, end, sizes in self.bundles[bundle].pieces:
-                self.live[begin:end] += sizes[choice] - sizes[old]
+            first, widths, sizes = self.stretches[bundle]
+            shift = np.repeat(sizes[choice] - sizes[old], widths)
+            self.above[first : first + len(shift)] += shift
             self.choice[bundle] = choice
 
     def _take(self, choices: Sequence[int]) -> None:
         for bundle, choice in enumerate(choices):
             self.put(bundle, choice)
 
-    def _change(self, bundle: int, choice: int) -> float:
-        """By how much the overload would grow if a bundle ran by another choice."""
-        if self.is_unlimited:
-            return 0.0
-        old, change = self.choice[bundle], 0.0
-        for begin, end, sizes in self.bundles[bundle].pieces:
-            above = self.live[begin:end] - self.budget_bytes
-            after = above + (sizes[choice] - sizes[old])
-            change += float(np.maximum(after, 0).sum(dtype=float)) - float(np.maximum(above, 0).sum(dtype=float))
-        return change
+    def _changes(self, bundle: int) -> list[float]:
+        """For each choice of a bundle by how much the overload would grow if it were taken."""
+        first, widths, sizes = self.stretches[bundle]
+        if self.is_unlimited or not len(widths):
+            return [0.0] * len(self.bundles[bundle].costs)
+        shift = np.repeat(sizes - sizes[self.choice[bundle]], widths, axis=1)
+        after = np.maximum(self.above[first : first + shift.shape[1]] + shift, 0).sum(axis=1, dtype=float)
+        return (after - after[self.choice[bundle]]).tolist()
 
     # Searches
 
-    def _try_all(self) -> bool:
+    def try_all(self) -> bool:
         """Every combination, depth first; those that cost more than the best that fits are left out."""
         best: tuple[float, list[int]] | None = None
         least = [min(bundle.costs) for bundle in self.bundles]
@@ -136,31 +150,23 @@ class Settling:
     def _best_move(self, bundle: int) -> tuple[float, int, int] | None:
         """The change of a bundle that takes away most overload for its cost: (cost for a byte, bundle, choice)."""
         costs, old = self.bundles[bundle].costs, self.choice[bundle]
-        best: tuple[float, int, int] | None = None
-        for choice in range(len(costs)):
-            gain = -self._change(bundle, choice) if choice != old else 0
-            if gain > 0:
-                entry = ((costs[choice] - costs[old]) / gain, bundle, choice)
-                best = entry if best is None else min(best, entry)
-        return best
+        gains = [(-change, choice) for choice, change in enumerate(self._changes(bundle))]
+        entries = [((costs[choice] - costs[old]) / gain, bundle, choice) for gain, choice in gains if gain > 0]
+        return min(entries, default=None)
 
     def _polish(self) -> None:
         """Take cheaper choices wherever the budget allows it, the most saving first."""
-        improved = True
-        while improved:
-            improved = False
-            saving = [
-                (self.bundles[i].costs[k] - self.bundles[i].costs[self.choice[i]], i, k)
-                for i in range(len(self.bundles))
-                for k in range(len(self.bundles[i].costs))
-            ]
-            for change, bundle, choice in sorted(saving):
-                costs = self.bundles[bundle].costs
-                if change >= 0:
-                    break
-                if costs[choice] < costs[self.choice[bundle]] and self._change(bundle, choice) <= 0:
-                    self.put(bundle, choice)
-                    improved = True
+        saving = [
+            (bundle.costs[k] - bundle.costs[self.choice[i]], i, k)
+            for i, bundle in enumerate(self.bundles)
+            for k in range(len(bundle.costs))
+        ]
+        for change, bundle, choice in sorted(saving):
+            if change >= 0:
+                return
+            costs = self.bundles[bundle].costs
+            if costs[choice] < costs[self.choice[bundle]] and self._changes(bundle)[choice] <= 0:
+                self.put(bundle, choice)
 
     def _exchange(self) -> None:
         """Make one bundle cheaper and let the others pay for it, as long as that costs less."""
@@ -183,6 +189,22 @@ class Settling:
                 return True
         self._take(before)
         return False
+
+
+def _stretches(bundle: Bundle, cell: Mapping[int, int]) -> tuple[int, Bytes, Bytes]:
+    """The first cell in which a bundle counts, the cells of each stretch from there on, and its bytes by choice."""
+    widths: list[int] = []
+    sizes: list[Bytes] = []
+    first = now = cell[bundle.pieces[0][0]] if bundle.pieces else 0
+    for begin, end, own in bundle.pieces:
+        widths += [cell[begin] - now, cell[end] - cell[begin]]
+        sizes += [np.zeros_like(own), own]
+        now = cell[end]
+    return (
+        first,
+        np.array(widths, dtype=np.int64),
+        np.array(sizes, dtype=np.int64).reshape(len(widths), len(bundle.costs)).T,
+    )
 
 
 def _cheapest(bundle: Bundle) -> int:

@@ -1,6 +1,7 @@
 """Loops of many steps: lazy schedules for reversing them within a budget, and a referee of their own."""
 
 from retrograde.planning.loops.actions import Advance, Drop, LoopAction, Record, Restore, Reverse, Snapshot, Tier
+from retrograde.planning.loops.choices import LoopChoice, loop_choices
 from retrograde.planning.loops.model import Disk, Loop
 from retrograde.planning.loops.online_loop import OnlineLoop
 from retrograde.planning.loops.plan import LOOP_PLAN_FORMAT_VERSION, LoopPlan
@@ -15,6 +16,7 @@ __all__ = [
     "Drop",
     "Loop",
     "LoopAction",
+    "LoopChoice",
     "LoopPlan",
     "LoopReplay",
     "OnlineLoop",
@@ -24,6 +26,7 @@ __all__ = [
     "Snapshot",
     "Sweep",
     "Tier",
+    "loop_choices",
     "plan_loop",
     "plan_of",
     "replay_loop",

@@ -74,6 +74,8 @@ class Drop:
 class Reverse:
     """Pull the cotangent back through one step with its residuals, and give those back.
 
+    The current state, whose bytes are part of what a running step needs, is gone afterwards.
+
     Read ``Reverse(4)`` aloud as "reverse step 4".
     """
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from math import isqrt
 
 from retrograde.planning.loops.binomial import forward_steps
-from retrograde.planning.loops.dynamic import disk_levels, level_limit, solve
+from retrograde.planning.loops.dynamic import disk_levels, level_limit, memory_levels, solve
 from retrograde.planning.loops.model import Disk, Loop, at, largest, total
 from retrograde.planning.loops.recipes import Recipe
 from retrograde.planning.loops.simple import smallest
 from retrograde.planning.loops.walk import Units
 
 _FEWEST_LEVELS = 16
+_PATIENCE = 8
 _UNIT_COUNTS = (1000, 250, 60)
 
 
@@ -21,6 +22,24 @@ def keep_all_recipe(loop: Loop) -> Recipe:
     if loop.keeps_residuals:
         return Recipe("keep_all", (("slots", 1), ("length", max(1, loop.steps))))
     return Recipe("keep_all", (("slots", max(1, loop.steps - 1)), ("length", 1)))
+
+
+def keep_all_bytes(loop: Loop) -> int:
+    """The peak of keeping everything.
+
+    Example:
+        >>> keep_all_bytes(Loop(5, state_bytes=8, residual_bytes=24)), keep_all_bytes(Loop(5, state_bytes=8))
+        (120, 32)
+    """
+    peak = kept = 0
+    if loop.uniform and loop.steps:
+        last = loop.steps - 1
+        held = last * (loop.residual(0) if loop.keeps_residuals else loop.state(0))
+        return held + loop.needed_bytes(0)
+    for step in range(loop.steps):
+        peak = max(peak, kept + loop.needed_bytes(step))
+        kept += loop.residual(step) if loop.keeps_residuals else loop.state(step)
+    return peak
 
 
 def every_k_recipe(loop: Loop, distance: int | None) -> Recipe:
@@ -73,15 +92,23 @@ def dynamic_recipes(loop: Loop, budget_bytes: int, *, whole: bool = False) -> It
         lengths.add(1)
     for length in sorted(lengths):
         units = Units(loop.steps, length)
-        levels = level_limit(loop, units) if units.count else 0
-        if levels >= _FEWEST_LEVELS and loop.disk is not None:
-            levels = level_limit(loop, units, disk_levels(loop, units).count)
-        if levels < _FEWEST_LEVELS:
+        levels = _levels_within(loop, units, budget_bytes, _PATIENCE if whole else 1)
+        if not levels:
             continue
         program = solve(loop, units, budget_bytes, levels)
         if program.extra_cost < float("inf"):
             numbers = (("length", length), ("budget_bytes", budget_bytes), ("levels", levels))
             yield Recipe("dynamic", numbers), length == 1 and program.exact
+
+
+def _levels_within(loop: Loop, units: Units, budget_bytes: int, patience: int) -> int:
+    """How many levels of memory to tell apart; 0 where there would be too few to be of use."""
+    levels = level_limit(loop, units, patience) if units.count else 0
+    if levels and loop.disk is not None:
+        levels = level_limit(loop, units, patience, disk_levels(loop, units).count)
+    if levels >= _FEWEST_LEVELS or (levels and memory_levels(loop, units, budget_bytes, levels).exact):
+        return levels
+    return 0
 
 
 def periodic_recipes(loop: Loop, budget_bytes: int) -> Iterator[Recipe]:

@@ -31,18 +31,19 @@ from retrograde.planning.loops.model import Loop, at, largest, total
 from retrograde.planning.loops.walk import Capacity, Units
 
 _CELLS = 12_000_000
-_WORK = 300_000_000
+_WORK = 200_000_000
 _LEVELS = 2_000
+_DISK_LEVELS = 256
 
 Floats = NDArray[np.float64]
 
 
-def level_limit(loop: Loop, units: Units, disk_levels: int = 1) -> int:
-    """How many levels of memory a table may have, to take about a second and 100 MB; below 2 for none at all."""
+def level_limit(loop: Loop, units: Units, patience: int = 1, disk_levels: int = 1) -> int:
+    """How many levels of memory a table may have, to take about a second, or as many as ``patience`` says, and 100 MB."""
     count = units.count
     lengths = count if loop.uniform else count * count
     work = count * count if loop.uniform else count * count * max(1, count // 6)
-    return min(_LEVELS, _CELLS // max(1, lengths * disk_levels), _WORK // max(1, work * disk_levels))
+    return min(_LEVELS, _CELLS // max(1, lengths * disk_levels), _WORK * patience // max(1, work * disk_levels))
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,19 @@ def _sizes(loop: Loop, units: Units, unit: int) -> _Sizes:
     )
 
 
+def _all_sizes(loop: Loop, units: Units) -> list[_Sizes]:
+    return [_sizes(loop, units, unit) for unit in range(min(1, units.count) if loop.uniform else units.count)]
+
+
+def memory_levels(loop: Loop, units: Units, budget_bytes: int, limit: int) -> Levels:
+    """The levels of memory: one for each amount that can be left, or ``limit`` of them."""
+    sizes = _all_sizes(loop, units)
+    spans = [(size.state, size.residual) if loop.keeps_residuals else (size.state,) for size in sizes]
+    if loop.uniform:
+        spans = spans * units.count
+    return Levels.of(budget_bytes, spans, limit, equal=loop.uniform)
+
+
 class DynamicProgram:
     """The tables, and the decisions that follow from them. A capacity is a pair of levels: of memory and of disk.
 
@@ -92,10 +106,8 @@ class DynamicProgram:
         self._equal = loop.uniform
         self._lasting = loop.keeps_residuals
         self._count = units.count
-        self._sizes = [_sizes(loop, units, unit) for unit in range(1 if self._equal else self._count)]
-        spans = [(size.state, size.residual) if self._lasting else (size.state,) for size in self._sizes]
-        spans = spans * self._count if self._equal else spans
-        self.memory = Levels.of(budget_bytes, spans, levels, equal=self._equal)
+        self._sizes = _all_sizes(loop, units)
+        self.memory = memory_levels(loop, units, budget_bytes, levels)
         self.disk = disk_levels(loop, units)
         self._after_state = [self.memory.after(size.state) for size in self._sizes]
         self._after_residual = [self.memory.after(size.residual) for size in self._sizes]
@@ -225,7 +237,7 @@ def disk_levels(loop: Loop, units: Units) -> Levels:
     states = [loop.state(units.first(unit)) for unit in range(units.count)]
     if sum(states) <= loop.disk.budget_bytes:
         return Levels.without_limit()
-    return Levels.of(loop.disk.budget_bytes, [(state,) for state in states], 64, equal=loop.uniform)
+    return Levels.of(loop.disk.budget_bytes, [(state,) for state in states], _DISK_LEVELS, equal=loop.uniform)
 
 
 @lru_cache(maxsize=2)

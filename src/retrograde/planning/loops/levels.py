@@ -40,11 +40,13 @@ class Levels:
             >>> Levels.of(10**6, [(2 * k + 1,) for k in range(300)], 5, equal=False).values
             (0, 250000, 500000, 750000, 1000000)
         """
+        if not sizes:
+            return Levels((budget_bytes,))
         found = _closure(budget_bytes, sizes[0], len(sizes), limit) if equal else _subsets(budget_bytes, sizes, limit)
         if found is not None:
             return Levels(tuple(sorted(found)))
-        parts = limit - 1
-        return Levels(tuple(sorted({budget_bytes * part // parts for part in range(limit)})), exact=False)
+        parts = max(1, limit - 1)
+        return Levels(tuple(sorted({budget_bytes * part // parts for part in range(parts + 1)})), exact=False)
 
     @staticmethod
     def without_limit() -> Levels:

@@ -11,6 +11,7 @@ from retrograde.graph.units import format_bytes, parse_bytes
 from retrograde.planning.loops.candidates import (
     dynamic_recipes,
     every_k_recipe,
+    keep_all_bytes,
     keep_all_recipe,
     periodic_recipes,
     revolve_recipes,
@@ -118,7 +119,7 @@ def plan_loop(
                 f"found strategy={strategy!r}, budget_bytes={budget_bytes!r}, distance={distance!r}, disk={disk!r}"
             )
         return OnlineLoop(Loop(1, *sizes), budget)
-    loop = Loop(steps, *sizes, disk)
+    loop = Loop(steps, *sizes, disk=disk)
     return plan_of(loop, budget, strategy, distance)
 
 
@@ -135,15 +136,31 @@ def plan_of(loop: Loop, budget_bytes: int | None, strategy: str = "auto", distan
         raise UsageError(f"strategy {strategy!r} with distance={distance!r}: every_k takes a distance, no other does")
     if distance is not None and not read_count(distance, "distance"):
         raise UsageError("a distance of 0 between stored states is not above 0")
-    limit = _enough(loop) if budget_bytes is None else budget_bytes
+    limit = keep_all_bytes(loop) if budget_bytes is None else budget_bytes
     best: LoopPlan | None = None
     for recipe, optimal in _STRATEGIES[strategy](loop, limit, distance):
         plan = LoopPlan(loop, budget_bytes, recipe, figures(loop, recipe), optimal)
         if _fits(plan, limit) and (best is None or _rank(plan) < _rank(best)):
             best = plan
-    if best is None:
-        raise _refusal(loop, limit, strategy, distance)
-    return best
+    return best or _smallest_plan(loop, budget_bytes, strategy, distance)
+
+
+def _smallest_plan(loop: Loop, budget_bytes: int | None, strategy: str, distance: int | None) -> LoopPlan:
+    """The plan of a strategy with the smallest peak, for a budget so tight that nothing else is within it."""
+    recipe = _smallest_recipe(loop, strategy, distance)
+    plan = LoopPlan(loop, budget_bytes, recipe, figures(loop, recipe))
+    if budget_bytes is None or _fits(plan, budget_bytes):
+        return plan
+    bound = bound_bytes(loop)
+    raise BudgetError(
+        f"{format_bytes(budget_bytes)} ({budget_bytes} bytes) are too few for a loop of {loop.steps} steps by "
+        f"{strategy!r}: the smallest budget that a plan in hand meets is {plan.peak_bytes} bytes, and no schedule "
+        f"needs fewer than {bound}; raise the budget"
+        + ("" if strategy == "auto" or plan.peak_bytes == bound else ', or take strategy="auto"'),
+        budget_bytes=budget_bytes,
+        minimum_bytes=plan.peak_bytes,
+        bound_bytes=bound,
+    )
 
 
 def _rank(plan: LoopPlan) -> tuple[float, bool, int]:
@@ -156,36 +173,16 @@ def _fits(plan: LoopPlan, limit: int) -> bool:
     return plan.peak_bytes <= limit and plan.figures.disk_peak_bytes <= room
 
 
-def _enough(loop: Loop) -> int:
-    """A budget within which everything can be kept."""
-    return figures(loop, keep_all_recipe(loop)).peak_bytes
-
-
-def _refusal(loop: Loop, limit: int, strategy: str, distance: int | None) -> BudgetError:
-    """The smallest peak of the strategy's own schedules: asking for it succeeds."""
-    bound = bound_bytes(loop)
-    peaks = [figures(loop, recipe).peak_bytes for recipe in _smallest(loop, strategy, distance)]
-    least = min(peaks)
-    return BudgetError(
-        f"{format_bytes(limit)} ({limit} bytes) are too few for a loop of {loop.steps} steps by {strategy!r}: "
-        f"the smallest budget that a plan in hand meets is {least} bytes, and no schedule needs fewer than {bound}; "
-        + ("raise the budget" if strategy == "auto" else 'raise the budget, or take strategy="auto"'),
-        budget_bytes=limit,
-        minimum_bytes=least,
-        bound_bytes=bound,
-    )
-
-
-def _smallest(loop: Loop, strategy: str, distance: int | None) -> Iterator[Recipe]:
+def _smallest_recipe(loop: Loop, strategy: str, distance: int | None) -> Recipe:
     match strategy:
         case "keep_all":
-            yield keep_all_recipe(loop)
+            return keep_all_recipe(loop)
         case "every_k" | "sqrt":
-            yield every_k_recipe(loop, distance)
+            return every_k_recipe(loop, distance)
         case "revolve":
-            yield Recipe("revolve", (("slots", 1), ("length", 1)))
+            return Recipe("revolve", (("slots", 1), ("length", 1)))
         case _:
-            yield smallest_recipe(loop)
+            return smallest_recipe(loop)
 
 
 def _keep_all(loop: Loop, budget_bytes: int, distance: int | None) -> Iterator[tuple[Recipe, bool]]:
@@ -212,7 +209,6 @@ def _periodic(loop: Loop, budget_bytes: int, distance: int | None) -> Iterator[t
         raise UsageError("the strategy 'periodic' stores states on disk; give disk=Disk(...)")
     for recipe in periodic_recipes(loop, budget_bytes):
         yield recipe, False
-    yield smallest_recipe(loop), False
 
 
 def _optimal(loop: Loop, budget_bytes: int, distance: int | None) -> Iterator[tuple[Recipe, bool]]:
@@ -227,13 +223,11 @@ def _optimal(loop: Loop, budget_bytes: int, distance: int | None) -> Iterator[tu
             + '; take strategy="auto"'
         )
     yield from recipes
-    yield smallest_recipe(loop), False
 
 
 def _auto(loop: Loop, budget_bytes: int, distance: int | None) -> Iterator[tuple[Recipe, bool]]:
-    keep_all = keep_all_recipe(loop)
-    if figures(loop, keep_all).peak_bytes <= budget_bytes and loop.keeps_residuals:
-        yield keep_all, True
+    if loop.keeps_residuals and keep_all_bytes(loop) <= budget_bytes:
+        yield keep_all_recipe(loop), True
         return
     yield from _revolve(loop, budget_bytes, distance)
     if _plain(loop):
@@ -243,7 +237,6 @@ def _auto(loop: Loop, budget_bytes: int, distance: int | None) -> Iterator[tuple
     yield from dynamic_recipes(loop, budget_bytes)
     for recipe in periodic_recipes(loop, budget_bytes):
         yield recipe, False
-    yield smallest_recipe(loop), False
 
 
 _STRATEGIES: dict[str, _Propose] = {

@@ -247,8 +247,7 @@ class _Machine:
         self._bytes -= self.loop.residual(step)
         self._bills["reverse"].add(step, step + 1)
         self._left = step
-        if self._state is not None and self._state > step:
-            self._state = None
+        self._state = None
 
     def _store(self, tier: Tier) -> dict[int, int]:
         if tier == "memory":
