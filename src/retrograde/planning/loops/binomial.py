@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
 
-from retrograde.planning.loops.actions import Tier
+from retrograde.planning.loops.actions import TierName
 from retrograde.planning.loops.walk import Capacity
 
 
@@ -93,11 +93,11 @@ class Revolve:
     def capacity(self) -> Capacity:
         return (self.slots, 0)
 
-    def decide(self, start: int, stop: int, capacity: Capacity, tier: Tier | None) -> tuple[int, Tier]:
+    def decide(self, start: int, stop: int, capacity: Capacity, tier: TierName | None) -> tuple[int, TierName]:
         return start + _ahead(stop - start, capacity[0]), "memory"
 
     def recorded(self, unit: int, capacity: Capacity) -> Capacity:
         return capacity
 
-    def stored(self, unit: int, capacity: Capacity, tier: Tier) -> Capacity:
+    def stored(self, unit: int, capacity: Capacity, tier: TierName) -> Capacity:
         return (capacity[0] - 1, 0)

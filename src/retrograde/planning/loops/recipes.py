@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from retrograde.planning.loops.actions import LoopAction, Tier
+from retrograde.planning.loops.actions import LoopAction, TierName
 from retrograde.planning.loops.binomial import Revolve
 from retrograde.planning.loops.dynamic import solve
 from retrograde.planning.loops.model import Loop, at, total
@@ -93,7 +93,7 @@ def _program(loop: Loop, recipe: Recipe) -> tuple[Units, Decisions]:
         case "every_k":
             return units, EveryK(numbers["distance"], loop.keeps_residuals)
         case "smallest":
-            tier: Tier = "disk" if numbers["on_disk"] else "memory"
+            tier: TierName = "disk" if numbers["on_disk"] else "memory"
             return units, OneState(numbers["recorded_first"], tier)
         case "periodic":
             return units, Periodic(numbers["distance"], numbers["slots"])

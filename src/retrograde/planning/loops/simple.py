@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from retrograde.planning.loops.actions import Tier
+from retrograde.planning.loops.actions import TierName
 from retrograde.planning.loops.binomial import Revolve
 from retrograde.planning.loops.model import Loop
 from retrograde.planning.loops.walk import Capacity
@@ -22,7 +22,7 @@ class _WithoutCapacity:
     def recorded(self, unit: int, capacity: Capacity) -> Capacity:
         return capacity
 
-    def stored(self, unit: int, capacity: Capacity, tier: Tier) -> Capacity:
+    def stored(self, unit: int, capacity: Capacity, tier: TierName) -> Capacity:
         return capacity
 
 
@@ -33,7 +33,7 @@ class EveryK(_WithoutCapacity):
     distance: int
     keeps_residuals: bool
 
-    def decide(self, start: int, stop: int, capacity: Capacity, tier: Tier | None) -> tuple[int, Tier]:
+    def decide(self, start: int, stop: int, capacity: Capacity, tier: TierName | None) -> tuple[int, TierName]:
         if stop - start > self.distance:
             return start + self.distance, "memory"
         record = self.keeps_residuals or stop - start == 1
@@ -48,9 +48,9 @@ class OneState(_WithoutCapacity):
     """
 
     recorded_first: int
-    tier: Tier = "memory"
+    tier: TierName = "memory"
 
-    def decide(self, start: int, stop: int, capacity: Capacity, tier: Tier | None) -> tuple[int, Tier]:
+    def decide(self, start: int, stop: int, capacity: Capacity, tier: TierName | None) -> tuple[int, TierName]:
         if start < self.recorded_first or stop - start == 1:
             return start, self.tier
         return stop - 1, self.tier
@@ -67,7 +67,7 @@ class Periodic:
     def capacity(self) -> Capacity:
         return (self.slots, 0)
 
-    def decide(self, start: int, stop: int, capacity: Capacity, tier: Tier | None) -> tuple[int, Tier]:
+    def decide(self, start: int, stop: int, capacity: Capacity, tier: TierName | None) -> tuple[int, TierName]:
         if stop - start > self.distance:
             return start + self.distance, "disk"
         return Revolve(self.slots).decide(start, stop, capacity, tier)
@@ -75,7 +75,7 @@ class Periodic:
     def recorded(self, unit: int, capacity: Capacity) -> Capacity:
         return capacity
 
-    def stored(self, unit: int, capacity: Capacity, tier: Tier) -> Capacity:
+    def stored(self, unit: int, capacity: Capacity, tier: TierName) -> Capacity:
         return (capacity[0] - 1, 0) if tier == "memory" else capacity
 
 
