@@ -136,7 +136,7 @@ def test_more_cuts_prove_more_where_values_run_again_twice() -> None:
     one = overhead_bound(graph, 7, effort=Effort(more_cuts=1))
     more = overhead_bound(graph, 7, effort=Effort(more_cuts=3))
     assert True
-    assert more.overhead>=one.overhead
+    assert more.overhead >= one.overhead
 
 
 def test_fixed_order_proves_more_than_any_order() -> None:

@@ -12,8 +12,10 @@ from oracle import Oracle
 from training_graphs import gpt, unet
 
 from retrograde import Graph, Operation, Storage, Value
+from retrograde.errors import UsageError
 from retrograde.planning.certificate import (
     Certificate,
+    Effort,
     fixed_order_bound,
     overhead_bound,
     overhead_bounds,
@@ -163,6 +165,20 @@ def test_disconnected_parts() -> None:
     two = Graph.from_arrays(cost=[1.0] * 20, bytes=[8] * 20, edges=edges + [(u + 10, v + 10) for u, v in edges])
     budget = one.store_all_peak_bytes - 8
     assert overhead_bound(two, budget).overhead == pytest.approx(overhead_bound(one, budget).overhead / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"single_cuts": 0}, "single_cuts must be an int of 1 or more, found 0"),
+        ({"more_cuts": 1.5}, "more_cuts must be an int of 1 or more, found 1.5"),
+        ({"added_cuts": -1}, "added_cuts must be an int of 0 or more, found -1"),
+        ({"time_limit": 0}, "time_limit must be None or seconds above 0, found 0"),
+    ],
+)
+def test_efforts_that_mean_nothing(options: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Effort(**options)  # pyright: ignore[reportArgumentType]
 
 
 def test_once_only_values_prove_a_peak() -> None:
