@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from retrograde.analysis.bounds import lower_bounds
 from retrograde.analysis.working_sets import working_sets
 from retrograde.graph import Graph
@@ -88,7 +86,8 @@ def peak_bound(graph: Graph) -> PeakBound:
     structure = Structure(graph)
     needs = structure.needs
     once = needs.storage[(needs.maker == NOBODY) | ~structure.recomputable[needs.maker]]
-    once_bytes = sum(structure.sizes[storage] for storage in np.unique(once).tolist())
+    once_storages: set[int] = set(once.tolist())
+    once_bytes = sum(structure.sizes[storage] for storage in once_storages)
     for operation in _places(graph):
         if cut_at(structure, operation).taken_bytes + once_bytes <= best.bytes:
             continue

@@ -12,6 +12,7 @@ import numpy as np
 from retrograde.analysis.working_sets import working_sets
 from retrograde.errors import UsageError
 from retrograde.graph.footprint import store_all_live_bytes
+from retrograde.planning.certificate.branching import branch
 from retrograde.planning.certificate.cuts import Cut, cut_at
 from retrograde.planning.certificate.exact import Certificate, certify_prices
 from retrograde.planning.certificate.relaxation import relax
@@ -24,6 +25,8 @@ _FEWEST_PROBES = 64
 _MOST_ROWS = 12_000
 _SINGLE_CUTS = 40
 _FEWER_CUTS = 8
+_FEWEST_CASES = 8
+_BRANCHED_ROWS = 60_000
 _WORTH_ANOTHER_CUT = 1.001
 _WORTH_ANOTHER_BUDGET = 1e-4
 
@@ -36,6 +39,7 @@ class Effort:
         single_cuts: linear programs over one cut, for a budget; None for a number that suits the size of the graph.
         more_cuts: most cuts that are taken together.
         added_cuts: linear programs to choose each cut that is added.
+        cases: linear programs to tell cases apart, for the best cuts; fewer where they are large.
         time_limit: seconds after which what is proved so far has to do, or None.
 
     Raises:
@@ -45,10 +49,11 @@ class Effort:
     single_cuts: int | None = None
     more_cuts: int = 3
     added_cuts: int = 10
+    cases: int = 100
     time_limit: float | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("single_cuts", 1), ("more_cuts", 1), ("added_cuts", 0)):
+        for name, least in (("single_cuts", 1), ("more_cuts", 1), ("added_cuts", 0), ("cases", 0)):
             number = getattr(self, name)
             if number is not None and (not isinstance(number, int) or number < least):
                 raise UsageError(f"effort: {name} must be an int of {least} or more, found {number!r}")
@@ -76,7 +81,7 @@ class CutSearch:
         self.found: list[Certificate] = []
         self.tried: dict[tuple[tuple[int, ...], int], Fraction] = {}
         self.cuts: dict[int, Cut] = {}
-        self.started = time.monotonic()
+        self.deadline = None if effort.time_limit is None else time.monotonic() + effort.time_limit
         small = len(structure.needs.storage) <= _MOST_ROWS
         self.single_cuts = effort.single_cuts or (_SINGLE_CUTS if small else _SINGLE_CUTS // 2)
         self.sizes = np.array([float(s) for s in structure.sizes])
@@ -98,14 +103,16 @@ class CutSearch:
 
     def seconds_left(self) -> float | None:
         """Seconds until the time is up; None for no limit."""
-        limit = self.effort.time_limit
-        return None if limit is None else limit - (time.monotonic() - self.started)
+        return None if self.deadline is None else self.deadline - time.monotonic()
 
     def search(self, budget_bytes: int, *, like: Sequence[int] = ()) -> None:
         """Look for certificates for one budget; with less work where others close by are known already."""
         best = self._known_cuts(budget_bytes, like) if like else self._single_cuts(budget_bytes)
-        if best is not None and self.channel is None:
-            self._more_cuts(best, budget_bytes)
+        if self.channel is None:
+            longest = self._more_cuts(best, budget_bytes) if best is not None else self._fullest(budget_bytes)
+            for chain in dict.fromkeys([longest, best]):
+                if chain is not None and not like:
+                    self._branch(chain, budget_bytes)
 
     def search_all(self, budgets: Iterable[int]) -> None:
         """Look for certificates for many budgets; those between two that agree are left out.
@@ -199,14 +206,33 @@ class CutSearch:
 
     # More cuts
 
-    def _more_cuts(self, chain: tuple[int, ...], budget_bytes: int) -> None:
-        """Add cuts to the best one while that proves more."""
+    def _more_cuts(self, chain: tuple[int, ...], budget_bytes: int) -> tuple[int, ...]:
+        """Add cuts to the best one while that proves more; the longest chain that did."""
         while len(chain) < self.effort.more_cuts and self._can_afford(len(chain) + 1):
             values = {c: self._try(c, budget_bytes) for c in self._longer(chain)}
             best = max(values, key=lambda c: values[c], default=None)
             if best is None or values[best] < self.tried[chain, budget_bytes] * Fraction(_WORTH_ANOTHER_CUT):
-                return
+                break
             chain = best
+        return chain
+
+    def _fullest(self, budget_bytes: int) -> tuple[int, ...] | None:
+        """The cut with most certain bytes, if they are above the budget."""
+        place = int(np.argmax(self.certain_bytes)) if len(self.candidates) else None
+        if place is None or self.certain_bytes[place] <= budget_bytes:
+            return None
+        return (int(self.candidates[place]),)
+
+    def _branch(self, chain: tuple[int, ...], budget_bytes: int) -> None:
+        """Divide into cases what a chain of cuts leaves halved."""
+        relaxation = relax(self.structure, [self.cut(o) for o in chain])
+        programs = min(self.effort.cases, _BRANCHED_ROWS // max(1, len(relaxation.least)))
+        left = self.seconds_left()
+        if programs < _FEWEST_CASES or not len(relaxation.least) or (left is not None and left <= 0):
+            return
+        found = branch(relaxation, budget_bytes, programs, in_order=self.in_order, deadline=self.deadline)
+        if found is not None:
+            self.found.append(found)
 
     def _can_afford(self, cuts: int) -> bool:
         return len(self.structure.needs.storage) * cuts * (cuts + 1) // 2 <= _MOST_ROWS
