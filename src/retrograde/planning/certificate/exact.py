@@ -151,11 +151,10 @@ def prove_leaf(
     channel: Channel | None = None,
 ) -> Leaf:
     """What prices prove for one case; ``certify_prices`` says the rest."""
-    whole = 2.0**DIGITS
-    rows = np.clip(np.nan_to_num(prices.rows) * whole, 0, _LARGEST)
-    rows *= min(1.0, _LARGEST / max(1.0, float(rows.sum())))
+    rows = np.clip(np.nan_to_num(prices.rows), 0, None)
+    whole = min(2.0**DIGITS, _LARGEST / max(1e-300, float(rows.sum())))
     exact = Prices(
-        rows.astype(np.int64),
+        (rows * whole).astype(np.int64),
         tuple(float(_whole(price * whole)) for price in prices.bytes),
         min(1.0, max(0.0, prices.write_share)),
         min(1.0, max(0.0, prices.read_share)),

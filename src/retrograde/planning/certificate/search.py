@@ -111,14 +111,14 @@ class CutSearch:
         if self.channel is None:
             longest = self._more_cuts(best, budget_bytes) if best is not None else self._fullest(budget_bytes)
             for chain in dict.fromkeys([longest, best]):
-                if chain is not None and not like:
-                    self._branch(chain, budget_bytes)
+                if chain is not None:
+                    self._branch(chain, budget_bytes, self.effort.cases // (4 if like else 1))
 
     def search_all(self, budgets: Iterable[int]) -> None:
         """Look for certificates for many budgets; those between two that agree are left out.
 
-        What one chain of cuts proves is convex in the budget, so that between two budgets the chord is the most
-        that more work on it can give.
+        What one chain of cuts proves without cases is convex in the budget, so that between two budgets the chord
+        is the most that more work on it can give.
         """
         wanted = sorted(set(budgets))
         waiting = [(0, len(wanted) - 1)]
@@ -223,10 +223,10 @@ class CutSearch:
             return None
         return (int(self.candidates[place]),)
 
-    def _branch(self, chain: tuple[int, ...], budget_bytes: int) -> None:
+    def _branch(self, chain: tuple[int, ...], budget_bytes: int, cases: int) -> None:
         """Divide into cases what a chain of cuts leaves halved."""
         relaxation = relax(self.structure, [self.cut(o) for o in chain])
-        programs = min(self.effort.cases, _BRANCHED_ROWS // max(1, len(relaxation.least)))
+        programs = min(cases, _BRANCHED_ROWS // max(1, len(relaxation.least)))
         left = self.seconds_left()
         if programs < _FEWEST_CASES or not len(relaxation.least) or (left is not None and left <= 0):
             return

@@ -16,6 +16,7 @@ from retrograde.planning.certificate.spilling import Channel
 from retrograde.planning.certificate.structure import NOBODY, Integers, Reals
 
 _EXCESS_PRICE = 2.0**12
+_BREACH_PRICE = 16.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def solve(
     rows = program.add_rows(-relaxation.least.astype(np.float64))
     program.add(relaxation.row, relaxation.column, -relaxation.sign.astype(np.float64))
     if elastic:
-        program.add(rows, program.add_columns(np.full(len(rows), _EXCESS_PRICE)), -np.ones(len(rows)))
+        program.add(rows, program.add_columns(np.full(len(rows), _BREACH_PRICE)), -np.ones(len(rows)))
     sizes = structure.scaled_sizes[relaxation.live_storage]
     limits = _add_limits(program, relaxation, 0 if goal == "bytes" else budget_bytes, goal)
     program.add(limits[relaxation.live_stage], live, sizes)
