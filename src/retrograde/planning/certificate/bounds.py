@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from retrograde.graph import Graph
 from retrograde.planning.certificate.exact import Certificate
-from retrograde.planning.certificate.infeasible import held_at_least, prove_infeasible
+from retrograde.planning.certificate.infeasible import held_at_least, quick_bound
 from retrograde.planning.certificate.search import CutSearch, Effort
 from retrograde.planning.certificate.spilling import Channel, SlowerTier, channel_of
 from retrograde.planning.certificate.structure import Structure
@@ -110,7 +110,8 @@ def fixed_order_bound(graph: Graph, budget_bytes: int, *, effort: Effort | None 
 def _bounds(
     graph: Graph, budgets: list[int], effort: Effort, *, in_order: bool = False, channel: Channel | None = None
 ) -> tuple[OverheadBound, ...]:
-    reasons = {budget: prove_infeasible(graph, budget, spilling=channel is not None) for budget in budgets}
+    least = quick_bound(graph, spilling=channel is not None)
+    reasons = {budget: least.objection(budget) for budget in budgets}
     possible = [budget for budget in budgets if reasons[budget] is None and budget < graph.store_all_peak_bytes]
     structure = Structure(graph.relaxed)
     search: CutSearch | None = None
