@@ -12,8 +12,9 @@ from retrograde.errors import (
     UsageError,
     VersionError,
 )
-from retrograde.graph import Graph, Operation, Storage, Value
-from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, plan
+from retrograde.graph import Choice, Graph, Operation, Storage, Value
+from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, Tier, Tradeoff, plan, tradeoff
+from retrograde.planning.loops import Disk, Loop, LoopPlan, OnlineLoop, loop_choices, plan_loop
 from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
@@ -33,12 +34,17 @@ __all__ = [
     "BudgetError",
     "Callbacks",
     "CaptureError",
+    "Choice",
     "Compute",
+    "Disk",
     "EventLog",
     "Free",
     "Graph",
     "GraphError",
     "Load",
+    "Loop",
+    "LoopPlan",
+    "OnlineLoop",
     "Operation",
     "Plan",
     "PlanError",
@@ -46,12 +52,17 @@ __all__ = [
     "RetrogradeError",
     "Spill",
     "Storage",
+    "Tier",
     "TierError",
+    "Tradeoff",
     "UsageError",
     "Value",
     "VersionError",
     "__version__",
     "analyze",
     "execute",
+    "loop_choices",
     "plan",
+    "plan_loop",
+    "tradeoff",
 ]
