@@ -7,6 +7,7 @@ from itertools import combinations
 
 from retrograde.graph import Graph
 from retrograde.planning.actions import Action, Compute, Free
+from retrograde.planning.exact.incumbent import is_accepted
 from retrograde.planning.exact.instance import Instance
 from retrograde.planning.exact.layout import BORDER, END, PLAIN
 from retrograde.planning.exact.solver import Move
@@ -24,7 +25,7 @@ def schedule_of(graph: Graph, instance: Instance, moves: Sequence[Move], budget_
     peak, cost = lowering.measure(sequence)
     if peak <= budget_bytes and cost <= sum(instance.steps[move.step].cost for move in moves):
         schedule = lowering.lower(sequence)
-        if _is_accepted(graph, schedule, budget_bytes):
+        if is_accepted(graph, schedule, budget_bytes):
             return schedule
     return _Emitter(graph, instance, budget_bytes).emit(moves)
 
@@ -39,17 +40,6 @@ def run_order(instance: Instance, moves: Sequence[Move]) -> list[list[int]]:
         elif step.kind == PLAIN:
             sequence[-1].append(step.operation)
     return sequence
-
-
-def _is_accepted(graph: Graph, schedule: Schedule, budget_bytes: int) -> bool:
-    from retrograde.errors import PlanError
-    from retrograde.planning.referee import replay
-
-    try:
-        replay(graph, schedule.actions, schedule.segments, budget_bytes)
-    except PlanError:
-        return False
-    return True
 
 
 class _Emitter:
@@ -70,16 +60,18 @@ class _Emitter:
     def emit(self, moves: Sequence[Move]) -> Schedule:
         self._add_views()
         for move in moves:
-            step = self.instance.steps[move.step]
-            if step.kind == BORDER:
+            kind = self.instance.steps[move.step].kind
+            if kind == END:
+                break
+            if kind == BORDER:
                 self._cross(move)
-            elif step.kind == PLAIN:
+            else:
                 self._run(move)
+            self._add_views()
             self._free(self._live(self.present) - self._live(move.present))
             self.present = move.present
-            if step.kind != END:
-                self._add_views()
-        self._free({s for s in self._live(self.present) if s not in self._outputs()})
+        self.pinned = self._outputs() | self.instance.held
+        self._free(self._live(self.present))
         return Schedule(tuple(self.actions), tuple(self.segments))
 
     def _live(self, items: frozenset[int]) -> set[int]:

@@ -41,7 +41,7 @@ def guards_of(
     """The knapsacks of an instance that bound something, hardest first."""
     before = _before_in_order(instance) if given_order else _ancestors(instance)
     after = [[o for o in range(len(instance.steps)) if t in before[o]] for t in range(len(instance.steps))]
-    makers = _makers(instance)
+    makers = makers_of(instance)
     guards: list[Guard] = []
     for t, step in enumerate(instance.steps):
         if step.kind == PLAIN:
@@ -79,7 +79,7 @@ def _ancestors(instance: Instance) -> list[set[int]]:
     return ancestors
 
 
-def _makers(instance: Instance) -> list[int]:
+def makers_of(instance: Instance) -> list[int]:
     """For each storage the step that allocates it; -2 for those held before the call."""
     makers = [-2] * len(instance.storage_bytes)
     for t, step in enumerate(instance.steps):

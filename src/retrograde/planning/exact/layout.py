@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
 
-BITS = 62
-"""Bits used of each word of a set."""
+BITS, SHIFT, MASK = 64, 6, 63
+"""Bits of each word of a set: two to the power of SHIFT, and one less than that."""
 
 # Rows of Tables.sets: for each operation a set of items, then of storages.
 READS, MAKES, ALLOCATES, TOUCHES = range(4)
@@ -22,6 +22,10 @@ COST, WORKSPACE, SINCE, KIND, AGAIN, FLEETING, PAIRS = range(7)
 # Kinds of operation.
 PLAIN, BORDER, END = range(3)
 
+# Rows of Tables.storage. PRICE is the share in the cost of making it again; BARGAIN has all storages from cheap bytes
+# to dear ones, BY_SIZE from large to small, and RANK the place of each in the latter.
+SIZE, PRICE, BARGAIN, BY_SIZE, RANK = range(5)
+
 # Entries of Tables.setting.
 OPERATIONS, STORAGES, WORDS, RETAIN, GIVEN_ORDER, BUDGET, GUARDS = range(7)
 
@@ -31,11 +35,11 @@ GUARD, ROOM, ENTRIES, MOST = range(4)
 # Rows of Tables.entry: what may be held beside a guard's operation. PRICE is the cost share of a recomputation.
 ENTRY_STORAGE, ENTRY_MAKER, ENTRY_BYTES, ENTRY_PRICE = range(4)
 
-# Rows of Frontier.sets.
-RAN, PRESENT, PINNED = range(3)
+# Rows of Frontier.sets. TAKEN has the storages, both sides, of the overwrites that an intent has chosen.
+RAN, PRESENT, PINNED, TAKEN = range(4)
 
 # Columns of Frontier.state.
-EXCESS, KEY, LIVE, PARENT, MOVE, SEGMENT, FIRSTS, LINK, DEAD = range(9)
+EXCESS, KEY, LIVE, PARENT, MOVE, SEGMENT, FIRSTS, LINK, DEAD, TARGET, CHOICE = range(11)
 
 # Entries of Frontier.number.
 COUNT, HEAPED, EXPANDED, GOAL, LIMIT, OVERFLOWED = range(6)
@@ -57,7 +61,7 @@ class Tables(NamedTuple):
         sets: for each operation the items it reads and makes, the storages it allocates and those it reads from.
         operation: for each operation its cost, workspace, segment, kind, whether it may run twice, whether what it
             makes takes no bytes afterwards, where its entries in ``pairs`` begin.
-        size: bytes of each storage.
+        storage: for each storage its bytes and its price, and two orders of all of them.
         members: for each storage the set of its items.
         pins: for each segment the set of storages that were handed over when it begins.
         pairs: storages (made, read) of which the one made may take the place of the one read.
@@ -69,7 +73,7 @@ class Tables(NamedTuple):
 
     sets: Integers
     operation: Integers
-    size: Integers
+    storage: Integers
     members: Integers
     pins: Integers
     pairs: Integers
@@ -82,8 +86,11 @@ class Tables(NamedTuple):
 class Frontier(NamedTuple):
     """The states met so far, and which of them wait.
 
+    An intent is a state, too: one that makes room for an operation, its target, storage by storage. Its next choices
+    are those from ``CHOICE`` on: to drop a storage, or (after all storages) one of the target's pairs.
+
     Attributes:
-        sets: for each state what ran, which items are present, which storages are pinned.
+        sets: for each state what ran, which items are present, which storages are pinned, and what is taken over.
         state: for each state the columns named above.
         heap: keys and ties of the states that wait, as a binary heap.
         buckets: heads of the lists of states with the same operations run and storages pinned.
@@ -101,8 +108,8 @@ def new_frontier(states: int, words: int) -> Frontier:
     """An empty frontier with room for a number of states."""
     buckets = 1 << max(10, (2 * states - 1).bit_length())
     return Frontier(
-        np.zeros((states, 3, words), dtype=np.int64),
-        np.zeros((states, 9), dtype=np.int64),
+        np.zeros((states, 4, words), dtype=np.int64),
+        np.zeros((states, 11), dtype=np.int64),
         np.zeros((states, 2), dtype=np.int64),
         np.full(buckets, -1, dtype=np.int64),
         np.zeros(8, dtype=np.int64),
@@ -124,15 +131,15 @@ def words_of(bits: Iterable[int], words: int) -> list[int]:
     """A set as words."""
     row = [0] * words
     for bit in bits:
-        row[bit // BITS] |= 1 << bit % BITS
-    return row
+        row[bit >> SHIFT] |= 1 << (bit & MASK)
+    return [word - (1 << BITS) if word >> MASK else word for word in row]
 
 
 def bits_of(row: Iterable[int]) -> list[int]:
     """The members of a set given as words."""
     found: list[int] = []
     for index, word in enumerate(row):
-        rest = int(word)
+        rest = int(word) & ((1 << BITS) - 1)
         while rest:
             lowest = rest & -rest
             found.append(index * BITS + lowest.bit_length() - 1)

@@ -9,6 +9,8 @@ from retrograde.planning.exact.layout import (
     ALLOCATES,
     BORDER,
     BUDGET,
+    BY_SIZE,
+    CHOICE,
     COST,
     COUNT,
     DEAD,
@@ -40,13 +42,19 @@ from retrograde.planning.exact.layout import (
     RETAIN,
     SEGMENT,
     SINCE,
+    SIZE,
     STORAGES,
+    TAKEN,
+    TARGET,
     TOUCHES,
     UNREACHABLE,
     WORDS,
     WORKSPACE,
 )
 from retrograde.planning.exact.state_kernels import (
+    RERUN,
+    USEFUL,
+    drop_cost,
     has,
     is_dominated,
     is_full,
@@ -57,7 +65,6 @@ from retrograde.planning.exact.state_kernels import (
     pop,
     push,
     put,
-    remove,
     rerun_cost,
 )
 from retrograde.planning.simulator.compiling import compiled
@@ -76,7 +83,10 @@ def advance(tb, fr, expansions):
         if fr.state[state, DEAD]:
             continue
         fr.number[EXPANDED] += 1
-        _expand(tb, fr, state)
+        if fr.state[state, TARGET] >= 0:
+            _make_room(tb, fr, state)
+        else:
+            _expand(tb, fr, state)
         if fr.number[OVERFLOWED]:
             fr.number[OVERFLOWED] = 0
             push(fr, state)
@@ -92,6 +102,7 @@ def begin(tb, fr, pinned):
     fr.state[0] = 0
     fr.state[0, PARENT] = -1
     fr.state[0, MOVE] = -1
+    fr.state[0, TARGET] = -1
     fr.number[COUNT] = 1
     fr.number[GOAL] = -1
     push(fr, 0)
@@ -101,16 +112,14 @@ def begin(tb, fr, pinned):
 def _expand(tb, fr, state):
     ran = fr.sets[state, RAN]
     present = fr.sets[state, PRESENT]
-    words = tb.setting[WORDS]
-    useful = np.zeros(words, dtype=np.int64)
-    again = np.zeros(words, dtype=np.int64)
-    rerun_cost(tb, ran, present, useful, again)
+    found = np.empty((3, tb.setting[WORDS]), dtype=np.int64)
+    rerun_cost(tb, ran, present, found)
     lone = _free_step(tb, fr, state)
     for o in range(tb.setting[OPERATIONS]):
         if lone >= 0 and o != lone:
             continue
         if has(ran, o):
-            if not tb.operation[AGAIN, o] or not _is_wanted(tb, o, useful, present):
+            if not tb.operation[AGAIN, o] or not _is_wanted(tb, o, found[USEFUL], present):
                 continue
         elif not _is_turn(tb, fr, state, o):
             continue
@@ -164,7 +173,7 @@ def _shortage(tb, fr, state, o):
     need += tb.fixed[segment]
     for s in range(tb.setting[STORAGES]):
         if has(allocates, s) and not _is_renewed(tb, s, present, pinned, makes, allocates):
-            need += tb.size[s]
+            need += tb.storage[SIZE, s]
     return need - tb.setting[BUDGET]
 
 
@@ -184,120 +193,130 @@ def _is_renewed(tb, s, present, pinned, makes, allocates):
 
 @compiled
 def _run(tb, fr, state, o):
-    """Add every state that running an operation leads to: one for each least set of drops that makes room."""
-    excess = fr.state[state, EXCESS] + (tb.operation[COST, o] if has(fr.sets[state, RAN], o) else 0)
-    if excess > fr.number[LIMIT]:
-        return
-    kept = fr.sets[state, PRESENT].copy()
-    drops = np.zeros(tb.setting[WORDS], dtype=np.int64)
-    taken = np.zeros(tb.setting[WORDS], dtype=np.int64)
+    """Run an operation if there is room for it; otherwise an intent to make room takes its place in the queue."""
     need = _shortage(tb, fr, state, o)
-    anyhow = tb.setting[RETAIN] and tb.operation[KIND, o] == BORDER
-    if need <= 0 and not anyhow:
-        _reach(tb, fr, state, o, excess, kept, drops, taken)
-        return
-    candidates, pairs = _candidates(tb, fr, state, o)
-    _choose(tb, fr, state, o, excess, need, candidates, pairs, anyhow)
+    excess = fr.state[state, EXCESS] + (tb.operation[COST, o] if has(fr.sets[state, RAN], o) else 0)
+    present, taken = fr.sets[state, PRESENT], fr.sets[state, TAKEN]
+    anyhow = _drops_anyhow(tb, o)
+    if need <= 0:
+        _reach(tb, fr, state, o, excess, present, taken)
+    if need > 0 or anyhow:
+        _intend(tb, fr, state, o, 0, excess, need, present, taken)
 
 
 @compiled
-def _candidates(tb, fr, state, o):
-    """What may be dropped, or taken over, before an operation: storages, largest first, and their pair or -1."""
-    present, pinned = fr.sets[state, PRESENT], fr.sets[state, PINNED]
-    count = tb.setting[STORAGES]
+def _drops_anyhow(tb, o):
+    """Whether drops may pay before an operation that has room: they do where a border is about to retain."""
+    return tb.setting[RETAIN] == 1 and tb.operation[KIND, o] == BORDER
+
+
+@compiled
+def _make_room(tb, fr, state):
+    """Follow up an intent: make one more choice, in every way."""
+    o = fr.state[state, TARGET]
+    excess = fr.state[state, EXCESS]
+    storages = tb.setting[STORAGES]
     first, last = tb.operation[PAIRS, o], tb.operation[PAIRS, o + 1]
-    storages = np.empty(count + last - first, dtype=np.int64)
-    pairs = np.empty(count + last - first, dtype=np.int64)
-    found = 0
-    for s in range(count):
-        if not meets(tb.members[s], present) or has(pinned, s) or has(tb.sets[o, TOUCHES], s):
-            continue
-        if tb.size[s] and not _is_renewed(tb, s, present, pinned, tb.sets[o, MAKES], tb.sets[o, ALLOCATES]):
-            storages[found], pairs[found] = s, -1
-            found += 1
-    for p in range(first, last):
+    need = _shortage(tb, fr, state, o) - _taken_bytes(tb, fr, state, o)
+    anyhow = _drops_anyhow(tb, o)
+    kept = np.empty(tb.setting[WORDS], dtype=np.int64)
+    taken = np.empty(tb.setting[WORDS], dtype=np.int64)
+    for choice in range(fr.state[state, CHOICE], storages + last - first):
+        kept[:] = fr.sets[state, PRESENT]
+        taken[:] = fr.sets[state, TAKEN]
+        if choice < storages:
+            s = tb.storage[BY_SIZE, choice]
+            if not _drop(tb, fr, state, o, s, kept):
+                continue
+        else:
+            s = tb.pairs[1, first + choice - storages]
+            if not _take_over(tb, fr, state, o, s, tb.pairs[0, first + choice - storages], taken):
+                continue
+        left = need - tb.storage[SIZE, s]
+        if left <= 0:
+            _reach(tb, fr, state, o, excess, kept, taken)
+        if left > 0 or anyhow:
+            _intend(tb, fr, state, o, choice + 1, excess, left, kept, taken)
+
+
+@compiled
+def _taken_bytes(tb, fr, state, o):
+    total = 0
+    for p in range(tb.operation[PAIRS, o], tb.operation[PAIRS, o + 1]):
         s = tb.pairs[1, p]
-        if tb.size[s] and meets(tb.members[s], present) and not has(pinned, s):
-            storages[found], pairs[found] = s, p
-            found += 1
-    for i in range(1, found):
-        s, p, at = storages[i], pairs[i], i
-        while at > 0 and tb.size[storages[at - 1]] < tb.size[s]:
-            storages[at], pairs[at] = storages[at - 1], pairs[at - 1]
-            at -= 1
-        storages[at], pairs[at] = s, p
-    return storages[:found], pairs[:found]
+        seen = False
+        for q in range(tb.operation[PAIRS, o], p):
+            seen |= tb.pairs[1, q] == s
+        if has(fr.sets[state, TAKEN], s) and not seen:
+            total += tb.storage[SIZE, s]
+    return total
 
 
 @compiled
-def _choose(tb, fr, state, o, excess, need, candidates, pairs, anyhow):
-    """Walk through the sets of candidates that free enough bytes, none of them in vain (any set, if ``anyhow``)."""
-    count = len(candidates)
-    rest = np.zeros(count + 1, dtype=np.int64)
-    for i in range(count - 1, -1, -1):
-        rest[i] = rest[i + 1] + tb.size[candidates[i]]
-    chosen = np.empty(count + 1, dtype=np.int64)
-    words = tb.setting[WORDS]
-    kept = fr.sets[state, PRESENT].copy()
-    drops = np.zeros(words, dtype=np.int64)
-    taken = np.zeros(words, dtype=np.int64)
-    depth, freed, at = 0, 0, 0
-    if anyhow and freed >= need:
-        _reach(tb, fr, state, o, excess, kept, drops, taken)
-    while True:
-        if at < count and freed + rest[at] >= need:
-            if _take(tb, fr, state, o, candidates[at], pairs[at], kept, drops, taken):
-                if _is_hopeful(tb, fr, state, o, excess, kept, taken):
-                    chosen[depth] = at
-                    depth += 1
-                    freed += tb.size[candidates[at]]
-                    if freed >= need:
-                        _reach(tb, fr, state, o, excess, kept, drops, taken)
-                    if freed >= need and not anyhow:
-                        depth -= 1
-                        freed -= tb.size[candidates[at]]
-                        _give_back(tb, fr, state, candidates[at], pairs[at], kept, drops, taken)
-                else:
-                    _give_back(tb, fr, state, candidates[at], pairs[at], kept, drops, taken)
-            at += 1
-            continue
-        if depth == 0 or fr.number[OVERFLOWED]:
-            return
-        depth -= 1
-        at = chosen[depth]
-        freed -= tb.size[candidates[at]]
-        _give_back(tb, fr, state, candidates[at], pairs[at], kept, drops, taken)
-        at += 1
-
-
-@compiled
-def _take(tb, fr, state, o, s, pair, kept, drops, taken):
-    """Drop a storage, or let its pair's other storage take it over, if that may be."""
-    if pair >= 0:
-        target = tb.pairs[0, pair]
-        live = meets(tb.members[target], kept) and not _is_renewed(
-            tb, target, kept, fr.sets[state, PINNED], tb.sets[o, MAKES], tb.sets[o, ALLOCATES]
-        )
-        if live or has(taken, target) or has(taken, s):
-            return False
-        put(taken, target)
-        put(taken, s)
-        return True
-    put(drops, s)
+def _drop(tb, fr, state, o, s, kept):
+    """Drop a storage if that may be and gives bytes back."""
+    pinned = fr.sets[state, PINNED]
+    if not tb.storage[SIZE, s] or has(pinned, s) or has(tb.sets[o, TOUCHES], s) or not meets(tb.members[s], kept):
+        return False
+    if _is_renewed(tb, s, kept, pinned, tb.sets[o, MAKES], tb.sets[o, ALLOCATES]):
+        return False
     for w in range(len(kept)):
         kept[w] &= ~tb.members[s, w]
     return True
 
 
 @compiled
-def _give_back(tb, fr, state, s, pair, kept, drops, taken):
-    if pair >= 0:
-        remove(taken, tb.pairs[0, pair])
-        remove(taken, s)
+def _take_over(tb, fr, state, o, s, target, taken):
+    """Let a storage be taken over by one that is made, if that may be and gives bytes back."""
+    present, pinned = fr.sets[state, PRESENT], fr.sets[state, PINNED]
+    if not tb.storage[SIZE, s] or has(pinned, s) or not meets(tb.members[s], present):
+        return False
+    live = meets(tb.members[target], present)
+    if live and not _is_renewed(tb, target, present, pinned, tb.sets[o, MAKES], tb.sets[o, ALLOCATES]):
+        return False
+    if has(taken, s) or has(taken, target):
+        return False
+    put(taken, s)
+    put(taken, target)
+    return True
+
+
+@compiled
+def _intend(tb, fr, state, o, choice, excess, need, kept, taken):
+    """Put an intent into the queue, unless it is too dear."""
+    if is_full(fr):
+        fr.number[OVERFLOWED] = 1
         return
-    remove(drops, s)
-    for w in range(len(kept)):
-        kept[w] |= tb.members[s, w] & fr.sets[state, PRESENT, w]
+    new = fr.number[COUNT]
+    words = tb.setting[WORDS]
+    ran = np.empty(words, dtype=np.int64)
+    present = np.empty(words, dtype=np.int64)
+    found = np.empty((3, words), dtype=np.int64)
+    _after(tb, fr, state, o, kept, taken, ran, present)
+    pinned = fr.sets[state, PINNED]
+    cost = excess + rerun_cost(tb, ran, present, found)
+    if cost > fr.number[LIMIT]:
+        return
+    more = knapsack_cost(tb, ran, found[RERUN], fr.number[LIMIT] - cost)
+    if tb.operation[PAIRS, o] == tb.operation[PAIRS, o + 1]:
+        more = max(more, drop_cost(tb, kept, pinned, found, tb.sets[o, TOUCHES], choice, need))
+    if cost + more > fr.number[LIMIT]:
+        return
+    fr.sets[new, RAN] = fr.sets[state, RAN]
+    fr.sets[new, PRESENT] = kept
+    fr.sets[new, PINNED] = pinned
+    fr.sets[new, TAKEN] = taken
+    fr.state[new] = fr.state[state]
+    fr.state[new, EXCESS] = excess
+    fr.state[new, KEY] = max(cost + more, fr.state[state, KEY])
+    fr.state[new, LIVE] = live_bytes(tb, kept)
+    fr.state[new, PARENT] = state
+    fr.state[new, MOVE] = -1
+    fr.state[new, TARGET] = o
+    fr.state[new, CHOICE] = choice
+    fr.state[new, DEAD] = 0
+    fr.number[COUNT] += 1
+    push(fr, new)
 
 
 @compiled
@@ -315,25 +334,13 @@ def _after(tb, fr, state, o, kept, taken, ran, present):
 
 
 @compiled
-def _is_hopeful(tb, fr, state, o, excess, kept, taken):
-    """Whether a state with these drops could still be worth it."""
-    words = tb.setting[WORDS]
-    ran = np.empty(words, dtype=np.int64)
-    present = np.empty(words, dtype=np.int64)
-    useful = np.empty(words, dtype=np.int64)
-    again = np.empty(words, dtype=np.int64)
-    _after(tb, fr, state, o, kept, taken, ran, present)
-    return excess + rerun_cost(tb, ran, present, useful, again) <= fr.number[LIMIT]
-
-
-@compiled
-def _reach(tb, fr, state, o, excess, kept, drops, taken):
+def _reach(tb, fr, state, o, excess, kept, taken):
     """Add the state after an operation, unless it is too dear or dominated."""
     if is_full(fr):
         fr.number[OVERFLOWED] = 1
         return
     new = fr.number[COUNT]
-    words = tb.setting[WORDS]
+    fr.sets[new, TAKEN] = 0
     ran, present, pinned = fr.sets[new, RAN], fr.sets[new, PRESENT], fr.sets[new, PINNED]
     pinned[:] = fr.sets[state, PINNED]
     segment = fr.state[state, SEGMENT]
@@ -341,15 +348,14 @@ def _reach(tb, fr, state, o, excess, kept, drops, taken):
         segment += 1
         _pin(tb, segment, kept, pinned)
     _after(tb, fr, state, o, kept, taken, ran, present)
-    useful = np.empty(words, dtype=np.int64)
-    again = np.empty(words, dtype=np.int64)
-    cost = excess + rerun_cost(tb, ran, present, useful, again)
+    found = np.empty((3, tb.setting[WORDS]), dtype=np.int64)
+    cost = excess + rerun_cost(tb, ran, present, found)
     if cost > fr.number[LIMIT]:
         return
-    key = cost + knapsack_cost(tb, ran, again, fr.number[LIMIT] - cost)
+    key = cost + knapsack_cost(tb, ran, found[RERUN], fr.number[LIMIT] - cost)
     if key > fr.number[LIMIT]:
         return
-    _drop_useless(tb, present, pinned, useful)
+    _drop_useless(tb, present, pinned, found[USEFUL])
     first = 0 if has(fr.sets[state, RAN], o) else 1
     fr.state[new, EXCESS] = excess
     fr.state[new, KEY] = max(key, fr.state[state, KEY])
@@ -359,6 +365,7 @@ def _reach(tb, fr, state, o, excess, kept, drops, taken):
     fr.state[new, SEGMENT] = segment
     fr.state[new, FIRSTS] = fr.state[state, FIRSTS] + first
     fr.state[new, DEAD] = 0
+    fr.state[new, TARGET] = -1
     if tb.operation[KIND, o] == END:
         fr.number[COUNT] += 1
         fr.number[GOAL] = new

@@ -214,7 +214,8 @@ def _path(frontier: Frontier) -> tuple[Move, ...] | None:
         return None
     moves: list[Move] = []
     while frontier.state[state, PARENT] >= 0:
-        present = frozenset(bits_of(frontier.sets[state, PRESENT]))
-        moves.append(Move(int(frontier.state[state, MOVE]), present))
+        if frontier.state[state, MOVE] >= 0:
+            present = frozenset(bits_of(frontier.sets[state, PRESENT]))
+            moves.append(Move(int(frontier.state[state, MOVE]), present))
         state = int(frontier.state[state, PARENT])
     return tuple(moves[::-1])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from retrograde.planning.exact.layout import (
     AGAIN,
-    BITS,
+    BARGAIN,
     COST,
     COUNT,
     DEAD,
@@ -22,35 +20,43 @@ from retrograde.planning.exact.layout import (
     KEY,
     LINK,
     MAKES,
+    MASK,
     MOST,
     OPERATIONS,
     PINNED,
     PRESENT,
+    PRICE,
     RAN,
+    RANK,
     READS,
     ROOM,
+    SHIFT,
+    SIZE,
     STORAGES,
     UNREACHABLE,
     WORDS,
 )
 from retrograde.planning.simulator.compiling import compiled
 
+# Rows of what ``rerun_cost`` fills.
+NEEDED, USEFUL, RERUN = range(3)
+
 # Sets
 
 
 @compiled
 def has(row, bit):
-    return (row[bit // BITS] >> (bit % BITS)) & 1 == 1
+    return (row[bit >> SHIFT] >> (bit & MASK)) & 1 == 1
 
 
 @compiled
 def put(row, bit):
-    row[bit // BITS] |= 1 << (bit % BITS)
+    row[bit >> SHIFT] |= 1 << (bit & MASK)
 
 
 @compiled
 def remove(row, bit):
-    row[bit // BITS] &= ~(1 << (bit % BITS))
+    row[bit >> SHIFT] &= ~(1 << (bit & MASK))
 
 
 @compiled
@@ -128,16 +134,16 @@ def pop(fr):
 
 
 @compiled
-def rerun_cost(tb, ran, present, useful, again):
-    """The cost of the operations that must run again, were there no limit on bytes; fills two sets.
+def rerun_cost(tb, ran, present, found):
+    """The cost of the operations that must run again, were there no limit on bytes; fills the sets of ``found``.
 
-    ``useful`` gets the items that any later run may read, ``again`` the operations that must run again.
+    They are the items that later runs read for certain, the items that any later run may read, and the operations
+    that must run again.
     """
     words = tb.setting[WORDS]
     cost = 0
-    needed = np.zeros(words, dtype=np.int64)
-    useful[:] = 0
-    again[:] = 0
+    found[:] = 0
+    needed, useful, again = found[NEEDED], found[USEFUL], found[RERUN]
     for o in range(tb.setting[OPERATIONS] - 1, -1, -1):
         if not has(ran, o):
             for w in range(words):
@@ -167,11 +173,14 @@ def knapsack_cost(tb, ran, again, atmost):
     Operations that must run again anyway are free to drop; the bound adds to ``rerun_cost``.
     """
     best = 0
+    nothing = not meets(again, again)
     for g in range(tb.setting[GUARDS]):
         if tb.guard[MOST, g] <= best:
             return best
         if has(ran, tb.guard[GUARD, g]):
             continue
+        if nothing:
+            return tb.guard[MOST, g]
         best = max(best, _one_knapsack(tb, again, g))
         if best > atmost:
             return best
@@ -203,6 +212,36 @@ def _one_knapsack(tb, again, g):
             part = float(price) * (float(over) / float(size)) * (1 - 1e-9)
             return cost + int(part)
     return cost if over <= 0 else UNREACHABLE
+
+
+@compiled
+def drop_cost(tb, present, pinned, found, touched, first, need):
+    """The least cost of dropping a number of bytes, from a storage on, beyond what must be made again anyway."""
+    cost = 0
+    for is_priced in range(2):
+        for rank in range(tb.setting[STORAGES]):
+            if need <= 0:
+                return cost
+            s = tb.storage[BARGAIN, rank]
+            size = tb.storage[SIZE, s]
+            if (
+                tb.storage[RANK, s] < first
+                or not size
+                or has(touched, s)
+                or has(pinned, s)
+                or not meets(tb.members[s], present)
+            ):
+                continue
+            if meets(tb.members[s], found[NEEDED]) != (is_priced == 1):
+                continue
+            price = tb.storage[PRICE, s] if is_priced else 0
+            if price >= UNREACHABLE:
+                continue
+            if size > need:
+                return cost + int(float(price) * (float(need) / float(size)) * (1 - 1e-9))
+            need -= size
+            cost += price
+    return cost if need <= 0 else UNREACHABLE
 
 
 # States met before
@@ -252,8 +291,8 @@ def is_dominated(fr, state):
 def live_bytes(tb, present):
     total = 0
     for s in range(tb.setting[STORAGES]):
-        if tb.size[s] and meets(tb.members[s], present):
-            total += tb.size[s]
+        if tb.storage[SIZE, s] and meets(tb.members[s], present):
+            total += tb.storage[SIZE, s]
     return total
 
 

@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from retrograde.errors import UsageError
-from retrograde.planning.exact.guards import Guard, guards_of
+from retrograde.planning.exact.guards import Guard, guards_of, makers_of
 from retrograde.planning.exact.instance import Instance
-from retrograde.planning.exact.layout import BITS, PLAIN, Integers, Tables, words_of
+from retrograde.planning.exact.layout import BITS, PLAIN, UNREACHABLE, Integers, Tables, words_of
 
 MOST_COST = 1 << 60
 """Whole costs are scaled so that all of them together stay below."""
@@ -94,7 +94,7 @@ def tables_of(instance: Instance, budget_bytes: int, costs: Costs, *, given_orde
     return Tables(
         np.array(sets, dtype=np.int64),
         operation,
-        np.array([*sizes, 0], dtype=np.int64),
+        _storage_rows(instance, costs, sizes),
         np.array([*(words_of(m, words) for m in members), [0] * words], dtype=np.int64),
         np.array([words_of(pins, words) for pins in instance.pins], dtype=np.int64),
         np.array(pairs, dtype=np.int64).reshape(-1, 2).T.copy(),
@@ -103,6 +103,22 @@ def tables_of(instance: Instance, budget_bytes: int, costs: Costs, *, given_orde
         entry,
         np.array(setting, dtype=np.int64),
     )
+
+
+def _storage_rows(instance: Instance, costs: Costs, sizes: Sequence[int]) -> Integers:
+    """The rows of ``Tables.storage``."""
+    makers = makers_of(instance)
+    shares = [sum(1 for s in step.allocates if sizes[s]) for step in instance.steps]
+    prices = [
+        costs.whole[maker] // max(1, shares[maker]) if maker >= 0 and costs.again[maker] else UNREACHABLE
+        for maker in makers
+    ]
+    bargains = sorted(range(len(sizes)), key=lambda s: (prices[s] / max(1, sizes[s]), s))
+    by_size = sorted(range(len(sizes)), key=lambda s: (-sizes[s], s))
+    ranks = [0] * len(sizes)
+    for rank, storage in enumerate(by_size):
+        ranks[storage] = rank
+    return np.array([[*row, 0] for row in (sizes, prices, bargains, by_size, ranks)], dtype=np.int64)
 
 
 def _whole_bytes(instance: Instance, budget_bytes: int) -> tuple[list[int], list[int], list[int], int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from fractions import Fraction
 
 from retrograde.analysis.bounds import peak_bound_bytes
@@ -10,8 +11,10 @@ from retrograde.errors import BudgetError, UsageError
 from retrograde.graph import Graph
 from retrograde.graph.units import format_bytes
 from retrograde.planning.exact.emission import schedule_of
+from retrograde.planning.exact.incumbent import Incumbent, incumbent_of
 from retrograde.planning.exact.instance import Instance, instance_of
-from retrograde.planning.exact.solver import Clock, Outcome, excess_of, find_any, find_best
+from retrograde.planning.exact.solver import Clock, Move, excess_of, find_any, find_best
+from retrograde.planning.lowering import RunOrder, Schedule
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
 
@@ -29,6 +32,7 @@ def search(
     time_limit: float = 20.0,
     iterations: int | None = None,
     progress: ProgressCallback | None = None,
+    sequences: Iterable[RunOrder] = (),
 ) -> Plan:
     """The plan of least cost within a budget, proved.
 
@@ -42,6 +46,7 @@ def search(
         time_limit: seconds to prove it in; unused if ``iterations`` is given.
         iterations: states that the search may expand.
         progress: called with a ``Progress`` now and then.
+        sequences: orders of operations in hand; good ones make the proof shorter.
 
     Returns:
         A plan that the referee certified.
@@ -70,7 +75,7 @@ def search(
             progress(Progress(f"exact search, {done} states"))
 
     prover = _Prover(graph, instance, given_order, Clock(time_limit, iterations, tell))
-    return prover.prove(limit, budget_bytes)
+    return prover.prove(limit, budget_bytes, sequences)
 
 
 class _Prover:
@@ -80,23 +85,35 @@ class _Prover:
         self.given_order = given_order
         self.clock = clock
 
-    def prove(self, limit: int, budget_bytes: int | None) -> Plan:
+    def prove(self, limit: int, budget_bytes: int | None, sequences: Iterable[RunOrder]) -> Plan:
         """The optimum, certified."""
+        best = incumbent_of(self.graph, self.instance, limit, sequences, given_order=self.given_order)
+        if best is None:
+            best = self._first(limit)
+        if not best.excess:
+            return self._plan(best.schedule, Fraction(0), budget_bytes)
+        found = find_best(self.instance, limit, best.excess, self.clock, given_order=self.given_order)
+        schedule = best.schedule if found.moves is None else self._schedule(found.moves, limit)
+        return self._plan(schedule, found.bound, budget_bytes)
+
+    def _first(self, limit: int) -> Incumbent:
+        """Some schedule, where the simple strategies have none; looked for among cheap ones at first."""
+        ceiling = Fraction(self.graph.base_cost) / 2
+        if ceiling:
+            cheap = find_best(self.instance, limit, ceiling, self.clock, given_order=self.given_order)
+            if cheap.moves is not None:
+                return Incumbent(self._schedule(cheap.moves, limit), cheap.excess)
         moves = find_any(self.instance, limit, self.clock, given_order=self.given_order)
         if moves is None:
             raise self._infeasible(limit)
-        ceiling = excess_of(self.instance, moves)
-        found = Outcome(moves, ceiling, Fraction(0))
-        if ceiling:
-            better = find_best(self.instance, limit, ceiling, self.clock, given_order=self.given_order)
-            found = Outcome(better.moves or moves, better.excess, better.bound)
-        return self._plan(found, limit, budget_bytes)
+        return Incumbent(self._schedule(moves, limit), excess_of(self.instance, moves))
 
-    def _plan(self, found: Outcome, limit: int, budget_bytes: int | None) -> Plan:
-        assert found.moves is not None
-        schedule = schedule_of(self.graph, self.instance, found.moves, limit)
+    def _schedule(self, moves: tuple[Move, ...], limit: int) -> Schedule:
+        return schedule_of(self.graph, self.instance, moves, limit)
+
+    def _plan(self, schedule: Schedule, least: Fraction, budget_bytes: int | None) -> Plan:
         base = sum((Fraction(o.cost) for o in self.graph.operations), Fraction(0))
-        bound = _below(found.bound / base) if base else 0.0
+        bound = _below(least / base) if base else 0.0
         statistics = [("order_free", float(not self.given_order)), ("states", float(self.clock.done))]
         if self.given_order:
             statistics.append(("fixed_order_bound", bound))
@@ -135,7 +152,7 @@ class _Prover:
                 if moves is None:
                     least = middle + 1
                 else:
-                    schedule = schedule_of(self.graph, self.instance, moves, middle)
+                    schedule = self._schedule(moves, middle)
                     known = certify(self.graph, schedule.actions, schedule.segments, strategy="optimal").peak_bytes
         except UsageError:
             pass  # the time is over: what is proved by now is still true
