@@ -13,7 +13,9 @@ from oracle import Move, Oracle, State
 from small_graphs import small_graphs
 
 from retrograde import BudgetError, Graph, Plan, UsageError
+from retrograde.graph import Choice
 from retrograde.planning import plan, replay
+from retrograde.planning.certificate import overhead_bound
 from retrograde.planning.exact import solver
 from retrograde.planning.exact.bound import cover_bound
 from retrograde.planning.exact.emission import spelled_out
@@ -206,6 +208,24 @@ def test_an_impossible_budget_of_a_given_order() -> None:
 def test_without_a_limit_nothing_is_recomputed() -> None:
     found = plan(training_chain(4), None, "optimal")
     assert (found.overhead, found.bound, found.budget_bytes) == (0, 0, None)
+
+
+def test_whole_knapsacks_are_in_every_plans_bound() -> None:
+    """Three bytes are missing beside operation 3; parts of a value cannot be dropped, so one of four bytes is."""
+    edges = [(0, 2), (1, 2), (2, 3), (3, 4), (0, 5), (1, 5), (4, 5)]
+    graph = Graph.from_arrays(cost=[2, 3, 5, 5, 5, 5], bytes=[4, 4, 1, 8, 1, 1], edges=edges)
+    found = plan(graph, 14, "auto", iterations=2000)
+    assert found.overhead == pytest.approx(2 / 25)
+    assert found.bound == pytest.approx(2 / 25)
+    assert overhead_bound(graph, 14).overhead < 2 / 25 - 0.01
+
+
+def test_graphs_with_choices_are_refused() -> None:
+    graph = training_chain(2)
+    first = replace(graph.operations[0], choices=(Choice(cost=1.0), Choice(cost=2.0)))
+    chosen = replace(graph, operations=(first, *graph.operations[1:]))
+    with pytest.raises(UsageError, match="proves nothing of graphs with choices; use strategy 'auto'"):
+        plan(chosen, "100%", "optimal")
 
 
 def test_too_large_a_graph_is_refused() -> None:

@@ -32,6 +32,7 @@ def search(
     *,
     time_limit: float = 20.0,
     iterations: int | None = None,
+    seed: int = 0,
     progress: ProgressCallback | None = None,
     sequences: Iterable[RunOrder] = (),
 ) -> Plan:
@@ -47,6 +48,7 @@ def search(
         budget_bytes: the budget; None for no limit.
         time_limit: seconds to prove it in; unused if ``iterations`` is given.
         iterations: states that the search may expand.
+        seed: of nothing: a proof has no use for chance.
         progress: called with a ``Progress`` now and then.
         sequences: orders of operations in hand; good ones make the proof shorter.
 
