@@ -99,7 +99,7 @@ def test_an_infeasible_budget_exits_with_3_and_names_what_is_feasible(run: Run, 
 def test_an_unknown_strategy_lists_the_known_ones(run: Run, graph_file: str) -> None:
     result = run("plan", graph_file, "--budget", "50%", "--strategy", "magic")
     assert result.exit_code == 2
-    assert "there is no strategy 'magic'; the strategies are auto, store_all" in result.stderr
+    assert "there is no strategy 'magic'; the strategies are auto, optimal, store_all" in result.stderr
 
 
 def test_a_missing_budget_is_bad_usage_in_one_line(run: Run, graph_file: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from retrograde.errors import PlanError
+from retrograde.errors import PlanError, UsageError
 from retrograde.graph import Graph
 from retrograde.planning.budget import Budget
 from retrograde.planning.checks import check_search, check_strategy, check_tiered
@@ -14,6 +14,9 @@ from retrograde.planning.progress import ProgressCallback
 from retrograde.planning.proposals import cheapest_order, first_schedule
 from retrograde.planning.strategies import SEARCHES, SPILLING, STRATEGIES, Options, by_hand, searcher
 from retrograde.planning.transfers import Tier, checked_tiers
+
+MOST_COVERED = 1000
+"""Operations of the largest graph whose bound is held against whole knapsacks, too: their time grows as its square."""
 
 BY_HAND = "recompute"
 """The name that plans by hand have in place of a strategy's."""
@@ -102,6 +105,8 @@ class _Finder:
         if self.tiers:
             return self._with_tiers(graph, budget_bytes)
         if graph.has_choices:
+            if self.strategy == "optimal":
+                raise UsageError("strategy 'optimal' proves nothing of graphs with choices; use strategy 'auto'")
             return self._with_choices(graph, budget_bytes)
         return self._ordinary(graph, budget_bytes)
 
@@ -169,7 +174,13 @@ def with_bound(graph: Graph, found: Plan) -> Plan:
     if not can_be_better or spills_for_free:
         return found
     assert found.budget_bytes is not None
-    return held_against(found, overhead_bound(graph, found.budget_bytes, tiers=found.tiers).overhead)
+    bound = overhead_bound(graph, found.budget_bytes, tiers=found.tiers).overhead
+    if not found.tiers and not graph.has_choices and len(graph.operations) <= MOST_COVERED:
+        from retrograde.planning.exact.bound import cover_bound
+        from retrograde.planning.exact.incumbent import excess_of_schedule
+
+        bound = max(bound, cover_bound(graph, found.budget_bytes, excess_of_schedule(graph, found.schedule)))
+    return held_against(found, bound)
 
 
 def held_against(found: Plan, bound: float) -> Plan:
