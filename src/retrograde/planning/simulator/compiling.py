@@ -14,7 +14,16 @@ def compiled(function: Callable[..., Any]) -> Any:
     The machine code is kept beside the source file, or in the user's cache folder if that is not writable, or (if
     neither is) for this process only.
     """
+    return _compiled(function, nogil=False)
+
+
+def compiled_for_threads(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that lets other threads run while it does: ``compiled``, without the interpreter's lock."""
+    return _compiled(function, nogil=True)
+
+
+def _compiled(function: Callable[..., Any], *, nogil: bool) -> Any:
     try:
-        return njit(cache=True)(function)
+        return njit(cache=True, nogil=nogil)(function)
     except RuntimeError:
-        return njit(function)
+        return njit(nogil=nogil)(function)

@@ -12,8 +12,10 @@ import numpy as np
 from retrograde.planning.simulator.compiling import compiled
 from retrograde.planning.simulator.layout import (
     AT,
+    BUDGET,
     CHUNK,
     CHUNKS,
+    COARSE,
     COUNT,
     LOC,
     MASK,
@@ -21,6 +23,8 @@ from retrograde.planning.simulator.layout import (
     NEXT,
     NOWHERE,
     OFFSET,
+    OVER,
+    OVERLOAD,
     PREVIOUS,
     RANK,
     SHIFT,
@@ -50,13 +54,44 @@ def bytes_at(st, slot):
 
 
 @compiled
+def _excess(st, rank):
+    """The bytes above the watched budget, summed over a chunk, in the unit of the overload."""
+    chunk = st.part[CHUNK, rank]
+    base = np.uint64(chunk << SHIFT)
+    limit = st.number[BUDGET] - st.part[OFFSET, rank]
+    shift = st.number[COARSE]
+    rounding = (1 << shift) - 1
+    total = 0
+    for i in range(base, base + np.uint64(st.part[COUNT, chunk])):
+        total += (max(0, st.place[MEMORY, i] - limit) + rounding) >> shift
+    return total
+
+
+@compiled
+def _refresh_over(st, rank):
+    over = _excess(st, rank) if st.part[TOP, rank] + st.part[OFFSET, rank] > st.number[BUDGET] else 0
+    st.number[OVERLOAD] += over - st.part[OVER, rank]
+    st.part[OVER, rank] = over
+
+
+@compiled
 def _refresh_top(st, rank):
     chunk = st.part[CHUNK, rank]
-    base = chunk << SHIFT
+    base = np.uint64(chunk << SHIFT)
     top = -NOWHERE
-    for i in range(base, base + st.part[COUNT, chunk]):
+    for i in range(base, base + np.uint64(st.part[COUNT, chunk])):
         top = max(top, st.place[MEMORY, i])
     st.part[TOP, rank] = top
+    _refresh_over(st, rank)
+
+
+@compiled
+def watch(st, budget, coarse):
+    """Keep the overload of a budget up to date from now on."""
+    st.number[BUDGET] = budget
+    st.number[COARSE] = coarse
+    for rank in range(st.number[CHUNKS]):
+        _refresh_over(st, rank)
 
 
 @compiled
@@ -68,9 +103,10 @@ def _add_in_chunk(st, rank, first, last, delta):
         return
     if first == 0 and last == count - 1:
         st.part[OFFSET, rank] += delta
+        _refresh_over(st, rank)
         return
     base = chunk << SHIFT
-    for i in range(base + first, base + last + 1):
+    for i in range(np.uint64(base + first), np.uint64(base + last + 1)):
         st.place[MEMORY, i] += delta
     _refresh_top(st, rank)
 
@@ -87,6 +123,7 @@ def add_range(st, first, last, delta):
     _add_in_chunk(st, low, first & MASK, MASK, delta)
     for rank in range(low + 1, high):
         st.part[OFFSET, rank] += delta
+        _refresh_over(st, rank)
     _add_in_chunk(st, high, 0, last & MASK, delta)
 
 
@@ -128,7 +165,7 @@ def overload_of(st, budget):
 
 
 @compiled
-def _spread(st):
+def spread(st):
     """Lay all slots out anew, every chunk half full."""
     count = st.number[SLOTS]
     order = np.empty(count, dtype=np.int64)
@@ -146,6 +183,7 @@ def _spread(st):
         st.part[CHUNK, rank] = rank
         st.part[RANK, rank] = rank
         st.part[OFFSET, rank] = 0
+        st.part[OVER, rank] = 0
         st.part[COUNT, rank] = min(half, n - rank * half)
     for i in range(n):
         loc = ((i // half) << SHIFT) + i % half
@@ -153,6 +191,7 @@ def _spread(st):
         st.place[MEMORY, loc] = memory[i]
         st.slot[LOC, order[i]] = loc
     st.number[CHUNKS] = chunks
+    st.number[OVERLOAD] = 0
     for rank in range(chunks):
         _refresh_top(st, rank)
 
@@ -162,17 +201,19 @@ def _split(st, rank):
     """Move the upper half of a full chunk to a new one behind it; spread everything when no chunk is left."""
     chunks = st.number[CHUNKS]
     if chunks == st.part.shape[1]:
-        _spread(st)
+        spread(st)
         return
     for r in range(chunks, rank + 1, -1):
         st.part[CHUNK, r] = st.part[CHUNK, r - 1]
         st.part[OFFSET, r] = st.part[OFFSET, r - 1]
         st.part[TOP, r] = st.part[TOP, r - 1]
+        st.part[OVER, r] = st.part[OVER, r - 1]
         st.part[RANK, st.part[CHUNK, r]] = r
     old, new = st.part[CHUNK, rank], chunks
     st.part[CHUNK, rank + 1] = new
     st.part[RANK, new] = rank + 1
     st.part[OFFSET, rank + 1] = st.part[OFFSET, rank]
+    st.part[OVER, rank + 1] = 0
     st.number[CHUNKS] = chunks + 1
     half = SIZE // 2
     st.part[COUNT, new] = st.part[COUNT, old] - half
@@ -203,6 +244,7 @@ def place(st, slot, before, memory):
     st.place[MEMORY, loc] = memory - st.part[OFFSET, rank]
     st.part[COUNT, chunk] += 1
     st.part[TOP, rank] = max(st.part[TOP, rank], st.place[MEMORY, loc])
+    _refresh_over(st, rank)
     previous = st.slot[PREVIOUS, before]
     st.slot[NEXT, slot] = before
     st.slot[PREVIOUS, slot] = previous
