@@ -18,6 +18,9 @@ from retrograde.planning.progress import Progress, ProgressCallback
 from retrograde.planning.strategies import SPILLING, STRATEGIES, Options, by_hand
 from retrograde.planning.strategies.demand import Split
 
+SEARCHES = ("auto", "search")
+"""Strategies that look for a plan in a time limit."""
+
 
 def plan(
     graph: Graph,
@@ -37,7 +40,7 @@ def plan(
         graph: the computation.
         budget: an int of bytes, ``"8 GiB"``, ``"40%"`` of ``graph.store_all_peak_bytes``, a ``Budget``, or None for
             no limit.
-        strategy: how to look for it: ``"auto"``, one of ``STRATEGIES``, or ``"spill"``.
+        strategy: how to look for it: ``"auto"``, ``"search"``, one of ``STRATEGIES``, or ``"spill"``.
         time_limit: seconds that a search may take.
         iterations: steps that a search may take, in place of the time limit; the result then depends on nothing but
             the graph, the budget and the seed.
@@ -65,10 +68,11 @@ def plan(
     if recompute is not None:
         chosen = Options(recompute=_chosen_by_hand(graph, recompute))
         return plan_candidates(graph, limit, by_hand.candidates(graph, chosen), "recompute", progress)
-    if strategy == "auto":
-        from retrograde.planning.strategies import auto
+    if strategy in SEARCHES:
+        from retrograde.planning.strategies import auto, search
 
-        return auto.search(graph, limit, time_limit=time_limit, iterations=iterations, seed=seed, progress=progress)
+        look = auto.search if strategy == "auto" else search.search
+        return look(graph, limit, time_limit=time_limit, iterations=iterations, seed=seed, progress=progress)
     if strategy in SPILLING:
         return _first_within(graph, limit, SPILLING[strategy](graph, limit), strategy)
     options = Options(block_size=block_size)
@@ -117,8 +121,8 @@ def _first_within(graph: Graph, budget_bytes: int | None, schedules: Iterable[Sc
 
 def check_strategy(strategy: str, block_size: int | None = None, recompute: object = None) -> None:
     """Raise UsageError unless there is such a strategy and it has such options."""
-    if strategy != "auto" and strategy not in STRATEGIES and strategy not in SPILLING:
-        known = ", ".join(["auto", *STRATEGIES, *SPILLING])
+    if strategy not in SEARCHES and strategy not in STRATEGIES and strategy not in SPILLING:
+        known = ", ".join([*SEARCHES, *STRATEGIES, *SPILLING])
         raise UsageError(f"there is no strategy {strategy!r}; the strategies are {known}")
     if recompute is not None and strategy != "auto":
         raise UsageError(f"recompute is a choice by hand, in place of a strategy; leave out strategy={strategy!r}")

@@ -29,7 +29,7 @@ STRETCHES = (1.0, 1.03, 1.08, 1.2)
 """Budgets for which sequences are made, over the one that is asked for: the program rounds sizes up."""
 
 MOST_RUNS = 20
-"""Runs of a sequence for each operation, at most."""
+"""Runs of a sequence for each operation, at most; but a million are always allowed."""
 
 
 class Chain:
@@ -159,7 +159,8 @@ class _Writer:
         def holds(places: Sequence[int]) -> frozenset[int]:
             return held[bisect_right(starts, max(places)) - 1]
 
-        return recompute_on_demand(split, dropped, holds, MOST_RUNS * len(split.graph.operations), holds_early=False)
+        most_runs = max(1_000_000, MOST_RUNS * len(split.graph.operations))
+        return recompute_on_demand(split, dropped, holds, most_runs, holds_early=False)
 
     def _write(
         self,
@@ -170,7 +171,7 @@ class _Writer:
         held: frozenset[int] | None,
         inner: Sequence[Program | None] | None,
     ) -> None:
-        """Follow a program's steps; ``held`` is what is held for its whole chain, None on the way of the first forward."""
+        """Follow a program's steps; ``held`` is what is held throughout, None on the way of the first forward."""
         holding = {(0, len(blocks) - 1): held}
         for step in program.steps(units):
             now = holding.pop((step.first, step.last))

@@ -1,4 +1,4 @@
-"""What the dynamic program over blocks knows of a graph: sizes and costs of its early operations, and what is live anyway."""
+"""What the dynamic program over blocks knows of a graph: bytes and costs of its blocks, and what is live anyway."""
 
 from __future__ import annotations
 
@@ -117,11 +117,11 @@ class Measures:
 
     @cached_property
     def demands(self) -> list[int]:
-        """For each late operation the bytes that are live while it runs and that no decision about the early changes."""
+        """For each late operation the bytes that are live while it runs whatever is decided about the early ones."""
         return _demands(self.split)
 
     def crossing(self, place: int, since: int = 0) -> list[int]:
-        """The places from ``since`` on, before a place, whose results can be dropped and are read early at it or later."""
+        """The places from ``since`` up to a place whose results can be dropped and are read early at it or later."""
         return [p for p in range(since, place) if self.last_use[p] >= place and self.is_droppable[p]]
 
     def blocks(self, cuts: Sequence[int]) -> list[Block]:
@@ -134,7 +134,7 @@ class Measures:
         return [self._block(low, high, live) for low, high, live in zip(cuts, cuts[1:], demand, strict=False)]
 
     def overlaps(self, cuts: Sequence[int]) -> Integers:
-        """For each pair of cuts the bytes made between the first of all and the lower one that are read at the higher."""
+        """For each pair of cuts the bytes made before the lower, and since the first of all, that cross the higher."""
         count = len(cuts)
         sizes = np.zeros((count + 1, count + 1), dtype=np.int64)
         for place in range(cuts[0], cuts[-1]):

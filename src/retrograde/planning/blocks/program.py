@@ -1,8 +1,8 @@
 """The dynamic program over a chain of blocks: what to store and what to compute again, on several levels.
 
-Source: O. Beaumont, L. Eyraud-Dubois, J. Herrmann, A. Joly, A. Shilova, "Optimal checkpointing for heterogeneous chains",
-2019, with several ways to store a block, as in X. Zhao, T. Le Hellard, L. Eyraud-Dubois, J. Gusak, O. Beaumont,
-"Rockmate", ICML 2023, and with blocks that are chains of blocks in turn.
+Source: O. Beaumont, L. Eyraud-Dubois, J. Herrmann, A. Joly, A. Shilova, "Optimal checkpointing for heterogeneous
+chains", 2019, with several ways to store a block, as in X. Zhao, T. Le Hellard, L. Eyraud-Dubois, J. Gusak,
+O. Beaumont, "Rockmate", ICML 2023, and with blocks that are chains of blocks in turn.
 """
 
 from __future__ import annotations

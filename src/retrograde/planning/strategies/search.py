@@ -1,0 +1,333 @@
+"""``search``: seeds, greedy descent, annealing with reordering and exact windows, in one time limit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from retrograde.graph import Graph
+from retrograde.planning.improve import Annealing, Descent, Effort, Found
+from retrograde.planning.infeasible import budget_error
+from retrograde.planning.plan import Plan
+from retrograde.planning.progress import Progress, ProgressCallback
+from retrograde.planning.simulator import condense, sequence_of
+from retrograde.planning.strategies.lowest import Lowest
+from retrograde.planning.strategies.record import Record, lock, recall
+
+Bound = Callable[[Graph, int, float | None], float]
+"""From a graph, a budget in bytes and a time limit in seconds (None for none) to a proved bound on the overhead."""
+
+ROUNDS = 8
+"""Descents to one budget."""
+
+VISITS = 120_000
+"""Visits to slots after which no further descent begins, so that large graphs take seconds."""
+
+REHEAT = 0.3
+"""The price at which a plan is taken up again, over what it pays on average for the overload it avoids."""
+
+SEED_SHARE = 0.25
+"""Of a time limit, what seeds may take."""
+
+DESCENT_SHARE = 0.5
+"""Of what is left then, what descents may take when a plan that fits is in hand."""
+
+RESERVE = 6.0
+"""Of the time that measuring the given order takes, what is kept for the certificate."""
+
+ANNEALED_NODES = 4000
+"""The largest condensed graph that is annealed: on larger ones the greedy descent gets further in the same time."""
+
+DRY_ROUNDS = 2
+"""Rounds of annealing that gain next to nothing, after which it ends."""
+
+DRY_GAIN = 0.003
+"""What a round has to gain, as a fraction of the cost of all recomputation."""
+
+PATIENCE = 0.4
+"""Of a time limit, how long annealing goes on even if it gains nothing."""
+
+CLOSED = 1e-9
+"""A gap between overhead and bound that counts as none."""
+
+
+def search(
+    graph: Graph,
+    budget_bytes: int | None,
+    *,
+    time_limit: float = 20.0,
+    iterations: int | None = None,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+    bound: Bound | None = None,
+    strategy: str = "search",
+) -> Plan:
+    """The cheapest plan within a budget that seeds, descent and annealing find.
+
+    Plans found are remembered for each graph while the process runs: a larger budget never gets a dearer plan than
+    a smaller one, and the minimum named by a ``BudgetError`` can be asked for. An interrupt (``KeyboardInterrupt``)
+    goes through to the caller; what was found until then is remembered, too (``best_in_hand``).
+
+    Args:
+        graph: the computation.
+        budget_bytes: the budget; None for no limit.
+        time_limit: seconds; unused if ``iterations`` is given. A search that ends before it is deterministic.
+        iterations: visits to slots and moves of the annealing that the search may make.
+        seed: of everything random.
+        progress: called with a ``Progress`` now and then.
+        bound: proves how much overhead is necessary; the search ends when a plan needs no more than that.
+        strategy: the name that the plan bears.
+
+    Returns:
+        A plan that the referee certified.
+
+    Raises:
+        BudgetError: no plan in hand fits; it names the smallest budget that one does.
+
+    Example:
+        >>> graph = Graph.from_arrays(cost=[1, 1, 1], bytes=[8, 8, 8], edges=[(0, 1), (1, 2)])
+        >>> search(graph, 16).cost
+        3.0
+    """
+    effort = Effort(iterations, None if iterations is not None else time_limit)
+    with lock:
+        record = recall(graph)
+        effort.postpone(-RESERVE * record.lowering_seconds)
+        finder = Search(record, effort, seed, progress, bound)
+        best = finder.find(budget_bytes)
+        if best is None:
+            assert budget_bytes is not None
+            raise budget_error(graph, budget_bytes, record.curve.smallest.peak_bytes, strategy)
+        return record.certified(best, budget_bytes, strategy, finder.statistics())
+
+
+class Search:
+    """One search: fills the curve of a record.
+
+    Args:
+        record: the graph, and what is known of it.
+        effort: how much may be done.
+        seed: of everything random.
+        progress: called with a ``Progress`` now and then.
+        bound: proves how much overhead is necessary.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        effort: Effort,
+        seed: int = 0,
+        progress: ProgressCallback | None = None,
+        bound: Bound | None = None,
+    ) -> None:
+        self.record = record
+        self.curve = record.curve
+        self.effort = effort
+        self.seed = seed
+        self.progress = progress
+        self.bound = bound
+        self.begun = time.monotonic()
+        self.visits = 0
+        self.moves = 0
+        self.stage = ""
+
+    def find(self, budget_bytes: int | None) -> Found | None:
+        """The cheapest plan within a budget, None if none is found; everything found is in the curve."""
+        if budget_bytes is None or self.is_done(budget_bytes):
+            return self.curve.best(budget_bytes)
+        if not self.effort.is_spent:
+            self.effort.postpone(warm_up(self.progress))
+            self.begun = time.monotonic()
+        self.tell("seeds", budget_bytes, None)
+        self.record.seeds.plant(budget_bytes, self._moment(SEED_SHARE))
+        self._descend(budget_bytes)
+        if self.curve.best(budget_bytes) is None:
+            self._look_lower(budget_bytes)
+        if self.curve.best(budget_bytes) is not None:
+            self._prove(budget_bytes)
+            self._anneal(budget_bytes)
+        return self.curve.best(budget_bytes)
+
+    def statistics(self) -> dict[str, float]:
+        """What was done."""
+        return {"visits": float(self.visits), "moves": float(self.moves)}
+
+    # Stages
+
+    def _descend(self, budget_bytes: int) -> None:
+        """Descend to a budget from several sequences; the best are in the curve afterwards."""
+        self.stage = "greedy descent"
+        start = self.record.tried.get(budget_bytes, 0)
+        for number in range(start, ROUNDS):
+            best = self.curve.best(budget_bytes)
+            part = self._part(DESCENT_SHARE) if best is not None else self.effort
+            if part.is_spent or self.is_done(budget_bytes) or (number > start and self.visits > VISITS):
+                return
+            before = part.done
+            self._round(number, budget_bytes, best, part)
+            self.visits += part.done - before
+            if part is not self.effort:
+                self.effort.done += part.done
+            self.tell(self.stage, budget_bytes, (number + 1) / ROUNDS)
+            if self.curve.best(budget_bytes) is None:
+                return
+            self.record.tried[budget_bytes] = number + 1
+
+    def _round(self, number: int, budget_bytes: int, best: Found | None, effort: Effort) -> None:
+        """Descend from the given order, or once more from the best plan in hand at a fraction of what it pays."""
+        problem = self.record.problem
+        descent = Descent(problem, effort, self.seed * 1000 + number, self._see)
+        if best is None or number % 2 == 0:
+            fits = descent.fit(problem.sequence, budget_bytes, factor=self._factor)
+        else:
+            overload = descent.overload(problem.sequence, budget_bytes)
+            price = REHEAT * (best.cost - self.record.graph.base_cost) / max(1, overload)
+            nodes = self.record.nodes_of(best)
+            fits = descent.fit(nodes, budget_bytes, price=price, factor=self._factor, always=True)
+        if fits:
+            self._add(descent.nodes_now())
+
+    def _look_lower(self, budget_bytes: int) -> None:
+        """Look for plans with a smaller peak, until one fits or nothing more is found."""
+        lowest = Lowest(self.record, self.effort, lambda stage: self.tell(stage, None, None))
+        lowest.climb_down()
+        self.record.recover()
+        if self.curve.best(budget_bytes) is None:
+            lowest.lower()
+            self.record.store()
+        if self.curve.best(budget_bytes) is not None:
+            self._descend(budget_bytes)
+
+    def _anneal(self, budget_bytes: int) -> None:
+        """Anneal from the best plan in hand while that gains something."""
+        best = self.curve.best(budget_bytes)
+        if best is None or self.effort.is_spent or self.is_done(budget_bytes):
+            return
+        if len(self.record.problem.operations) > ANNEALED_NODES:
+            return
+        self.stage = "annealing"
+        patience = _Patience(self, budget_bytes)
+        number = self.record.annealed.get(budget_bytes, 0)
+        annealing = Annealing(self.record.problem, patience, self.seed * 1000 + number, report=self._take)
+        try:
+            annealing.fit(self.record.nodes_of(best), budget_bytes)
+        finally:
+            self.moves += annealing.moves
+            self.effort.done += annealing.moves
+            self.record.annealed[budget_bytes] = number + 1
+
+    # Parts
+
+    def is_done(self, budget_bytes: int) -> bool:
+        """Whether nothing is left to gain: no recomputation, or no more than is proved necessary."""
+        best = self.curve.best(budget_bytes)
+        if best is None:
+            return False
+        base = self.record.graph.base_cost
+        if best.cost <= base:
+            return True
+        known = self.record.bounds.get(budget_bytes)
+        return known is not None and best.cost <= base * (1.0 + known + CLOSED)
+
+    def _prove(self, budget_bytes: int) -> None:
+        """Ask for the bound, once for each budget."""
+        if self.bound is not None and budget_bytes not in self.record.bounds and not self.is_done(budget_bytes):
+            left = None if self.effort.deadline is None else max(0.0, self.effort.deadline - time.monotonic())
+            self.record.bounds[budget_bytes] = self.bound(self.record.graph, budget_bytes, left)
+
+    def _moment(self, share: float) -> float | None:
+        """The moment at which a share of what is left is over."""
+        if self.effort.deadline is None:
+            return None
+        now = time.monotonic()
+        return now + share * max(0.0, self.effort.deadline - now)
+
+    def _part(self, share: float) -> Effort:
+        """A share of the effort that is left."""
+        left = None if self.effort.visits is None else int(share * max(0, self.effort.visits - self.effort.done))
+        part = Effort(left)
+        part.deadline = self._moment(share)
+        return part
+
+    @property
+    def _factor(self) -> float:
+        """By how much the price rises after each sweep: faster in large graphs, where a sweep takes long."""
+        size = len(self.record.problem.operations)
+        return 1.5 if size <= 2000 else (2.5 if size <= 6000 else 4.0)
+
+    def _take(self, cost: float, nodes: list[int]) -> None:
+        self._add(nodes)
+
+    def _see(self, peak_bytes: int, nodes: list[int]) -> None:
+        if peak_bytes < self.curve.smallest.peak_bytes:
+            self._add(nodes)
+
+    def _add(self, nodes: list[int]) -> None:
+        self.curve.add(sequence_of(self.record.problem, nodes))
+
+    def tell(self, stage: str, budget_bytes: int | None, fraction: float | None) -> None:
+        self.stage = stage
+        if self.progress is not None:
+            best = self.curve.best(budget_bytes) if budget_bytes is not None else self.curve.smallest
+            known = (best.peak_bytes, best.cost) if best is not None else (None, None)
+            self.progress(Progress(stage, fraction, *known))
+
+
+class _Patience(Effort):
+    """The effort left for annealing, which looks at it between two rounds; it ends early when rounds gain nothing."""
+
+    def __init__(self, search: Search, budget_bytes: int) -> None:
+        effort = search.effort
+        super().__init__(None if effort.visits is None else max(0, effort.visits - effort.done))
+        self.deadline = effort.deadline
+        self.search = search
+        self.budget_bytes = budget_bytes
+        self.costs: list[float] = []
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether annealing has to end."""
+        search = self.search
+        best = search.curve.best(self.budget_bytes)
+        assert best is not None
+        self.costs.append(best.cost)
+        search.tell("annealing", self.budget_bytes, None)
+        return super().is_spent or search.is_done(self.budget_bytes) or self._is_dry()
+
+    def _is_dry(self) -> bool:
+        if len(self.costs) <= DRY_ROUNDS or not self._is_patient_enough():
+            return False
+        extra = self.costs[-1] - self.search.record.graph.base_cost
+        return self.costs[-1 - DRY_ROUNDS] - self.costs[-1] < DRY_ROUNDS * DRY_GAIN * extra
+
+    def _is_patient_enough(self) -> bool:
+        if self.deadline is None:
+            return False
+        whole = self.deadline - self.search.begun
+        return time.monotonic() >= self.search.begun + PATIENCE * whole
+
+
+def warm_up(progress: ProgressCallback | None = None) -> float:
+    """Load the compiled kernels, or compile them where no cache holds them (some half a minute, once a machine).
+
+    A search does this by itself, and its time limit begins afterwards; call it early to be rid of the wait.
+
+    Returns:
+        The seconds that it took; 0 when it was done before.
+    """
+    if _is_warm:
+        return 0.0
+    begun = time.monotonic()
+    if progress is not None:
+        progress(Progress("loading compiled kernels"))
+    graph = Graph.from_arrays(cost=[1, 1, 1, 1], bytes=[8, 8, 8, 8], edges=[(0, 1), (1, 2), (0, 3), (2, 3)])
+    problem = condense(graph)
+    descent = Descent(problem, Effort(), 0, lambda peak_bytes, nodes: None)
+    descent.fit(problem.sequence, 16, always=True)
+    descent.polish(1 << 40)
+    Annealing(problem, Effort(64), threads=1).fit(problem.sequence, 16)
+    _is_warm.append(True)
+    return time.monotonic() - begun
+
+
+_is_warm: list[bool] = []
