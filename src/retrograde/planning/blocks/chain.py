@@ -155,12 +155,21 @@ class _Writer:
         dropped = split.droppable.difference(early[p] for p in self.kept)
         starts = sorted(self.leaves)
         held = [frozenset(early[p] for p in (*self.leaves[s][1], *range(s, self.leaves[s][0]))) for s in starts]
+        now = len(starts) - 1
 
         def holds(places: Sequence[int]) -> frozenset[int]:
-            return held[bisect_right(starts, max(places)) - 1]
+            nonlocal now
+            now = min(now, max(self._home(starts, place) for place in places))
+            return held[now]
 
         most_runs = max(1_000_000, MOST_RUNS * len(split.graph.operations))
         return recompute_on_demand(split, dropped, holds, most_runs, holds_early=False)
+
+    def _home(self, starts: Sequence[int], place: int) -> int:
+        """The leaf whose backward reads a place, as an index: the next one if the place's result crosses into that."""
+        index = bisect_right(starts, place) - 1
+        end = self.leaves[starts[index]][0]
+        return index + 1 if self.chain.measures.last_use[place] >= end and index + 1 < len(starts) else index
 
     def _write(
         self,

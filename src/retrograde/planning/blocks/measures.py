@@ -36,13 +36,16 @@ class Storing:
 class Block:
     """Early operations from one cut to the next.
 
+    What crosses its end belongs to the next block's backward, which finds it in hand.
+
     Attributes:
         low: the first place in ``split.early``.
         high: the place behind the last.
         through_cost: of computing what crosses ``high`` from what crosses ``low``.
-        whole_cost: of computing everything that a later operation reads, too.
+        whole_cost: of computing what else the block's backward reads.
+        both_cost: of both at once.
         through_bytes: live at most while what crosses ``high`` is computed, what crosses ``low`` left out.
-        whole_bytes: the same while everything is computed and kept for the backward.
+        whole_bytes: the same while what the backward reads is computed and kept.
         demand_bytes: live whatever is decided while the block's backward runs, at most.
         ways: to store it, from the largest to the smallest.
     """
@@ -51,6 +54,7 @@ class Block:
     high: int
     through_cost: float
     whole_cost: float
+    both_cost: float
     through_bytes: int
     whole_bytes: int
     demand_bytes: int
@@ -60,7 +64,7 @@ class Block:
     def signature(self) -> tuple[object, ...]:
         """All that the dynamic program reads of a block: blocks that agree in it are planned once."""
         ways = tuple((way.size_bytes, way.cost) for way in self.ways)
-        costs = (self.through_cost, self.whole_cost)
+        costs = (self.through_cost, self.whole_cost, self.both_cost)
         return (self.high - self.low, costs, self.through_bytes, self.whole_bytes, self.demand_bytes, ways)
 
 
@@ -107,11 +111,11 @@ class Measures:
         return read
 
     @cached_property
-    def homes(self) -> list[int]:
-        """For each late operation the last place that it reads; -1 for none."""
+    def late_reads(self) -> list[tuple[int, ...]]:
+        """For each late operation the places that it reads whose results can be dropped."""
         position = self.split.position
         return [
-            max((p for n in self.split.needs[o] if (p := position[n]) >= 0 and self.is_droppable[p]), default=-1)
+            tuple(p for n in self.split.needs[o] if (p := position[n]) >= 0 and self.is_droppable[p])
             for _, o in self.split.late
         ]
 
@@ -126,12 +130,20 @@ class Measures:
 
     def blocks(self, cuts: Sequence[int]) -> list[Block]:
         """The blocks between cuts, the first and the last place included among them."""
-        demand = [0] * (len(cuts) - 1)
-        for home, live in zip(self.homes, self.demands, strict=True):
-            index = bisect_right(cuts, home) - 1
-            if 0 <= index < len(demand):
-                demand[index] = max(demand[index], live)
+        demand = self._demand_of_blocks(cuts)
         return [self._block(low, high, live) for low, high, live in zip(cuts, cuts[1:], demand, strict=False)]
+
+    def _demand_of_blocks(self, cuts: Sequence[int]) -> list[int]:
+        """What is live anyway while the backward of each block runs; one without a backward is as the next."""
+        found: dict[int, int] = {}
+        for reads, live in zip(self.late_reads, self.demands, strict=True):
+            index = max((self._home(cuts, place) for place in reads), default=-1)
+            found[index] = max(found.get(index, 0), live)
+        demand = [0] * (len(cuts) - 1)
+        last = next((found[index] for index in range(len(demand)) if index in found), 0)
+        for index in range(len(demand) - 1, -1, -1):
+            last = demand[index] = found.get(index, last)
+        return demand
 
     def overlaps(self, cuts: Sequence[int]) -> Integers:
         """For each pair of cuts the bytes made before the lower, and since the first of all, that cross the higher."""
@@ -143,16 +155,24 @@ class Measures:
         beyond = sizes.cumsum(0)[:, ::-1].cumsum(1)[:, ::-1]
         return beyond[:count, 1:]
 
+    def _home(self, cuts: Sequence[int], place: int) -> int:
+        """The block whose backward reads a place: the one behind it if the place's result crosses into that."""
+        index = bisect_right(cuts, place) - 1
+        if 0 <= index < len(cuts) - 1 and self.last_use[place] >= cuts[index + 1]:
+            return index + 1
+        return index
+
     def _block(self, low: int, high: int, demand_bytes: int) -> Block:
         crossing = [p for p in range(low, high) if self.last_use[p] >= high and self.is_droppable[p]]
-        late = [p for p in range(low, high) if self.is_read_late[p]]
+        late = [p for p in range(low, high) if self.is_read_late[p] and self.last_use[p] < high]
         through = self._closure(crossing, low, ())
-        whole = through | self._closure(late, low, ())
+        whole = self._closure(late, low, ())
         return Block(
             low,
             high,
             through_cost=fsum(self.costs[p] for p in through),
             whole_cost=fsum(self.costs[p] for p in whole),
+            both_cost=fsum(self.costs[p] for p in through | whole),
             through_bytes=self._transient(low, high, through, frozenset()),
             whole_bytes=self._transient(low, high, whole, frozenset(late)),
             demand_bytes=demand_bytes,
@@ -184,9 +204,8 @@ class Measures:
         return peak
 
     def _ways(self, low: int, crossing: Sequence[int], late: Sequence[int]) -> Iterable[Storing]:
-        always = frozenset(crossing)
         fixed_bytes = sum(self.sizes[p] for p in crossing)
-        optional = sorted((p for p in late if p not in always), key=lambda p: self.costs[p] / max(1, self.sizes[p]))
+        optional = sorted(late, key=lambda p: self.costs[p] / max(1, self.sizes[p]))
         total = sum(self.sizes[p] for p in optional)
         shares = iter((0.0, *SHARES))
         share, given = next(shares), 0

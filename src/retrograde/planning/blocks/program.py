@@ -116,7 +116,7 @@ class Program:
             return (leaf if leaf is not None else self._within(block.whole_cost, block, block.whole_bytes))[None, :]
         block = self.blocks[first]
         ways = [
-            self._within(block.whole_cost + way.cost, block, block.whole_bytes if way.cost else way.size_bytes)
+            self._within(block.both_cost + way.cost, block, block.whole_bytes if way.cost else way.size_bytes)
             + self._table[first + 1, last, self._pad - min(self._pad, self._in_units(way.size_bytes)) :][: self._pad]
             for way in block.ways
         ]
