@@ -7,7 +7,7 @@ from retrograde.planning.plan import Plan
 from retrograde.planning.progress import ProgressCallback
 from retrograde.planning.strategies import search as large
 from retrograde.planning.strategies.record import best_in_hand, forget
-from retrograde.planning.strategies.search import Bound, warm_up
+from retrograde.planning.strategies.search import Bound, proved_overhead, warm_up
 
 __all__ = ["best_in_hand", "forget", "search", "warm_up"]
 
@@ -20,7 +20,7 @@ def search(
     iterations: int | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
-    bound: Bound | None = None,
+    bound: Bound | None = proved_overhead,
 ) -> Plan:
     """The cheapest plan in hand within a budget.
 
@@ -31,7 +31,8 @@ def search(
         iterations: visits to slots and moves of the annealing that the search may make.
         seed: of everything random.
         progress: called with a ``Progress`` now and then.
-        bound: proves how much overhead is necessary; the search ends when a plan needs no more than that.
+        bound: proves how much overhead is necessary: the search ends when a plan needs no more, and the plan bears
+            the bound; None for none.
 
     Returns:
         A plan that the referee certified.

@@ -70,12 +70,14 @@ class Record:
     def certified(self, found: Found, budget_bytes: int | None, strategy: str, statistics: dict[str, float]) -> Plan:
         """A plan in hand with its certificate."""
         schedule = self.lowering.lower(found.sequence)
+        overhead = max(0.0, found.cost / self.graph.base_cost - 1) if self.graph.base_cost else 0.0
         return certify(
             self.graph,
             schedule.actions,
             schedule.segments,
             strategy=strategy,
             budget_bytes=budget_bytes,
+            bound=0.0 if budget_bytes is None else min(self.bounds.get(budget_bytes, 0.0), overhead),
             statistics=tuple(statistics.items()),
         )
 

@@ -32,6 +32,9 @@ SEED_SHARE = 0.25
 DESCENT_SHARE = 0.5
 """Of what is left then, what descents may take when a plan that fits is in hand."""
 
+BOUND_SHARE = 0.25
+"""Of what is left then, what the bound may take."""
+
 RESERVE = 6.0
 """Of the time that measuring the given order takes, what is kept for the certificate."""
 
@@ -45,10 +48,23 @@ DRY_GAIN = 0.003
 """What a round has to gain, as a fraction of the cost of all recomputation."""
 
 PATIENCE = 0.4
-"""Of a time limit, how long annealing goes on even if it gains nothing."""
+"""Of a time limit, how long annealing goes on even if it gains nothing, where the gap to the bound is a wide one."""
+
+LEAST_PATIENCE = 0.1
+"""The same where the gap is closed but for a little."""
+
+WIDE_GAP = 0.01
+"""A wide gap between overhead and bound."""
 
 CLOSED = 1e-9
 """A gap between overhead and bound that counts as none."""
+
+
+def proved_overhead(graph: Graph, budget_bytes: int, time_limit: float | None) -> float:
+    """The certificate's bound on the overhead of any schedule, from linear programs begun within a time limit."""
+    from retrograde.planning.certificate import Effort, overhead_bound
+
+    return overhead_bound(graph, budget_bytes, effort=Effort(time_limit=time_limit)).overhead
 
 
 def search(
@@ -59,7 +75,7 @@ def search(
     iterations: int | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
-    bound: Bound | None = None,
+    bound: Bound | None = proved_overhead,
     strategy: str = "search",
 ) -> Plan:
     """The cheapest plan within a budget that seeds, descent and annealing find.
@@ -75,7 +91,8 @@ def search(
         iterations: visits to slots and moves of the annealing that the search may make.
         seed: of everything random.
         progress: called with a ``Progress`` now and then.
-        bound: proves how much overhead is necessary; the search ends when a plan needs no more than that.
+        bound: proves how much overhead is necessary: the search ends when a plan needs no more, and the plan bears
+            the bound; None for none.
         strategy: the name that the plan bears.
 
     Returns:
@@ -232,7 +249,8 @@ class Search:
     def _prove(self, budget_bytes: int) -> None:
         """Ask for the bound, once for each budget."""
         if self.bound is not None and budget_bytes not in self.record.bounds and not self.is_done(budget_bytes):
-            left = None if self.effort.deadline is None else max(0.0, self.effort.deadline - time.monotonic())
+            moment = self._moment(BOUND_SHARE)
+            left = None if moment is None else max(0.0, moment - time.monotonic())
             self.record.bounds[budget_bytes] = self.bound(self.record.graph, budget_bytes, left)
 
     def _moment(self, share: float) -> float | None:
@@ -303,8 +321,10 @@ class _Patience(Effort):
     def _is_patient_enough(self) -> bool:
         if self.deadline is None:
             return False
-        whole = self.deadline - self.search.begun
-        return time.monotonic() >= self.search.begun + PATIENCE * whole
+        gap = self.costs[-1] / self.search.record.graph.base_cost - 1.0
+        gap -= self.search.record.bounds.get(self.budget_bytes, 0.0)
+        patience = max(LEAST_PATIENCE, PATIENCE * min(1.0, gap / WIDE_GAP))
+        return time.monotonic() >= self.search.begun + patience * (self.deadline - self.search.begun)
 
 
 def warm_up(progress: ProgressCallback | None = None) -> float:
