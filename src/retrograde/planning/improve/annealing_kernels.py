@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from retrograde.planning.improve.glide_kernels import MOST_CHANGES, glide
 from retrograde.planning.improve.kernels import (
     draw_next,
     droppable_excess,
@@ -16,7 +17,7 @@ from retrograde.planning.improve.kernels import (
     recompute,
     remove_with_sources,
 )
-from retrograde.planning.simulator.compiling import compiled, compiled_for_threads
+from retrograde.planning.simulator.compiling import compiled, compiled_for_threads, inlined
 from retrograde.planning.simulator.kernels import gap_segment, insert_slot, remove_slot, undo_to
 from retrograde.planning.simulator.layout import (
     AT,
@@ -43,23 +44,23 @@ from retrograde.planning.simulator.layout import (
 from retrograde.planning.simulator.order_kernels import key_of, slot_at, spread
 
 # Entries of the control.
-TEMPERATURE, PRICE, FEE, BEST = range(4)
+TEMPERATURE, PRICE, FEE, BEST, ENOUGH, REORDER = range(6)
 # Entries of the counts.
 STEPS, ACCEPTED, FOUND = range(3)
 
 
-@compiled
+@inlined
 def fraction(seed):
     """A random number above 0 and at most 1."""
     return ((draw_next(seed) >> 10) + 1) * (1.0 / (1 << 53))
 
 
-@compiled
+@inlined
 def score_now(st, control):
     return st.cost[0] + control[PRICE] * st.number[OVERLOAD] + control[FEE] * st.number[SLOTS]
 
 
-@compiled
+@inlined
 def random_slot(st, seed):
     """A slot, each as likely as any other."""
     while True:
@@ -69,7 +70,7 @@ def random_slot(st, seed):
             return st.place[AT, (chunk << SHIFT) | (draw & MASK)]
 
 
-@compiled
+@inlined
 def neighbour(st, slot, distance):
     """The slot so many places behind a slot (before it, if negative), or the last (first) there is."""
     loc = st.slot[LOC, slot]
@@ -85,16 +86,16 @@ def neighbour(st, slot, distance):
     return st.place[AT, (chunk << SHIFT) + index]
 
 
-@compiled
+@inlined
 def random_distance(st, seed):
     """A number of places, each order of magnitude as likely as any other; negative half the time."""
     distance = int(np.exp(fraction(seed) * np.log(st.number[SLOTS] + 1.0)))
     return -distance if draw_next(seed) & 1024 else distance
 
 
-@compiled
-def shift(pr, st, slot, seed):
-    """Run a slot elsewhere. Returns whether it was moved."""
+@inlined
+def shift_target(pr, st, slot, seed):
+    """The slot before which a slot is to run; -1 for where it is. What runs once stays behind its inputs."""
     node = st.slot[NODE, slot]
     distance = random_distance(st, seed)
     target = neighbour(st, slot, distance + (1 if distance > 0 else 0))
@@ -109,8 +110,21 @@ def shift(pr, st, slot, seed):
             if key > last:
                 target = slot_at(st, last)
     if target == slot or target == st.slot[NEXT, slot] or pr.node[SINCE, node] > gap_segment(pr, st, target):
-        return False
-    return remove_slot(pr, st, slot) and insert_slot(pr, st, node, target) >= 0
+        return -1
+    return target
+
+
+@inlined
+def shift(pr, st, slot, seed, changes, most):
+    """Run a slot elsewhere. Returns 1 if that is done for good, 0 if it is refused, -1 if it is to be judged."""
+    target = shift_target(pr, st, slot, seed)
+    if target < 0:
+        return 0
+    done = glide(pr, st, slot, target, changes, most)
+    if done >= 0:
+        return done
+    node = st.slot[NODE, slot]
+    return -1 if remove_slot(pr, st, slot) and insert_slot(pr, st, node, target) >= 0 else 0
 
 
 @compiled
@@ -132,18 +146,21 @@ def drop(pr, st, reader, seed, price, allowed):
     return recompute(pr, st, maker, reader, st.number[BUDGET], hold, st.cost[0] + 3.0 * gain + allowed) > 0
 
 
-@compiled
-def step(pr, st, control, seed):
+@inlined
+def step(pr, st, control, seed, changes):
     """One move: made or refused. Returns whether it was accepted."""
     price = control[PRICE]
     allowed = -control[TEMPERATURE] * np.log(fraction(seed))
     now = score_now(st, control)
     slot = random_slot(st, seed)
     node = st.slot[NODE, slot]
-    kind = (draw_next(seed) >> 8) & 7
+    kind = 0 if control[REORDER] else (draw_next(seed) >> 8) & 7
     done = False
     if kind < 3:
-        done = node < pr.setting[1] and shift(pr, st, slot, seed)
+        moved = shift(pr, st, slot, seed, changes, allowed / price) if node < pr.setting[1] else 0
+        if moved > 0:
+            return True
+        done = moved < 0
     elif kind < 6:
         done = drop(pr, st, slot, seed, price, allowed)
     else:
@@ -168,7 +185,7 @@ def recount(pr, st):
         spread(st)
 
 
-@compiled
+@inlined
 def keep(st, best):
     """Copy the nodes in order; returns how many there are."""
     n = 0
@@ -184,10 +201,13 @@ def keep(st, best):
 def anneal_steps(pr, st, steps, control, seed, counts, best):
     """So many moves at one temperature and price; the best sequence that fits is kept."""
     recount(pr, st)
+    changes = np.empty((2, MOST_CHANGES), dtype=np.int64)
     for _ in range(steps):
-        if step(pr, st, control, seed):
+        counts[STEPS] += 1
+        if step(pr, st, control, seed, changes):
             counts[ACCEPTED] += 1
             if st.number[OVERLOAD] == 0 and st.cost[0] < control[BEST]:
                 control[BEST] = st.cost[0]
                 counts[FOUND] = keep(st, best)
-    counts[STEPS] += steps
+                if control[BEST] <= control[ENOUGH]:
+                    return
