@@ -18,8 +18,8 @@ from retrograde.planning.progress import Progress, ProgressCallback
 from retrograde.planning.strategies import SPILLING, STRATEGIES, Options, by_hand
 from retrograde.planning.strategies.demand import Split
 
-SEARCHES = ("auto", "search")
-"""Strategies that look for a plan in a time limit."""
+SEARCHES = ("auto", "search", "optimal")
+"""Strategies that look for a plan, or prove that there is no better one, in a time limit."""
 
 
 def plan(
@@ -40,7 +40,7 @@ def plan(
         graph: the computation.
         budget: an int of bytes, ``"8 GiB"``, ``"40%"`` of ``graph.store_all_peak_bytes``, a ``Budget``, or None for
             no limit.
-        strategy: how to look for it: ``"auto"``, ``"search"``, one of ``STRATEGIES``, or ``"spill"``.
+        strategy: how to look for it: one of ``SEARCHES`` or ``STRATEGIES``, or ``"spill"``.
         time_limit: seconds that a search may take.
         iterations: steps that a search may take, in place of the time limit; the result then depends on nothing but
             the graph, the budget and the seed.
@@ -69,8 +69,10 @@ def plan(
         chosen = Options(recompute=_chosen_by_hand(graph, recompute))
         return plan_candidates(graph, limit, by_hand.candidates(graph, chosen), "recompute", progress)
     if strategy in SEARCHES:
-        from retrograde.planning.strategies import auto, search
+        from retrograde.planning.strategies import auto, optimal, search
 
+        if strategy == "optimal":
+            return optimal.search(graph, limit, time_limit=time_limit, iterations=iterations, progress=progress)
         look = auto.search if strategy == "auto" else search.search
         return look(graph, limit, time_limit=time_limit, iterations=iterations, seed=seed, progress=progress)
     if strategy in SPILLING:

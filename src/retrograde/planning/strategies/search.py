@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from retrograde.analysis.bounds import peak_bound_bytes
 from retrograde.graph import Graph
 from retrograde.planning.improve import Annealing, Descent, Effort, Found
+from retrograde.planning.improve.cooling import LARGEST_BYTES, total_bytes
 from retrograde.planning.infeasible import budget_error
 from retrograde.planning.plan import Plan
 from retrograde.planning.progress import Progress, ProgressCallback
@@ -31,6 +33,9 @@ SEED_SHARE = 0.25
 
 DESCENT_SHARE = 0.5
 """Of what is left then, what descents may take when a plan that fits is in hand."""
+
+LOWER_SHARE = 0.5
+"""Of what is left then, what annealing towards a smaller peak may take."""
 
 BOUND_SHARE = 0.25
 """Of what is left then, what the bound may take."""
@@ -211,6 +216,8 @@ class Search:
         self.record.recover()
         if self.curve.best(budget_bytes) is None:
             lowest.lower()
+            if self.curve.best(budget_bytes) is None:
+                self._anneal_lower(budget_bytes)
             self.record.store()
         if self.curve.best(budget_bytes) is not None:
             self._descend(budget_bytes)
@@ -222,16 +229,37 @@ class Search:
             return
         if len(self.record.problem.operations) > ANNEALED_NODES:
             return
-        self.stage = "annealing"
-        patience = _Patience(self, budget_bytes)
         number = self.record.annealed.get(budget_bytes, 0)
-        annealing = Annealing(self.record.problem, patience, self.seed * 1000 + number, report=self._take)
+        annealing = self._annealing(_Patience(self, budget_bytes), number)
+        if annealing is None:
+            return
         try:
             annealing.fit(self.record.nodes_of(best), budget_bytes)
         finally:
-            self.moves += annealing.moves
-            self.effort.done += annealing.moves
+            self.moves += annealing.effort.done
+            self.effort.done += annealing.effort.done
             self.record.annealed[budget_bytes] = number + 1
+
+    def _anneal_lower(self, budget_bytes: int) -> None:
+        """Anneal towards a smaller peak, reordering included, until the budget is met."""
+        if len(self.record.problem.operations) > ANNEALED_NODES or self.effort.is_spent:
+            return
+        annealing = self._annealing(self._part(LOWER_SHARE), 0)
+        if annealing is None:
+            return
+        self.tell("annealing to a smaller peak", None, None)
+        least_bytes = max(budget_bytes, peak_bound_bytes(self.record.graph))
+        try:
+            annealing.lower(self.record.nodes_of(self.curve.smallest), least_bytes=least_bytes)
+        finally:
+            self.moves += annealing.effort.done
+            self.effort.done += annealing.effort.done
+
+    def _annealing(self, effort: Effort, number: int) -> Annealing | None:
+        """An annealing of the graph; None if its bytes are too many for one."""
+        if total_bytes(self.record.problem) >= LARGEST_BYTES:
+            return None
+        return Annealing(self.record.problem, effort, self.seed * 1000 + number, report=self._take)
 
     # Parts
 
