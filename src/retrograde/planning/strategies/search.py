@@ -52,14 +52,14 @@ DRY_ROUNDS = 2
 DRY_GAIN = 0.003
 """What a round has to gain, as a fraction of the cost of all recomputation."""
 
-PATIENCE = 0.4
+PATIENCE = 0.75
 """Of a time limit, how long annealing goes on even if it gains nothing, where the gap to the bound is a wide one."""
 
 LEAST_PATIENCE = 0.1
 """The same where the gap is closed but for a little."""
 
-WIDE_GAP = 0.01
-"""A wide gap between overhead and bound."""
+WIDE_GAP = 0.2
+"""A wide gap between overhead and bound, as a fraction of the overhead."""
 
 CLOSED = 1e-9
 """A gap between overhead and bound that counts as none."""
@@ -349,8 +349,8 @@ class _Patience(Effort):
     def _is_patient_enough(self) -> bool:
         if self.deadline is None:
             return False
-        gap = self.costs[-1] / self.search.record.graph.base_cost - 1.0
-        gap -= self.search.record.bounds.get(self.budget_bytes, 0.0)
+        overhead = self.costs[-1] / self.search.record.graph.base_cost - 1.0
+        gap = 1.0 - self.search.record.bounds.get(self.budget_bytes, 0.0) / overhead
         patience = max(LEAST_PATIENCE, PATIENCE * min(1.0, gap / WIDE_GAP))
         return time.monotonic() >= self.search.begun + patience * (self.deadline - self.search.begun)
 
