@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from retrograde.planning.exact.instance import Instance
 from retrograde.planning.exact.layout import PLAIN, UNREACHABLE
 
+_MOST_NODES = 2000
+
 Sizes = tuple[Sequence[int], Sequence[int], Sequence[int], int]
 """Bytes of storages, workspaces, segments, and the budget."""
 
@@ -44,7 +46,7 @@ def guards_of(
     makers = makers_of(instance)
     guards: list[Guard] = []
     for t, step in enumerate(instance.steps):
-        if step.kind == PLAIN:
+        if step.kind == PLAIN and t >= instance.ran:
             later = {instance.item_storage[item] for o in after[t] for item in instance.steps[o].reads}
             beside = [s for s, maker in enumerate(makers) if maker in before[t] and s in later]
             entries = _entries(instance, t, beside, makers, (costs, again, sizes[0]))
@@ -66,7 +68,7 @@ def _ancestors(instance: Instance) -> list[set[int]]:
     last = len(instance.steps) - 1
     borders: dict[int, int] = {}
     for t, step in enumerate(instance.steps):
-        found: set[int] = set()
+        found = set(range(min(t, instance.ran)))
         parents = {maker_of_item[item] for item in step.reads}
         if step.kind == PLAIN:
             parents |= {b for segment, b in borders.items() if segment < step.segment}
@@ -93,7 +95,7 @@ def _room(instance: Instance, t: int, sizes: Sizes) -> int:
     step = instance.steps[t]
     own = sum(storages[s] for s in step.touches | set(step.allocates))
     saved = sum(storages[s] for s in {read for _, read in step.pairs})
-    return budget - max(0, own - saved) - workspaces[t] - min(fixed[step.segment :])
+    return budget - max(0, own - saved) - workspaces[t] - min(fixed[max(step.segment, instance.segment) :])
 
 
 def _entries(
@@ -120,13 +122,41 @@ def _entries(
 
 
 def _knapsack(entries: Sequence[tuple[int, int, int, int]], room: int) -> int:
+    """The least price of entries that take as many bytes as there is no room for; a bound where that is hard."""
     over = sum(entry[2] for entry in entries) - room
+    priced = [(size, price) for _, maker, size, price in entries if maker >= 0]
+    if over <= 0:
+        return 0
+    if sum(size for size, _ in priced) < over:
+        return UNREACHABLE
+    found = _least_cover(priced, over)
+    return _relaxed(priced, 0, over) if found is None else found
+
+
+def _relaxed(entries: Sequence[tuple[int, int]], first: int, over: int) -> int:
+    """The same where parts of entries may be taken, from an entry on: entries stand in the order of price by byte."""
     cost = 0
-    for _, maker, size, price in entries:
+    for size, price in entries[first:]:
         if over <= 0:
             return cost
-        if maker < 0:
-            return UNREACHABLE
         cost += price if size <= over else int(price * (over / size) * (1 - 1e-9))
         over -= size
     return cost if over <= 0 else UNREACHABLE
+
+
+def _least_cover(entries: Sequence[tuple[int, int]], over: int) -> int | None:
+    """Branch and bound over entries that are taken or not; None when it takes too long (Horowitz & Sahni, 1974)."""
+    best = UNREACHABLE
+    waiting = [(0, over, 0)]
+    for _ in range(_MOST_NODES):
+        if not waiting:
+            return best
+        first, left, cost = waiting.pop()
+        if left <= 0:
+            best = min(best, cost)
+        elif first < len(entries) and cost + _relaxed(entries, first, left) < best:
+            size, price = entries[first]
+            if price:
+                waiting.append((first + 1, left, cost))
+            waiting.append((first + 1, left - size, cost + price))
+    return None

@@ -55,6 +55,9 @@ class Instance:
         pins: for each segment the storages that were handed over when it begins.
         fixed_bytes: for each segment.
         retain: whether what crosses a border stays.
+        ran: how many steps, the first ones, ran before the search begins.
+        present: items that are there when it begins.
+        segment: in which it begins.
     """
 
     steps: list[Step]
@@ -64,6 +67,9 @@ class Instance:
     pins: list[set[int]]
     fixed_bytes: list[int]
     retain: bool
+    ran: int = 0
+    present: frozenset[int] = frozenset()
+    segment: int = 0
 
     @property
     def size(self) -> int:

@@ -95,11 +95,13 @@ def advance(tb, fr, expansions):
 
 
 @compiled
-def begin(tb, fr, pinned):
+def begin(tb, fr, start, segment, firsts):
     """Put the start state into an empty frontier."""
-    fr.sets[0] = 0
-    fr.sets[0, PINNED] = pinned
+    fr.sets[0] = start
     fr.state[0] = 0
+    fr.state[0, LIVE] = live_bytes(tb, fr.sets[0, PRESENT])
+    fr.state[0, SEGMENT] = segment
+    fr.state[0, FIRSTS] = firsts
     fr.state[0, PARENT] = -1
     fr.state[0, MOVE] = -1
     fr.state[0, TARGET] = -1

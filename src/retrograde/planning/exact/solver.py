@@ -1,9 +1,10 @@
-"""The exact search from Python: slices of it, rising limits, and what was proved."""
+"""The exact search from Python: slices of it, and what they prove."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -17,19 +18,19 @@ from retrograde.planning.exact.layout import (
     EXPANDED,
     FULL,
     GOAL,
-    KEY,
     LIMIT,
     MOVE,
     PARENT,
     PRESENT,
     Frontier,
+    Integers,
     Tables,
     bits_of,
     grown,
     new_frontier,
     words_of,
 )
-from retrograde.planning.exact.tables import MOST_COST, Costs, no_costs, tables_of, whole_costs
+from retrograde.planning.exact.tables import Costs, no_costs, tables_of, whole_costs
 
 SLICE = 2000
 """Expansions between two looks at the clock."""
@@ -38,9 +39,6 @@ FIRST_STATES = 1 << 14
 
 MOST_STATES = 1 << 23
 """States that are kept at most: about a gigabyte."""
-
-FIRST_SHARE = 64
-"""The first limit stands this part of the way from the bound to the best known plan; then four times as far."""
 
 
 @dataclass(frozen=True)
@@ -133,52 +131,53 @@ def find_best(instance: Instance, budget_bytes: int, ceiling: Fraction, clock: C
     Raises:
         UsageError: not proved in time.
     """
-    best: tuple[Move, ...] | None = None
+    best, excess, bound = None, ceiling, Fraction(0)
     while True:
-        costs = whole_costs(instance, ceiling)
+        costs = whole_costs(instance, excess)
         tables = tables_of(instance, budget_bytes, costs, given_order=given_order)
-        moves = _with_rising_limits(instance, tables, int(ceiling / costs.quantum) - 1, clock)
+        moves = _below(instance, tables, _limit(excess, costs), clock)
         if moves is None:
-            return Outcome(best, ceiling, _rounded_down(ceiling, costs))
-        excess = excess_of(instance, moves)
-        if costs.is_exact or excess * (1 << 12) > ceiling or not excess:
-            return Outcome(moves, excess, _bound(moves, costs))
-        best, ceiling = moves, excess
+            return Outcome(best, excess, excess)
+        before, bound = excess, _spent(instance, moves, costs.whole) * costs.quantum
+        if best is None or excess_of(instance, moves) < excess:
+            best, excess = moves, excess_of(instance, moves)
+        if costs.is_exact or excess * (1 << 12) > before or not excess:
+            return Outcome(best, excess, bound)
+
+
+def seek(
+    instance: Instance, budget_bytes: int, ceiling: Fraction, expansions: int, *, given_order: bool
+) -> tuple[tuple[Move, ...] | None, int]:
+    """A schedule below a ceiling, if a number of expansions finds one; proves nothing.
+
+    Returns:
+        The moves, and how many states were expanded.
+    """
+    costs = whole_costs(instance, ceiling)
+    tables = tables_of(instance, budget_bytes, costs, given_order=given_order)
+    clock = Clock(None, expansions)
+    try:
+        moves = _below(instance, tables, _limit(ceiling, costs), clock)
+    except UsageError:
+        moves = None
+    return moves, clock.done
 
 
 def excess_of(instance: Instance, moves: tuple[Move, ...]) -> Fraction:
     """What a schedule spends on running operations again, exactly."""
-    runs = [0] * len(instance.steps)
+    return _spent(instance, moves, [Fraction(step.cost) for step in instance.steps])
+
+
+def _spent(instance: Instance, moves: tuple[Move, ...], costs: Sequence[Fraction] | Sequence[int]) -> Fraction:
+    runs = [int(step < instance.ran) for step in range(len(instance.steps))]
     for move in moves:
         runs[move.step] += 1
-    return sum((Fraction(step.cost) * (n - 1) for step, n in zip(instance.steps, runs, strict=True)), Fraction(0))
+    return sum((cost * (n - 1) for cost, n in zip(costs, runs, strict=True)), Fraction(0))
 
 
-def _rounded_down(ceiling: Fraction, costs: Costs) -> Fraction:
-    return ceiling if costs.is_exact else int(ceiling / costs.quantum) * costs.quantum
-
-
-def _bound(moves: tuple[Move, ...], costs: Costs) -> Fraction:
-    runs = [0] * len(costs.whole)
-    for move in moves:
-        runs[move.step] += 1
-    return sum(whole * (n - 1) for whole, n in zip(costs.whole, runs, strict=True)) * costs.quantum
-
-
-def _with_rising_limits(instance: Instance, tables: Tables, most: int, clock: Clock) -> tuple[Move, ...] | None:
-    """Search below a limit that rises until something is found: states dearer than the optimum are hardly met."""
-    least = _root_bound(tables)
-    share = FIRST_SHARE
-    while True:
-        limit = most if share <= 1 else min(most, least + max(0, most - least) // share)
-        moves = _below(instance, tables, limit, clock)
-        if moves is not None or limit >= most:
-            return moves
-        share //= 4
-
-
-def _root_bound(tables: Tables) -> int:
-    return min(MOST_COST, max((int(most) for most in tables.guard[3, :-1]), default=0))
+def _limit(ceiling: Fraction, costs: Costs) -> int:
+    """The most that a schedule of less than the ceiling can spend, in whole costs."""
+    return math.ceil(ceiling / costs.quantum) - 1
 
 
 def _below(instance: Instance, tables: Tables, limit: int, clock: Clock) -> tuple[Move, ...] | None:
@@ -186,9 +185,8 @@ def _below(instance: Instance, tables: Tables, limit: int, clock: Clock) -> tupl
     from retrograde.planning.exact.search_kernels import advance, begin
 
     frontier = new_frontier(FIRST_STATES, int(tables.sets.shape[2]))
-    begin(tables, frontier, np.array(words_of(instance.held, int(tables.sets.shape[2])), dtype=np.int64))
+    begin(tables, frontier, _start(instance, int(tables.sets.shape[2])), instance.segment, instance.ran)
     frontier.number[LIMIT] = limit
-    frontier.state[0, KEY] = 0
     while True:
         before = int(frontier.number[EXPANDED])
         outcome = int(advance(tables, frontier, clock.slice()))
@@ -198,6 +196,13 @@ def _below(instance: Instance, tables: Tables, limit: int, clock: Clock) -> tupl
         if outcome == FULL:
             frontier = _with_room(frontier)
         clock.check()
+
+
+def _start(instance: Instance, words: int) -> Integers:
+    """The sets of the state in which the search begins."""
+    pinned = instance.held | instance.pins[instance.segment]
+    rows = (range(instance.ran), instance.present, pinned, ())
+    return np.array([words_of(row, words) for row in rows], dtype=np.int64)
 
 
 def _with_room(frontier: Frontier) -> Frontier:

@@ -189,12 +189,22 @@ def knapsack_cost(tb, ran, again, atmost):
 
 @compiled
 def _one_knapsack(tb, again, g):
-    over = -tb.guard[ROOM, g]
+    """A guard's bound where some of its entries are free to drop: by taking parts of entries, or off the exact one."""
+    over, free = -tb.guard[ROOM, g], 0
     first, last = tb.guard[ENTRIES, g], tb.guard[ENTRIES, g + 1]
     for e in range(first, last):
         maker = tb.entry[ENTRY_MAKER, e]
-        if maker < 0 or not has(again, maker):
+        if maker >= 0 and has(again, maker):
+            free += tb.entry[ENTRY_PRICE, e]
+        else:
             over += tb.entry[ENTRY_BYTES, e]
+    most = tb.guard[MOST, g]
+    whole = most if most >= UNREACHABLE and free == 0 else (most - free if most < UNREACHABLE else 0)
+    return max(whole, _relaxed_knapsack(tb, again, first, last, over))
+
+
+@compiled
+def _relaxed_knapsack(tb, again, first, last, over):
     cost = 0
     for e in range(first, last):
         if over <= 0:
@@ -205,12 +215,10 @@ def _one_knapsack(tb, again, g):
         if maker < 0:
             return UNREACHABLE
         price = tb.entry[ENTRY_PRICE, e]
-        if size <= over:
-            over -= size
-            cost += price
-        else:
-            part = float(price) * (float(over) / float(size)) * (1 - 1e-9)
-            return cost + int(part)
+        if size > over:
+            return cost + int(float(price) * (float(over) / float(size)) * (1 - 1e-9))
+        over -= size
+        cost += price
     return cost if over <= 0 else UNREACHABLE
 
 

@@ -93,8 +93,9 @@ class _Prover:
         if not best.excess:
             return self._plan(best.schedule, Fraction(0), budget_bytes)
         found = find_best(self.instance, limit, best.excess, self.clock, given_order=self.given_order)
-        schedule = best.schedule if found.moves is None else self._schedule(found.moves, limit)
-        return self._plan(schedule, found.bound, budget_bytes)
+        if found.moves is None or found.excess >= best.excess:
+            return self._plan(best.schedule, min(found.bound, best.excess), budget_bytes)
+        return self._plan(self._schedule(found.moves, limit), found.bound, budget_bytes)
 
     def _first(self, limit: int) -> Incumbent:
         """Some schedule, where the simple strategies have none; looked for among cheap ones at first."""
