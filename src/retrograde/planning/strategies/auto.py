@@ -7,7 +7,8 @@ from retrograde.planning.plan import Plan
 from retrograde.planning.progress import ProgressCallback
 from retrograde.planning.strategies import search as large
 from retrograde.planning.strategies.record import best_in_hand, forget
-from retrograde.planning.strategies.search import Bound, proved_overhead, warm_up
+from retrograde.planning.strategies.search import Bound, proved_overhead
+from retrograde.planning.strategies.warming import warm_up
 
 __all__ = ["best_in_hand", "forget", "search", "warm_up"]
 
@@ -22,7 +23,7 @@ def search(
     progress: ProgressCallback | None = None,
     bound: Bound | None = proved_overhead,
 ) -> Plan:
-    """The cheapest plan in hand within a budget.
+    """The cheapest plan in hand within a budget: the optimum of a small graph, the best of ``search`` for a large one.
 
     Args:
         graph: the computation.
@@ -54,4 +55,5 @@ def search(
         progress=progress,
         bound=bound,
         strategy="auto",
+        proves=True,
     )

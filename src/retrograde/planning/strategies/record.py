@@ -11,6 +11,7 @@ from functools import cached_property
 from retrograde.disk_cache import DiskCache
 from retrograde.errors import RetrogradeError
 from retrograde.graph import Graph
+from retrograde.planning.actions import Compute
 from retrograde.planning.improve import Curve, Found
 from retrograde.planning.lowering import Lowering, RunOrder
 from retrograde.planning.plan import Plan, certify
@@ -102,6 +103,15 @@ class Record:
             _logger.warning("the smallest plan stored for graph %s is not usable: %s", self.graph.fingerprint, error)
         else:
             self.curve.add(sequence)
+
+
+def runs_of(plan: Plan) -> RunOrder:
+    """The operations that a plan runs in each segment, in order."""
+    ends = (*plan.segments[1:], len(plan.actions))
+    return [
+        [action.operation for action in plan.actions[begin:end] if isinstance(action, Compute)]
+        for begin, end in zip(plan.segments, ends, strict=True)
+    ]
 
 
 def _given_order(graph: Graph) -> RunOrder:

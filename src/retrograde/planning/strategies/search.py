@@ -6,15 +6,19 @@ import time
 from collections.abc import Callable
 
 from retrograde.analysis.bounds import peak_bound_bytes
+from retrograde.errors import UsageError
 from retrograde.graph import Graph
+from retrograde.planning.exact.windows import polish_with_windows
 from retrograde.planning.improve import Annealing, Descent, Effort, Found
 from retrograde.planning.improve.cooling import LARGEST_BYTES, total_bytes
 from retrograde.planning.infeasible import budget_error
 from retrograde.planning.plan import Plan
 from retrograde.planning.progress import Progress, ProgressCallback
-from retrograde.planning.simulator import condense, sequence_of
+from retrograde.planning.simulator import sequence_of
 from retrograde.planning.strategies.lowest import Lowest
-from retrograde.planning.strategies.record import Record, lock, recall
+from retrograde.planning.strategies.patience import Patience
+from retrograde.planning.strategies.record import Record, lock, recall, runs_of
+from retrograde.planning.strategies.warming import warm_up, warm_up_exact
 
 Bound = Callable[[Graph, int, float | None], float]
 """From a graph, a budget in bytes and a time limit in seconds (None for none) to a proved bound on the overhead."""
@@ -34,6 +38,15 @@ SEED_SHARE = 0.25
 DESCENT_SHARE = 0.5
 """Of what is left then, what descents may take when a plan that fits is in hand."""
 
+WINDOW_SHARE = 0.5
+"""Of what is left then, what exact windows may take."""
+
+SOLVED_OPERATIONS = 16
+"""The largest graph that is solved to the optimum."""
+
+STATES = 20_000
+"""States that the proof of an optimum may expand."""
+
 LOWER_SHARE = 0.5
 """Of what is left then, what annealing towards a smaller peak may take."""
 
@@ -45,21 +58,6 @@ RESERVE = 6.0
 
 ANNEALED_NODES = 4000
 """The largest condensed graph that is annealed: on larger ones the greedy descent gets further in the same time."""
-
-DRY_ROUNDS = 2
-"""Rounds of annealing that gain next to nothing, after which it ends."""
-
-DRY_GAIN = 0.003
-"""What a round has to gain, as a fraction of the cost of all recomputation."""
-
-PATIENCE = 0.75
-"""Of a time limit, how long annealing goes on even if it gains nothing, where the gap to the bound is a wide one."""
-
-LEAST_PATIENCE = 0.1
-"""The same where the gap is closed but for a little."""
-
-WIDE_GAP = 0.2
-"""A wide gap between overhead and bound, as a fraction of the overhead."""
 
 CLOSED = 1e-9
 """A gap between overhead and bound that counts as none."""
@@ -82,6 +80,7 @@ def search(
     progress: ProgressCallback | None = None,
     bound: Bound | None = proved_overhead,
     strategy: str = "search",
+    proves: bool = False,
 ) -> Plan:
     """The cheapest plan within a budget that seeds, descent and annealing find.
 
@@ -99,6 +98,7 @@ def search(
         bound: proves how much overhead is necessary: the search ends when a plan needs no more, and the plan bears
             the bound; None for none.
         strategy: the name that the plan bears.
+        proves: whether to solve small graphs to the optimum, where that is cheap.
 
     Returns:
         A plan that the referee certified.
@@ -115,7 +115,7 @@ def search(
     with lock:
         record = recall(graph)
         effort.postpone(-RESERVE * record.lowering_seconds)
-        finder = Search(record, effort, seed, progress, bound)
+        finder = Search(record, effort, seed, progress, bound, proves=proves)
         best = finder.find(budget_bytes)
         if best is None:
             assert budget_bytes is not None
@@ -132,6 +132,7 @@ class Search:
         seed: of everything random.
         progress: called with a ``Progress`` now and then.
         bound: proves how much overhead is necessary.
+        proves: whether to solve small graphs to the optimum.
     """
 
     def __init__(
@@ -141,6 +142,8 @@ class Search:
         seed: int = 0,
         progress: ProgressCallback | None = None,
         bound: Bound | None = None,
+        *,
+        proves: bool = False,
     ) -> None:
         self.record = record
         self.curve = record.curve
@@ -148,6 +151,7 @@ class Search:
         self.seed = seed
         self.progress = progress
         self.bound = bound
+        self.proves = proves
         self.begun = time.monotonic()
         self.visits = 0
         self.moves = 0
@@ -167,7 +171,9 @@ class Search:
             self._look_lower(budget_bytes)
         if self.curve.best(budget_bytes) is not None:
             self._prove(budget_bytes)
+            self._solve(budget_bytes)
             self._anneal(budget_bytes)
+            self._polish_windows(budget_bytes)
         return self.curve.best(budget_bytes)
 
     def statistics(self) -> dict[str, float]:
@@ -230,7 +236,7 @@ class Search:
         if len(self.record.problem.operations) > ANNEALED_NODES:
             return
         number = self.record.annealed.get(budget_bytes, 0)
-        annealing = self._annealing(_Patience(self, budget_bytes), number)
+        annealing = self._annealing(Patience(self, budget_bytes), number)
         if annealing is None:
             return
         try:
@@ -239,6 +245,36 @@ class Search:
             self.moves += annealing.effort.done
             self.effort.done += annealing.effort.done
             self.record.annealed[budget_bytes] = number + 1
+
+    def _solve(self, budget_bytes: int) -> None:
+        """Look for the optimum of a small graph, as far as that is cheap; its proof is the best bound."""
+        from retrograde.planning.strategies import optimal
+
+        best = self.curve.best(budget_bytes)
+        size = len(self.record.graph.operations)
+        if not self.proves or size > SOLVED_OPERATIONS or best is None or self.is_done(budget_bytes):
+            return
+        self.effort.postpone(warm_up_exact(self.progress))
+        try:
+            plan = optimal.search(self.record.graph, budget_bytes, iterations=STATES, sequences=[best.sequence])
+        except UsageError:
+            return  # not proved within so many states; annealing goes on from here
+        self.curve.add(runs_of(plan))
+        if dict(plan.statistics)["order_free"]:
+            self.record.bounds[budget_bytes] = plan.bound
+
+    def _polish_windows(self, budget_bytes: int) -> None:
+        """Schedule windows of the best plan anew."""
+        best = self.curve.best(budget_bytes)
+        if best is None or self.effort.is_spent or self.is_done(budget_bytes):
+            return
+        if len(self.record.problem.operations) > ANNEALED_NODES or not self._counts_bytes:
+            return
+        self.tell("exact windows", budget_bytes, None)
+        self.effort.postpone(warm_up_exact(self.progress))
+        part = self._part(WINDOW_SHARE)
+        self.curve.add(polish_with_windows(self.record.graph, best.sequence, budget_bytes, part, self.seed))
+        self.effort.done += part.done
 
     def _anneal_lower(self, budget_bytes: int) -> None:
         """Anneal towards a smaller peak, reordering included, until the budget is met."""
@@ -255,9 +291,14 @@ class Search:
             self.moves += annealing.effort.done
             self.effort.done += annealing.effort.done
 
+    @property
+    def _counts_bytes(self) -> bool:
+        """Whether the graph's bytes are few enough for annealing and windows, which sum them as 64-bit integers."""
+        return total_bytes(self.record.problem) < LARGEST_BYTES
+
     def _annealing(self, effort: Effort, number: int) -> Annealing | None:
         """An annealing of the graph; None if its bytes are too many for one."""
-        if total_bytes(self.record.problem) >= LARGEST_BYTES:
+        if not self._counts_bytes:
             return None
         return Annealing(self.record.problem, effort, self.seed * 1000 + number, report=self._take)
 
@@ -317,65 +358,3 @@ class Search:
             best = self.curve.best(budget_bytes) if budget_bytes is not None else self.curve.smallest
             known = (best.peak_bytes, best.cost) if best is not None else (None, None)
             self.progress(Progress(stage, fraction, *known))
-
-
-class _Patience(Effort):
-    """The effort left for annealing, which looks at it between two rounds; it ends early when rounds gain nothing."""
-
-    def __init__(self, search: Search, budget_bytes: int) -> None:
-        effort = search.effort
-        super().__init__(None if effort.visits is None else max(0, effort.visits - effort.done))
-        self.deadline = effort.deadline
-        self.search = search
-        self.budget_bytes = budget_bytes
-        self.costs: list[float] = []
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether annealing has to end."""
-        search = self.search
-        best = search.curve.best(self.budget_bytes)
-        assert best is not None
-        self.costs.append(best.cost)
-        search.tell("annealing", self.budget_bytes, None)
-        return super().is_spent or search.is_done(self.budget_bytes) or self._is_dry()
-
-    def _is_dry(self) -> bool:
-        if len(self.costs) <= DRY_ROUNDS or not self._is_patient_enough():
-            return False
-        extra = self.costs[-1] - self.search.record.graph.base_cost
-        return self.costs[-1 - DRY_ROUNDS] - self.costs[-1] < DRY_ROUNDS * DRY_GAIN * extra
-
-    def _is_patient_enough(self) -> bool:
-        if self.deadline is None:
-            return False
-        overhead = self.costs[-1] / self.search.record.graph.base_cost - 1.0
-        gap = 1.0 - self.search.record.bounds.get(self.budget_bytes, 0.0) / overhead
-        patience = max(LEAST_PATIENCE, PATIENCE * min(1.0, gap / WIDE_GAP))
-        return time.monotonic() >= self.search.begun + patience * (self.deadline - self.search.begun)
-
-
-def warm_up(progress: ProgressCallback | None = None) -> float:
-    """Load the compiled kernels, or compile them where no cache holds them (some half a minute, once a machine).
-
-    A search does this by itself, and its time limit begins afterwards; call it early to be rid of the wait.
-
-    Returns:
-        The seconds that it took; 0 when it was done before.
-    """
-    if _is_warm:
-        return 0.0
-    begun = time.monotonic()
-    if progress is not None:
-        progress(Progress("loading compiled kernels"))
-    graph = Graph.from_arrays(cost=[1, 1, 1, 1], bytes=[8, 8, 8, 8], edges=[(0, 1), (1, 2), (0, 3), (2, 3)])
-    problem = condense(graph)
-    descent = Descent(problem, Effort(), 0, lambda peak_bytes, nodes: None)
-    descent.fit(problem.sequence, 16, always=True)
-    descent.polish(1 << 40)
-    Annealing(problem, Effort(64), threads=1).fit(problem.sequence, 16)
-    _is_warm.append(True)
-    return time.monotonic() - begun
-
-
-_is_warm: list[bool] = []
