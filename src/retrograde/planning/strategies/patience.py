@@ -56,7 +56,5 @@ class Patience(Effort):
     def _is_patient_enough(self) -> bool:
         if self.deadline is None:
             return False
-        overhead = self.costs[-1] / self.search.record.graph.base_cost - 1.0
-        gap = 1.0 - self.search.record.bounds.get(self.budget_bytes, 0.0) / overhead
-        patience = max(LEAST_PATIENCE, PATIENCE * min(1.0, gap / WIDE_GAP))
+        patience = max(LEAST_PATIENCE, PATIENCE * min(1.0, self.search.gap(self.budget_bytes) / WIDE_GAP))
         return time.monotonic() >= self.search.begun + patience * (self.deadline - self.search.begun)

@@ -41,6 +41,9 @@ DESCENT_SHARE = 0.5
 WINDOW_SHARE = 0.5
 """Of what is left then, what exact windows may take."""
 
+WINDOW_GAP = 0.05
+"""Of the overhead, what has to be unproved for windows to be worth the time."""
+
 SOLVED_OPERATIONS = 16
 """The largest graph that is solved to the optimum."""
 
@@ -264,9 +267,9 @@ class Search:
             self.record.bounds[budget_bytes] = plan.bound
 
     def _polish_windows(self, budget_bytes: int) -> None:
-        """Schedule windows of the best plan anew."""
+        """Schedule windows of the best plan anew, where the bound leaves much to gain."""
         best = self.curve.best(budget_bytes)
-        if best is None or self.effort.is_spent or self.is_done(budget_bytes):
+        if best is None or self.effort.is_spent or self.is_done(budget_bytes) or self.gap(budget_bytes) < WINDOW_GAP:
             return
         if len(self.record.problem.operations) > ANNEALED_NODES or not self._counts_bytes:
             return
@@ -314,6 +317,14 @@ class Search:
             return True
         known = self.record.bounds.get(budget_bytes)
         return known is not None and best.cost <= base * (1.0 + known + CLOSED)
+
+    def gap(self, budget_bytes: int) -> float:
+        """What is not proved necessary of the overhead of the best plan in hand, as a fraction of it."""
+        best = self.curve.best(budget_bytes)
+        base = self.record.graph.base_cost
+        if best is None or best.cost <= base:
+            return 0.0
+        return 1.0 - self.record.bounds.get(budget_bytes, 0.0) * base / (best.cost - base)
 
     def _prove(self, budget_bytes: int) -> None:
         """Ask for the bound, once for each budget."""
