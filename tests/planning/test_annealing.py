@@ -15,6 +15,7 @@ from retrograde import Graph
 from retrograde.errors import UsageError
 from retrograde.planning.improve import Annealing, Effort
 from retrograde.planning.improve.annealing_kernels import ACCEPTED, BEST, FEE, PRICE, TEMPERATURE, anneal_steps
+from retrograde.planning.improve.worker import Task, Worker
 from retrograde.planning.lowering import Lowering
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.simulator import Problem, Simulator, condense, sequence_of
@@ -160,12 +161,11 @@ def test_the_smallest_peak_of_small_graphs_is_found() -> None:
     found = []
     for seed in range(12):
         graph = layered(seed, 8)
-        problem = condense(graph)
-        annealing = Annealing(problem, Effort(40_000), seed, threads=1)
-        peak_bytes = annealing.lower(problem.sequence)
-        assert certified(problem, annealing.nodes, peak_bytes).peak_bytes == peak_bytes
         least = Oracle(graph).least_peak()
-        assert peak_bytes >= least
+        problem = condense(graph)
+        annealing = Annealing(problem, Effort(150_000), seed, threads=1)
+        peak_bytes = annealing.lower(problem.sequence, least_bytes=least)
+        assert certified(problem, annealing.nodes, peak_bytes).peak_bytes == peak_bytes
         found.append(peak_bytes == least)
     assert found == [True] * 12
 
@@ -223,6 +223,24 @@ def test_what_cannot_fit_is_said_to_fit_not() -> None:
     annealing = Annealing(problem, Effort(5000), threads=1)
     assert not annealing.fit(problem.sequence, 15)
     assert annealing.nodes == []
+
+
+def test_a_budget_that_nothing_fits_is_approached_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = condense(layered(4, 9))
+    least = Oracle(problem.graph).least_peak()
+    budgets: list[int] = []
+    cycle = Worker.cycle
+
+    def recorded(worker: Worker, task: Task) -> None:
+        budgets.append(task.budget_bytes)
+        cycle(worker, task)
+
+    monkeypatch.setattr(Worker, "cycle", recorded)
+    annealing = Annealing(problem, Effort(200_000), threads=1)
+    assert not annealing.fit(problem.sequence, least - 1)
+    assert budgets[:2] == [least - 1] * 2
+    assert max(budgets) > least
+    assert budgets[2] == max(budgets)
 
 
 def test_an_interrupt_leaves_the_best_so_far() -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from retrograde.planning.improve.cooling import SLOW_MOVES, Cooling, Rounds, check_bytes, scale_of
+from retrograde.planning.improve.cooling import SLOW_MOVES, Rounds, check_bytes, scale_of
 from retrograde.planning.improve.descent import Effort
 from retrograde.planning.improve.worker import Task, Worker
 from retrograde.planning.simulator import Problem, Simulator
@@ -22,6 +22,9 @@ GROWTH = 1.4
 
 POLL_SECONDS = 0.02
 """How often the calling thread looks whether the others are done, so that an interrupt arrives."""
+
+VAIN_ROUNDS = 2
+"""Rounds after which a budget that nothing fits is approached in steps."""
 
 STEP, SMALLEST_STEP = 0.08, 0.002
 """By how much of the peak the search for the smallest one goes down at first, and at last."""
@@ -123,6 +126,8 @@ class Annealing:
                 rounds.learn(cooling, worker.cost, worker.overload)
                 near = min(near, (worker.overload, worker.nodes), key=lambda pair: pair[0])
             rounds.end()
+            if rounds.number == VAIN_ROUNDS and not self.nodes:
+                self._sink(nodes, budget_bytes, rounds, lambda peak: peak <= budget_bytes)
         return bool(self.nodes)
 
     def lower(self, nodes: Sequence[int], *, reorder_only: bool = False, least_bytes: int = 0) -> int:
@@ -136,36 +141,48 @@ class Annealing:
         Returns:
             The smallest peak found, in bytes; ``nodes`` and ``cost`` are the sequence that has it.
         """
+        rounds = Rounds(self.seed, len(self.problem.operations))
+        return self._sink(nodes, least_bytes, rounds, lambda peak: True, reorder_only=reorder_only)
+
+    # Parts
+
+    def _sink(
+        self,
+        nodes: Sequence[int],
+        least_bytes: int,
+        rounds: Rounds,
+        is_wanted: Callable[[int], bool],
+        *,
+        reorder_only: bool = False,
+    ) -> int:
+        """Go down step by step, by half as much after every third failure; take what has a peak that is wanted."""
         simulator = Simulator(self.problem, slots=len(nodes))
         simulator.load(nodes)
-        peak = simulator.peak_bytes
-        self._take(simulator.cost, list(nodes))
-        rounds = Rounds(self.seed, len(self.problem.operations))
-        step, number = STEP, 0
+        if is_wanted(simulator.peak_bytes):
+            self._take(simulator.cost, list(nodes))
+        peak, step, failures = simulator.peak_bytes, STEP, 0
         while not self._is_over() and step > SMALLEST_STEP and peak > least_bytes:
             target = max(least_bytes, min(peak - 1, int(peak * (1 - step))))
             scale = scale_of(self.problem, target)
-            scale = replace(scale, price=10.0 * scale.price_of_bytes)
-            moves = self._length(FIRST_CYCLE // 4 * GROWTH**number)
-            heat = 0.3 if number % 2 else 1.0
+            scale = replace(scale, price=scale.price_of_bytes)
+            moves = self._length(FIRST_CYCLE // 4 * GROWTH**failures)
             tasks = [
-                Task(self.nodes, target, Cooling(heat, 1.0, 0.3, False), scale, moves, self.effort.deadline,
+                Task(nodes, target, rounds.steep(), scale, moves, self.effort.deadline,
                      sys.float_info.max, reorder_only, rounds.random_seed())
                 for _ in self._workers
             ]  # fmt: skip
             self._run(tasks, gather=False)
-            fitting = [worker for worker in self._workers if math.isfinite(worker.cost)]
-            if fitting:
-                best = min(fitting, key=lambda worker: worker.cost)
-                simulator.load(best.nodes)
+            best = min(self._workers, key=lambda worker: worker.cost)
+            if math.isfinite(best.cost):
+                nodes = best.nodes
+                simulator.load(nodes)
                 peak = simulator.peak_bytes
-                self._take(best.cost, best.nodes)
+                if is_wanted(peak):
+                    self._take(best.cost, nodes)
             else:
-                number += 1
-                step /= 1.0 if number % 2 else 2.0
+                failures += 1
+                step /= 1.0 if failures % 3 else 2.0
         return peak
-
-    # Parts
 
     def _is_over(self) -> bool:
         return self.effort.is_spent or self._stopped.is_set()

@@ -137,6 +137,11 @@ class Rounds:
         hot = min(cooling.hot, 0.01 * max(1.0, each / 10.0) ** 0.75)
         return replace(cooling, hot=hot, price=max(1.0, cooling.price), afresh=False)
 
+    def steep(self) -> Cooling:
+        """The course of a cycle in which bytes count and costs hardly do."""
+        draw = self.random.random(3)
+        return Cooling(10 ** float(-1.0 + 1.5 * draw[0]), 10 ** float(-1.5 + 2.0 * draw[1]), float(draw[2]), False)
+
     def _near(self, cooling: Cooling) -> Cooling:
         steps = self.random.normal(0.0, 0.3, 2)
         afresh = bool(self.random.random() < 0.5)
