@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from random_graphs import random_graph
 from training_graphs import gpt, mlp, unet
 
 from retrograde import BudgetError, Graph, plan
-from retrograde.planning.improve import Annealing, Curve, Descent, Effort
+from retrograde.planning.improve import Annealing, Curve, Descent
 from retrograde.planning.lowering import Lowering
 from retrograde.planning.progress import Progress
 from retrograde.planning.strategies import auto, record, search
@@ -79,10 +80,8 @@ def test_a_search_ends_with_its_time_limit(time_limit: float, monkeypatch: pytes
     clock = Ticking()
     monkeypatch.setattr(time, "monotonic", clock)
     budget = graph.store_all_peak_bytes // 2
-    try:
+    with contextlib.suppress(BudgetError):
         search.search(graph, budget, time_limit=time_limit, bound=no_bound)
-    except BudgetError as error:
-        assert error.minimum_bytes > budget
     assert clock.now <= 1.1 * time_limit + 0.05
 
 

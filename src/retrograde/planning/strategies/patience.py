@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from retrograde.planning.improve import Effort
@@ -10,20 +9,17 @@ from retrograde.planning.improve import Effort
 if TYPE_CHECKING:
     from retrograde.planning.strategies.search import Search
 
-DRY_ROUNDS = 2
-"""Rounds of annealing that gain next to nothing, after which it ends."""
+MOST_DRY_ROUNDS = 8
+"""Rounds of annealing that gain next to nothing, after which it ends, where the gap to the bound is a wide one.
 
-DRY_GAIN = 0.003
-"""What a round has to gain, as a fraction of the cost of all recomputation."""
-
-PATIENCE = 0.75
-"""Of a time limit, how long annealing goes on even if it gains nothing, where the gap to the bound is a wide one."""
-
-LEAST_PATIENCE = 0.1
-"""The same where the gap is closed but for a little."""
+Each round is longer than the one before. Where the gap is nearly closed, one such round is the end.
+"""
 
 WIDE_GAP = 0.2
 """A wide gap between overhead and bound, as a fraction of the overhead."""
+
+DRY_GAIN = 0.003
+"""What rounds have to gain together, as a fraction of the cost of all recomputation."""
 
 
 class Patience(Effort):
@@ -48,13 +44,9 @@ class Patience(Effort):
         return super().is_spent or search.is_done(self.budget_bytes) or self._is_dry()
 
     def _is_dry(self) -> bool:
-        if len(self.costs) <= DRY_ROUNDS or not self._is_patient_enough():
+        wide = min(1.0, self.search.gap(self.budget_bytes) / WIDE_GAP)
+        rounds = 1 + round((MOST_DRY_ROUNDS - 1) * wide)
+        if len(self.costs) <= rounds:
             return False
         extra = self.costs[-1] - self.search.record.graph.base_cost
-        return self.costs[-1 - DRY_ROUNDS] - self.costs[-1] < DRY_ROUNDS * DRY_GAIN * extra
-
-    def _is_patient_enough(self) -> bool:
-        if self.deadline is None:
-            return False
-        patience = max(LEAST_PATIENCE, PATIENCE * min(1.0, self.search.gap(self.budget_bytes) / WIDE_GAP))
-        return time.monotonic() >= self.search.begun + patience * (self.deadline - self.search.begun)
+        return self.costs[-1 - rounds] - self.costs[-1] < DRY_GAIN * extra

@@ -53,6 +53,9 @@ STATES = 20_000
 LOWER_SHARE = 0.5
 """Of what is left then, what annealing towards a smaller peak may take."""
 
+LOWER_MOVES = (20_000, 2_000)
+"""Moves for each operation that this may take, where the budget may be met, and where it is proved that it is not."""
+
 BOUND_SHARE = 0.25
 """Of what is left then, what the bound may take."""
 
@@ -283,7 +286,13 @@ class Search:
         """Anneal towards a smaller peak, reordering included, until the budget is met."""
         if len(self.record.problem.operations) > ANNEALED_NODES or self.effort.is_spent:
             return
-        annealing = self._annealing(self._part(LOWER_SHARE), 0)
+        self._prove(budget_bytes)
+        is_infeasible = self.record.bounds.get(budget_bytes, 0.0) == float("inf")
+        moves_each = LOWER_MOVES[is_infeasible or budget_bytes < peak_bound_bytes(self.record.graph)]
+        part = self._part(LOWER_SHARE)
+        moves = moves_each * len(self.record.problem.operations)
+        part.visits = moves if part.visits is None else min(moves, part.visits)
+        annealing = self._annealing(part, 0)
         if annealing is None:
             return
         self.tell("annealing to a smaller peak", None, None)
