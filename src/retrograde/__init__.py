@@ -12,8 +12,8 @@ from retrograde.errors import (
     UsageError,
     VersionError,
 )
-from retrograde.graph import Graph, Operation, Storage, Value
-from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, plan
+from retrograde.graph import Choice, Graph, Operation, Storage, Value
+from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, Tier, Tradeoff, plan, tradeoff
 from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
@@ -33,6 +33,7 @@ __all__ = [
     "BudgetError",
     "Callbacks",
     "CaptureError",
+    "Choice",
     "Compute",
     "EventLog",
     "Free",
@@ -46,7 +47,9 @@ __all__ = [
     "RetrogradeError",
     "Spill",
     "Storage",
+    "Tier",
     "TierError",
+    "Tradeoff",
     "UsageError",
     "Value",
     "VersionError",
@@ -54,4 +57,5 @@ __all__ = [
     "analyze",
     "execute",
     "plan",
+    "tradeoff",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from retrograde import Graph, Plan
+from retrograde import Choice, Graph, Operation, Plan, Storage, Value
 from retrograde.planning.improve import Annealing, Descent
 from retrograde.planning.strategies import record
 
@@ -41,6 +41,17 @@ def test_the_plan_is_written_and_verifies(run: Run, graph_file: str, graph: Grap
     assert "wrote plan.json" in result.stderr
     plan = Plan.from_json((tmp_path / "plan.json").read_text())
     assert plan.verify(graph).peak_bytes <= graph.store_all_peak_bytes
+
+
+def test_choices_are_told(run: Run, tmp_path: Path) -> None:
+    choices = (Choice(1.0), Choice(3.0, storage_bytes=((0, 2),), name="two snapshots"))
+    graph = Graph((Operation("loop", 1.0, (), (0,), choices=choices),), (Value(0),), (Storage(8),), order=(0,))
+    (tmp_path / "loop.json").write_text(graph.to_json())
+    table = run("plan", "loop.json", "--budget", "7", "--html", "plan.html")
+    assert "1 of 0 to 1: two snapshots" in table.stdout
+    assert "two snapshots" in (tmp_path / "plan.html").read_text()
+    document = json.loads(run("plan", "loop.json", "--budget", "7", "--json").stdout)
+    assert (document["choices"], document["overhead"]) == ({"0": [1]}, 2.0)
 
 
 def test_the_page_holds_the_timeline(run: Run, graph_file: str, tmp_path: Path) -> None:
@@ -156,3 +167,49 @@ def test_an_interrupt_before_anything_fits_is_an_interrupt(
     assert result.exit_code == 130
     assert not result.stdout
     assert "interrupted" in result.stderr
+
+
+def test_a_tier_is_read_and_its_transfers_are_told(run: Run, graph_file: str) -> None:
+    result = run("plan", graph_file, "--budget", "60%", "--strategy", "spill", "--tier", "disk:write=1KB/s,read=2KB/s")
+    assert result.exit_code == 0, result.stderr
+    for words in ("spilled to disk", "at any moment", "waiting for transfers"):
+        assert words in result.stdout
+
+
+def test_json_tells_of_tiers(run: Run, graph_file: str) -> None:
+    tier = "host:write=1KB/s,read=2 KiB/s,latency=2ms,capacity=1MiB,duplex"
+    result = run("plan", graph_file, "--budget", "60%", "--strategy", "spill", "--tier", tier, "--json")
+    document = json.loads(result.stdout)
+    (told,) = document["tiers"]
+    assert told["most_bytes"] > 0
+    assert {key: told[key] for key in told if key != "most_bytes"} == {
+        "name": "host",
+        "write_bytes_per_second": 1000,
+        "read_bytes_per_second": 2048,
+        "latency_seconds": 0.002,
+        "capacity_bytes": 2**20,
+        "duplex": True,
+    }
+    assert document["spilled_bytes"] >= told["most_bytes"]
+    assert document["waiting_seconds"] == pytest.approx(document["cost"] - document["base_cost"])
+
+
+@pytest.mark.parametrize(
+    ("tier", "reason"),
+    [
+        ("disk", "the tier 'disk' is not understood; write it as"),
+        (":write=1GB/s,read=1GB/s", "is not understood"),
+        ("disk:write=1GB/s", "is not understood"),
+        ("disk:write=1GB/s,read=1GB/s,colour=red", "is not understood"),
+        ("disk:write=1GB/s,read=1GB/s,duplex=yes", "is not understood"),
+        ("disk:write=1GB/s,write=1GB/s,read=1GB/s", "says 'write' twice"),
+        ("disk:write=1GB,read=1GB/s", "a speed of '1GB', which is not in bytes per second"),
+        ("disk:write=fast/s,read=1GB/s", "'fast' is not an amount of bytes"),
+        ("disk:write=0GB/s,read=1GB/s", "write_bytes_per_second must be above 0"),
+        ("disk:write=1GB/s,read=1GB/s,latency=soon", "a latency of 'soon', which is not in s, ms or us"),
+    ],
+)
+def test_a_tier_that_means_nothing_is_refused(run: Run, graph_file: str, tier: str, reason: str) -> None:
+    result = run("plan", graph_file, "--budget", "60%", "--tier", tier)
+    assert result.exit_code == 2
+    assert reason in result.stderr.replace("\n", " ")

@@ -1,8 +1,8 @@
 """Brute force over all schedules of a small graph: the least cost within a budget, and the least peak of any.
 
 Written from the referee's rules alone; it shares no code with lowering, the strategies or the referee. A state is
-what is in memory, what has run, and the segment; moves run an operation, drop a storage, or pass a border. Spilling
-is left out.
+what is in memory, by which choice it was made, what has run, and the segment; moves run an operation by one of its
+choices, drop a storage, or pass a border. Spilling is left out.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
-from retrograde import Graph
+from retrograde import Graph, Operation
 
 
 class State(NamedTuple):
-    """Bit masks over values and operations; ``crossed`` and ``ghosts`` are used in graphs that retain only."""
+    """Bit masks over values and operations; ``crossed`` and ``ghosts`` are used in graphs that retain only.
+
+    ``made_by`` has pairs (storage, choice) of what is live and depends on the choice of the operation that made it.
+    """
 
     segment: int
     present: int
     ran: int
     crossed: int
     ghosts: int
+    made_by: tuple[tuple[int, int], ...] = ()
 
 
 class Move(NamedTuple):
@@ -47,6 +51,13 @@ class Oracle:
         self.held_before = {v.storage for v in graph.values if v.available_from == 0}
         self.last_segment = self._last_segment()
         self.due = {v: self._due(v) for v in graph.outputs}
+        self.sizes_by_choice = {
+            (storage, number): size
+            for operation in graph.operations
+            for number, choice in enumerate(operation.choices)
+            for storage, size in choice.storage_bytes
+        }
+        self.chosen = {s: i for s in range(len(self.sizes)) if (i := self._chooser(s)) is not None}
         self.moves: dict[State, tuple[Move, ...]] = {}
 
     def least_cost(self, budget: int) -> float | None:
@@ -157,7 +168,9 @@ class Oracle:
 
     def _bytes(self, state: State) -> int:
         fixed = self.graph.fixed_bytes
-        counted = sum(self.sizes[s] for s in self._live(state.present) if s not in self.held_before)
+        made_by = dict(state.made_by)
+        live = (s for s in self._live(state.present) if s not in self.held_before)
+        counted = sum(self._size(s, made_by.get(s, 0)) for s in live)
         return counted + state.ghosts + (fixed[state.segment] if state.segment < len(fixed) else 0)
 
     def _moves(self, state: State) -> tuple[Move, ...]:
@@ -176,13 +189,13 @@ class Oracle:
 
     def _without(self, state: State, storage: int) -> State:
         """The state after a drop; in a graph that retains, what crossed a border goes on counting."""
-        ghosts = state.ghosts + (self.sizes[storage] if state.crossed >> storage & 1 else 0)
-        return State(
-            state.segment,
-            state.present & ~self.members[storage],
-            state.ran,
-            state.crossed & ~(1 << storage),
-            ghosts,
+        made_by = dict(state.made_by)
+        size = self._size(storage, made_by.pop(storage, 0))
+        return state._replace(
+            present=state.present & ~self.members[storage],
+            crossed=state.crossed & ~(1 << storage),
+            ghosts=state.ghosts + (size if state.crossed >> storage & 1 else 0),
+            made_by=tuple(sorted(made_by.items())),
         )
 
     def _border(self, state: State) -> Move:
@@ -194,7 +207,7 @@ class Oracle:
         for value, description in enumerate(self.graph.values):
             if description.available_from == segment:
                 present |= 1 << value
-        following = State(segment, present, state.ran, crossed, state.ghosts)
+        following = State(segment, present, state.ran, crossed, state.ghosts, state.made_by)
         return Move(following, 0.0, self._bytes(following))
 
     def _computations(self, state: State) -> Iterator[Move]:
@@ -208,20 +221,67 @@ class Oracle:
                 yield from self._runs(state, index, made)
 
     def _runs(self, state: State, index: int, made: int) -> Iterator[Move]:
+        for choice in range(max(1, len(self.graph.operations[index].choices))):
+            if self._may_choose(state, index, choice):
+                yield from self._runs_by(state, index, made, choice)
+
+    def _runs_by(self, state: State, index: int, made: int, choice: int) -> Iterator[Move]:
         operation = self.graph.operations[index]
+        by = operation.choices[choice] if operation.choices else operation
         read = {self.storage_of[v] for v in operation.reads}
         targets = {self.storage_of[v] for v in operation.makes} - read
         live = set(self._live(state.present))
-        duplicates = sum(self.sizes[s] for s in targets & live)
+        duplicates = sum(self._size(s, choice) for s in targets & live)
+        made_by = dict(state.made_by) | {s: choice for s in targets - live if s in self.chosen}
         for taken in self._overwrites(state, index, targets - live):
-            after = State(
-                state.segment, state.present | made, state.ran | 1 << index, state.crossed, state.ghosts
-            )  # fmt: skip
-            saved = sum(self.sizes[s] for s in taken)
-            peak = self._bytes(after) - saved + duplicates + operation.workspace_bytes
+            after = state._replace(
+                present=state.present | made, ran=state.ran | 1 << index, made_by=tuple(sorted(made_by.items()))
+            )
+            saved = sum(self._size(s, made_by.get(s, 0)) for s in taken)
+            peak = self._bytes(after) - saved + duplicates + by.workspace_bytes
             for storage in taken:
                 after = self._without(after, storage)
-            yield Move(after, operation.cost, peak)
+            yield Move(after, by.cost, peak)
+
+    # Choices
+
+    def _size(self, storage: int, choice: int) -> int:
+        return self.sizes_by_choice.get((storage, choice), self.sizes[storage])
+
+    def _chooser(self, storage: int) -> int | None:
+        """The operation on whose choice the contents of a storage depend."""
+        for index, operation in enumerate(self.graph.operations):
+            read = {self.storage_of[v] for v in operation.reads}
+            if not operation.choices or storage not in {self.storage_of[v] for v in operation.makes} - read:
+                continue
+            leader = index if operation.choice_of is None else operation.choice_of
+            differs = len({self._size(storage, k) for k in range(len(operation.choices))}) > 1
+            return leader if differs or self._is_for_followers(storage, leader) else None
+        return None
+
+    def _is_for_followers(self, storage: int, leader: int) -> bool:
+        members = {v for v, s in enumerate(self.storage_of) if s == storage}
+        if members & set(self.graph.outputs):
+            return False
+        readers = [o for o in self.graph.operations if members & set(o.reads) and not self._only_views(o)]
+        return bool(readers) and all(o.choice_of == leader for o in readers)
+
+    def _only_views(self, operation: Operation) -> bool:
+        read = {self.storage_of[v] for v in operation.reads}
+        return bool(operation.makes) and {self.storage_of[v] for v in operation.makes} <= read
+
+    def _may_choose(self, state: State, index: int, choice: int) -> bool:
+        """Whether what a follower reads was made by its choice, and what it would make again was, too."""
+        operation = self.graph.operations[index]
+        if not operation.choices:
+            return True
+        read = {self.storage_of[v] for v in operation.reads}
+        makes = {self.storage_of[v] for v in operation.makes} - read
+        for storage, made_by in state.made_by:
+            bound = storage in makes or (storage in read and self.chosen[storage] == operation.choice_of)
+            if bound and made_by != choice:
+                return False
+        return True
 
     def _overwrites(self, state: State, index: int, fresh: set[int]) -> Iterator[tuple[int, ...]]:
         """Every way to let storages made take over storages read, as the storages that are taken."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +13,13 @@ from oracle import Move, Oracle, State
 from small_graphs import small_graphs
 
 from retrograde import BudgetError, Graph, Plan, UsageError
-from retrograde.planning import plan
+from retrograde.graph import Choice
+from retrograde.planning import plan, replay
+from retrograde.planning.certificate import overhead_bound
 from retrograde.planning.exact import solver
+from retrograde.planning.exact.bound import cover_bound
+from retrograde.planning.exact.emission import spelled_out
+from retrograde.planning.exact.instance import instance_of
 from retrograde.planning.progress import Progress
 from retrograde.planning.strategies import optimal
 
@@ -87,9 +94,44 @@ def test_any_order_equals_brute_force_on_larger_graphs(graph: Graph) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=RELAXED)
 @given(graph=small_graphs(most_operations=6))
 def test_given_order_equals_brute_force(graph: Graph) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(optimal, "MOST_FREE", 0)
-        check(graph, GivenOrder(graph))
+    oracle = GivenOrder(graph)
+    least = oracle.least_peak()
+    for budget in sorted({max(0, least - 1), least, least + 1, (least + graph.store_all_peak_bytes) // 2}):
+        wanted = oracle.least_cost(budget)
+        prover = optimal.Prover(graph, instance_of(graph, budget), True, solver.Clock(None, 200_000))
+        try:
+            found = prover.prove(budget, budget, [])
+        except BudgetError:
+            assert wanted is None
+            continue
+        assert found.cost == wanted
+        assert found.verify(graph).peak_bytes <= budget
+        assert dict(found.statistics)["order_free"] == 0
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=RELAXED)
+@given(small_graphs(most_operations=6))
+def test_whole_knapsacks_bound_every_schedule(graph: Graph) -> None:
+    oracle = Oracle(graph)
+    budget = (oracle.least_peak() + graph.store_all_peak_bytes) // 2
+    least = oracle.least_cost(budget)
+    assert least is not None
+    for more in (0, 1, 5, 1000):
+        bound = cover_bound(graph, budget, least - graph.base_cost + more)
+        assert bound * graph.base_cost <= least - graph.base_cost
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=RELAXED)
+@given(small_graphs(most_operations=6))
+def test_every_schedule_can_be_spelled_out(graph: Graph) -> None:
+    """Where the lowering does not reach the bytes, the search's own drops and overwrites are what is emitted."""
+    budget = Oracle(graph).least_peak()
+    instance = instance_of(graph, budget)
+    moves = solver.find_any(instance, budget, solver.Clock(None, 200_000), given_order=False)
+    assert moves is not None
+    schedule = spelled_out(graph, instance, moves, budget)
+    seen = replay(graph, schedule.actions, schedule.segments, budget)
+    assert seen.cost == graph.base_cost + float(solver.excess_of(instance, moves))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=RELAXED)
@@ -110,18 +152,39 @@ def training_chain(length: int) -> Graph:
     )
 
 
-def test_a_proof_says_whether_the_order_was_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def prove_given_order(graph: Graph, budget: int) -> Plan:
+    return optimal.Prover(graph, instance_of(graph, budget), True, solver.Clock(60)).prove(budget, budget, [])
+
+
+def test_a_proof_says_whether_the_order_was_free() -> None:
     graph = training_chain(6)
-    free = plan(graph, 6, "optimal")
-    monkeypatch.setattr(optimal, "MOST_FREE", 0)
-    fixed = plan(graph, 6, "optimal")
+    free = plan(graph, 5, "optimal")
+    fixed = prove_given_order(graph, 5)
     assert dict(free.statistics)["order_free"] == 1
     assert "fixed_order_bound" not in dict(free.statistics)
+    assert free.overhead > 0
     assert free.bound == pytest.approx(free.overhead, abs=1e-15)
     assert dict(fixed.statistics)["order_free"] == 0
     assert dict(fixed.statistics)["fixed_order_bound"] == pytest.approx(fixed.overhead, abs=1e-15)
-    assert fixed.bound == 0
-    assert free.cost <= fixed.cost
+    assert 0 < fixed.bound <= free.overhead <= fixed.overhead
+
+
+def test_larger_graphs_are_tried_in_any_order_and_then_in_the_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = training_chain(8)
+    monkeypatch.setattr(optimal, "MOST_FREE", 0)
+    assert dict(plan(graph, 6, "optimal", iterations=400_000).statistics)["order_free"] == 1
+    tried: list[bool] = []
+    proof = solver.find_best
+
+    def never_free(*arguments: Any, given_order: bool) -> solver.Outcome:
+        tried.append(given_order)
+        if not given_order:
+            raise solver.Unproved("the time is over")
+        return proof(*arguments, given_order=given_order)
+
+    monkeypatch.setattr(optimal, "find_best", never_free)
+    assert dict(plan(graph, 6, "optimal", iterations=400_000).statistics)["order_free"] == 0
+    assert tried == [False, True]
 
 
 def test_an_impossible_budget_names_the_least_possible() -> None:
@@ -132,15 +195,37 @@ def test_an_impossible_budget_names_the_least_possible() -> None:
     assert plan(graph, 4, "optimal").peak_bytes == 4
 
 
-def test_an_impossible_budget_of_a_given_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(optimal, "MOST_FREE", 0)
-    with pytest.raises(BudgetError, match="no schedule of the given order meets it"):
-        plan(training_chain(6), 3, "optimal")
+def test_an_impossible_budget_of_a_given_order() -> None:
+    """In the other order the first two values are never there together."""
+    graph = Graph.from_arrays(cost=[1, 1, 1, 1], bytes=[8, 8, 1, 1], edges=[(0, 2), (1, 3)], order=[0, 1, 2, 3])
+    once = replace(graph, operations=tuple(replace(o, recomputable=False) for o in graph.operations))
+    with pytest.raises(BudgetError, match="no schedule of the given order meets it; it needs 17 bytes") as caught:
+        prove_given_order(once, 12)
+    assert (caught.value.minimum_bytes, caught.value.bound_bytes) == (17, 9)
+    assert plan(once, 12, "optimal").cost == 4
 
 
 def test_without_a_limit_nothing_is_recomputed() -> None:
     found = plan(training_chain(4), None, "optimal")
     assert (found.overhead, found.bound, found.budget_bytes) == (0, 0, None)
+
+
+def test_whole_knapsacks_are_in_every_plans_bound() -> None:
+    """Three bytes are missing beside operation 3; parts of a value cannot be dropped, so one of four bytes is."""
+    edges = [(0, 2), (1, 2), (2, 3), (3, 4), (0, 5), (1, 5), (4, 5)]
+    graph = Graph.from_arrays(cost=[2, 3, 5, 5, 5, 5], bytes=[4, 4, 1, 8, 1, 1], edges=edges)
+    found = plan(graph, 14, "auto", iterations=2000)
+    assert found.overhead == pytest.approx(2 / 25)
+    assert found.bound == pytest.approx(2 / 25)
+    assert overhead_bound(graph, 14).overhead < 2 / 25 - 0.01
+
+
+def test_graphs_with_choices_are_refused() -> None:
+    graph = training_chain(2)
+    first = replace(graph.operations[0], choices=(Choice(cost=1.0), Choice(cost=2.0)))
+    chosen = replace(graph, operations=(first, *graph.operations[1:]))
+    with pytest.raises(UsageError, match="proves nothing of graphs with choices; use strategy 'auto'"):
+        plan(chosen, "100%", "optimal")
 
 
 def test_too_large_a_graph_is_refused() -> None:
@@ -193,9 +278,8 @@ def two_ways(cheap: float, dear: float) -> Graph:
 
 
 @pytest.mark.parametrize(("cheap", "dear"), [(1e-6, 1e6), (1.0, 1e12), (0.1, 3e11), (1e-150, 1e150), (1e12, 1e12 + 1)])
-def test_costs_far_apart(monkeypatch: pytest.MonkeyPatch, cheap: float, dear: float) -> None:
-    monkeypatch.setattr(optimal, "MOST_FREE", 0)
-    found = plan(two_ways(cheap, dear), 13, "optimal")
+def test_costs_far_apart(cheap: float, dear: float) -> None:
+    found = prove_given_order(two_ways(cheap, dear), 13)
     runs = found.verify(two_ways(cheap, dear)).runs
     assert (runs[0], runs[1]) == (2, 1)
     bound = Fraction(dict(found.statistics)["fixed_order_bound"])

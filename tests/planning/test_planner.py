@@ -106,7 +106,7 @@ def test_every_strategy_of_the_contract_is_known() -> None:
     assert list(STRATEGIES) == ["store_all", "recompute_all", "sqrt", "block", "selective", "interval_tree"]
 
 
-@pytest.mark.parametrize("name", ["revolve", "optimum", "searches", "Auto", ""])
+@pytest.mark.parametrize("name", ["revolve", "best", "Auto", ""])
 def test_an_unknown_strategy(name: str) -> None:
     known = "auto, search, optimal, store_all, recompute_all, sqrt, block, selective, interval_tree"
     with pytest.raises(UsageError, match=f"there is no strategy {name!r}; the strategies are {known}"):

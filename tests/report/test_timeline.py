@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from retrograde import Graph, PlanError
+from retrograde import Graph, PlanError, Tier
 from retrograde.planning import plan
 from retrograde.report import given_timeline, plan_timeline, timeline_figure
 
@@ -48,6 +48,21 @@ def test_the_figure_names_segments_budget_and_peak(training: Graph) -> None:
     assert any(word.startswith("unplanned ") for word in words)
     assert "■ running for the first time\u2003■ recomputing" in words
     assert "Seventy percent\u2003live memory" in words
+
+
+def test_transfers_stand_on_the_ground_and_waits_take_time(training: Graph) -> None:
+    tier = Tier("disk", 600.0, 600.0)
+    found = plan(training, "60%", "spill", tiers=[tier])
+    timeline = plan_timeline(training, found)
+    seen = found.verify(training).timeline
+    assert seen is not None
+    assert seen.waiting > 0
+    assert timeline.end == pytest.approx(1 + found.overhead)
+    assert len(timeline.transfers) == len(seen.transfers)
+    assert timeline.transfers[0].end == pytest.approx(seen.transfers[0].end / training.base_cost)
+    assert sum(step.end - step.begin for step in timeline.steps) == pytest.approx(1)
+    words = texts(timeline_figure(training, found).svg())
+    assert any("spilling" in word and "loading" in word and "recomputing" not in word for word in words)
 
 
 def test_nothing_is_said_of_what_is_not_there(training: Graph) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from retrograde.errors import PlanError, TierError, UsageError
-from retrograde.graph import Graph, Operation, Storage, Value
+from retrograde.graph import Choice, Graph, Operation, Storage, Value
 from retrograde.planning import Compute, Free, Load, Plan, Spill, certify
 from retrograde.runtime import Callbacks, DiskTier, EventLog, MemoryTier, Tier, execute
 
@@ -169,12 +169,49 @@ def test_a_missing_load_is_named_before_anything_ran() -> None:
     assert program.calls == []
 
 
-def test_choices_are_refused_before_anything_ran() -> None:
+CHOOSING = Graph(
+    operations=(
+        Operation("forward", 1, (), (0, 1), choices=(Choice(1), Choice(1, 0, ((1, 8),)))),
+        Operation("backward", 2, (0, 1), (2,), segment=1, choices=(Choice(2), Choice(9)), choice_of=0),
+    ),
+    values=tuple(Value(i) for i in range(3)),
+    storages=tuple(Storage(80) for _ in range(3)),
+    order=(0, 1),
+    outputs=(2,),
+)
+CHOSEN = (Compute(0, 1), Compute(1, 1), Free(0), Free(1))
+
+
+def test_choices_need_a_callback_before_anything_ran() -> None:
     program = Program()
-    plan = dataclasses.replace(plan_of(RECOMPUTED), actions=(Compute(0), Compute(1, choice=2)))
-    with pytest.raises(UsageError, match="action 1 of the plan runs choice 2 of operation 1"):
+    plan = certify(CHOOSING, CHOSEN, (0, 1), strategy="by hand")
+    with pytest.raises(UsageError, match=r"action 0 of the plan, Compute.*needs the callback 'compute_choice'"):
         execute(plan, program.callbacks())
     assert program.calls == []
+
+
+def test_a_callback_gets_the_choice() -> None:
+    calls: list[tuple[int, int, tuple[tuple[int, int], ...]]] = []
+    plan = certify(CHOOSING, CHOSEN, (0, 1), strategy="by hand")
+    callbacks = Callbacks(
+        compute=lambda operation: pytest.fail("every run names another choice than 0"),
+        free=lambda storage: None,
+        compute_choice=lambda operation, choice, overwrites: calls.append((operation, choice, overwrites)),
+    )
+    log = execute(plan, callbacks, graph=CHOOSING)
+    assert calls == [(0, 1, ()), (1, 1, ())]
+    assert [event.choice for event in log] == [1, 1, 0, 0]
+    assert [event.label for event in log][:2] == ["forward (choice 1)", "backward (choice 1)"]
+    assert log.peak_bytes == 168
+    trace = json.loads(log.to_chrome_trace())["traceEvents"]
+    assert [entry["args"]["choice"] for entry in trace if entry.get("cat") == "compute"] == [1, 1]
+
+
+def test_choice_0_is_what_compute_runs() -> None:
+    calls: list[int] = []
+    plan = certify(CHOOSING, (Compute(0), Compute(1), Free(0), Free(1)), (0, 1), strategy="by hand")
+    execute(plan, Callbacks(compute=calls.append, free=lambda storage: None), graph=CHOOSING)
+    assert calls == [0, 1]
 
 
 def test_a_plan_that_does_not_replay_is_refused_before_anything_ran() -> None:
@@ -266,6 +303,7 @@ def test_the_log_is_json() -> None:
     assert events == log.to_dicts()
     assert events[1] == {
         "index": 1,
+        "choice": 0,
         "seconds": 0.75,
         "duration_seconds": 0.25,
         "action": "compute",

@@ -44,12 +44,15 @@ def lower_bounds(graph: Graph) -> tuple[Bound, ...]:
     - once-only values: without spilling, while an operation first runs, a value that cannot be made a second time,
       was made before it and is read after it, is live beside that operation's working set.
 
+    Of a graph with choices everything counts with the least bytes that any choice gives it.
+
     Example:
         >>> graph = Graph.from_arrays(cost=[1, 1, 1], bytes=[8, 8, 4], edges=[(0, 1), (1, 2)], outputs=[0, 2])
         >>> [(bound.name, bound.bytes) for bound in lower_bounds(graph)][:2]
         [('largest working set', 16), ('handed-over outputs', 12)]
     """
     sets = working_sets(graph)
+    graph = graph.relaxed
     bounds = [
         _largest_working_set(graph, sets),
         _outputs_at_borders(graph),
@@ -68,7 +71,9 @@ def peak_bound_bytes(graph: Graph) -> int:
         >>> peak_bound_bytes(graph)
         12
     """
-    bounds = (_largest_working_set(graph, working_sets(graph)), _outputs_at_borders(graph), _arrivals(graph))
+    sets = working_sets(graph)
+    graph = graph.relaxed
+    bounds = (_largest_working_set(graph, sets), _outputs_at_borders(graph), _arrivals(graph))
     return max(bound.bytes for bound in bounds)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from retrograde.graph import Graph
+from retrograde.graph.choosing import bound_reads
 
 
 def working_set_bytes(graph: Graph, operation: int) -> int:
@@ -12,7 +13,8 @@ def working_set_bytes(graph: Graph, operation: int) -> int:
 
     What it reads (free of charge if the caller held it before the call), what it makes, its workspace, the outputs
     that earlier segments handed over, and the fixed demand; the least of these over the segments in which its
-    first run can fall. A made value that may overwrite a read one counts once.
+    first run can fall. A made value that may overwrite a read one counts once. Of an operation with choices the one
+    that needs least.
 
     Args:
         graph: the computation.
@@ -26,7 +28,7 @@ def working_set_bytes(graph: Graph, operation: int) -> int:
         >>> working_set_bytes(graph, 2)
         12
     """
-    return _working_set(graph, operation, due_segments(graph)[operation], Handover(graph))
+    return _working_set(graph, operation, due_segments(graph)[operation], Handover(graph.relaxed))
 
 
 def working_sets(graph: Graph) -> tuple[int, ...]:
@@ -38,7 +40,7 @@ def working_sets(graph: Graph) -> tuple[int, ...]:
         (8, 16, 12)
     """
     due = due_segments(graph)
-    handover = Handover(graph)
+    handover = Handover(graph.relaxed)
     return tuple(_working_set(graph, i, due[i], handover) for i in range(len(graph.operations)))
 
 
@@ -116,11 +118,19 @@ def _working_set(graph: Graph, index: int, due: int, handover: Handover) -> int:
     operation = graph.operations[index]
     storages = {s for s in graph.read_storages(index) if graph.arrivals[s] != 0}
     storages.update(graph.allocated_storages(index))
-    own = sum(graph.storages[s].bytes for s in storages) + operation.workspace_bytes
+    own = min(_own_bytes(graph, index, storages, choice) for choice in range(max(1, len(operation.choices))))
     beside = min(
-        graph.fixed_demand(k) + handover.held_beside(graph, k, storages) for k in range(operation.segment, due + 1)
+        graph.fixed_demand(k) + handover.held_beside(graph.relaxed, k, storages)
+        for k in range(operation.segment, due + 1)
     )
     return own + beside - _overwritten_bytes(graph, operation.may_overwrite)
+
+
+def _own_bytes(graph: Graph, index: int, storages: Iterable[int], choice: int) -> int:
+    """What an operation reads and makes, and its workspace, when it runs by a choice."""
+    bound = set(bound_reads(graph, index)) | set(graph.allocated_storages(index))
+    read = sum(graph.storage_bytes(s, choice) if s in bound else graph.relaxed.storages[s].bytes for s in storages)
+    return read + graph.operation_workspace_bytes(index, choice)
 
 
 def _overwritten_bytes(graph: Graph, pairs: Sequence[tuple[int, int]]) -> int:

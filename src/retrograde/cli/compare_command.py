@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from retrograde.cli.loading import load_graph
@@ -39,7 +41,8 @@ def compare_command(
 
     A strategy that does not meet a budget has a dash there; that is no failure.
     """
-    from retrograde.planning import plan
+    from retrograde.planning import plan, tradeoff
+    from retrograde.planning.tradeoff import bounds_beneath
     from retrograde.report import compare, comparison_json, comparison_page, comparison_table
     from retrograde.runtime.progress import ProgressReporter
 
@@ -47,20 +50,26 @@ def compare_command(
     names = _strategy_names(strategies)
     texts = _budget_texts(budgets)
     graph = load_graph(target)
+    asked = [(text, _resolved(graph, text)) for text in texts]
     with ProgressReporter() as reporter:
+        counts = [count for _, count in asked]
+        limits: dict[str, Any] = {"iterations": iterations, "seed": seed, "progress": reporter}
+        together: dict[int, Plan | None] = {}
+        if "auto" in names:
+            scale = len(set(counts))
+            steps = None if iterations is None else iterations * scale
+            curve = tradeoff(graph, counts, **{**limits, "time_limit": time_limit * scale, "iterations": steps})
+            together = {point.budget_bytes: point.plan for point in curve}
+            bounds = [next(p.bound for p in curve if p.budget_bytes == count) for count in counts]
+        else:
+            bounds = bounds_beneath(graph, counts)
 
         def find(budget_bytes: int, strategy: str) -> Plan:
-            return plan(
-                graph,
-                budget_bytes,
-                strategy,
-                time_limit=time_limit,
-                iterations=iterations,
-                seed=seed,
-                progress=reporter,
-            )
+            if strategy == "auto" and (found := together.get(budget_bytes)) is not None:
+                return found
+            return plan(graph, budget_bytes, strategy, time_limit=time_limit, bound=False, **limits)
 
-        comparison = compare(graph, [(text, _resolved(graph, text)) for text in texts], names, find)
+        comparison = compare(graph, asked, names, find, bounds)
     if html_path is not None:
         write_file(html_path, comparison_page(comparison))
     if as_json:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from retrograde.cli.loading import load_graph
 from retrograde.cli.printing import check_writable, print_json, print_tables, write_file
+from retrograde.cli.tiers import parse_tier
 from retrograde.errors import BudgetError
 from retrograde.graph import Graph
-from retrograde.planning import Plan
+from retrograde.planning import Plan, Tier
 
 
 @click.command("plan")
@@ -20,6 +22,13 @@ from retrograde.planning import Plan
 @click.option("--time-limit", type=click.FloatRange(min=0), default=20.0, show_default=True, help="Seconds of search.")
 @click.option("--iterations", type=click.IntRange(min=0), help="Steps of search, in place of the time limit.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the search's random numbers.")
+@click.option(
+    "--tier",
+    "tiers",
+    multiple=True,
+    metavar="NAME:write=2GB/s,read=3GB/s",
+    help="A slower place to spill to; costs are then seconds. Also latency=1ms, capacity=80GiB, duplex.",
+)
 @click.option("-o", "--output", metavar="PLAN.json", help="Write the plan to a file.")
 @click.option("--html", "html_path", metavar="PAGE.html", help="Write a page with the plan's memory timeline.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
@@ -30,6 +39,7 @@ def plan_command(
     time_limit: float,
     iterations: int | None,
     seed: int,
+    tiers: tuple[str, ...],
     output: str | None,
     html_path: str | None,
     as_json: bool,
@@ -44,12 +54,13 @@ def plan_command(
     """
     from retrograde.analysis import peak_bound_bytes
     from retrograde.planning import Budget
-    from retrograde.report import plan_table
+    from retrograde.report import choices_table, plan_table
 
     check_writable(output, html_path)
     asked = Budget(int(budget) if budget.isdecimal() else budget)
     graph = load_graph(target)
-    found = _plan(graph, asked, strategy, time_limit, iterations, seed, as_json)
+    limits: dict[str, Any] = {"time_limit": time_limit, "iterations": iterations, "seed": seed}
+    found = _plan(graph, asked, strategy, [parse_tier(tier) for tier in tiers], limits, as_json)
     if output is not None:
         write_file(output, found.to_json())
     if html_path is not None:
@@ -58,23 +69,19 @@ def plan_command(
     if as_json:
         print_json(_summary(graph, found, bound_bytes))
     else:
-        print_tables([plan_table(graph, found, bound_bytes)])
+        choices = [choices_table(graph, found)] if graph.has_choices else []
+        print_tables([plan_table(graph, found, bound_bytes), *choices])
 
 
-def _plan(
-    graph: Graph, budget: Any, strategy: str, time_limit: float, iterations: int | None, seed: int, as_json: bool
-) -> Plan:
+def _plan(graph: Graph, budget: Any, strategy: str, tiers: list[Tier], limits: dict[str, Any], as_json: bool) -> Plan:
     from retrograde.planning import plan
-    from retrograde.planning.planner import SEARCHES
     from retrograde.runtime.progress import ProgressReporter
 
     try:
         with ProgressReporter() as reporter:
-            return plan(
-                graph, budget, strategy, time_limit=time_limit, iterations=iterations, seed=seed, progress=reporter
-            )
+            return plan(graph, budget, strategy, tiers=tiers, progress=reporter, **limits)
     except KeyboardInterrupt:
-        if strategy not in SEARCHES:
+        if strategy not in ("auto", "search") or tiers or graph.has_choices:
             raise
         return _best_so_far(graph, budget, strategy)
     except BudgetError as error:
@@ -104,6 +111,7 @@ def _best_so_far(graph: Graph, budget: Any, strategy: str) -> Plan:
 
 
 def _summary(graph: Graph, plan: Plan, bound_bytes: int) -> dict[str, Any]:
+    from retrograde.planning.choices import choices_used
     from retrograde.report.tables import recomputed_operations
 
     return {
@@ -120,18 +128,37 @@ def _summary(graph: Graph, plan: Plan, bound_bytes: int) -> dict[str, Any]:
         "gap": plan.gap,
         "operations": len(graph.operations),
         "recomputed_operations": recomputed_operations(plan),
+        **_transfers(graph, plan),
+        "choices": {str(operation): choices for operation, choices in choices_used(plan).items()},
         "graph": plan.graph,
         "statistics": dict(plan.statistics),
     }
 
 
+def _transfers(graph: Graph, plan: Plan) -> dict[str, Any]:
+    """What a plan with tiers moves, and what it waits for."""
+    seen = plan.verify(graph)
+    if seen.timeline is None:
+        return {}
+    return {
+        "spilled_bytes": seen.spilled_bytes,
+        "waiting_seconds": seen.timeline.waiting,
+        "tiers": [
+            {**asdict(tier), "most_bytes": most}
+            for tier, most in zip(plan.tiers, seen.timeline.tier_bytes, strict=True)
+        ],
+    }
+
+
 def _page(graph: Graph, plan: Plan) -> str:
     from retrograde.analysis import peak_bound_bytes
-    from retrograde.report import html, plan_table, timeline_figure
+    from retrograde.report import choices_table, html, plan_table, timeline_figure
 
     parts = [
         html.table(plan_table(graph, plan, peak_bound_bytes(graph)), titled=False),
         html.heading("Memory timeline"),
         html.figure(timeline_figure(graph, plan), "The thin line is the given order with nothing recomputed."),
     ]
+    if graph.has_choices:
+        parts += [html.heading("Choices"), html.table(choices_table(graph, plan), titled=False)]
     return html.page(f"Plan of {graph.name}", f"Strategy {plan.strategy}.", parts)

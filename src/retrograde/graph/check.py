@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from retrograde.errors import GraphError
+from retrograde.graph.check_choices import check_choices
 
 if TYPE_CHECKING:
     from retrograde.graph.model import Graph
@@ -23,6 +24,8 @@ def check_graph(graph: Graph) -> None:
     _check_segments(graph)
     _check_outputs(graph)
     _check_overwrites(graph)
+    if graph.has_choices or any(operation.choice_of is not None for operation in graph.operations):
+        check_choices(graph, describe_operation)
 
 
 def check_storages_changed(before: Graph, after: Graph) -> None:
@@ -35,6 +38,8 @@ def check_storages_changed(before: Graph, after: Graph) -> None:
             problem = _overwrite_problem(after, operation.makes, operation.reads, made, read)
             if problem is not None:
                 raise GraphError(f"{describe_operation(after, index)}: may_overwrite ({made}, {read}): {problem}")
+    if after.has_choices:
+        check_choices(after, describe_operation)
 
 
 def _check_storage_sizes(graph: Graph) -> None:

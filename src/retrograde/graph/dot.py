@@ -33,8 +33,10 @@ def to_dot(graph: Graph) -> str:
 def _operation_node(graph: Graph, index: int) -> str:
     operation = graph.operations[index]
     border = ", peripheries=2" if set(operation.makes) & set(graph.outputs) else ""
-    once = "\\nruns once" if not operation.recomputable else ""
-    return f'o{index} [label="{_escape(operation.name)}\\ncost {operation.cost:g}{once}"{border}];'
+    notes = "\\nruns once" if not operation.recomputable else ""
+    notes += f"\\n{len(operation.choices)} choices" if operation.choices else ""
+    notes += f", as operation {operation.choice_of}" if operation.choice_of is not None else ""
+    return f'o{index} [label="{_escape(operation.name)}\\ncost {operation.cost:g}{notes}"{border}];'
 
 
 def _edge(graph: Graph, value: int, reader: int) -> str:

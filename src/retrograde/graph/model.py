@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 from retrograde.graph.check import check_graph, check_storages_changed
+from retrograde.graph.choosing import base_cost_of, choice_bound_storages, relaxed, varying_bytes, with_choices
 from retrograde.graph.footprint import store_all_peak_bytes
 
 
@@ -43,6 +44,29 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One way to run an operation that can be run in several: a point of a region's trade-off curve.
+
+    Attributes:
+        cost: of one run, in the unit of ``Operation.cost``.
+        workspace_bytes: live only while the operation runs.
+        storage_bytes: pairs (storage, bytes) for storages that the operation allocates and that are of another size
+            when this choice makes them; the others are as large as the graph says.
+        payload: how to run it, for whoever does: anything that JSON can hold. No meaning to planners.
+        name: for people; no meaning to planners.
+
+    Read ``Choice(3.0, 64, ((2, 800),))`` aloud as "for a cost of 3, with 64 bytes of workspace; storage 2 then has
+    800 bytes".
+    """
+
+    cost: float
+    workspace_bytes: int = 0
+    storage_bytes: tuple[tuple[int, int], ...] = ()
+    payload: object = field(default=None, hash=False)
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One step of the computation.
 
@@ -58,6 +82,10 @@ class Operation:
         may_overwrite: pairs (value made, value read) of equal size: the one made can take the storage of the
             one read if that is dead afterwards.
         source: the place in the user's code, for messages and reports.
+        choices: alternatives, of which a plan picks one for each run. Number 0 is the default and says what the
+            operation itself says; none at all means that there is one way to run it.
+        choice_of: the operation whose choice this one follows (a region's backward that of its forward). It has as
+            many choices, and runs by the one that made what it reads of theirs.
     """
 
     name: str
@@ -69,6 +97,8 @@ class Operation:
     recomputable: bool = True
     may_overwrite: tuple[tuple[int, int], ...] = ()
     source: str = ""
+    choices: tuple[Choice, ...] = ()
+    choice_of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -231,8 +261,8 @@ class Graph:
 
     @cached_property
     def base_cost(self) -> float:
-        """The cost of running every operation once."""
-        return float(sum(operation.cost for operation in self.operations))
+        """The cost of running every operation once, each by its cheapest choice; no schedule costs less."""
+        return base_cost_of(self)
 
     @cached_property
     def store_all_peak_bytes(self) -> int:
@@ -241,7 +271,7 @@ class Graph:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of everything that a plan depends on; names and sources do not count."""
+        """A digest of everything that a plan depends on; names, sources and payloads do not count."""
         content = (
             [
                 (o.cost, o.reads, o.makes, o.workspace_bytes, o.segment, o.recomputable, o.may_overwrite)
@@ -253,8 +283,102 @@ class Graph:
             self.outputs,
             self.fixed_bytes,
             self.retain,
+            *self._choices_content(),
         )
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
+
+    def _choices_content(self) -> list[object]:
+        """What the fingerprint holds of choices: nothing at all where there are none."""
+        if not self.has_choices:
+            return []
+        return [
+            (i, o.choice_of, [(c.cost, c.workspace_bytes, sorted(c.storage_bytes)) for c in o.choices])
+            for i, o in enumerate(self.operations)
+            if o.choices
+        ]
+
+    # Choices
+
+    @cached_property
+    def has_choices(self) -> bool:
+        """Whether an operation has several choices, or one that is listed."""
+        return any(operation.choices for operation in self.operations)
+
+    @cached_property
+    def choosers(self) -> tuple[int, ...]:
+        """Operations that have choices and follow no other's."""
+        return tuple(i for i, o in enumerate(self.operations) if o.choices and o.choice_of is None)
+
+    def chooser_of(self, operation: int) -> int:
+        """The operation whose choice an operation follows: its own index unless it has ``choice_of``."""
+        leader = self.operations[operation].choice_of
+        return operation if leader is None else leader
+
+    @cached_property
+    def varying_bytes(self) -> dict[int, tuple[int, ...]]:
+        """Storages whose size depends on the choice that makes them, with their bytes by each."""
+        return varying_bytes(self)
+
+    @cached_property
+    def choice_bound(self) -> frozenset[int]:
+        """Storages whose contents go with the choice that made them.
+
+        Those whose size depends on it, and those that nobody reads but operations that follow the choice.
+        """
+        return choice_bound_storages(self)
+
+    def storage_bytes(self, storage: int, choice: int) -> int:
+        """Bytes of a storage when its allocator ran by a choice."""
+        sizes = self.varying_bytes.get(storage)
+        return self.storages[storage].bytes if sizes is None else sizes[choice]
+
+    def operation_cost(self, operation: int, choice: int) -> float:
+        """Cost of one run of an operation by a choice."""
+        choices = self.operations[operation].choices
+        return choices[choice].cost if choices else self.operations[operation].cost
+
+    def operation_workspace_bytes(self, operation: int, choice: int) -> int:
+        """Workspace of one run of an operation by a choice, in bytes."""
+        choices = self.operations[operation].choices
+        return choices[choice].workspace_bytes if choices else self.operations[operation].workspace_bytes
+
+    def with_choices(self, assignment: Mapping[int, int]) -> Graph:
+        """The ordinary graph in which every choosing operation has the numbers of one of its choices.
+
+        Indices stay, so that a schedule for it is one for this graph once each run names its choice.
+
+        Args:
+            assignment: for operations of ``choosers`` the number of a choice; 0 for those left out. Operations that
+                follow go along.
+
+        Raises:
+            UsageError: an operation that does not choose, or a choice that it does not have.
+
+        Example:
+            >>> loop = Operation("loop", 1.0, (), (0,), choices=(Choice(1.0), Choice(3.0, 0, ((0, 2),))))
+            >>> graph = Graph((loop,), (Value(0),), (Storage(8),), order=(0,))
+            >>> resolved = graph.with_choices({0: 1})
+            >>> resolved.operations[0].cost, resolved.storages[0].bytes, resolved.has_choices
+            (3.0, 2, False)
+        """
+        return with_choices(self, assignment)
+
+    @cached_property
+    def relaxed(self) -> Graph:
+        """The ordinary graph in which every cost, workspace and storage is the least of all choices.
+
+        No schedule of this graph holds less at any moment, or costs less, than the same schedule of that one: lower
+        bounds proved there hold here. The graph itself if it has no choices.
+        """
+        return relaxed(self)
+
+    def rebuilt(self, operations: Sequence[Operation], storages: Sequence[Storage]) -> Graph:
+        """The same structure with other costs and bytes, which are not checked."""
+        graph = object.__new__(Graph)
+        same = (*_STRUCTURE, *(f.name for f in fields(self)))
+        graph.__dict__.update({name: self.__dict__[name] for name in same if name in self.__dict__})
+        graph.__dict__.update(operations=tuple(operations), storages=tuple(storages))
+        return graph
 
     def with_storages(self, storages: Sequence[Storage]) -> Graph:
         """The same computation with other bytes behind its values, and all else as it was.
@@ -264,10 +388,7 @@ class Graph:
         Raises:
             GraphError: another number of storages, bytes below 0, or a ``may_overwrite`` pair of unequal sizes.
         """
-        graph = object.__new__(Graph)
-        same = (*_STRUCTURE, *(f.name for f in fields(self)))
-        graph.__dict__.update({name: self.__dict__[name] for name in same if name in self.__dict__})
-        graph.__dict__["storages"] = tuple(storages)
+        graph = self.rebuilt(self.operations, storages)
         check_storages_changed(self, graph)
         return graph
 
@@ -299,6 +420,5 @@ _STRUCTURE = (
     "arrivals",
     "segment_count",
     "order_segments",
-    "base_cost",
 )
-"""What follows from a graph's definition and does not depend on bytes."""
+"""What follows from a graph's definition and depends neither on bytes nor on costs."""

@@ -6,16 +6,19 @@ import json
 from typing import Any, cast
 
 from retrograde.errors import GraphError
-from retrograde.graph.model import Graph, Operation, Storage, Value
+from retrograde.graph.model import Choice, Graph, Operation, Storage, Value
 
-GRAPH_FORMAT_VERSION = 1
+GRAPH_FORMAT_VERSION = 2
+"""The newest version of the format, which has choices; graphs without them are written as version 1."""
+
+_VERSIONS = (1, GRAPH_FORMAT_VERSION)
 
 
 def graph_to_json(graph: Graph) -> str:
     """The graph as JSON text. Fields at their default are left out."""
     document: dict[str, Any] = {
         "format": "retrograde graph",
-        "version": GRAPH_FORMAT_VERSION,
+        "version": GRAPH_FORMAT_VERSION if graph.has_choices else 1,
         "name": graph.name,
         "operations": [_operation_to_json(o) for o in graph.operations],
         "values": [
@@ -39,8 +42,20 @@ def _operation_to_json(operation: Operation) -> dict[str, Any]:
         "recomputable": None if operation.recomputable else False,
         "may_overwrite": operation.may_overwrite or None,
         "source": operation.source or None,
+        "choices": [_choice_to_json(choice) for choice in operation.choices] or None,
+        "choice_of": operation.choice_of,
     }
     return required | _without_defaults(optional)
+
+
+def _choice_to_json(choice: Choice) -> dict[str, Any]:
+    optional = {
+        "workspace_bytes": choice.workspace_bytes or None,
+        "storage_bytes": choice.storage_bytes or None,
+        "payload": choice.payload,
+        "name": choice.name or None,
+    }
+    return {"cost": choice.cost} | {key: field for key, field in optional.items() if field is not None}
 
 
 def _without_defaults(fields: dict[str, Any]) -> dict[str, Any]:
@@ -69,10 +84,10 @@ def graph_from_json(text: str) -> Graph:
 
 def _graph_from_document(document: dict[str, Any]) -> Graph:
     version = document.get("version")
-    if document.get("format") != "retrograde graph" or version != GRAPH_FORMAT_VERSION:
+    if document.get("format") != "retrograde graph" or version not in _VERSIONS:
         raise GraphError(
             f"unknown format {document.get('format')!r} version {version!r}; this release reads "
-            f"'retrograde graph' version {GRAPH_FORMAT_VERSION}"
+            f"'retrograde graph' version {' and '.join(map(str, _VERSIONS))}"
         )
     return Graph(
         operations=tuple(_operation_from_json(o) for o in document["operations"]),
@@ -97,6 +112,18 @@ def _operation_from_json(fields: dict[str, Any]) -> Operation:
         recomputable=fields.get("recomputable", True),
         may_overwrite=tuple((pair[0], pair[1]) for pair in fields.get("may_overwrite", ())),
         source=fields.get("source", ""),
+        choices=tuple(_choice_from_json(choice) for choice in fields.get("choices", ())),
+        choice_of=fields.get("choice_of"),
+    )
+
+
+def _choice_from_json(fields: dict[str, Any]) -> Choice:
+    return Choice(
+        cost=fields["cost"],
+        workspace_bytes=fields.get("workspace_bytes", 0),
+        storage_bytes=tuple((pair[0], pair[1]) for pair in fields.get("storage_bytes", ())),
+        payload=fields.get("payload"),
+        name=fields.get("name", ""),
     )
 
 

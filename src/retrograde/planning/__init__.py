@@ -8,6 +8,8 @@ from retrograde.planning.planner import plan
 from retrograde.planning.progress import Progress
 from retrograde.planning.referee import Moment, Replay, replay
 from retrograde.planning.strategies import STRATEGIES
+from retrograde.planning.tradeoff import Tradeoff, TradeoffPoint, tradeoff
+from retrograde.planning.transfers import Tier, Timeline, Transfer, Wait, makespan
 
 __all__ = [
     "PLAN_FORMAT_VERSION",
@@ -25,9 +27,17 @@ __all__ = [
     "RunOrder",
     "Schedule",
     "Spill",
+    "Tier",
+    "Timeline",
+    "Tradeoff",
+    "TradeoffPoint",
+    "Transfer",
+    "Wait",
     "certify",
     "format_bytes",
     "lower",
+    "makespan",
     "plan",
     "replay",
+    "tradeoff",
 ]

@@ -14,11 +14,11 @@ class Compute:
 
     Attributes:
         operation: index of the operation.
-        choice: which of the operation's alternatives to run; operations have one so far, number 0.
+        choice: which of the operation's choices to run; 0 where there is one way to run it.
         overwrites: pairs (value made, value read) out of the operation's ``may_overwrite``: the storage of the one
             read becomes that of the one made, so that only one of them is live while the operation runs.
 
-    Read ``Compute(3)`` aloud as "run operation 3".
+    Read ``Compute(3)`` aloud as "run operation 3", ``Compute(3, 2)`` "run operation 3 by its choice 2".
     """
 
     operation: int
@@ -35,9 +35,15 @@ class Free:
 
 @dataclass(frozen=True, slots=True)
 class Spill:
-    """Move a live storage to the slower tier. Read ``Spill(3)`` aloud as "move storage 3 out of memory"."""
+    """Move a live storage to a slower tier. Read ``Spill(3)`` aloud as "move storage 3 out of memory".
+
+    Attributes:
+        storage: index of the storage.
+        tier: index of the tier, of those that the plan was allowed.
+    """
 
     storage: int
+    tier: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from retrograde.errors import PlanError
+from retrograde.errors import PlanError, UsageError
 from retrograde.graph import Graph
 from retrograde.planning.actions import Action, Compute, Free, Load, Spill
 from retrograde.planning.lowering import Schedule
 from retrograde.planning.referee import Replay, replay
+from retrograde.planning.transfers import Tier
 
 PLAN_FORMAT_VERSION = 1
 _LETTERS: dict[str, type[Free] | type[Spill] | type[Load]] = {"f": Free, "s": Spill, "l": Load}
@@ -26,13 +27,15 @@ class Plan:
         segments: for each segment of the graph the index in ``actions`` at which it begins. An operation of
             segment 0 that is recomputed in segment 1 stands after the border.
         peak_bytes: predicted peak, in bytes.
-        cost: sum of the costs of all operations as often as they run, in the graph's unit.
+        cost: sum of the costs of all operations as often as they run, in the graph's unit; of a plan with tiers the
+            makespan in seconds, with the time in it that operations wait for transfers.
         base_cost: the cost of running each operation once.
         bound: a proved lower bound on the overhead of any schedule made of the same kinds of action.
         budget_bytes: the budget that was asked for, in bytes; None for none.
         strategy: the strategy that found it.
         graph: fingerprint of the graph that it belongs to.
         statistics: what the search reports of itself, as pairs of a name and a number.
+        tiers: where it may spill storages to; without them, spilling takes no time.
 
     Read ``Plan(actions=(Compute(0), Compute(1), Free(0)), …)`` aloud as "run operation 0, run operation 1, give back
     storage 0".
@@ -48,6 +51,7 @@ class Plan:
     bound: float = 0.0
     budget_bytes: int | None = None
     statistics: tuple[tuple[str, float], ...] = ()
+    tiers: tuple[Tier, ...] = ()
 
     @property
     def overhead(self) -> float:
@@ -72,7 +76,7 @@ class Plan:
         """
         if self.graph != graph.fingerprint:
             raise PlanError(f"this plan belongs to graph {self.graph}, not to {graph.fingerprint}; plan that graph")
-        seen = replay(graph, self.actions, self.segments, self.budget_bytes)
+        seen = replay(graph, self.actions, self.segments, self.budget_bytes, tiers=self.tiers)
         if seen.peak_bytes != self.peak_bytes:
             raise PlanError(f"the plan says its peak is {self.peak_bytes} bytes, the referee saw {seen.peak_bytes}")
         if abs(seen.cost - self.cost) > 1e-9 * max(1.0, abs(seen.cost)):
@@ -99,6 +103,7 @@ class Plan:
             "bound": self.bound,
             "budget_bytes": self.budget_bytes,
             "statistics": self.statistics,
+            **({"tiers": [asdict(tier) for tier in self.tiers]} if self.tiers else {}),
         }
         return json.dumps(document)
 
@@ -118,7 +123,7 @@ class Plan:
                     f"'retrograde plan' version {PLAN_FORMAT_VERSION}"
                 )
             return _plan_from_document(cast(dict[str, Any], document))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, UsageError) as error:
             raise PlanError(f"not a valid plan document: {type(error).__name__}: {error}") from error
 
 
@@ -134,6 +139,7 @@ def _plan_from_document(document: dict[str, Any]) -> Plan:
         bound=document["bound"],
         budget_bytes=document["budget_bytes"],
         statistics=tuple((name, number) for name, number in document["statistics"]),
+        tiers=tuple(Tier(**tier) for tier in document.get("tiers", ())),
     )
 
 
@@ -144,7 +150,8 @@ def _action_to_json(action: Action) -> list[Any]:
             action.operation,
             *([action.choice, action.overwrites] if action.choice or action.overwrites else []),
         ]
-    return [next(letter for letter, kind in _LETTERS.items() if isinstance(action, kind)), action.storage]
+    letter = next(letter for letter, kind in _LETTERS.items() if isinstance(action, kind))
+    return [letter, action.storage, *([action.tier] if isinstance(action, Spill) and action.tier else [])]
 
 
 def _action_from_json(fields: list[Any]) -> Action:
@@ -152,7 +159,7 @@ def _action_from_json(fields: list[Any]) -> Action:
         choice: int = fields[2] if len(fields) > 2 else 0
         overwrites: list[list[int]] = fields[3] if len(fields) > 2 else []
         return Compute(fields[1], choice, tuple((made, read) for made, read in overwrites))
-    return _LETTERS[fields[0]](fields[1])
+    return _LETTERS[fields[0]](*fields[1:])
 
 
 def certify(
@@ -164,13 +171,14 @@ def certify(
     budget_bytes: int | None = None,
     bound: float = 0.0,
     statistics: Sequence[tuple[str, float]] = (),
+    tiers: Sequence[Tier] = (),
 ) -> Plan:
     """A plan out of actions, with the peak and cost that the referee saw.
 
     Raises:
         PlanError: the referee refuses the actions.
     """
-    seen = replay(graph, actions, segments, budget_bytes)
+    seen = replay(graph, actions, segments, budget_bytes, tiers=tiers)
     return Plan(
         actions=tuple(actions),
         segments=tuple(segments),
@@ -182,4 +190,5 @@ def certify(
         bound=bound,
         budget_bytes=budget_bytes,
         statistics=tuple(statistics),
+        tiers=tuple(tiers),
     )

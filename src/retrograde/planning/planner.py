@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import SupportsIndex
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from retrograde.errors import UsageError
+from retrograde.errors import PlanError, UsageError
 from retrograde.graph import Graph
-from retrograde.graph.check import describe_operation
 from retrograde.planning.budget import Budget
-from retrograde.planning.infeasible import budget_error
-from retrograde.planning.lowering import Lowering, RunOrder, Schedule
-from retrograde.planning.plan import Plan, certify
-from retrograde.planning.progress import Progress, ProgressCallback
-from retrograde.planning.strategies import SPILLING, STRATEGIES, Options, by_hand
-from retrograde.planning.strategies.demand import Split
+from retrograde.planning.checks import check_search, check_strategy, check_tiered
+from retrograde.planning.plan import Plan
+from retrograde.planning.progress import ProgressCallback
+from retrograde.planning.proposals import cheapest_order, first_schedule
+from retrograde.planning.strategies import SEARCHES, SPILLING, STRATEGIES, Options, by_hand, searcher
+from retrograde.planning.transfers import Tier, checked_tiers
 
-SEARCHES = ("auto", "search", "optimal")
-"""Strategies that look for a plan, or prove that there is no better one, in a time limit."""
+MOST_COVERED = 1000
+"""Operations of the largest graph whose bound is held against whole knapsacks, too: their time grows as its square."""
+
+BY_HAND = "recompute"
+"""The name that plans by hand have in place of a strategy's."""
 
 
 def plan(
@@ -33,6 +33,8 @@ def plan(
     progress: ProgressCallback | None = None,
     block_size: int | None = None,
     recompute: Iterable[str | int] | None = None,
+    tiers: Iterable[Tier] = (),
+    bound: bool = True,
 ) -> Plan:
     """Find a plan that meets a budget.
 
@@ -40,7 +42,7 @@ def plan(
         graph: the computation.
         budget: an int of bytes, ``"8 GiB"``, ``"40%"`` of ``graph.store_all_peak_bytes``, a ``Budget``, or None for
             no limit.
-        strategy: how to look for it: one of ``SEARCHES`` or ``STRATEGIES``, or ``"spill"``.
+        strategy: how to look for it: ``"auto"``, ``"search"``, ``"optimal"``, one of ``STRATEGIES``, or ``"spill"``.
         time_limit: seconds that a search may take.
         iterations: steps that a search may take, in place of the time limit; the result then depends on nothing but
             the graph, the budget and the seed.
@@ -49,6 +51,10 @@ def plan(
         block_size: operations in a block, for ``strategy="block"``; the best size is looked for when left out.
         recompute: a choice by hand, in place of a strategy: operations (names or indices) to drop and to compute
             again where they are wanted; all others are kept.
+        tiers: slower places that ``"auto"`` and ``"spill"`` may move storages to. The graph's costs are then seconds,
+            and the plan's cost is its makespan: the time that operations take, and that they wait for transfers.
+        bound: whether to prove a lower bound on the overhead of any schedule. Without it ``Plan.bound`` is 0 unless
+            the search came across one.
 
     Returns:
         The cheapest plan in hand within the budget, checked by the referee.
@@ -64,112 +70,128 @@ def plan(
     """
     limit = None if budget is None else Budget(budget).resolve(graph.store_all_peak_bytes)
     check_strategy(strategy, block_size, recompute)
-    _check_search(time_limit, iterations)
-    if recompute is not None:
-        chosen = Options(recompute=_chosen_by_hand(graph, recompute))
-        return plan_candidates(graph, limit, by_hand.candidates(graph, chosen), "recompute", progress)
-    if strategy in SEARCHES:
-        from retrograde.planning.strategies import auto, optimal, search
-
-        if strategy == "optimal":
-            return optimal.search(graph, limit, time_limit=time_limit, iterations=iterations, progress=progress)
-        look = auto.search if strategy == "auto" else search.search
-        return look(graph, limit, time_limit=time_limit, iterations=iterations, seed=seed, progress=progress)
-    if strategy in SPILLING:
-        return _first_within(graph, limit, SPILLING[strategy](graph, limit), strategy)
-    options = Options(block_size=block_size)
-    return plan_candidates(graph, limit, STRATEGIES[strategy](graph, options), strategy, progress)
-
-
-def plan_candidates(
-    graph: Graph,
-    budget_bytes: int | None,
-    candidates: Iterable[RunOrder],
-    strategy: str,
-    progress: ProgressCallback | None = None,
-) -> Plan:
-    """The cheapest of some candidates that meets a budget, certified; ``plan`` says the rest."""
-    lowering = Lowering(graph)
-    best: RunOrder | None = None
-    best_score = (float("inf"), 0)
-    minimum: int | None = None
-    for candidate in candidates:
-        peak, cost = lowering.measure(candidate)
-        minimum = peak if minimum is None else min(minimum, peak)
-        if (budget_bytes is None or peak <= budget_bytes) and (cost, peak) < best_score:
-            best, best_score = candidate, (cost, peak)
-        if progress is not None:
-            known = best_score if best is not None else (None, None)
-            progress(Progress(stage=strategy, peak_bytes=known[1], cost=known[0]))
-    if best is None:
-        assert budget_bytes is not None
-        assert minimum is not None
-        raise budget_error(graph, budget_bytes, minimum, strategy)
-    schedule = lowering.lower(best)
-    return certify(graph, schedule.actions, schedule.segments, strategy=strategy, budget_bytes=budget_bytes)
+    check_search(time_limit, iterations)
+    tiers = checked_tiers(graph, tiers)
+    if tiers:
+        check_tiered(strategy, recompute)
+    chosen = () if recompute is None else by_hand.chosen(graph, recompute)
+    finder = _Finder(
+        strategy=strategy if recompute is None else BY_HAND,
+        options=Options(block_size=block_size, recompute=chosen),
+        tiers=tiers,
+        time_limit=time_limit,
+        iterations=iterations,
+        seed=seed,
+        progress=progress,
+    )
+    found = finder.find(graph, limit)
+    return with_bound(graph, found) if bound else found
 
 
-def _first_within(graph: Graph, budget_bytes: int | None, schedules: Iterable[Schedule], strategy: str) -> Plan:
-    """The first of some schedules that meets a budget, certified."""
-    peaks: list[int] = []
-    for schedule in schedules:
-        found = certify(graph, schedule.actions, schedule.segments, strategy=strategy)
-        if budget_bytes is None or found.peak_bytes <= budget_bytes:
-            return replace(found, budget_bytes=budget_bytes)
-        peaks.append(found.peak_bytes)
-    assert budget_bytes is not None
-    raise budget_error(graph, budget_bytes, min(peaks), strategy)
+@dataclass(frozen=True)
+class _Finder:
+    """How to look for a plan: a strategy and what it was told."""
+
+    strategy: str
+    options: Options
+    tiers: tuple[Tier, ...]
+    time_limit: float
+    iterations: int | None
+    seed: int
+    progress: ProgressCallback | None
+
+    def find(self, graph: Graph, budget_bytes: int | None) -> Plan:
+        """The cheapest plan in hand within a budget, for any graph."""
+        if self.tiers:
+            return self._with_tiers(graph, budget_bytes)
+        if graph.has_choices:
+            if self.strategy == "optimal":
+                raise UsageError("strategy 'optimal' proves nothing of graphs with choices; use strategy 'auto'")
+            return self._with_choices(graph, budget_bytes)
+        return self._ordinary(graph, budget_bytes)
+
+    def _ordinary(self, graph: Graph, budget_bytes: int | None) -> Plan:
+        """The same for a graph without choices, and no tiers."""
+        if self.strategy in SEARCHES:
+            search = searcher(self.strategy)
+            limits = {"time_limit": self.time_limit, "iterations": self.iterations, "seed": self.seed}
+            return search(graph, budget_bytes, **limits, progress=self.progress)
+        if self.strategy in SPILLING:
+            return first_schedule(graph, budget_bytes, SPILLING[self.strategy](graph, budget_bytes), self.strategy)
+        propose = by_hand.candidates if self.strategy == BY_HAND else STRATEGIES[self.strategy]
+        return cheapest_order(graph, budget_bytes, propose(graph, self.options), self.strategy, self.progress)
+
+    def _with_choices(self, graph: Graph, budget_bytes: int | None) -> Plan:
+        from retrograde.planning.choices import Share, plan_choices
+
+        if self.strategy in SEARCHES:
+            from retrograde.planning.strategies.auto import warm_up
+
+            warm_up(self.progress)
+
+        def solve(settled: Graph, limit: int | None, share: Share) -> Plan:
+            part = replace(self, time_limit=share.seconds, iterations=share.iterations, progress=None)
+            return part._ordinary(settled, limit)
+
+        return plan_choices(
+            graph,
+            budget_bytes,
+            solve,
+            strategy=self.strategy,
+            options="" if self.options == Options() else str(self.options),
+            time_limit=self.time_limit,
+            iterations=self.iterations,
+            progress=self.progress,
+        )
+
+    def _with_tiers(self, graph: Graph, budget_bytes: int | None) -> Plan:
+        from retrograde.planning import spilling
+
+        def recomputing(graph: Graph, limit: int, fraction: float) -> Plan:
+            return replace(self, tiers=(), time_limit=self.time_limit * fraction).find(graph, limit)
+
+        return spilling.search(
+            graph,
+            budget_bytes,
+            self.tiers,
+            None if self.strategy == "spill" else recomputing,
+            time_limit=self.time_limit,
+            iterations=self.iterations,
+            progress=self.progress,
+        )
 
 
-def check_strategy(strategy: str, block_size: int | None = None, recompute: object = None) -> None:
-    """Raise UsageError unless there is such a strategy and it has such options."""
-    if strategy not in SEARCHES and strategy not in STRATEGIES and strategy not in SPILLING:
-        known = ", ".join([*SEARCHES, *STRATEGIES, *SPILLING])
-        raise UsageError(f"there is no strategy {strategy!r}; the strategies are {known}")
-    if recompute is not None and strategy != "auto":
-        raise UsageError(f"recompute is a choice by hand, in place of a strategy; leave out strategy={strategy!r}")
-    if block_size is not None:
-        if strategy != "block":
-            raise UsageError(f"block_size is an option of strategy 'block', not of {strategy!r}")
-        _check_block_size(block_size)
+def with_bound(graph: Graph, found: Plan) -> Plan:
+    """A plan with the best bound that is proved for its budget, or the one that it has if that is better.
+
+    Raises:
+        PlanError: the plan costs less than what was proved: one of the two is wrong.
+    """
+    from retrograde.planning.certificate import overhead_bound
+
+    can_be_better = found.budget_bytes is not None and found.bound < found.overhead
+    spills_for_free = found.strategy in SPILLING and not found.tiers
+    if not can_be_better or spills_for_free:
+        return found
+    assert found.budget_bytes is not None
+    bound = overhead_bound(graph, found.budget_bytes, tiers=found.tiers).overhead
+    if not found.tiers and not graph.has_choices and len(graph.operations) <= MOST_COVERED:
+        from retrograde.planning.exact.bound import cover_bound
+        from retrograde.planning.exact.incumbent import excess_of_schedule
+
+        bound = max(bound, cover_bound(graph, found.budget_bytes, excess_of_schedule(graph, found.schedule)))
+    return held_against(found, bound)
 
 
-def _check_block_size(block_size: SupportsIndex) -> None:
-    try:
-        size = operator.index(block_size)
-    except TypeError:
-        size = 0
-    if isinstance(block_size, bool) or size < 1:
-        raise UsageError(f"block_size must be an int of 1 or more, found {block_size!r}")
+def held_against(found: Plan, bound: float) -> Plan:
+    """A plan with a proved bound on the overhead within its budget.
 
-
-def _check_search(time_limit: float, iterations: int | None) -> None:
-    if not time_limit > 0:
-        raise UsageError(f"time_limit must be a number of seconds above 0, found {time_limit!r}")
-    if iterations is not None and iterations < 0:
-        raise UsageError(f"iterations must be None or an int of 0 or more, found {iterations!r}")
-
-
-def _chosen_by_hand(graph: Graph, wanted: Iterable[str | int]) -> tuple[int, ...]:
-    """The operations that names and indices stand for; of several with one name those that can be dropped."""
-    split = Split(graph)
-    chosen: dict[int, None] = {}
-    for item in [wanted] if isinstance(wanted, str) else wanted:
-        found = _operations_called(graph, item)
-        if not found:
-            raise UsageError(
-                f"recompute names {item!r}; none of the graph's {len(graph.operations)} operations has that name "
-                "or index"
-            )
-        fit = [i for i in found if split.why_kept(i) is None]
-        if not fit:
-            place = describe_operation(graph, found[0])
-            raise UsageError(f"recompute names {place}, which cannot be dropped: {split.why_kept(found[0])}")
-        chosen.update(dict.fromkeys(fit))
-    return tuple(chosen)
-
-
-def _operations_called(graph: Graph, item: str | int) -> Sequence[int]:
-    if isinstance(item, str):
-        return [i for i, operation in enumerate(graph.operations) if operation.name == item]
-    return [i for i in range(len(graph.operations)) if i == item]
+    Raises:
+        PlanError: the plan costs less than what was proved: one of the two is wrong.
+    """
+    if bound > found.overhead + 1e-9:
+        raise PlanError(
+            f"a plan has an overhead of {found.overhead}, and {bound} is proved to be the least; please report this "
+            "with the graph as JSON"
+        )
+    return replace(found, bound=min(max(found.bound, bound), max(0.0, found.overhead)))

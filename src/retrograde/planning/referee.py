@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retrograde.errors import PlanError
 from retrograde.graph import Graph
 from retrograde.graph.check import describe_operation
+from retrograde.graph.choosing import bound_reads
 from retrograde.planning.actions import Action, Compute, Free, Spill
+from retrograde.planning.transfers import Tier, Timeline, makespan
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,12 @@ class Replay:
     Attributes:
         peak_bytes: the most bytes live at any moment.
         peak_action: index of the action at which that was.
-        cost: sum of the costs of the operations that ran.
+        cost: sum of the costs of the operations that ran; with tiers the makespan, which has waiting in it.
         live_bytes: for each action the most bytes live while it was carried out.
         runs: for each operation how often it ran.
-        spilled_bytes: bytes moved to the slower tier, in all.
+        spilled_bytes: bytes moved to slower tiers, in all.
+        border_bytes: for each segment but the first the bytes live when it begins.
+        timeline: when everything happens; None without tiers.
     """
 
     peak_bytes: int
@@ -30,6 +34,8 @@ class Replay:
     live_bytes: tuple[int, ...]
     runs: tuple[int, ...]
     spilled_bytes: int
+    border_bytes: tuple[int, ...] = ()
+    timeline: Timeline | None = None
 
 
 @dataclass(frozen=True)
@@ -64,13 +70,16 @@ def replay(
     budget_bytes: int | None = None,
     *,
     watch: Callable[[Moment], None] | None = None,
+    tiers: Sequence[Tier] = (),
 ) -> Replay:
     """Carry out actions on an abstract machine, checking every rule after every action.
 
     The rules: an operation runs with its inputs present and not before its segment; one that may not run twice runs
     once; nothing is freed that is not live, that the caller holds, or that is an output already handed over; each
     output is present when its segment ends and from then on; nothing but outputs is live at the end; every
-    operation ran; the bytes stay in the budget.
+    operation ran; the bytes stay in the budget. Of operations with choices: a storage has the bytes of the choice
+    that made it; an operation that follows another's choice runs by the one that made what it reads of theirs; none
+    runs by another choice while something that depends on it is live.
 
     Args:
         graph: the computation.
@@ -79,6 +88,7 @@ def replay(
         budget_bytes: the most bytes that may be live, or None for no limit.
         watch: called at every moment at which bytes are counted: when an operation runs, when a storage is loaded,
             when a later segment begins.
+        tiers: where storages are spilled to; none if transfers take no time and one tier holds everything.
 
     Raises:
         PlanError: a rule is broken; the message gives the index of the action.
@@ -94,7 +104,21 @@ def replay(
     while segment + 1 < len(borders):
         segment += 1
         machine.enter_segment(segment, len(actions))
-    return machine.finish(len(actions))
+    seen = machine.finish(len(actions))
+    return _timed(graph, actions, borders, tiers, seen)
+
+
+def _timed(
+    graph: Graph, actions: Sequence[Action], borders: Sequence[int], tiers: Sequence[Tier], seen: Replay
+) -> Replay:
+    """What was seen, with the time that transfers take and the room of tiers checked."""
+    if tiers:
+        timeline = makespan(graph, actions, borders, tiers)
+        return replace(seen, cost=timeline.makespan, timeline=timeline)
+    for index, action in enumerate(actions):
+        if isinstance(action, Spill) and action.tier != 0:
+            raise PlanError(f"action {index}: there is no tier {action.tier}; the plan names no tiers, so there is one")
+    return seen
 
 
 def _check_segments(graph: Graph, actions: Sequence[Action], segments: Sequence[int]) -> list[int]:
@@ -123,6 +147,8 @@ class _Machine:
         self.handed_over: set[int] = set()
         self.begun_in: dict[int, int] = {}
         self.begun_at: dict[int, int] = {}
+        self.made_by: dict[int, int] = {}
+        self.border_bytes: list[int] = []
         self.retained: list[tuple[int, int]] = []
         self.live_bytes = 0
         self.peak_bytes = 0
@@ -144,6 +170,7 @@ class _Machine:
         for storage, arrival in enumerate(self.graph.arrivals):
             if arrival == segment:
                 self._allocate(storage, index)
+        self.border_bytes.append(self.live_bytes + self.graph.fixed_demand(segment))
         self._record(index)
 
     def _hand_over_outputs(self, index: int) -> None:
@@ -170,7 +197,13 @@ class _Machine:
                 f"{describe_operation(self.graph, missing[0])} never ran; every operation runs at least once"
             )
         return Replay(
-            self.peak_bytes, self.peak_action, self.cost, tuple(self.history), tuple(self.runs), self.spilled_bytes
+            self.peak_bytes,
+            self.peak_action,
+            self.cost,
+            tuple(self.history),
+            tuple(self.runs),
+            self.spilled_bytes,
+            tuple(self.border_bytes),
         )
 
     # Actions
@@ -192,8 +225,7 @@ class _Machine:
         if not 0 <= action.operation < len(self.graph.operations):
             raise PlanError(f"action {index}: there is no operation {action.operation}")
         operation = self.graph.operations[action.operation]
-        if action.choice != 0:
-            raise PlanError(f"{self._place(index)} has no choice {action.choice}")
+        self._check_choice(index, action)
         if operation.segment > self.segment:
             raise PlanError(
                 f"{self._place(index)} may not run before segment {operation.segment}, and this is {self.segment}"
@@ -203,22 +235,52 @@ class _Machine:
             raise PlanError(f"{self._place(index)} reads value {absent[0]}, which is not present")
         if self.runs[action.operation] and not operation.recomputable:
             raise PlanError(f"{self._place(index)} ran before and may not run twice")
+        self._check_choice_of_reads(index, action)
         self.runs[action.operation] += 1
-        self.cost += operation.cost
+        self.cost += self.graph.operation_cost(action.operation, action.choice)
         overwritten = self._overwrite(index, action)
         duplicates: list[int] = []
         for storage in self.graph.allocated_storages(action.operation):
             if storage in self.live:
+                self._check_choice_of_live(index, storage, action)
                 duplicates.append(storage)
             elif storage in self.spilled:
                 raise PlanError(
                     f"{self._place(index)} allocates storage {storage}, which is spilled; load or free it first"
                 )
             else:
+                self.made_by[storage] = action.choice
                 self._allocate(storage, index)
         self.present.update(operation.makes)
-        self._record(index, duplicates, operation.workspace_bytes)
+        duplicate_bytes = sum(self.graph.storage_bytes(s, action.choice) for s in duplicates)
+        workspace_bytes = self.graph.operation_workspace_bytes(action.operation, action.choice)
+        self._record(index, duplicates, duplicate_bytes, workspace_bytes)
         self.present -= {v for s in overwritten for v in self.graph.storage_values[s]}
+
+    # Choices
+
+    def _check_choice(self, index: int, action: Compute) -> None:
+        count = max(1, len(self.graph.operations[action.operation].choices))
+        if not 0 <= action.choice < count:
+            has = f"has choices 0 to {count - 1}" if count > 1 else "can be run in one way, number 0"
+            raise PlanError(f"{self._place(index)} has no choice {action.choice}; it {has}")
+
+    def _check_choice_of_reads(self, index: int, action: Compute) -> None:
+        """Hold an operation that follows another's choice to the one that made what it reads of theirs."""
+        for storage in bound_reads(self.graph, action.operation):
+            if self.made_by[storage] != action.choice:
+                raise PlanError(
+                    f"{self._place(index)} runs by choice {action.choice}, but storage {storage}, which it reads, was "
+                    f"made by choice {self.made_by[storage]}; run it by that one"
+                )
+
+    def _check_choice_of_live(self, index: int, storage: int, action: Compute) -> None:
+        made_by = self.made_by.get(storage, 0)
+        if storage in self.graph.choice_bound and made_by != action.choice:
+            raise PlanError(
+                f"{self._place(index)} runs by choice {action.choice} while storage {storage}, which its choice "
+                f"{made_by} made, is live; free that first"
+            )
 
     def _overwrite(self, index: int, action: Compute) -> set[int]:
         """Give the storages of values that are overwritten to the values made; return those storages."""
@@ -241,7 +303,7 @@ class _Machine:
             overwritten.add(source)
             targets.add(target)
             self.live.discard(source)
-            self.live_bytes -= self.graph.storages[source].bytes
+            self.live_bytes -= self._bytes(source)
         return overwritten
 
     def _spill(self, index: int, storage: int) -> None:
@@ -253,7 +315,7 @@ class _Machine:
         members = self.present & set(self.graph.storage_values[storage])
         self._drop(storage)
         self.spilled[storage] = members
-        self.spilled_bytes += self.graph.storages[storage].bytes
+        self.spilled_bytes += self._bytes(storage)
 
     def _load(self, index: int, storage: int) -> None:
         if storage not in self.spilled:
@@ -281,7 +343,7 @@ class _Machine:
         self.live.add(storage)
         self.begun_at[storage] = index
         self.begun_in[storage] = self.segment
-        self.live_bytes += self.graph.storages[storage].bytes
+        self.live_bytes += self._bytes(storage)
 
     def _drop(self, storage: int) -> None:
         if self.spilled.pop(storage, None) is not None:
@@ -291,12 +353,17 @@ class _Machine:
         if self._is_retained(storage):
             self.retained.append((storage, self.begun_at[storage]))
         else:
-            self.live_bytes -= self.graph.storages[storage].bytes
+            self.live_bytes -= self._bytes(storage)
 
-    def _record(self, index: int, duplicates: Sequence[int] = (), workspace_bytes: int = 0) -> None:
+    def _bytes(self, storage: int) -> int:
+        """Bytes of a storage as it was made last."""
+        return self.graph.storage_bytes(storage, self.made_by.get(storage, 0))
+
+    def _record(
+        self, index: int, duplicates: Sequence[int] = (), duplicate_bytes: int = 0, workspace_bytes: int = 0
+    ) -> None:
         """Note the bytes of this moment and hold them against the budget."""
-        transient_bytes = workspace_bytes + sum(self.graph.storages[s].bytes for s in duplicates)
-        now = self.live_bytes + transient_bytes + self.graph.fixed_demand(self.segment)
+        now = self.live_bytes + duplicate_bytes + workspace_bytes + self.graph.fixed_demand(self.segment)
         if self.budget_bytes is not None and now > self.budget_bytes:
             raise PlanError(f"{self._place(index)}: {now} bytes are live, the budget is {self.budget_bytes}")
         if self.history and index < len(self.history):

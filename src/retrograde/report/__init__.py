@@ -1,5 +1,6 @@
 """What a person looks at: terminal tables, timelines, trade-off curves, self-contained pages."""
 
+from retrograde.report.choices_table import choices_table
 from retrograde.report.comparison import (
     Comparison,
     Trial,
@@ -29,6 +30,7 @@ __all__ = [
     "Table",
     "Timeline",
     "Trial",
+    "choices_table",
     "compare",
     "comparison_figure",
     "comparison_json",

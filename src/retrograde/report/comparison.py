@@ -44,11 +44,14 @@ class Comparison:
         graph: the computation.
         bound_bytes: a proved bound on the peak of any schedule.
         trials: strategy by strategy, budgets in the order given.
+        bounds: for each budget a proved lower bound on the overhead of any schedule, infinite where none can meet it;
+            empty if none was looked for.
     """
 
     graph: Graph
     bound_bytes: int
     trials: tuple[Trial, ...]
+    bounds: tuple[float, ...] = ()
 
     @property
     def strategies(self) -> tuple[str, ...]:
@@ -66,6 +69,7 @@ def compare(
     budgets: Sequence[tuple[str, int]],
     strategies: Sequence[str],
     find: Callable[[int, str], Plan],
+    bounds: Sequence[float] = (),
 ) -> Comparison:
     """Plan a graph with several strategies under several budgets.
 
@@ -74,6 +78,7 @@ def compare(
         budgets: pairs of a label and bytes.
         strategies: names of strategies.
         find: a plan for a budget in bytes and a strategy, or a ``BudgetError``.
+        bounds: for each budget a proved lower bound on the overhead.
     """
     trials: list[Trial] = []
     for strategy in strategies:
@@ -82,7 +87,7 @@ def compare(
                 trials.append(Trial(strategy, label, count, find(count, strategy)))
             except BudgetError as error:
                 trials.append(Trial(strategy, label, count, None, error.minimum_bytes))
-    return Comparison(graph, peak_bound_bytes(graph), tuple(trials))
+    return Comparison(graph, peak_bound_bytes(graph), tuple(trials), tuple(bounds))
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -93,6 +98,8 @@ def comparison_table(comparison: Comparison) -> Table:
     for strategy in comparison.strategies:
         trials = [by_key[strategy, count] for _, count in comparison.budgets]
         rows.append((strategy, *(_trial_cell(t, best[t.budget_bytes]) for t in trials), _smallest_peak(trials)))
+    if comparison.bounds:
+        rows.append(("proved necessary", *map(_bound_cell, comparison.bounds), ""))
     columns = ("strategy", *(f">{_budget_column(label, count)}" for label, count in comparison.budgets))
     store_all = comparison.graph.store_all_peak_bytes
     notes = (
@@ -118,6 +125,10 @@ def _trial_cell(trial: Trial, best: float) -> Cell:
     return Cell(percent(trial.plan.overhead), "good" if trial.plan.overhead <= best + 1e-12 else "")
 
 
+def _bound_cell(bound: float) -> Cell:
+    return Cell("no plan can" if bound == float("inf") else percent(bound), "muted")
+
+
 def _smallest_peak(trials: Sequence[Trial]) -> str:
     peaks = [t.plan.peak_bytes if t.plan is not None else t.minimum_bytes for t in trials]
     return short_bytes(min(p for p in peaks if p is not None))
@@ -137,6 +148,10 @@ def comparison_figure(comparison: Comparison) -> html.Figure:
         )
         for strategy in comparison.strategies
     ]
+    floor = zip(comparison.budgets, comparison.bounds, strict=False)
+    beneath = tuple((count / whole, bound) for (_, count), bound in floor if bound != float("inf"))
+    if beneath:
+        curves.append(Curve("proved necessary", beneath, "muted", dashed=True))
     return tradeoff_figure(curves, bound_fraction=comparison.bound_bytes / whole)
 
 
@@ -168,6 +183,10 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "graph": comparison.graph.fingerprint,
         "store_all_peak_bytes": comparison.graph.store_all_peak_bytes,
         "bound_bytes": comparison.bound_bytes,
+        "bounds": [
+            {"budget": label, "budget_bytes": count, "bound": None if bound == float("inf") else bound}
+            for (label, count), bound in zip(comparison.budgets, comparison.bounds, strict=False)
+        ],
         "trials": [
             {
                 "strategy": t.strategy,

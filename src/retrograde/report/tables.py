@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from retrograde.graph import Graph
 from retrograde.graph.units import format_bytes
-from retrograde.planning import Compute, Plan, Spill
+from retrograde.planning import Compute, Plan
 from retrograde.report.scales import byte_unit
 
 if TYPE_CHECKING:
@@ -120,10 +120,26 @@ def plan_table(graph: Graph, plan: Plan, bound_bytes: int) -> Table:
         ("operations run again", f"{recomputed_operations(plan):,}", "", ""),
         ("strategy", plan.strategy, "", ""),
     ]
-    spilled = sum(graph.storages[action.storage].bytes for action in plan.actions if isinstance(action, Spill))
-    if spilled:
-        rows.append(("spilled", *_facts(spilled, store_all)[:2], "the time of these transfers is not in the plan"))
+    rows += _transfers(graph, plan)
     return Table(f"Plan of {graph.name or 'a graph'}", ("", ">", ">", ""), tuple(rows))
+
+
+def _transfers(graph: Graph, plan: Plan) -> list[tuple[str, ...]]:
+    """What a plan moves to slower tiers, and what it waits for."""
+    seen = plan.verify(graph)
+    if seen.timeline is None:
+        if not seen.spilled_bytes:
+            return []
+        spilled = _facts(seen.spilled_bytes, graph.store_all_peak_bytes)
+        return [("spilled", *spilled[:2], "the time of these transfers is not in the plan")]
+    rows: list[tuple[str, ...]] = []
+    for number, (tier, most) in enumerate(zip(plan.tiers, seen.timeline.tier_bytes, strict=True)):
+        moved = sum(t.bytes for t in seen.timeline.transfers if t.is_write and t.tier == number)
+        facts = _facts(moved, graph.store_all_peak_bytes)
+        rows.append((f"spilled to {tier.name}", *facts[:2], f"at most {format_bytes(most)} at any moment"))
+    waiting = seen.timeline.waiting
+    rows.append(("waiting for transfers", f"{waiting:.3g} s", percent(waiting / plan.base_cost), "in the extra time"))
+    return rows
 
 
 def _facts(count: int, whole: int) -> tuple[str, str, str]:

@@ -15,6 +15,7 @@ from retrograde.report.svg import Axes, Drawing, Figure, text_width
 
 _TOP, _BOTTOM = 46.0, 46.0
 _LEAST_WIDTH = 1.5
+_BAR = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,23 @@ class Step:
     recomputed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A transfer in a timeline.
+
+    Attributes:
+        begin: where it begins on the horizontal axis.
+        end: where it ends.
+        tier: number of the tier.
+        is_write: whether it goes to the tier.
+    """
+
+    begin: float
+    end: float
+    tier: int
+    is_write: bool
+
+
 @dataclass(frozen=True)
 class Timeline:
     """Live bytes over a plan.
@@ -44,12 +62,14 @@ class Timeline:
         end: where the last step ends.
         by_cost: whether the horizontal axis is cost, as a fraction of running each operation once; else it counts
             runs of operations.
+        transfers: of storages to slower tiers and back, if the plan says how long they take.
     """
 
     steps: tuple[Step, ...]
     borders: tuple[float, ...]
     end: float
     by_cost: bool
+    transfers: tuple[Bar, ...] = ()
 
 
 def plan_timeline(graph: Graph, plan: Plan) -> Timeline:
@@ -64,7 +84,8 @@ def plan_timeline(graph: Graph, plan: Plan) -> Timeline:
         >>> [(step.begin, step.end, step.bytes) for step in plan_timeline(graph, plan(graph, None, "store_all")).steps]
         [(0.0, 0.5, 8), (0.5, 1.0, 16)]
     """
-    live = plan.verify(graph).live_bytes
+    verified = plan.verify(graph)
+    live, timed = verified.live_bytes, verified.timeline
     by_cost = plan.base_cost > 0
     steps: list[Step] = []
     borders: list[float] = []
@@ -74,13 +95,20 @@ def plan_timeline(graph: Graph, plan: Plan) -> Timeline:
         while len(borders) < len(plan.segments) and plan.segments[len(borders)] <= index:
             borders.append(now)
         width = 0.0
+        if timed is not None:
+            now = timed.begins[index] / plan.base_cost
         if isinstance(action, Compute):
-            width = graph.operations[action.operation].cost / plan.base_cost if by_cost else 1.0
+            cost = graph.operation_cost(action.operation, action.choice)
+            width = cost / plan.base_cost if by_cost else 1.0
             steps.append(Step(now, now + width, live[index], action.operation in seen))
             seen.add(action.operation)
         now += width
     borders += [now] * (len(plan.segments) - len(borders))
-    return Timeline(tuple(steps), tuple(borders), now, by_cost)
+    if timed is None:
+        return Timeline(tuple(steps), tuple(borders), now, by_cost)
+    unit = plan.base_cost
+    transfers = tuple(Bar(t.begin / unit, t.end / unit, t.tier, t.is_write) for t in timed.transfers)
+    return Timeline(tuple(steps), tuple(borders), timed.makespan / unit, by_cost, transfers)
 
 
 def given_timeline(graph: Graph) -> Timeline:
@@ -110,7 +138,8 @@ def timeline_figure(
     """The memory timeline of a plan.
 
     The area is the plan's live bytes, stretches that recompute stand out, the segments are shaded, the budget is a
-    dashed line, and a thin line shows the given order with nothing recomputed.
+    dashed line, and a thin line shows the given order with nothing recomputed. Of a plan with tiers, bars on the
+    ground show transfers: for each tier those to it, and above them those back.
 
     Args:
         graph: the computation.
@@ -140,9 +169,10 @@ def timeline_figure(
     if any(colour == "budget" for _, _, colour in labels) and plan.budget_bytes is not None:
         drawing.line(axes.left, axes.y(plan.budget_bytes), axes.right, axes.y(plan.budget_bytes), "budget", 1.5, "6 4")
     _draw_peak(drawing, axes, timeline)
+    _draw_transfers(drawing, axes, timeline)
     axes.draw_ground(drawing)
     axes.draw_names(drawing, _x_name(timeline), heading, "live memory")
-    axes.draw_key(drawing, _key(plan))
+    axes.draw_key(drawing, _key(timeline))
     draw_margin_labels(drawing, axes, [MarginLabel(axes.y(count), text, colour) for count, text, colour in labels])
     return drawing.figure(width, height, heading or f"Memory timeline of a plan by strategy {plan.strategy}")
 
@@ -243,6 +273,14 @@ def _draw_peak(drawing: Drawing, axes: Axes, timeline: Timeline) -> None:
         drawing.dot(axes.x((peak.begin + peak.end) / 2), axes.y(peak.bytes), 4, "series-0")
 
 
-def _key(plan: Plan) -> list[tuple[str, str]]:
-    recomputing = [("recomputing", "recompute")] if plan.overhead > 0 else []
-    return [("running for the first time", "series-0"), *recomputing]
+def _draw_transfers(drawing: Drawing, axes: Axes, timeline: Timeline) -> None:
+    for bar in timeline.transfers:
+        top = axes.bottom - _BAR * (2 * bar.tier + (1 if bar.is_write else 2))
+        left, right = axes.x(bar.begin), axes.x(bar.end)
+        drawing.rect(left, top, max(_LEAST_WIDTH, right - left), _BAR - 1, "series-3" if bar.is_write else "series-2")
+
+
+def _key(timeline: Timeline) -> list[tuple[str, str]]:
+    recomputing = [("recomputing", "recompute")] if any(step.recomputed for step in timeline.steps) else []
+    moved = [("spilling", "series-3"), ("loading", "series-2")] if timeline.transfers else []
+    return [("running for the first time", "series-0"), *recomputing, *moved]

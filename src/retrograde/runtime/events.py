@@ -24,6 +24,7 @@ class Event:
         live_bytes: the most bytes live while it ran by the graph, or bytes live after it by a meter; None where
             neither was given.
         error: what it failed with; empty if it did not.
+        choice: by which of its choices the operation ran; 0 where there is one way to run it.
     """
 
     index: int
@@ -35,11 +36,13 @@ class Event:
     segment: int = 0
     live_bytes: int | None = None
     error: str = ""
+    choice: int = 0
 
     @property
     def label(self) -> str:
-        """How reports name it: the operation's name, or the action and its storage."""
-        return self.operation or f"{self.action} storage {self.target}"
+        """How reports name it: the operation's name and its choice if it is not 0, or the action and its storage."""
+        by = f" (choice {self.choice})" if self.choice else ""
+        return f"{self.operation}{by}" if self.operation else f"{self.action} storage {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,13 @@ class EventLog:
         segment: int = 0,
         live_bytes: int | None = None,
         error: str = "",
+        choice: int = 0,
     ) -> None:
         """Add an event that began at ``begin`` (by ``now``) and ends now; the other arguments are ``Event``'s."""
         duration = self.now() - begin
-        self._events.append(Event(index, begin, duration, action, target, operation, segment, live_bytes, error))
+        self._events.append(
+            Event(index, begin, duration, action, target, operation, segment, live_bytes, error, choice)
+        )
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -131,6 +137,7 @@ class EventLog:
         entries: list[dict[str, Any]] = []
         for event in self._events:
             arguments = {"action": event.index, "target": event.target, "live_bytes": event.live_bytes}
+            arguments |= {"choice": event.choice} if event.choice else {}
             place = {"pid": 0, "tid": event.segment, "ts": event.seconds * 1e6}
             entries.append(
                 {"name": event.label, "cat": event.action, "ph": "X", "dur": event.duration_seconds * 1e6}

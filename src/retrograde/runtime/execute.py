@@ -29,6 +29,8 @@ class Callbacks:
         load: moves it back.
         compute_over: runs an operation that takes over storages of what it reads, given its index and the pairs
             (value made, value read); needed only for plans that overwrite.
+        compute_choice: runs an operation by one of its choices, given its index, the choice, and the pairs that it
+            overwrites (mostly none); called for every choice but 0, which ``compute`` runs.
         clean_up: called once after a callback failed, before its exception goes on: drop here what is half done.
     """
 
@@ -38,6 +40,7 @@ class Callbacks:
     load: Callable[[int], object] | None = None
     compute_over: Callable[[int, Overwrites], object] | None = None
     clean_up: Callable[[], object] | None = None
+    compute_choice: Callable[[int, int, Overwrites], object] | None = None
 
 
 def execute(
@@ -96,6 +99,7 @@ def execute(
             target=target,
             operation=name,
             segment=bisect.bisect_right(plan.segments, index) - 1,
+            choice=action.choice if isinstance(action, Compute) else 0,
         )
         try:
             _carry_out(action, callbacks)
@@ -115,12 +119,9 @@ def _check_callbacks(plan: Plan, callbacks: Callbacks) -> None:
     for index, action in enumerate(plan.actions):
         missing = ""
         if isinstance(action, Compute):
-            if action.choice:
-                raise UsageError(
-                    f"action {index} of the plan runs choice {action.choice} of operation {action.operation}, and "
-                    "callbacks know no choices; plan a graph whose operations have none"
-                )
-            if action.overwrites and callbacks.compute_over is None:
+            if action.choice and callbacks.compute_choice is None:
+                missing = "compute_choice"
+            elif action.overwrites and not action.choice and callbacks.compute_over is None:
                 missing = "compute_over"
         elif isinstance(action, Spill) and callbacks.spill is None:
             missing = "spill"
@@ -135,7 +136,9 @@ def _check_callbacks(plan: Plan, callbacks: Callbacks) -> None:
 
 def _carry_out(action: Action, callbacks: Callbacks) -> None:
     if isinstance(action, Compute):
-        if action.overwrites and callbacks.compute_over is not None:
+        if action.choice and callbacks.compute_choice is not None:
+            callbacks.compute_choice(action.operation, action.choice, action.overwrites)
+        elif action.overwrites and callbacks.compute_over is not None:
             callbacks.compute_over(action.operation, action.overwrites)
         else:
             callbacks.compute(action.operation)

@@ -10,7 +10,7 @@ from typing import Any
 from retrograde.errors import UsageError
 from retrograde.graph.units import parse_bytes
 from retrograde.planning import Budget
-from retrograde.planning.planner import check_strategy
+from retrograde.planning.checks import check_strategy
 
 COMPILERS = ("eager", "inductor")
 

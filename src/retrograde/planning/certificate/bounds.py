@@ -112,7 +112,7 @@ def _bounds(
 ) -> tuple[OverheadBound, ...]:
     reasons = {budget: prove_infeasible(graph, budget, spilling=channel is not None) for budget in budgets}
     possible = [budget for budget in budgets if reasons[budget] is None and budget < graph.store_all_peak_bytes]
-    structure = Structure(graph)
+    structure = Structure(graph.relaxed)
     search: CutSearch | None = None
     if possible and structure.base_cost:
         search = CutSearch(structure, effort, in_order=in_order, channel=channel)

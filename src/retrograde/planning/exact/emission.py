@@ -27,6 +27,11 @@ def schedule_of(graph: Graph, instance: Instance, moves: Sequence[Move], budget_
         schedule = lowering.lower(sequence)
         if is_accepted(graph, schedule, budget_bytes):
             return schedule
+    return spelled_out(graph, instance, moves, budget_bytes)
+
+
+def spelled_out(graph: Graph, instance: Instance, moves: Sequence[Move], budget_bytes: int) -> Schedule:
+    """The schedule with exactly the drops and overwrites that the search chose."""
     return _Emitter(graph, instance, budget_bytes).emit(moves)
 
 

@@ -41,8 +41,8 @@ RAN, PRESENT, PINNED, TAKEN = range(4)
 # Columns of Frontier.state.
 EXCESS, KEY, LIVE, PARENT, MOVE, SEGMENT, FIRSTS, LINK, DEAD, TARGET, CHOICE = range(11)
 
-# Entries of Frontier.number.
-COUNT, HEAPED, EXPANDED, GOAL, LIMIT, OVERFLOWED = range(6)
+# Entries of Frontier.number. SLOPE is by how much a state comes earlier for each operation that ran: 0 in a proof.
+COUNT, HEAPED, EXPANDED, GOAL, LIMIT, OVERFLOWED, SLOPE = range(7)
 
 # Outcomes of a slice of the search.
 EXHAUSTED, PAUSED, FULL = range(3)

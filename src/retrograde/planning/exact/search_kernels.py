@@ -75,12 +75,10 @@ def advance(tb, fr, expansions):
     """Expand states, best first, until the search ends or a number of expansions is made."""
     until = fr.number[EXPANDED] + expansions
     while fr.number[HEAPED]:
-        if fr.heap[0, 0] > fr.number[LIMIT]:
-            return EXHAUSTED
         if fr.number[EXPANDED] >= until:
             return PAUSED
         state = pop(fr)
-        if fr.state[state, DEAD]:
+        if fr.state[state, DEAD] or fr.state[state, KEY] > fr.number[LIMIT]:
             continue
         fr.number[EXPANDED] += 1
         if fr.state[state, TARGET] >= 0:

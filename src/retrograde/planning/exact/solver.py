@@ -21,7 +21,9 @@ from retrograde.planning.exact.layout import (
     LIMIT,
     MOVE,
     PARENT,
+    PAUSED,
     PRESENT,
+    SLOPE,
     Frontier,
     Integers,
     Tables,
@@ -37,8 +39,11 @@ SLICE = 2000
 
 FIRST_STATES = 1 << 14
 
-MOST_STATES = 1 << 23
-"""States that are kept at most: about a gigabyte."""
+PUSH = 1.0
+"""How strongly a search without proof prefers states that got far: 1 spreads what may be spent evenly over the way."""
+
+MOST_STATES = 1 << 22
+"""States that are kept at most: some hundred megabytes."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,10 @@ class Outcome:
     bound: Fraction
 
 
+class Unproved(UsageError):
+    """The proof was not complete in time, or in memory."""
+
+
 class Clock:
     """How much a search may do: seconds, or expansions of states in their place.
 
@@ -73,7 +82,7 @@ class Clock:
         tell: called with the number of expansions after each slice.
 
     Raises:
-        UsageError: from ``check``, when the time is over.
+        Unproved: from ``check``, when the time is over.
     """
 
     def __init__(
@@ -98,12 +107,12 @@ class Clock:
     def check(self) -> None:
         """Stop when there is no more time."""
         if self.until is not None and time.monotonic() > self.until:
-            raise UsageError(
+            raise Unproved(
                 f"strategy 'optimal' proved nothing in {self.seconds} seconds ({self.done} states); give a longer "
                 "time_limit, or use strategy 'auto'"
             )
         if self.expansions is not None and self.done >= self.expansions:
-            raise UsageError(
+            raise Unproved(
                 f"strategy 'optimal' proved nothing in {self.expansions} iterations; give more, or use strategy 'auto'"
             )
 
@@ -129,7 +138,7 @@ def find_best(instance: Instance, budget_bytes: int, ceiling: Fraction, clock: C
         given_order: whether first runs follow the given order.
 
     Raises:
-        UsageError: not proved in time.
+        Unproved: the proof was not complete in time.
     """
     best, excess, bound = None, ceiling, Fraction(0)
     while True:
@@ -155,12 +164,16 @@ def seek(
     """
     costs = whole_costs(instance, ceiling)
     tables = tables_of(instance, budget_bytes, costs, given_order=given_order)
-    clock = Clock(None, expansions)
-    try:
-        moves = _below(instance, tables, _limit(ceiling, costs), clock)
-    except UsageError:
-        moves = None
-    return moves, clock.done
+    limit = _limit(ceiling, costs)
+    frontier = _begin(instance, tables, limit)
+    frontier.number[SLOPE] = int(max(0, limit) * PUSH) // max(1, len(instance.steps) - instance.ran)
+    outcome, done = PAUSED, 0
+    while outcome != EXHAUSTED and done < expansions:
+        outcome = _advance(tables, frontier, min(SLICE, expansions - done))
+        done = int(frontier.number[EXPANDED])
+        if outcome == FULL:
+            frontier = _with_room(frontier)
+    return _path(frontier), done
 
 
 def excess_of(instance: Instance, moves: tuple[Move, ...]) -> Fraction:
@@ -172,7 +185,7 @@ def _spent(instance: Instance, moves: tuple[Move, ...], costs: Sequence[Fraction
     runs = [int(step < instance.ran) for step in range(len(instance.steps))]
     for move in moves:
         runs[move.step] += 1
-    return sum((cost * (n - 1) for cost, n in zip(costs, runs, strict=True)), Fraction(0))
+    return Fraction(sum(cost * (n - 1) for cost, n in zip(costs, runs, strict=True)))
 
 
 def _limit(ceiling: Fraction, costs: Costs) -> int:
@@ -182,20 +195,32 @@ def _limit(ceiling: Fraction, costs: Costs) -> int:
 
 def _below(instance: Instance, tables: Tables, limit: int, clock: Clock) -> tuple[Move, ...] | None:
     """The cheapest schedule of a cost up to a limit, in whole costs."""
-    from retrograde.planning.exact.search_kernels import advance, begin
-
-    frontier = new_frontier(FIRST_STATES, int(tables.sets.shape[2]))
-    begin(tables, frontier, _start(instance, int(tables.sets.shape[2])), instance.segment, instance.ran)
-    frontier.number[LIMIT] = limit
+    frontier = _begin(instance, tables, limit)
     while True:
         before = int(frontier.number[EXPANDED])
-        outcome = int(advance(tables, frontier, clock.slice()))
+        outcome = _advance(tables, frontier, clock.slice())
         clock.count(int(frontier.number[EXPANDED]) - before)
         if outcome == EXHAUSTED:
             return _path(frontier)
         if outcome == FULL:
             frontier = _with_room(frontier)
         clock.check()
+
+
+def _begin(instance: Instance, tables: Tables, limit: int) -> Frontier:
+    from retrograde.planning.exact.search_kernels import begin
+
+    words = int(tables.sets.shape[2])
+    frontier = new_frontier(FIRST_STATES, words)
+    begin(tables, frontier, _start(instance, words), instance.segment, instance.ran)
+    frontier.number[LIMIT] = limit
+    return frontier
+
+
+def _advance(tables: Tables, frontier: Frontier, expansions: int) -> int:
+    from retrograde.planning.exact.search_kernels import advance
+
+    return int(advance(tables, frontier, expansions))
 
 
 def _start(instance: Instance, words: int) -> Integers:
@@ -207,7 +232,7 @@ def _start(instance: Instance, words: int) -> Integers:
 
 def _with_room(frontier: Frontier) -> Frontier:
     if len(frontier.state) >= MOST_STATES:
-        raise UsageError(
+        raise Unproved(
             f"strategy 'optimal' met {int(frontier.number[COUNT])} states and has room for no more; use strategy 'auto'"
         )
     return grown(frontier)

@@ -32,6 +32,7 @@ from retrograde.planning.exact.layout import (
     ROOM,
     SHIFT,
     SIZE,
+    SLOPE,
     STORAGES,
     UNREACHABLE,
     WORDS,
@@ -103,7 +104,7 @@ def _swap(heap, one, other):
 def push(fr, state):
     at = fr.number[HEAPED]
     fr.number[HEAPED] += 1
-    fr.heap[at, 0] = fr.state[state, KEY]
+    fr.heap[at, 0] = fr.state[state, KEY] - fr.number[SLOPE] * fr.state[state, FIRSTS]
     fr.heap[at, 1] = -((fr.state[state, FIRSTS] << 40) | state)
     while at > 0 and _is_before(fr.heap, at, (at - 1) // 2):
         _swap(fr.heap, at, (at - 1) // 2)

@@ -70,9 +70,9 @@ def tables_of(instance: Instance, budget_bytes: int, costs: Costs, *, given_orde
     """The arrays of an instance for a budget.
 
     Raises:
-        UsageError: the bytes of all storages together do not fit into 61 bits, even in their largest common unit.
+        UsageError: the bytes of all storages together do not fit into 61 bits.
     """
-    sizes, workspaces, fixed, budget = _whole_bytes(instance, budget_bytes)
+    sizes, workspaces, fixed, budget = whole_bytes(instance, budget_bytes)
     words = 1 + max(len(instance.steps), len(instance.item_storage), len(sizes)) // BITS
     pairs = [pair for step in instance.steps for pair in step.pairs]
     bounds = [len(step.pairs) for step in instance.steps]
@@ -121,8 +121,12 @@ def _storage_rows(instance: Instance, costs: Costs, sizes: Sequence[int]) -> Int
     return np.array([[*row, 0] for row in (sizes, prices, bargains, by_size, ranks)], dtype=np.int64)
 
 
-def _whole_bytes(instance: Instance, budget_bytes: int) -> tuple[list[int], list[int], list[int], int]:
-    """Bytes cut off above the budget, where more makes no difference."""
+def whole_bytes(instance: Instance, budget_bytes: int) -> tuple[list[int], list[int], list[int], int]:
+    """Bytes of storages, steps and segments, and the budget; cut off above the budget, where more changes nothing.
+
+    Raises:
+        UsageError: all of them together do not fit into 61 bits.
+    """
     above = budget_bytes + 1
     sizes = [min(size, above) for size in instance.storage_bytes]
     workspaces = [min(step.workspace_bytes, above) for step in instance.steps]

@@ -19,10 +19,10 @@ from retrograde.planning.exact.layout import BORDER, END, PLAIN
 from retrograde.planning.exact.solver import seek
 from retrograde.planning.lowering import Lowering, RunOrder
 
-EXPANSIONS = 10_000
+EXPANSIONS = 3000
 """States that one window may expand."""
 
-LENGTHS = ((14, False), (40, True), (120, True))
+LENGTHS = ((14, False), (40, False), (120, False))
 """Positions of a window, and whether first runs keep their order in it."""
 
 

@@ -5,10 +5,12 @@ To add one, write a file like its neighbours with ``candidates(graph, options)``
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 
 from retrograde.graph import Graph
 from retrograde.planning.lowering import RunOrder, Schedule
+from retrograde.planning.plan import Plan
 from retrograde.planning.strategies import (
     block,
     by_hand,
@@ -41,4 +43,13 @@ SPILLING: dict[str, Schedules] = {"spill": spill.schedules}
 They are used where they are asked for by name: how long a transfer takes is not in their plans.
 """
 
-__all__ = ["SPILLING", "STRATEGIES", "Candidates", "Options", "Schedules", "by_hand"]
+SEARCHES = ("auto", "search", "optimal")
+"""Strategies that look for a plan themselves: each is a file with one function ``search``."""
+
+
+def searcher(strategy: str) -> Callable[..., Plan]:
+    """The function ``search`` of a strategy of ``SEARCHES``; its file is imported when it is first wanted."""
+    return importlib.import_module(f"retrograde.planning.strategies.{strategy}").search
+
+
+__all__ = ["SEARCHES", "SPILLING", "STRATEGIES", "Candidates", "Options", "Schedules", "by_hand", "searcher"]

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
+from contextlib import suppress
 from fractions import Fraction
 
 from retrograde.analysis.bounds import peak_bound_bytes
 from retrograde.errors import BudgetError, UsageError
 from retrograde.graph import Graph
 from retrograde.graph.units import format_bytes
+from retrograde.planning.exact.bound import least_excess, rounded_down
 from retrograde.planning.exact.emission import schedule_of
-from retrograde.planning.exact.incumbent import Incumbent, incumbent_of
+from retrograde.planning.exact.incumbent import Incumbent, excess_of_schedule, incumbent_of
 from retrograde.planning.exact.instance import Instance, instance_of
-from retrograde.planning.exact.solver import Clock, Move, excess_of, find_any, find_best
+from retrograde.planning.exact.solver import Clock, Move, Unproved, excess_of, find_any, find_best
 from retrograde.planning.lowering import RunOrder, Schedule
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
 
-MOST_FREE = 20
-"""Operations of the largest graph whose order is free, views that cost nothing left out."""
+MOST_FREE = 24
+"""Operations of the largest graph that is solved in any order or not at all; views that cost nothing do not count."""
 
-MOST_GIVEN = 40
-"""Operations of the largest graph that is solved in its given order."""
+MOST_GIVEN = 128
+"""Operations of the largest graph that is tried at all."""
 
 
 def search(
@@ -31,20 +32,23 @@ def search(
     *,
     time_limit: float = 20.0,
     iterations: int | None = None,
+    seed: int = 0,
     progress: ProgressCallback | None = None,
     sequences: Iterable[RunOrder] = (),
 ) -> Plan:
     """The plan of least cost within a budget, proved.
 
-    Up to ``MOST_FREE`` operations may run in any order; in larger graphs they first run in the graph's order, and
-    recomputations stand anywhere. The plan's statistics say which (``order_free`` is 1 or 0). Where the order is
-    free, the plan's ``bound`` is its overhead; where it is not, the statistic ``fixed_order_bound`` is.
+    Up to ``MOST_FREE`` operations run in any order. Of larger graphs the same is tried for half of the time; then
+    operations first run in the graph's order, and recomputations stand anywhere. The plan's statistics say which
+    (``order_free`` is 1 or 0). Where the order was free, the plan's ``bound`` is its overhead; where it was not, the
+    statistic ``fixed_order_bound`` is, and ``bound`` is what ``cover_bound`` proves.
 
     Args:
         graph: the computation.
         budget_bytes: the budget; None for no limit.
         time_limit: seconds to prove it in; unused if ``iterations`` is given.
         iterations: states that the search may expand.
+        seed: of nothing: a proof has no use for chance.
         progress: called with a ``Progress`` now and then.
         sequences: orders of operations in hand; good ones make the proof shorter.
 
@@ -63,7 +67,6 @@ def search(
     """
     limit = budget_bytes if budget_bytes is not None else graph.store_all_peak_bytes
     instance = instance_of(graph, limit)
-    given_order = instance.size > MOST_FREE
     if instance.size > MOST_GIVEN:
         raise UsageError(
             f"strategy 'optimal' takes graphs of up to {MOST_GIVEN} operations that are not free views, this one has "
@@ -74,19 +77,37 @@ def search(
         if progress is not None:
             progress(Progress(f"exact search, {done} states"))
 
-    prover = _Prover(graph, instance, given_order, Clock(time_limit, iterations, tell))
-    return prover.prove(limit, budget_bytes, sequences)
+    in_hand = list(sequences)
+    if instance.size <= MOST_FREE:
+        return Prover(graph, instance, False, Clock(time_limit, iterations, tell)).prove(limit, budget_bytes, in_hand)
+    share = None if iterations is None else iterations // 2
+    with suppress(Unproved):
+        half = Clock(time_limit / 2, share, tell)
+        return Prover(graph, instance, False, half).prove(limit, budget_bytes, in_hand)
+    rest = Clock(time_limit / 2, None if iterations is None or share is None else iterations - share, tell)
+    return Prover(graph, instance, True, rest).prove(limit, budget_bytes, in_hand)
 
 
-class _Prover:
+class Prover:
+    """Looks for the optimum of one graph, in any order or in the given one.
+
+    Args:
+        graph: the computation.
+        instance: the same, condensed for the budget.
+        given_order: whether first runs follow the given order.
+        clock: how long to look.
+    """
+
     def __init__(self, graph: Graph, instance: Instance, given_order: bool, clock: Clock) -> None:
         self.graph = graph
         self.instance = instance
         self.given_order = given_order
         self.clock = clock
+        self.limit = 0
 
     def prove(self, limit: int, budget_bytes: int | None, sequences: Iterable[RunOrder]) -> Plan:
         """The optimum, certified."""
+        self.limit = limit
         best = incumbent_of(self.graph, self.instance, limit, sequences, given_order=self.given_order)
         if best is None:
             best = self._first(limit)
@@ -114,7 +135,7 @@ class _Prover:
 
     def _plan(self, schedule: Schedule, least: Fraction, budget_bytes: int | None) -> Plan:
         base = sum((Fraction(o.cost) for o in self.graph.operations), Fraction(0))
-        bound = _below(least / base) if base else 0.0
+        bound = rounded_down(least / base) if base else 0.0
         statistics = [("order_free", float(not self.given_order)), ("states", float(self.clock.done))]
         if self.given_order:
             statistics.append(("fixed_order_bound", bound))
@@ -124,9 +145,14 @@ class _Prover:
             schedule.segments,
             strategy="optimal",
             budget_bytes=budget_bytes,
-            bound=0.0 if self.given_order else bound,
+            bound=self._any_order_bound(excess_of_schedule(self.graph, schedule), base) if self.given_order else bound,
             statistics=statistics,
         )
+
+    def _any_order_bound(self, excess: Fraction, base: Fraction) -> float:
+        if not excess or not base:
+            return 0.0
+        return rounded_down(min(excess, least_excess(self.instance, self.limit, excess)) / base)
 
     def _infeasible(self, limit: int) -> BudgetError:
         """The error for a budget that no schedule meets, with the least that one does if there is time to find it."""
@@ -158,9 +184,3 @@ class _Prover:
         except UsageError:
             pass  # the time is over: what is proved by now is still true
         return least, known
-
-
-def _below(number: Fraction) -> float:
-    """The largest float that is not above a fraction."""
-    nearest = float(number)
-    return nearest if Fraction(nearest) <= number else math.nextafter(nearest, 0.0)

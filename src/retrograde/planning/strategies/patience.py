@@ -15,6 +15,9 @@ MOST_DRY_ROUNDS = 8
 Each round is longer than the one before. Where the gap is nearly closed, one such round is the end.
 """
 
+PATIENT_SECONDS = 60.0
+"""The time limit from which on it goes on for so many rounds; with a shorter one it ends after proportionately fewer."""
+
 WIDE_GAP = 0.2
 """A wide gap between overhead and bound, as a fraction of the overhead."""
 
@@ -44,8 +47,10 @@ class Patience(Effort):
         return super().is_spent or search.is_done(self.budget_bytes) or self._is_dry()
 
     def _is_dry(self) -> bool:
-        wide = min(1.0, self.search.gap(self.budget_bytes) / WIDE_GAP)
-        rounds = 1 + round((MOST_DRY_ROUNDS - 1) * wide)
+        patience = min(1.0, self.search.gap(self.budget_bytes) / WIDE_GAP)
+        if self.deadline is not None:
+            patience *= min(1.0, (self.deadline - self.search.begun) / PATIENT_SECONDS)
+        rounds = 1 + round((MOST_DRY_ROUNDS - 1) * patience)
         if len(self.costs) <= rounds:
             return False
         extra = self.costs[-1] - self.search.record.graph.base_cost

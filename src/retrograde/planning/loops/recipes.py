@@ -1,0 +1,140 @@
+"""From a few numbers to a schedule and what it will cost: the strategies of loops by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from retrograde.planning.loops.actions import LoopAction, Tier
+from retrograde.planning.loops.binomial import Revolve
+from retrograde.planning.loops.dynamic import solve
+from retrograde.planning.loops.model import Loop, at, total
+from retrograde.planning.loops.online import Placement
+from retrograde.planning.loops.referee import replay_loop, replay_sweep
+from retrograde.planning.loops.simple import EveryK, OneState, Periodic
+from retrograde.planning.loops.tally import tally
+from retrograde.planning.loops.walk import Decisions, Stretch, Units, walk
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a schedule is made from, besides its loop.
+
+    Attributes:
+        strategy: its name.
+        numbers: its parameters, by name.
+    """
+
+    strategy: str
+    numbers: tuple[tuple[str, int], ...] = ()
+
+    def __getitem__(self, name: str) -> int:
+        return dict(self.numbers)[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the referee will see of a schedule.
+
+    Attributes:
+        forward_steps: steps advanced over.
+        cost: of everything.
+        peak_bytes: in memory.
+        disk_peak_bytes: on disk.
+        kept_bytes: stored in memory between the forward sweep and the reversal.
+        kept_disk_bytes: stored on disk then.
+        forward_cost: of the forward sweep.
+        forward_peak_bytes: in memory during the forward sweep.
+    """
+
+    forward_steps: int
+    cost: float
+    peak_bytes: int
+    disk_peak_bytes: int
+    kept_bytes: int
+    kept_disk_bytes: int
+    forward_cost: float
+    forward_peak_bytes: int
+
+
+def actions(loop: Loop, recipe: Recipe) -> Iterator[LoopAction]:
+    """The schedule, one action at a time."""
+    if recipe.strategy != "online":
+        return walk(*_program(loop, recipe))
+    return _online(loop, recipe)
+
+
+def _online(loop: Loop, recipe: Recipe) -> Iterator[LoopAction]:
+    placement = Placement(recipe["slots"])
+    for _ in range(loop.steps):
+        yield from placement.advance()
+    units, decisions = _program(loop, recipe)
+    yield from walk(units, decisions, online_stretches(placement, recipe["slots"]))
+
+
+def online_stretches(placement: Placement, slots: int) -> list[Stretch]:
+    """What is left to reverse when a loop ends: what lies between stored states, with the slots free for each."""
+    ends = [*placement.stored[1:], placement.step]
+    borders = zip(placement.stored, ends, strict=True)
+    return [Stretch(start, stop, (slots - rank, 0), "memory") for rank, (start, stop) in enumerate(borders)]
+
+
+def _program(loop: Loop, recipe: Recipe) -> tuple[Units, Decisions]:
+    numbers = dict(recipe.numbers)
+    units = Units(loop.steps, numbers.get("length", 1))
+    match recipe.strategy:
+        case "every_k":
+            return units, EveryK(numbers["distance"], loop.keeps_residuals)
+        case "smallest":
+            tier: Tier = "disk" if numbers["on_disk"] else "memory"
+            return units, OneState(numbers["recorded_first"], tier)
+        case "periodic":
+            return units, Periodic(numbers["distance"], numbers["slots"])
+        case "dynamic":
+            return units, solve(loop, units, numbers["budget_bytes"], numbers["levels"])
+        case _:
+            return units, Revolve(numbers["slots"])
+
+
+def figures(loop: Loop, recipe: Recipe) -> Figures:
+    """What a schedule adds up to: by counting for equal steps, by replaying it for unequal ones."""
+    if not loop.uniform or recipe.strategy == "smallest":
+        return _replayed(loop, recipe)
+    sweep = replay_sweep(actions(loop, recipe), loop)
+    units, decisions = _program(loop, recipe)
+    advanced, peak, stretches = 0, sweep.peak_bytes, None
+    if recipe.strategy == "online":
+        placement = Placement(recipe["slots"])
+        for _ in range(loop.steps):
+            placement.advance()
+        advanced, stretches = loop.steps, online_stretches(placement, recipe["slots"])
+    found = tally(loop, units, decisions, stretches)
+    advanced += found.forward_steps
+    costs = [total(loop.step_cost, 0, 1) * (advanced + loop.steps), total(loop.reverse_cost, 0, loop.steps)]
+    if loop.disk is not None:
+        costs += [at(loop.disk.write_cost, 0) * found.disk_writes, at(loop.disk.read_cost, 0) * found.disk_reads]
+    return Figures(
+        forward_steps=advanced,
+        cost=sum(costs) if all(isinstance(cost, int) for cost in costs) else math.fsum(costs),
+        peak_bytes=max(peak, found.peak_bytes),
+        disk_peak_bytes=found.disk_peak_bytes,
+        kept_bytes=sweep.kept_bytes,
+        kept_disk_bytes=sweep.kept_disk_bytes,
+        forward_cost=sweep.cost,
+        forward_peak_bytes=sweep.peak_bytes,
+    )
+
+
+def _replayed(loop: Loop, recipe: Recipe) -> Figures:
+    seen = replay_loop(actions(loop, recipe), loop)
+    return Figures(
+        seen.forward_steps,
+        seen.cost,
+        seen.peak_bytes,
+        seen.disk_peak_bytes,
+        seen.sweep.kept_bytes,
+        seen.sweep.kept_disk_bytes,
+        seen.sweep.cost,
+        seen.sweep.peak_bytes,
+    )
