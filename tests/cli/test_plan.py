@@ -10,6 +10,8 @@ import pytest
 from click.testing import Result
 
 from retrograde import Choice, Graph, Operation, Plan, Storage, Value
+from retrograde.planning.improve import Annealing, Descent
+from retrograde.planning.strategies import record
 
 Run = Callable[..., Result]
 
@@ -99,7 +101,7 @@ def test_an_infeasible_budget_exits_with_3_and_names_what_is_feasible(run: Run, 
 def test_an_unknown_strategy_lists_the_known_ones(run: Run, graph_file: str) -> None:
     result = run("plan", graph_file, "--budget", "50%", "--strategy", "magic")
     assert result.exit_code == 2
-    assert "there is no strategy 'magic'; the strategies are auto, optimal, store_all" in result.stderr
+    assert "there is no strategy 'magic'; the strategies are auto, search, optimal, store_all" in result.stderr
 
 
 def test_a_missing_budget_is_bad_usage_in_one_line(run: Run, graph_file: str) -> None:
@@ -133,6 +135,38 @@ def test_a_file_that_fails_while_it_is_written_says_so(
     result = run("plan", graph_file, "--budget", "100%", "--strategy", "store_all", "-o", "plan.json")
     assert result.exit_code == 2
     assert "cannot write plan.json: No space left on device; give another path" in result.stderr
+
+
+def _interrupt(*_: object, **__: object) -> bool:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every descent and every annealing is interrupted as soon as it begins."""
+    record.forget()
+    monkeypatch.setattr(Descent, "fit", _interrupt)
+    monkeypatch.setattr(Annealing, "fit", _interrupt)
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_an_interrupt_prints_the_best_plan_so_far(run: Run, graph_file: str, graph: Graph) -> None:
+    result = run("plan", graph_file, "--budget", "60%", "--json")
+    assert result.exit_code == 0
+    assert "interrupted; this is the best plan found so far" in result.stderr
+    document = json.loads(result.stdout)
+    assert document["peak_bytes"] <= int(graph.store_all_peak_bytes * 0.6)
+
+
+@pytest.mark.usefixtures("interrupted")
+@pytest.mark.parametrize(("budget", "strategy"), [("1", "auto"), ("1", "search")])
+def test_an_interrupt_before_anything_fits_is_an_interrupt(
+    run: Run, graph_file: str, budget: str, strategy: str
+) -> None:
+    result = run("plan", graph_file, "--budget", budget, "--strategy", strategy)
+    assert result.exit_code == 130
+    assert not result.stdout
+    assert "interrupted" in result.stderr
 
 
 def test_a_tier_is_read_and_its_transfers_are_told(run: Run, graph_file: str) -> None:

@@ -21,7 +21,7 @@ from retrograde.planning.improve import Curve, Descent, Effort
 from retrograde.planning.progress import Progress
 from retrograde.planning.simulator import Simulator, condense
 from retrograde.planning.simulator.compiling import compiled
-from retrograde.planning.strategies import Options, auto
+from retrograde.planning.strategies import Options, auto, record, warming
 
 NETWORKS = {"gpt": lambda: gpt(3), "mlp": lambda: mlp(10), "resnet": lambda: resnet((1, 2)), "unet": lambda: unet(3)}
 
@@ -140,7 +140,7 @@ def test_progress_is_told_of_both_stages() -> None:
 
 
 def test_warming_up_is_told_once_and_postpones_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto, "_is_warm", [])
+    monkeypatch.setattr(warming, "_is_warm", [])
     seen: list[Progress] = []
     assert auto.warm_up(seen.append) > 0
     assert auto.warm_up(seen.append) == 0
@@ -151,9 +151,9 @@ def test_warming_up_is_told_once_and_postpones_the_deadline(monkeypatch: pytest.
 
 
 def test_memory_of_graphs_is_bounded() -> None:
-    for size in range(auto.MOST_GRAPHS + 3):
+    for size in range(record.MOST_GRAPHS + 3):
         auto.search(Graph.from_arrays(cost=[1], bytes=[size], edges=[]), 100)
-    assert len(auto._records) == auto.MOST_GRAPHS
+    assert len(record._records) == record.MOST_GRAPHS
 
 
 def test_a_descent_ends_within_its_budget_and_agrees_with_the_referee() -> None:

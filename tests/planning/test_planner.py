@@ -108,7 +108,7 @@ def test_every_strategy_of_the_contract_is_known() -> None:
 
 @pytest.mark.parametrize("name", ["revolve", "best", "Auto", ""])
 def test_an_unknown_strategy(name: str) -> None:
-    known = "auto, optimal, store_all, recompute_all, sqrt, block, selective, interval_tree"
+    known = "auto, search, optimal, store_all, recompute_all, sqrt, block, selective, interval_tree"
     with pytest.raises(UsageError, match=f"there is no strategy {name!r}; the strategies are {known}"):
         plan(NINE, None, name)
 

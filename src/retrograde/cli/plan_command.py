@@ -49,7 +49,8 @@ def plan_command(
     The computation is a graph in a JSON file, or what FACTORY in MODULE (importable from the current directory)
     returns: a retrograde.Graph, or (torch module, example inputs), with a loss as a third item if there is one.
 
-    Exits with 3 if the budget cannot be met, saying which one can.
+    Exits with 3 if the budget cannot be met, saying which one can. An interrupt (Ctrl-C) ends the search: the best plan
+    found so far is printed; if none fits yet, there is nothing to print and the exit code tells of the interrupt.
     """
     from retrograde.analysis import peak_bound_bytes
     from retrograde.planning import Budget
@@ -79,6 +80,10 @@ def _plan(graph: Graph, budget: Any, strategy: str, tiers: list[Tier], limits: d
     try:
         with ProgressReporter() as reporter:
             return plan(graph, budget, strategy, tiers=tiers, progress=reporter, **limits)
+    except KeyboardInterrupt:
+        if strategy not in ("auto", "search") or tiers or graph.has_choices:
+            raise
+        return _best_so_far(graph, budget, strategy)
     except BudgetError as error:
         if as_json:
             print_json(
@@ -92,6 +97,17 @@ def _plan(graph: Graph, budget: Any, strategy: str, tiers: list[Tier], limits: d
                 }
             )
         raise
+
+
+def _best_so_far(graph: Graph, budget: Any, strategy: str) -> Plan:
+    """The best plan that an interrupted search has in hand; where none fits, the interrupt goes on."""
+    from retrograde.planning.strategies.record import best_in_hand
+
+    found = best_in_hand(graph, budget.resolve(graph.store_all_peak_bytes), strategy)
+    if found is None:
+        raise KeyboardInterrupt
+    click.echo("retrograde: interrupted; this is the best plan found so far", err=True)
+    return found
 
 
 def _summary(graph: Graph, plan: Plan, bound_bytes: int) -> dict[str, Any]:

@@ -44,8 +44,7 @@ class Curve:
         found = Found(peak_bytes, cost, sequence)
         if any(f.peak_bytes <= peak_bytes and f.cost <= cost for f in self._found):
             return found
-        self._found = [f for f in self._found if f.peak_bytes < peak_bytes or f.cost < cost]
-        self._found.append(found)
+        self._found = [*(f for f in self._found if f.peak_bytes < peak_bytes or f.cost < cost), found]
         return found
 
     def best(self, budget_bytes: int | None) -> Found | None:

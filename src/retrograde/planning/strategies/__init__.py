@@ -43,7 +43,7 @@ SPILLING: dict[str, Schedules] = {"spill": spill.schedules}
 They are used where they are asked for by name: how long a transfer takes is not in their plans.
 """
 
-SEARCHES = ("auto", "optimal")
+SEARCHES = ("auto", "search", "optimal")
 """Strategies that look for a plan themselves: each is a file with one function ``search``."""
 
 

@@ -163,7 +163,12 @@ Holds = Callable[[Sequence[int]], Collection[int]]
 
 
 def recompute_on_demand(
-    split: Split, dropped: Collection[int], holds: Holds | None = None, most_runs: int | None = None
+    split: Split,
+    dropped: Collection[int],
+    holds: Holds | None = None,
+    most_runs: int | None = None,
+    *,
+    holds_early: bool = True,
 ) -> RunOrder:
     """Run the early part, then the late one, recomputing what was dropped where it is wanted.
 
@@ -176,20 +181,31 @@ def recompute_on_demand(
         dropped: early operations whose results are not kept across the turn.
         holds: what to hold, asked before each late operation that wants something dropped.
         most_runs: the longest sequence to make.
+        holds_early: whether ``holds`` is asked of what the early part computed, too; otherwise whatever was dropped
+            is gone when the late part begins.
 
     Raises:
         UsageError: the sequence would be longer than ``most_runs``.
     """
-    return _Demand(split, dropped, holds, most_runs).sequence()
+    return _Demand(split, dropped, holds, most_runs, holds_early).sequence()
 
 
 class _Demand:
-    def __init__(self, split: Split, dropped: Collection[int], holds: Holds | None, most_runs: int | None) -> None:
+    def __init__(
+        self,
+        split: Split,
+        dropped: Collection[int],
+        holds: Holds | None,
+        most_runs: int | None,
+        holds_early: bool,
+    ) -> None:
         self.split = split
         self.graph = split.graph
         self.dropped = frozenset(dropped)
         self.holds = holds
         self.most_runs = most_runs
+        self.holds_early = holds_early
+        self.keep: Collection[int] | None = None
         self.ready: set[int] = set()
         self.held: set[int] = set()
         self.ran: set[int] = set()
@@ -222,7 +238,7 @@ class _Demand:
             if operation in wanted:
                 self._append(order[self.place[operation]], operation)
         self.ready = wanted - self.dropped
-        if self.holds is not None:
+        if self.holds is not None and self.holds_early:
             self.held = wanted & self.dropped
 
     def _run_late(self, segment: int, operation: int) -> None:
@@ -238,7 +254,9 @@ class _Demand:
         places = [position[i] for i in wanted if position[i] >= 0]
         if self.holds is not None and places:
             keep = self.holds(places)
-            self.held.intersection_update(keep)
+            if keep is not self.keep:
+                self.held.intersection_update(keep)
+                self.keep = keep
         missing = sorted(self._missing(wanted), key=self.place.__getitem__)
         for operation in missing:
             self._append(segment, operation)
