@@ -28,11 +28,11 @@ MADE, READ = range(2)
 # Rows of State.slot, State.place, State.part and State.runner.
 NODE, LOC, NEXT, PREVIOUS, LATER, EARLIER, OWN, SEGMENT = range(8)
 AT, MEMORY = range(2)
-COUNT, RANK, CHUNK, OFFSET, TOP = range(5)
+COUNT, RANK, CHUNK, OFFSET, TOP, OVER = range(6)
 HEAD, TAIL, RUNS = range(3)
 
 # Entries of State.number.
-FREE, CHUNKS, LOGGED, MISSING, SLOTS = range(5)
+FREE, CHUNKS, LOGGED, MISSING, SLOTS, BUDGET, OVERLOAD, COARSE = range(8)
 
 
 class Arrays(NamedTuple):
@@ -73,12 +73,14 @@ class State(NamedTuple):
         slot: for each slot its node, its location in ``place``, the next and the previous slot, the next and the
             previous slot of the same node, the bytes that it has to itself, and its segment. -1 for none.
         place: at each location the slot, and its bytes less its chunk's offset.
-        part: for each chunk how many slots it holds and its rank; for each rank its chunk, offset and largest
-            entry.
+        part: for each chunk how many slots it holds and its rank; for each rank its chunk, offset, largest entry, and
+            its part of the overload.
         runner: for each node its first and its last slot, and how many it has.
         free: stack of free slots.
         log: moves that can be undone: kind (0 insert, 1 remove), node, slot, the slot behind it.
-        number: free slots, chunks, length of the log, reads that find nothing, slots.
+        number: free slots, chunks, length of the log, reads that find nothing, slots; the budget that is watched, the
+            overload (bytes above it summed over the slots, each divided by a power of two and rounded up), and the
+            exponent of that power.
         cost: the cost of all slots.
     """
 
@@ -99,10 +101,11 @@ def new_state(nodes: int, slots: int) -> State:
     runner[RUNS] = 0
     number = np.zeros(8, dtype=np.int64)
     number[FREE] = slots
+    number[BUDGET] = NOWHERE
     return State(
         np.full((8, slots), -1, dtype=np.int64),
         np.zeros((2, chunks * SIZE), dtype=np.int64),
-        np.zeros((5, chunks), dtype=np.int64),
+        np.zeros((6, chunks), dtype=np.int64),
         runner,
         np.arange(slots - 1, -1, -1, dtype=np.int64),
         np.zeros((slots, 4), dtype=np.int64),

@@ -12,8 +12,10 @@ import numpy as np
 from retrograde.planning.simulator.compiling import compiled
 from retrograde.planning.simulator.layout import (
     AT,
+    BUDGET,
     CHUNK,
     CHUNKS,
+    COARSE,
     COUNT,
     LOC,
     MASK,
@@ -21,6 +23,8 @@ from retrograde.planning.simulator.layout import (
     NEXT,
     NOWHERE,
     OFFSET,
+    OVER,
+    OVERLOAD,
     PREVIOUS,
     RANK,
     SHIFT,
@@ -50,44 +54,82 @@ def bytes_at(st, slot):
 
 
 @compiled
-def _refresh_top(st, rank):
-    chunk = st.part[CHUNK, rank]
-    base = chunk << SHIFT
-    top = -NOWHERE
-    for i in range(base, base + st.part[COUNT, chunk]):
-        top = max(top, st.place[MEMORY, i])
-    st.part[TOP, rank] = top
+def _excess(memory, part, number, rank):
+    """The bytes above the watched budget, summed over a chunk, in the unit of the overload."""
+    chunk = part[CHUNK, rank]
+    base = np.uint64(chunk << SHIFT)
+    limit = number[BUDGET] - part[OFFSET, rank]
+    shift = number[COARSE]
+    rounding = (1 << shift) - 1
+    total = 0
+    for i in range(base, base + np.uint64(part[COUNT, chunk])):
+        total += (max(0, memory[MEMORY, i] - limit) + rounding) >> shift
+    return total
 
 
 @compiled
-def _add_in_chunk(st, rank, first, last, delta):
-    chunk = st.part[CHUNK, rank]
-    count = st.part[COUNT, chunk]
+def _refresh_over(memory, part, number, rank):
+    over = _excess(memory, part, number, rank) if part[TOP, rank] + part[OFFSET, rank] > number[BUDGET] else 0
+    number[OVERLOAD] += over - part[OVER, rank]
+    part[OVER, rank] = over
+
+
+@compiled
+def _refresh(memory, part, number, rank):
+    """Find a chunk's largest entry and its part of the overload anew."""
+    chunk = part[CHUNK, rank]
+    base = np.uint64(chunk << SHIFT)
+    top = -NOWHERE
+    for i in range(base, base + np.uint64(part[COUNT, chunk])):
+        top = max(top, memory[MEMORY, i])
+    part[TOP, rank] = top
+    _refresh_over(memory, part, number, rank)
+
+
+@compiled
+def _add_in_chunk(memory, part, number, rank, first, last, delta):
+    chunk = part[CHUNK, rank]
+    count = part[COUNT, chunk]
     last = min(last, count - 1)
     if first > last:
         return
     if first == 0 and last == count - 1:
-        st.part[OFFSET, rank] += delta
+        part[OFFSET, rank] += delta
+        _refresh_over(memory, part, number, rank)
         return
     base = chunk << SHIFT
-    for i in range(base + first, base + last + 1):
-        st.place[MEMORY, i] += delta
-    _refresh_top(st, rank)
+    for i in range(np.uint64(base + first), np.uint64(base + last + 1)):
+        memory[MEMORY, i] += delta
+    _refresh(memory, part, number, rank)
+
+
+@compiled
+def _add_range(memory, part, number, first, last, delta):
+    low, high = first >> SHIFT, last >> SHIFT
+    if low == high:
+        _add_in_chunk(memory, part, number, low, first & MASK, last & MASK, delta)
+        return
+    _add_in_chunk(memory, part, number, low, first & MASK, MASK, delta)
+    for rank in range(low + 1, high):
+        part[OFFSET, rank] += delta
+        _refresh_over(memory, part, number, rank)
+    _add_in_chunk(memory, part, number, high, 0, last & MASK, delta)
 
 
 @compiled
 def add_range(st, first, last, delta):
     """Add bytes to every slot with a key from first to last, both included."""
-    if first > last or delta == 0:
-        return
-    low, high = first >> SHIFT, last >> SHIFT
-    if low == high:
-        _add_in_chunk(st, low, first & MASK, last & MASK, delta)
-        return
-    _add_in_chunk(st, low, first & MASK, MASK, delta)
-    for rank in range(low + 1, high):
-        st.part[OFFSET, rank] += delta
-    _add_in_chunk(st, high, 0, last & MASK, delta)
+    if first <= last and delta != 0:
+        _add_range(st.place, st.part, st.number, first, last, delta)
+
+
+@compiled
+def watch(st, budget, coarse):
+    """Keep the overload of a budget up to date from now on."""
+    st.number[BUDGET] = budget
+    st.number[COARSE] = coarse
+    for rank in range(st.number[CHUNKS]):
+        _refresh_over(st.place, st.part, st.number, rank)
 
 
 @compiled
@@ -128,7 +170,7 @@ def overload_of(st, budget):
 
 
 @compiled
-def _spread(st):
+def spread(st):
     """Lay all slots out anew, every chunk half full."""
     count = st.number[SLOTS]
     order = np.empty(count, dtype=np.int64)
@@ -146,6 +188,7 @@ def _spread(st):
         st.part[CHUNK, rank] = rank
         st.part[RANK, rank] = rank
         st.part[OFFSET, rank] = 0
+        st.part[OVER, rank] = 0
         st.part[COUNT, rank] = min(half, n - rank * half)
     for i in range(n):
         loc = ((i // half) << SHIFT) + i % half
@@ -153,8 +196,9 @@ def _spread(st):
         st.place[MEMORY, loc] = memory[i]
         st.slot[LOC, order[i]] = loc
     st.number[CHUNKS] = chunks
+    st.number[OVERLOAD] = 0
     for rank in range(chunks):
-        _refresh_top(st, rank)
+        _refresh(st.place, st.part, st.number, rank)
 
 
 @compiled
@@ -162,17 +206,19 @@ def _split(st, rank):
     """Move the upper half of a full chunk to a new one behind it; spread everything when no chunk is left."""
     chunks = st.number[CHUNKS]
     if chunks == st.part.shape[1]:
-        _spread(st)
+        spread(st)
         return
     for r in range(chunks, rank + 1, -1):
         st.part[CHUNK, r] = st.part[CHUNK, r - 1]
         st.part[OFFSET, r] = st.part[OFFSET, r - 1]
         st.part[TOP, r] = st.part[TOP, r - 1]
+        st.part[OVER, r] = st.part[OVER, r - 1]
         st.part[RANK, st.part[CHUNK, r]] = r
     old, new = st.part[CHUNK, rank], chunks
     st.part[CHUNK, rank + 1] = new
     st.part[RANK, new] = rank + 1
     st.part[OFFSET, rank + 1] = st.part[OFFSET, rank]
+    st.part[OVER, rank + 1] = 0
     st.number[CHUNKS] = chunks + 1
     half = SIZE // 2
     st.part[COUNT, new] = st.part[COUNT, old] - half
@@ -182,51 +228,62 @@ def _split(st, rank):
         st.place[AT, target] = st.place[AT, source]
         st.place[MEMORY, target] = st.place[MEMORY, source]
         st.slot[LOC, st.place[AT, target]] = target
-    _refresh_top(st, rank)
-    _refresh_top(st, rank + 1)
+    _refresh(st.place, st.part, st.number, rank)
+    _refresh(st.place, st.part, st.number, rank + 1)
 
 
 @compiled
 def place(st, slot, before, memory):
     if st.part[COUNT, st.slot[LOC, before] >> SHIFT] == SIZE:
         _split(st, st.part[RANK, st.slot[LOC, before] >> SHIFT])
-    loc = st.slot[LOC, before]
+    _place(st.slot, st.place, st.part, st.number, slot, before, memory)
+
+
+@compiled
+def _place(slots, places, part, number, slot, before, memory):
+    loc = slots[LOC, before]
     chunk = loc >> SHIFT
-    rank = st.part[RANK, chunk]
-    end = (chunk << SHIFT) + st.part[COUNT, chunk]
+    rank = part[RANK, chunk]
+    end = (chunk << SHIFT) + part[COUNT, chunk]
     for i in range(end, loc, -1):
-        st.place[AT, i] = st.place[AT, i - 1]
-        st.place[MEMORY, i] = st.place[MEMORY, i - 1]
-        st.slot[LOC, st.place[AT, i]] = i
-    st.place[AT, loc] = slot
-    st.slot[LOC, slot] = loc
-    st.place[MEMORY, loc] = memory - st.part[OFFSET, rank]
-    st.part[COUNT, chunk] += 1
-    st.part[TOP, rank] = max(st.part[TOP, rank], st.place[MEMORY, loc])
-    previous = st.slot[PREVIOUS, before]
-    st.slot[NEXT, slot] = before
-    st.slot[PREVIOUS, slot] = previous
-    st.slot[PREVIOUS, before] = slot
+        places[AT, i] = places[AT, i - 1]
+        places[MEMORY, i] = places[MEMORY, i - 1]
+        slots[LOC, places[AT, i]] = i
+    places[AT, loc] = slot
+    slots[LOC, slot] = loc
+    places[MEMORY, loc] = memory - part[OFFSET, rank]
+    part[COUNT, chunk] += 1
+    part[TOP, rank] = max(part[TOP, rank], places[MEMORY, loc])
+    _refresh_over(places, part, number, rank)
+    previous = slots[PREVIOUS, before]
+    slots[NEXT, slot] = before
+    slots[PREVIOUS, slot] = previous
+    slots[PREVIOUS, before] = slot
     if previous >= 0:
-        st.slot[NEXT, previous] = slot
-    st.number[SLOTS] += 1
+        slots[NEXT, previous] = slot
+    number[SLOTS] += 1
 
 
 @compiled
 def displace(st, slot):
-    loc = st.slot[LOC, slot]
+    _displace(st.slot, st.place, st.part, st.number, slot)
+
+
+@compiled
+def _displace(slots, places, part, number, slot):
+    loc = slots[LOC, slot]
     chunk = loc >> SHIFT
-    end = (chunk << SHIFT) + st.part[COUNT, chunk] - 1
+    end = (chunk << SHIFT) + part[COUNT, chunk] - 1
     for i in range(loc, end):
-        st.place[AT, i] = st.place[AT, i + 1]
-        st.place[MEMORY, i] = st.place[MEMORY, i + 1]
-        st.slot[LOC, st.place[AT, i]] = i
-    st.place[AT, end] = -1
-    st.part[COUNT, chunk] -= 1
-    _refresh_top(st, st.part[RANK, chunk])
-    previous, following = st.slot[PREVIOUS, slot], st.slot[NEXT, slot]
+        places[AT, i] = places[AT, i + 1]
+        places[MEMORY, i] = places[MEMORY, i + 1]
+        slots[LOC, places[AT, i]] = i
+    places[AT, end] = -1
+    part[COUNT, chunk] -= 1
+    _refresh(places, part, number, part[RANK, chunk])
+    previous, following = slots[PREVIOUS, slot], slots[NEXT, slot]
     if previous >= 0:
-        st.slot[NEXT, previous] = following
+        slots[NEXT, previous] = following
     if following >= 0:
-        st.slot[PREVIOUS, following] = previous
-    st.number[SLOTS] -= 1
+        slots[PREVIOUS, following] = previous
+    number[SLOTS] -= 1
