@@ -13,6 +13,7 @@ from retrograde.runtime.meters import (
 )
 from retrograde.runtime.progress import ProgressReporter, describe_progress
 from retrograde.runtime.random_state import RandomState, capture_random_state, preserved_random_state
+from retrograde.runtime.tier_speed import measured_tier
 from retrograde.runtime.tiers import Handle, MemoryTier, Tier
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "measure_process",
     "measure_python",
     "measure_torch",
+    "measured_tier",
     "preserved_random_state",
 ]
