@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -110,13 +111,14 @@ def fixed_order_bound(graph: Graph, budget_bytes: int, *, effort: Effort | None 
 def _bounds(
     graph: Graph, budgets: list[int], effort: Effort, *, in_order: bool = False, channel: Channel | None = None
 ) -> tuple[OverheadBound, ...]:
+    started = time.monotonic()
     least = quick_bound(graph, spilling=channel is not None)
     reasons = {budget: least.objection(budget) for budget in budgets}
     possible = [budget for budget in budgets if reasons[budget] is None and budget < graph.store_all_peak_bytes]
     structure = Structure(graph.relaxed)
     search: CutSearch | None = None
     if possible and structure.base_cost:
-        search = CutSearch(structure, effort, in_order=in_order, channel=channel)
+        search = CutSearch(structure, effort, in_order=in_order, channel=channel, started=started)
         search.search_all(possible)
     # Of a graph with choices the structure has the least of each operation; what runs once costs more together.
     base_cost = Fraction(graph.base_cost) if graph.has_choices else structure.base_cost

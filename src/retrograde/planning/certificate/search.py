@@ -23,7 +23,8 @@ from retrograde.planning.certificate.structure import NOBODY, Integers, Structur
 _PROBED = 400_000
 _FEWEST_PROBES = 64
 _MOST_ROWS = 12_000
-_SINGLE_CUTS = 40
+_SINGLE_CUTS = ((12_000, 40), (60_000, 20))
+_FEWEST_CUTS = 6
 _FEWER_CUTS = 8
 _FEWEST_CASES = 8
 _BRANCHED_ROWS = 60_000
@@ -69,10 +70,17 @@ class CutSearch:
         effort: how much to try.
         in_order: whether first runs follow the given order.
         channel: the slower tiers that schedules may use.
+        started: when the effort's time began, on the clock of ``time.monotonic``; now, when left out.
     """
 
     def __init__(
-        self, structure: Structure, effort: Effort, *, in_order: bool = False, channel: Channel | None = None
+        self,
+        structure: Structure,
+        effort: Effort,
+        *,
+        in_order: bool = False,
+        channel: Channel | None = None,
+        started: float | None = None,
     ) -> None:
         self.structure = structure
         self.effort = effort
@@ -81,9 +89,11 @@ class CutSearch:
         self.found: list[Certificate] = []
         self.tried: dict[tuple[tuple[int, ...], int], Fraction] = {}
         self.cuts: dict[int, Cut] = {}
-        self.deadline = None if effort.time_limit is None else time.monotonic() + effort.time_limit
-        small = len(structure.needs.storage) <= _MOST_ROWS
-        self.single_cuts = effort.single_cuts or (_SINGLE_CUTS if small else _SINGLE_CUTS // 2)
+        begin = time.monotonic() if started is None else started
+        self.deadline = None if effort.time_limit is None else begin + effort.time_limit
+        size = len(structure.needs.storage)
+        suitable = next((cuts for most, cuts in _SINGLE_CUTS if size <= most), _FEWEST_CUTS)
+        self.single_cuts = effort.single_cuts or suitable
         self.sizes = np.array([float(s) for s in structure.sizes])
         self.frontier = np.array(store_all_live_bytes(structure.graph), dtype=np.float64)
         self.candidates = self._candidates()

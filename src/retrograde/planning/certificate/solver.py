@@ -17,6 +17,7 @@ from retrograde.planning.certificate.structure import NOBODY, Integers, Reals
 
 _EXCESS_PRICE = 2.0**12
 _BREACH_PRICE = 16.0
+_INTERIOR_POINT_ROWS = 15_000
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class _Program:
             A_ub=sparse.csr_array((entry, (row, column)), shape=(self.rows, self.columns)),
             b_ub=np.concatenate(self.limits),
             bounds=np.stack([least, most], axis=1),
-            method="highs",
+            method="highs-ipm" if self.rows > _INTERIOR_POINT_ROWS else "highs-ds",
             options=options,
         )
         return (-found.ineqlin.marginals, found.x) if found.status == 0 else None
