@@ -8,7 +8,9 @@ from pathlib import Path
 import torch
 
 from retrograde.planning import plan
+from retrograde.planning.loops import plan_loop
 from retrograde.report import Curve, timeline_figure, tradeoff_figure
+from retrograde.report.loops import loop_figure
 from retrograde.torch import capture_graph
 from retrograde.torch.demo import BATCH, GPT, LENGTH
 
@@ -34,6 +36,9 @@ def main() -> None:
     heading = "A training step of a GPT with 6 layers"
     figure = timeline_figure(graph, plan(graph, BUDGET), heading=heading)
     (IMAGES / "timeline.svg").write_text(figure.svg(), encoding="utf-8")
+
+    figure = loop_figure(plan_loop(40, state_bytes=8, budget_bytes=32), heading="40 steps, room for 4 states")
+    (IMAGES / "loop.svg").write_text(figure.svg(), encoding="utf-8")
 
 
 if __name__ == "__main__":

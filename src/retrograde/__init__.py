@@ -14,6 +14,7 @@ from retrograde.errors import (
 )
 from retrograde.graph import Choice, Graph, Operation, Storage, Value
 from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, Tier, Tradeoff, plan, tradeoff
+from retrograde.planning.loops import Disk, Loop, LoopPlan, OnlineLoop, loop_choices, plan_loop
 from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
@@ -35,11 +36,15 @@ __all__ = [
     "CaptureError",
     "Choice",
     "Compute",
+    "Disk",
     "EventLog",
     "Free",
     "Graph",
     "GraphError",
     "Load",
+    "Loop",
+    "LoopPlan",
+    "OnlineLoop",
     "Operation",
     "Plan",
     "PlanError",
@@ -56,6 +61,8 @@ __all__ = [
     "__version__",
     "analyze",
     "execute",
+    "loop_choices",
     "plan",
+    "plan_loop",
     "tradeoff",
 ]

@@ -17,6 +17,7 @@ from training_graphs import gpt, unet
 from retrograde import BudgetError, Compute, Graph, Spill, Tier, plan
 from retrograde.analysis import peak_bound_bytes
 from retrograde.planning import Lowering, Plan, makespan
+from retrograde.planning.spilling import forget
 from retrograde.planning.spilling.course import Absence, Course
 from retrograde.planning.spilling.search import search
 from retrograde.planning.spilling.timing import timing
@@ -125,11 +126,25 @@ def test_latency_makes_recomputation_the_better_choice() -> None:
     assert not any(isinstance(action, Spill) for action in found.actions)
 
 
+def test_a_larger_budget_is_never_dearer() -> None:
+    """However little is looked for at the larger one."""
+    forget()
+    graph = unet(1).graph
+    rate = 0.5 * graph.store_all_peak_bytes / graph.base_cost
+    costs: list[float] = []
+    for share in (0.6, 0.7, 0.8, 0.9):
+        budget = int(share * graph.store_all_peak_bytes)
+        costs.append(planned(graph, budget, Tier("disk", rate, rate), iterations=300 if share < 0.7 else 0).cost)
+    assert costs == sorted(costs, reverse=True)
+    assert costs[0] > graph.base_cost
+
+
 def test_the_same_call_gives_the_same_plan() -> None:
     graph = unet(2).graph
     tier = Tier("disk", 1e9, 2e9)
     budget = int(0.6 * graph.store_all_peak_bytes)
     first = planned(graph, budget, tier, iterations=200)
+    forget()
     assert planned(graph, budget, tier, iterations=200) == first
 
 

@@ -15,6 +15,7 @@ import retrograde as rg
 from retrograde.planning import Compute, Load, Spill, certify, plan
 from retrograde.runtime import disk
 from retrograde.runtime.background import in_background
+from retrograde.torch import plan_store
 from retrograde.torch.capture.graph_capture import capture_graph
 from retrograde.torch.emission import captured, spilling
 from retrograde.torch.emission.emit import emit
@@ -166,6 +167,42 @@ def test_another_thread_may_run_the_backward(folder):
     thread.start()
     thread.join()
     assert all(torch.equal(a.grad, b.grad) for a, b in zip(plain.parameters(), model.parameters(), strict=True))
+
+
+# Auto, where it is told of a folder
+
+
+@pytest.mark.parametrize("speed", [1e12, 3e7])
+@pytest.mark.parametrize(("case", "budget"), [("dropout", "75%"), ("batch norm", "75%"), ("views and mutation", "92%")])
+def test_auto_spills_and_recomputes_with_the_same_bits(case, budget, speed, folder, monkeypatch):
+    """To a disk that is as fast as memory, and to one that is slow."""
+    monkeypatch.setattr(plan_store, "measured_tier", lambda *_, **__: rg.Tier("disk", speed, speed))
+    make, inputs = CASES[case]
+    torch.manual_seed(0)
+    plain = make()
+    model = copy.deepcopy(plain)
+    rg.torch.budgeted(model, budget, spill_folder=folder, iterations=100)
+    for seed in (1, 2):
+        assert_same_bits(run_step(model, inputs(), seed), run_step(plain, inputs(), seed))
+    check_measured_peak(model, inputs())
+    planned = planned_of(model).plan
+    assert planned.tiers == (rg.Tier("disk", speed, speed),)
+
+
+def test_auto_spills_to_a_fast_folder_in_place_of_computing_again(folder, monkeypatch):
+    monkeypatch.setattr(plan_store, "measured_tier", lambda *_, **__: rg.Tier("disk", 1e12, 1e12))
+    model = rg.torch.budgeted(TinyGPT(layers=4), "60%", spill_folder=folder, iterations=200, measure_costs=False)
+    model(*tokens()).backward()
+    assert spilled_bytes(model) > 0
+    (found,) = rg.torch.plans(model)
+    assert found.overhead < 0.01
+
+
+def test_auto_does_not_spill_without_a_folder():
+    model = rg.torch.budgeted(TinyGPT(layers=4), "60%", iterations=200, measure_costs=False)
+    model(*tokens()).backward()
+    assert spilled_bytes(model) == 0
+    assert planned_of(model).plan.tiers == ()
 
 
 # Any plan

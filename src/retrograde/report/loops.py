@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from retrograde.errors import UsageError
-from retrograde.planning.loops import Advance, Drop, LoopPlan, Record, Restore, Reverse, Snapshot, Tier
+from retrograde.planning.loops import Advance, Drop, LoopPlan, Record, Restore, Reverse, Snapshot, TierName
 from retrograde.report.scales import Scale, plain_ticks
 from retrograde.report.svg import Axes, Drawing, Figure, text_width
 
 _TOP, _BOTTOM = 34.0, 46.0
 _MOST_ACTIONS = 20_000
-_COLOURS: dict[Tier, str] = {"memory": "series-2", "disk": "series-4"}
+_COLOURS: dict[TierName, str] = {"memory": "series-2", "disk": "series-4"}
 _KEY = (
     ("first run", "series-0"),
     ("run again", "recompute"),
@@ -63,7 +63,7 @@ class _Pen:
     def __init__(self, drawing: Drawing, axes: Axes, *, dots: bool) -> None:
         self._drawing, self._axes, self._dots = drawing, axes, dots
         self._time = self._reached = 0
-        self._stored: dict[tuple[int, Tier], int] = {}
+        self._stored: dict[tuple[int, TierName], int] = {}
 
     def draw(self, plan: LoopPlan) -> None:
         for action in plan:

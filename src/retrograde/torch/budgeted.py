@@ -89,7 +89,8 @@ def budgeted(
         cache: whether plans and costs are kept on disk (``$RETROGRADE_CACHE_DIR``).
         progress: called with planning progress; by default a line on standard error once it takes over a second.
         spill_folder: where ``strategy="spill"`` puts what does not fit; the system's folder for temporary files when
-            left out (which may itself be in memory).
+            left out (which may itself be in memory). With ``"auto"`` a folder that is given may be used, too: its
+            speed is measured once, and each storage is kept, computed again or spilled, whatever takes least time.
         spill_bytes: the most bytes (or text such as ``"80 GiB"``) that may lie there at any moment.
 
     Returns:

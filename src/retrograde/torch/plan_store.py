@@ -12,9 +12,10 @@ import torch
 from retrograde.disk_cache import DiskCache
 from retrograde.errors import BudgetError, PlanError, UsageError
 from retrograde.graph import Graph
-from retrograde.planning import STRATEGIES, Budget, Lowering, Plan, RunOrder, Spill, certify, plan
+from retrograde.planning import STRATEGIES, Budget, Lowering, Plan, RunOrder, Spill, Tier, certify, plan
 from retrograde.planning.strategies import Options as StrategyOptions
 from retrograde.runtime.progress import ProgressReporter
+from retrograde.runtime.tier_speed import measured_tier
 from retrograde.torch.costs.measured import hardware_key
 from retrograde.torch.options import Options
 from retrograde.torch.ranks.agreement import agreed_plan
@@ -155,8 +156,16 @@ def _plan_showing_progress(graph: Graph, options: Options, budget_bytes: int) ->
             time_limit=options.time_limit,
             iterations=options.iterations,
             seed=options.seed,
+            tiers=_tiers(graph, options),
             progress=options.progress or (reporter if rank_speaks() else None),
         )
+
+
+def _tiers(graph: Graph, options: Options) -> tuple[Tier, ...]:
+    """Where ``auto`` may spill storages to: the folder that was given for it, if one was."""
+    if options.strategy != "auto" or options.spill_folder is None or graph.base_cost == 0:
+        return ()
+    return (measured_tier(options.spill_folder, options.spill_bytes, cache=options.cache),)
 
 
 def _key(graph: Graph, options: Options) -> str:
@@ -169,5 +178,6 @@ def _key(graph: Graph, options: Options) -> str:
         __version__,
         torch.__version__,
         hardware_key(),
+        *map(str, _tiers(graph, options)),
     ]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]

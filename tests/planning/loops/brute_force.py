@@ -16,7 +16,7 @@ from retrograde.planning.loops.model import at
 
 @dataclass(frozen=True)
 class Machine:
-    """What is where: the current state, what is stored in memory and on disk, residuals, and the steps left to reverse."""
+    """What is where: the current state, what is stored, residuals, and the steps that are left to reverse."""
 
     current: int
     memory: frozenset[int]

@@ -19,8 +19,11 @@ from retrograde.planning.simulator import condense, sequence_of
 FIRST_PRICE = 0.01
 """What all bytes above the budget cost together to begin with, over the cost of the schedule."""
 
-FACTOR = 1.5
-"""By how much the price of a byte rises after each sweep."""
+FACTORS = ((2000, 1.5), (6000, 2.5))
+"""By how much the price of a byte rises after each sweep, in graphs of at most so many operations."""
+
+LARGEST_FACTOR = 4.0
+"""The same in larger graphs, where a sweep takes long."""
 
 MOST_SWEEPS = 60
 
@@ -53,6 +56,7 @@ def descend_with_choices(
     """
     schedule = with_assignment(graph, schedule, dict(assignment_of(Bundles(graph, schedule))))
     price = price_of_overload(graph, schedule, budget_bytes, FIRST_PRICE) if first_price is None else first_price
+    factor = next((factor for most, factor in FACTORS if len(graph.operations) <= most), LARGEST_FACTOR)
     for number in range(MOST_SWEEPS):
         choosing = _Choosing(Bundles(graph, schedule), budget_bytes)
         assignment = choosing.best_at(price)
@@ -71,7 +75,7 @@ def descend_with_choices(
             return schedule
         if effort.is_spent:
             return None
-        price *= FACTOR
+        price *= factor
     return None
 
 

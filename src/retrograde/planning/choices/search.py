@@ -28,11 +28,17 @@ MOST_ASSIGNMENTS = 64
 RUNGS = 9
 """Rungs of the ladder that are planned to begin with."""
 
-EVALUATIONS = 40
+EVALUATIONS = 64
 """Assignments that are planned at the most when there are too many to plan all."""
 
 DESCENTS = 8
 """Descents in which choices and recomputation go together, before single assignments are planned and after."""
+
+FIRST_DESCENT = 0.6
+"""The part of the time limit that the first of them may take in graphs so large that it needs it."""
+
+SLOW = 0.15
+"""The part of the time limit from which on a first descent shows that single assignments would take too long."""
 
 FIRST_PRICES = (0.01, 0.1, 0.001)
 """What all bytes above the budget cost together when such a descent begins, over the cost of everything."""
@@ -139,6 +145,7 @@ class _Finder:
         self.iterations = iterations
         self.score: dict[Assignment, Score] = {}
         self.planned = 0
+        self.is_slow = False
 
     def search(self, strategy: str) -> Plan:
         if self.budget_bytes is None:
@@ -161,20 +168,23 @@ class _Finder:
     def _look_around(self, budget_bytes: int) -> None:
         if self.kind == "auto":
             self._descend(budget_bytes, 0.25)
-        self._try_assignments(budget_bytes)
-        self._from_above(budget_bytes)
+        if not self.is_slow:
+            self._try_assignments(budget_bytes)
+            self._from_above(budget_bytes)
         if self.kind == "auto":
             self._descend(budget_bytes, 1.0)
-        self._settle_best(budget_bytes)
+        if not self._is_spent():
+            self._settle_best(budget_bytes)
 
     def _descend(self, budget_bytes: int, until: float) -> None:
         """Descend with choices and recomputation together, from the given order and from the best plan in turn."""
         given = given_schedule(self.graph)
         base = price_of_overload(self.graph, given, budget_bytes, 1.0)
-        left = max(1e-3, until * self.time_limit - (time.monotonic() - self.begun))
-        effort = Effort(None, left) if self.iterations is None else Effort(self.iterations // 4)
+        effort = self._effort(max(until, FIRST_DESCENT))
         for number in range(DESCENTS):
             best = self.record.best(budget_bytes, self.kind)
+            if number == 1:
+                effort = self._effort(until)
             if effort.is_spent or self._is_closed() or (best is None and number >= len(FIRST_PRICES)):
                 break
             start, price = given, FIRST_PRICES[number % len(FIRST_PRICES)] * base
@@ -185,8 +195,10 @@ class _Finder:
             )
             if found is not None:
                 self._settled("auto", found, ())
+            if number == 0 and self.iterations is None and found is not None:
+                self.is_slow = self._elapsed > SLOW * self.time_limit
         best = self.record.best(budget_bytes, self.kind)
-        if best is not None and until < 1.0:
+        if best is not None and until < 1.0 and not self.is_slow:
             self._plan(assignment_of(Bundles(self.graph, best.schedule)), EVALUATIONS)
 
     def _try_assignments(self, budget_bytes: int) -> None:
@@ -246,17 +258,17 @@ class _Finder:
 
     def _from_above(self, budget_bytes: int) -> None:
         """Plans of the best assignment for larger budgets, brought into this one by choices alone."""
-        best = self._best_assignment()
         for factor in LOOSER:
-            if self._is_spent():
+            if self._is_spent() or not self.score:
                 return
+            best = self._best_assignment()
             self._plan_within(best, int(factor * budget_bytes), EVALUATIONS)
 
     # One assignment
 
     def _plan(self, assignment: Assignment, parts: int) -> None:
         """Plan an assignment, unless that was done, with one of so many parts of the effort."""
-        if assignment in self.score or (self.planned and self._is_spent()):
+        if assignment in self.score or (self.record.smallest(self.kind) is not None and self._is_spent()):
             return
         self.score[assignment] = self._plan_within(assignment, self.budget_bytes, parts)
         self.planned += 1
@@ -299,17 +311,27 @@ class _Finder:
 
     # Effort
 
+    def _effort(self, until: float) -> Effort:
+        """What descents may take: the time until a part of the limit is over, or an eighth of the iterations."""
+        if self.iterations is not None:
+            return Effort(self.iterations // 8)
+        return Effort(None, max(1e-3, until * self.time_limit - self._elapsed))
+
     def _share(self, parts: int) -> Share:
-        iterations = None if self.iterations is None else self.iterations // parts
-        left = max(1e-3, self.time_limit - (time.monotonic() - self.begun))
+        iterations = None if self.iterations is None else self.iterations // (2 * parts)
+        left = max(1e-3, self.time_limit - self._elapsed)
         return Share(left / max(1, parts - self.planned), iterations)
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self.begun
 
     def _is_spent(self) -> bool:
         if self._is_closed():
             return True
-        if self.iterations is None and time.monotonic() - self.begun >= self.time_limit:
+        if self.iterations is None and self._elapsed >= self.time_limit:
             return True
-        return self.planned >= max(EVALUATIONS, MOST_ASSIGNMENTS)
+        return self.planned >= EVALUATIONS + 2
 
     def _is_closed(self) -> bool:
         """Whether a plan in hand cannot be beaten: it costs what no schedule goes below."""

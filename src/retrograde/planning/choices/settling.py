@@ -16,6 +16,9 @@ MOST_TRIED = 2_048
 MOST_EXCHANGES = 400
 """Attempts to make one bundle cheaper and to pay for it with others."""
 
+EXCHANGED_PAIRS = 400_000
+"""The same, times the bundles squared: an attempt takes the longer the more there are."""
+
 
 class Settling:
     """Choices for the bundles of one schedule under a budget, each change judged by the bytes above it.
@@ -170,13 +173,14 @@ class Settling:
 
     def _exchange(self) -> None:
         """Make one bundle cheaper and let the others pay for it, as long as that costs less."""
+        most = min(MOST_EXCHANGES, EXCHANGED_PAIRS // len(self.bundles) ** 2)
         tried, improved = 0, True
-        while improved and tried < MOST_EXCHANGES:
+        while improved and tried < most:
             improved = False
             for bundle in range(len(self.bundles)):
                 costs = self.bundles[bundle].costs
                 for choice in range(len(costs)):
-                    if costs[choice] < costs[self.choice[bundle]] and tried < MOST_EXCHANGES:
+                    if costs[choice] < costs[self.choice[bundle]] and tried < most:
                         tried += 1
                         improved = self._try_exchange(bundle, choice) or improved
 

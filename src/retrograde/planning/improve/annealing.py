@@ -82,6 +82,7 @@ class Annealing:
         self.report = report
         self.cost = math.inf
         self.nodes: list[int] = []
+        self._speed = SLOW_MOVES
         self._stopped = threading.Event()
         self._workers = [Worker(problem, self._stopped) for _ in range(max(1, threads))]
 
@@ -106,13 +107,15 @@ class Annealing:
         if simulator.peak_bytes <= budget_bytes:
             self._take(simulator.cost, list(nodes))
         scale = scale_of(self.problem, budget_bytes)
-        enough = float(self.problem.arrays.cost.sum()) * (1 + 1e-14)
+        base = float(self.problem.arrays.cost.sum())
+        enough = base * (1 + 1e-14)
         rounds = Rounds(self.seed, len(self.problem.operations))
         near: tuple[float, list[int]] = (math.inf, list(nodes))
         while not self._is_over() and self.cost > enough:
             moves = self._length(FIRST_CYCLE * GROWTH**rounds.number)
             start = self.nodes or near[1]
-            coolings = [rounds.next(worker, self._affordable(moves)) for worker in range(len(self._workers))]
+            overhead = max(0.0, self.cost / max(base, 1e-300) - 1.0)
+            coolings = [rounds.next(worker, self._affordable(moves), overhead) for worker in range(len(self._workers))]
             self._run(
                 [
                     Task(
@@ -199,17 +202,20 @@ class Annealing:
         """Moves that a cycle can make until the deadline, at a guess."""
         if self.effort.deadline is None:
             return moves
-        return min(moves, SLOW_MOVES * max(0.0, self.effort.deadline - time.monotonic()))
+        return min(moves, self._speed * max(0.0, self.effort.deadline - time.monotonic()))
 
     def _run(self, tasks: Sequence[Task], *, gather: bool = True) -> None:
         """Run a cycle on every worker, wait for all of them, and take the best that they found."""
+        begun = time.monotonic()
         try:
             if len(tasks) == 1:
                 self._workers[0].cycle(tasks[0])
             else:
                 self._run_threads(tasks)
         finally:
-            self.effort.done += sum(worker.done for worker in self._workers)
+            done = sum(worker.done for worker in self._workers)
+            self._speed = done / len(self._workers) / max(1e-3, time.monotonic() - begun)
+            self.effort.done += done
             for worker in self._workers if gather else ():
                 if worker.cost < self.cost:
                     self._take(worker.cost, worker.nodes)

@@ -17,8 +17,11 @@ LARGEST_BYTES = 1 << 59
 LARGEST_SUM = 1 << 61
 """The most that those bytes, times the slots there is room for, may come to; beyond it the overload is coarsened."""
 
-SLOW_MOVES = 100_000
-"""Moves that a thread makes in a second, at a guess."""
+SLOW_MOVES = 100_000.0
+"""Moves that a thread makes in a second, at a first guess."""
+
+MANY_MOVES = 800
+"""Moves for each node with which a cycle may begin at any heat."""
 
 
 @dataclass(frozen=True)
@@ -122,20 +125,33 @@ class Rounds:
         """A seed for a kernel."""
         return int(self.random.integers(1, 1 << 62))
 
-    def next(self, worker: int, moves: float) -> Cooling:
-        """The course of a worker's next cycle of so many moves: few moves for each node allow little heat."""
-        draw = self.random.random(4)
+    def next(self, worker: int, moves: float, overhead: float) -> Cooling:
+        """The course of a worker's next cycle.
+
+        Args:
+            worker: whose.
+            moves: that it will make: few for each node allow little heat.
+            overhead: of the best sequence in hand, over the base cost; what a unit of overload was worth there tells
+                where prices begin. Infinite if nothing fits.
+        """
+        draw = self.random.random(5)
         if self.best is not None and draw[0] < 0.5:
             cooling = self._near(self.best[1])
         else:
             hot = 10 ** float(-1.0 + 1.2 * draw[1])
-            price = 10 ** float(-2.0 + 2.5 * draw[2] + min(3, self.pressed))
-            cooling = Cooling(hot, price, 3.0 * float(draw[3]) ** 2, (self.number + worker) % 2 == 0)
+            afresh = (self.number + worker) % 2 == 0
+            cooling = Cooling(hot, self._price(float(draw[2]), overhead), 3.0 * float(draw[3]) ** 2, afresh)
         each = moves / self.size
-        if each >= 300:
+        if each >= MANY_MOVES:
             return cooling
-        hot = min(cooling.hot, 0.01 * max(1.0, each / 10.0) ** 0.75)
-        return replace(cooling, hot=hot, price=max(1.0, cooling.price), afresh=False)
+        most = 0.01 * max(1.0, each / 10.0) ** 0.75
+        price = max(cooling.price, 3.0 * overhead) if math.isfinite(overhead) else max(1.0, cooling.price)
+        return replace(cooling, hot=min(cooling.hot, most * 30.0 ** -float(draw[4])), price=price, afresh=False)
+
+    def _price(self, draw: float, overhead: float) -> float:
+        if math.isfinite(overhead) and overhead > 0:
+            return overhead * 10 ** (-0.7 + 1.7 * draw)
+        return 10 ** (-2.0 + 2.5 * draw + min(3, self.pressed))
 
     def steep(self) -> Cooling:
         """The course of a cycle in which bytes count and costs hardly do."""

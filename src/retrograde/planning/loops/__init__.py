@@ -1,6 +1,6 @@
 """Loops of many steps: lazy schedules for reversing them within a budget, and a referee of their own."""
 
-from retrograde.planning.loops.actions import Advance, Drop, LoopAction, Record, Restore, Reverse, Snapshot, Tier
+from retrograde.planning.loops.actions import Advance, Drop, LoopAction, Record, Restore, Reverse, Snapshot, TierName
 from retrograde.planning.loops.choices import LoopChoice, loop_choices
 from retrograde.planning.loops.model import Disk, Loop
 from retrograde.planning.loops.online_loop import OnlineLoop
@@ -25,7 +25,7 @@ __all__ = [
     "Reverse",
     "Snapshot",
     "Sweep",
-    "Tier",
+    "TierName",
     "loop_choices",
     "plan_loop",
     "plan_of",

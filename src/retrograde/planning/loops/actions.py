@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Tier = Literal["memory", "disk"]
+TierName = Literal["memory", "disk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Snapshot:
     """
 
     step: int
-    tier: Tier = "memory"
+    tier: TierName = "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Restore:
     """
 
     step: int
-    tier: Tier = "memory"
+    tier: TierName = "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Drop:
     """
 
     step: int
-    tier: Tier = "memory"
+    tier: TierName = "memory"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
 
-from retrograde.planning.loops.actions import Tier
+from retrograde.planning.loops.actions import TierName
 from retrograde.planning.loops.walk import Capacity
 
 
@@ -69,6 +69,15 @@ def forward_steps(steps: int, slots: int) -> int:
     return count * steps - comb(slots + count, count - 1)
 
 
+@lru_cache(maxsize=1 << 14)
+def _ahead(length: int, slots: int) -> int:
+    """How far to advance from a stored state; 0 for a single step, which is recorded."""
+    if length == 1 or slots == 1:
+        return length - 1
+    count = repetitions(length, slots)
+    return min(longest(slots, count - 1), length - longest(slots - 1, count - 1))
+
+
 @dataclass(frozen=True, slots=True)
 class Revolve:
     """The binomial schedule, with capacity counted in slots.
@@ -84,18 +93,11 @@ class Revolve:
     def capacity(self) -> Capacity:
         return (self.slots, 0)
 
-    def decide(self, start: int, stop: int, capacity: Capacity, tier: Tier | None) -> tuple[int, Tier]:
-        length, slots = stop - start, capacity[0]
-        if length == 1:
-            return start, "memory"
-        if slots == 1:
-            return stop - 1, "memory"
-        count = repetitions(length, slots)
-        ahead = min(longest(slots, count - 1), length - longest(slots - 1, count - 1))
-        return start + ahead, "memory"
+    def decide(self, start: int, stop: int, capacity: Capacity, tier: TierName | None) -> tuple[int, TierName]:
+        return start + _ahead(stop - start, capacity[0]), "memory"
 
     def recorded(self, unit: int, capacity: Capacity) -> Capacity:
         return capacity
 
-    def stored(self, unit: int, capacity: Capacity, tier: Tier) -> Capacity:
+    def stored(self, unit: int, capacity: Capacity, tier: TierName) -> Capacity:
         return (capacity[0] - 1, 0)

@@ -13,8 +13,8 @@ from retrograde.planning.loops.simple import smallest
 from retrograde.planning.loops.walk import Units
 
 _FEWEST_LEVELS = 16
-_PATIENCE = 8
-_UNIT_COUNTS = (1000, 250, 60)
+PATIENCE = 8
+_UNIT_COUNTS = (1000, 150, 60)
 
 
 def keep_all_recipe(loop: Loop) -> Recipe:
@@ -92,7 +92,7 @@ def dynamic_recipes(loop: Loop, budget_bytes: int, *, whole: bool = False) -> It
         lengths.add(1)
     for length in sorted(lengths):
         units = Units(loop.steps, length)
-        levels = _levels_within(loop, units, budget_bytes, _PATIENCE if whole else 1)
+        levels = levels_within(loop, units, budget_bytes, PATIENCE if whole else 1)
         if not levels:
             continue
         program = solve(loop, units, budget_bytes, levels)
@@ -101,7 +101,7 @@ def dynamic_recipes(loop: Loop, budget_bytes: int, *, whole: bool = False) -> It
             yield Recipe("dynamic", numbers), length == 1 and program.exact
 
 
-def _levels_within(loop: Loop, units: Units, budget_bytes: int, patience: int) -> int:
+def levels_within(loop: Loop, units: Units, budget_bytes: int, patience: int = 1) -> int:
     """How many levels of memory to tell apart; 0 where there would be too few to be of use."""
     levels = level_limit(loop, units, patience) if units.count else 0
     if levels and loop.disk is not None:

@@ -53,8 +53,10 @@ def loop_choices(loop: Loop, count: int = 8, *, strategy: str = "auto") -> tuple
     Example:
         >>> for choice in loop_choices(Loop(100, state_bytes=8, residual_bytes=24), 4):
         ...     print(choice.kept_bytes, choice.payload.peak_bytes, choice.cost)
-        2400 2400 200
-        552 568 200
+        2400 2400 100
+        568 568 178
+        128 128 262
+        32 32 5050
     """
     least, most = smallest(loop)[1], keep_all_bytes(loop)
     found: dict[tuple[float, int, int], LoopChoice] = {}

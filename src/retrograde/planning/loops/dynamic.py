@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograde.planning.loops.actions import Tier
+from retrograde.planning.loops.actions import TierName
 from retrograde.planning.loops.levels import Levels
 from retrograde.planning.loops.model import Loop, at, largest, total
 from retrograde.planning.loops.walk import Capacity, Units
@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 
 
 def level_limit(loop: Loop, units: Units, patience: int = 1, disk_levels: int = 1) -> int:
-    """How many levels of memory a table may have, to take about a second, or as many as ``patience`` says, and 100 MB."""
+    """How many levels of memory a table may have, to take some ``patience`` seconds and 100 MB."""
     count = units.count
     lengths = count if loop.uniform else count * count
     work = count * count if loop.uniform else count * count * max(1, count // 6)
@@ -134,12 +134,12 @@ class DynamicProgram:
         """The optimum: the cost beyond running and reversing each step once; infinite if nothing fits."""
         return float(self._at(self._here, 0, self._count)[self.capacity]) if self._count else 0.0
 
-    def decide(self, start: int, stop: int, capacity: Capacity, tier: Tier | None) -> tuple[int, Tier]:
+    def decide(self, start: int, stop: int, capacity: Capacity, tier: TierName | None) -> tuple[int, TierName]:
         memory, disk = slice(capacity[0], capacity[0] + 1), slice(capacity[1], capacity[1] + 1)
         record, stay, move = self._options(start, stop, memory, disk)
         write = 0.0 if tier == "disk" else self._size(start).write
-        best: tuple[float, int, Tier] = (float(record[0, 0]), start, "memory")
-        ways: tuple[tuple[Tier, Floats | None, float], ...] = (("memory", stay, 0.0), ("disk", move, write))
+        best: tuple[float, int, TierName] = (float(record[0, 0]), start, "memory")
+        ways: tuple[tuple[TierName, Floats | None, float], ...] = (("memory", stay, 0.0), ("disk", move, write))
         for where, costs, extra in ways:
             if costs is not None and len(costs):
                 least = int(np.argmin(costs[:, 0, 0]))
@@ -149,7 +149,7 @@ class DynamicProgram:
     def recorded(self, unit: int, capacity: Capacity) -> Capacity:
         return (int(self._after_residual[self._row(unit)][capacity[0]]), capacity[1])
 
-    def stored(self, unit: int, capacity: Capacity, tier: Tier) -> Capacity:
+    def stored(self, unit: int, capacity: Capacity, tier: TierName) -> Capacity:
         row = self._row(unit)
         if tier == "memory":
             return (int(self._after_state[row][capacity[0]]), capacity[1])

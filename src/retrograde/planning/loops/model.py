@@ -178,7 +178,8 @@ def _read_many(value: object, name: str, count: int | None, read: Callable[[obje
     numbers = tuple(read(number, f"{name}[{step}]") for step, number in enumerate(cast(Sequence[object], value)))
     if count is not None:
         _check_length(numbers, name, count)
-    return numbers[0] if numbers and len(set(numbers)) == 1 and len({type(n) for n in numbers}) == 1 else numbers
+    alike = len(set(numbers)) == 1 and len({type(number) for number in numbers}) == 1
+    return numbers[0] if alike else numbers or 0
 
 
 def _check_length(numbers: object, name: str, count: int) -> None:

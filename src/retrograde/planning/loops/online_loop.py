@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from retrograde.errors import BudgetError, UsageError
 from retrograde.planning.loops.actions import LoopAction
+from retrograde.planning.loops.candidates import levels_within
+from retrograde.planning.loops.dynamic import solve
 from retrograde.planning.loops.model import Loop
 from retrograde.planning.loops.online import Placement
 from retrograde.planning.loops.plan import LoopPlan
 from retrograde.planning.loops.recipes import Recipe, figures
+from retrograde.planning.loops.walk import Units
 
 
 class OnlineLoop:
@@ -74,8 +77,19 @@ class OnlineLoop:
         return self._placement.advance()
 
     def finish(self) -> LoopPlan:
-        """The plan of the loop, now that its length is known. Its forward sweep is what ``advance`` has said."""
+        """The plan of the loop, now that its length is known. Its forward sweep is what ``advance`` has said.
+
+        What lies between stored states is reversed by binomial schedules, or by the dynamic program where residuals can
+        be kept and it costs less.
+        """
         self._finished = True
         loop = replace(self._loop, steps=self.steps)
-        recipe = Recipe("online", (("slots", min(self._slots, max(1, self.steps))),))
-        return LoopPlan(loop, self._budget_bytes, recipe, figures(loop, recipe))
+        numbers = (("slots", min(self._slots, max(1, self.steps))),)
+        recipes = [Recipe("online", numbers)]
+        units = Units(self.steps)
+        levels = levels_within(loop, units, self._budget_bytes) if loop.keeps_residuals else 0
+        # Rounded bytes could leave a stretch without a schedule.
+        if levels and solve(loop, units, self._budget_bytes, levels).exact:
+            recipes.append(Recipe("online", (*numbers, ("budget_bytes", self._budget_bytes), ("levels", levels))))
+        plans = [LoopPlan(loop, self._budget_bytes, recipe, figures(loop, recipe)) for recipe in recipes]
+        return min(plans, key=lambda plan: plan.cost)

@@ -9,10 +9,12 @@ from typing import Any, overload
 from retrograde.errors import BudgetError, UsageError
 from retrograde.graph.units import format_bytes, parse_bytes
 from retrograde.planning.loops.candidates import (
+    PATIENCE,
     dynamic_recipes,
     every_k_recipe,
     keep_all_bytes,
     keep_all_recipe,
+    levels_within,
     periodic_recipes,
     revolve_recipes,
     slots_within,
@@ -23,6 +25,7 @@ from retrograde.planning.loops.online_loop import OnlineLoop
 from retrograde.planning.loops.plan import LoopPlan
 from retrograde.planning.loops.recipes import Recipe, figures
 from retrograde.planning.loops.simple import bound_bytes
+from retrograde.planning.loops.walk import Units
 
 _Propose = Callable[[Loop, int, int | None], Iterator[tuple[Recipe, bool]]]
 
@@ -215,14 +218,13 @@ def _optimal(loop: Loop, budget_bytes: int, distance: int | None) -> Iterator[tu
     if _plain(loop):
         yield from _revolve(loop, budget_bytes, distance)
         return
-    recipes = list(dynamic_recipes(loop, budget_bytes, whole=True))
-    if not recipes:
+    if loop.steps and not levels_within(loop, Units(loop.steps), budget_bytes, PATIENCE):
         raise UsageError(
             f"a loop of {loop.steps} steps is too long for the exact dynamic program"
             + ("" if loop.uniform else " with steps that differ")
             + '; take strategy="auto"'
         )
-    yield from recipes
+    yield from dynamic_recipes(loop, budget_bytes, whole=True)
 
 
 def _auto(loop: Loop, budget_bytes: int, distance: int | None) -> Iterator[tuple[Recipe, bool]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
-from retrograde.planning.loops.actions import LoopAction, Tier
+from retrograde.planning.loops.actions import LoopAction, TierName
 from retrograde.planning.loops.binomial import Revolve
 from retrograde.planning.loops.dynamic import solve
 from retrograde.planning.loops.model import Loop, at, total
@@ -70,29 +71,32 @@ def _online(loop: Loop, recipe: Recipe) -> Iterator[LoopAction]:
     for _ in range(loop.steps):
         yield from placement.advance()
     units, decisions = _program(loop, recipe)
-    yield from walk(units, decisions, online_stretches(placement, recipe["slots"]))
+    yield from walk(units, decisions, _between(placement, decisions))
 
 
-def online_stretches(placement: Placement, slots: int) -> list[Stretch]:
-    """What is left to reverse when a loop ends: what lies between stored states, with the slots free for each."""
-    ends = [*placement.stored[1:], placement.step]
-    borders = zip(placement.stored, ends, strict=True)
-    return [Stretch(start, stop, (slots - rank, 0), "memory") for rank, (start, stop) in enumerate(borders)]
+def _between(placement: Placement, decisions: Decisions) -> list[Stretch]:
+    """What is left to reverse when a loop ends: what lies between stored states, with what each finds free."""
+    capacity = decisions.capacity
+    stretches: list[Stretch] = []
+    for start, stop in pairwise([*placement.stored, placement.step]):
+        stretches.append(Stretch(start, stop, capacity, "memory"))
+        capacity = decisions.stored(start, capacity, "memory")
+    return stretches
 
 
 def _program(loop: Loop, recipe: Recipe) -> tuple[Units, Decisions]:
     numbers = dict(recipe.numbers)
     units = Units(loop.steps, numbers.get("length", 1))
+    if "levels" in numbers:
+        return units, solve(loop, units, numbers["budget_bytes"], numbers["levels"])
     match recipe.strategy:
         case "every_k":
             return units, EveryK(numbers["distance"], loop.keeps_residuals)
         case "smallest":
-            tier: Tier = "disk" if numbers["on_disk"] else "memory"
+            tier: TierName = "disk" if numbers["on_disk"] else "memory"
             return units, OneState(numbers["recorded_first"], tier)
         case "periodic":
             return units, Periodic(numbers["distance"], numbers["slots"])
-        case "dynamic":
-            return units, solve(loop, units, numbers["budget_bytes"], numbers["levels"])
         case _:
             return units, Revolve(numbers["slots"])
 
@@ -108,7 +112,7 @@ def figures(loop: Loop, recipe: Recipe) -> Figures:
         placement = Placement(recipe["slots"])
         for _ in range(loop.steps):
             placement.advance()
-        advanced, stretches = loop.steps, online_stretches(placement, recipe["slots"])
+        advanced, stretches = loop.steps, _between(placement, decisions)
     found = tally(loop, units, decisions, stretches)
     advanced += found.forward_steps
     costs = [total(loop.step_cost, 0, 1) * (advanced + loop.steps), total(loop.reverse_cost, 0, loop.steps)]

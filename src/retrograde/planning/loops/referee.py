@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from retrograde.errors import PlanError
-from retrograde.planning.loops.actions import Advance, Drop, LoopAction, Record, Restore, Reverse, Snapshot, Tier
+from retrograde.planning.loops.actions import Advance, Drop, LoopAction, Record, Restore, Reverse, Snapshot, TierName
 from retrograde.planning.loops.model import Cost, Loop, largest, total
 
 
@@ -249,14 +249,14 @@ class _Machine:
         self._left = step
         self._state = None
 
-    def _store(self, tier: Tier) -> dict[int, int]:
+    def _store(self, tier: TierName) -> dict[int, int]:
         if tier == "memory":
             return self._memory
         if tier != "disk" or self.loop.disk is None:
             self._refuse(f"there is no tier {tier!r}")
         return self._disk
 
-    def _snapshot(self, step: int, tier: Tier) -> None:
+    def _snapshot(self, step: int, tier: TierName) -> None:
         store = self._store(tier)
         if self._state != step or step >= self._left:
             self._refuse(f"state {step} cannot be stored from state {self._state}, {self._left} steps being left")
@@ -278,14 +278,14 @@ class _Machine:
         if limit is not None and self._disk_bytes > limit:
             self._refuse(f"storing state {step} takes {self._disk_bytes} bytes on disk, above its {limit}")
 
-    def _restore(self, step: int, tier: Tier) -> None:
+    def _restore(self, step: int, tier: TierName) -> None:
         if step not in self._store(tier):
             self._refuse(f"state {step} is restored from {tier}, where it is not stored")
         if tier == "disk":
             self._bills["read"].add(step, step + 1)
         self._state = step
 
-    def _drop(self, step: int, tier: Tier) -> None:
+    def _drop(self, step: int, tier: TierName) -> None:
         store = self._store(tier)
         if step not in store:
             self._refuse(f"state {step} is dropped from {tier}, where it is not stored")

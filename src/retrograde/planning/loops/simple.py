@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from retrograde.planning.loops.actions import Tier
+from retrograde.planning.loops.actions import TierName
 from retrograde.planning.loops.binomial import Revolve
 from retrograde.planning.loops.model import Loop
 from retrograde.planning.loops.walk import Capacity
@@ -22,7 +22,7 @@ class _WithoutCapacity:
     def recorded(self, unit: int, capacity: Capacity) -> Capacity:
         return capacity
 
-    def stored(self, unit: int, capacity: Capacity, tier: Tier) -> Capacity:
+    def stored(self, unit: int, capacity: Capacity, tier: TierName) -> Capacity:
         return capacity
 
 
@@ -33,7 +33,7 @@ class EveryK(_WithoutCapacity):
     distance: int
     keeps_residuals: bool
 
-    def decide(self, start: int, stop: int, capacity: Capacity, tier: Tier | None) -> tuple[int, Tier]:
+    def decide(self, start: int, stop: int, capacity: Capacity, tier: TierName | None) -> tuple[int, TierName]:
         if stop - start > self.distance:
             return start + self.distance, "memory"
         record = self.keeps_residuals or stop - start == 1
@@ -48,9 +48,9 @@ class OneState(_WithoutCapacity):
     """
 
     recorded_first: int
-    tier: Tier = "memory"
+    tier: TierName = "memory"
 
-    def decide(self, start: int, stop: int, capacity: Capacity, tier: Tier | None) -> tuple[int, Tier]:
+    def decide(self, start: int, stop: int, capacity: Capacity, tier: TierName | None) -> tuple[int, TierName]:
         if start < self.recorded_first or stop - start == 1:
             return start, self.tier
         return stop - 1, self.tier
@@ -67,7 +67,7 @@ class Periodic:
     def capacity(self) -> Capacity:
         return (self.slots, 0)
 
-    def decide(self, start: int, stop: int, capacity: Capacity, tier: Tier | None) -> tuple[int, Tier]:
+    def decide(self, start: int, stop: int, capacity: Capacity, tier: TierName | None) -> tuple[int, TierName]:
         if stop - start > self.distance:
             return start + self.distance, "disk"
         return Revolve(self.slots).decide(start, stop, capacity, tier)
@@ -75,7 +75,7 @@ class Periodic:
     def recorded(self, unit: int, capacity: Capacity) -> Capacity:
         return capacity
 
-    def stored(self, unit: int, capacity: Capacity, tier: Tier) -> Capacity:
+    def stored(self, unit: int, capacity: Capacity, tier: TierName) -> Capacity:
         return (capacity[0] - 1, 0) if tier == "memory" else capacity
 
 
@@ -112,6 +112,13 @@ def smallest(loop: Loop) -> tuple[OneState, int]:
     return OneState(best), least or 0
 
 
+def _disk_takes_some(loop: Loop) -> bool:
+    """Whether the disk has room for any state at all."""
+    if loop.disk is None or loop.disk.budget_bytes is None:
+        return loop.disk is not None
+    return any(loop.state(step) <= loop.disk.budget_bytes for step in range(1 if loop.uniform else loop.steps))
+
+
 def bound_bytes(loop: Loop) -> int:
     """What no schedule can go below: when a step is reversed, all before it must be reachable.
 
@@ -120,7 +127,7 @@ def bound_bytes(loop: Loop) -> int:
         34
     """
     bound = kept = 0
-    root = 0 if loop.disk else None
+    root = 0 if _disk_takes_some(loop) else None
     for step in range(loop.steps):
         reach = kept if root is None else min(kept, root)
         if not loop.keeps_residuals and step:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retrograde.planning.loops.actions import Tier
+from retrograde.planning.loops.actions import TierName
 from retrograde.planning.loops.model import Loop, at
 from retrograde.planning.loops.walk import Capacity, Decisions, Stretch, Units, parts
 
@@ -32,7 +32,7 @@ class Tally:
     disk_peak_bytes: int
 
 
-_Key = tuple[bool, int, Capacity, Tier | None]
+_Key = tuple[bool, int, Capacity, TierName | None]
 
 
 def tally(loop: Loop, units: Units, decisions: Decisions, stretches: Sequence[Stretch] | None = None) -> Tally:
@@ -72,7 +72,7 @@ class _Counter:
     def __init__(self, loop: Loop, units: Units, decisions: Decisions) -> None:
         self._loop, self._units, self._decisions = loop, units, decisions
         self._found: dict[_Key, Tally] = {}
-        self._choices: dict[_Key, tuple[int, Tier, list[Stretch]]] = {}
+        self._choices: dict[_Key, tuple[int, TierName, list[Stretch]]] = {}
 
     def count(self, stretch: Stretch) -> Tally:
         waiting = [stretch]
@@ -90,13 +90,13 @@ class _Counter:
                 self._found[key] = self._count_one(task, task.start + to, tier, smaller)
         return self._found[_key(stretch)]
 
-    def _choice(self, key: _Key, task: Stretch) -> tuple[int, Tier, list[Stretch]]:
+    def _choice(self, key: _Key, task: Stretch) -> tuple[int, TierName, list[Stretch]]:
         if key not in self._choices:
             to, tier = self._decisions.decide(task.start, task.stop, task.capacity, task.tier)
             self._choices[key] = (to - task.start, tier, parts(task, to, tier, self._decisions))
         return self._choices[key]
 
-    def _count_one(self, task: Stretch, to: int, tier: Tier, smaller: list[Stretch]) -> Tally:
+    def _count_one(self, task: Stretch, to: int, tier: TierName, smaller: list[Stretch]) -> Tally:
         found = [self._found[_key(part)] for part in smaller]
         first = self._units.first(task.start)
         state = self._loop.state(first)

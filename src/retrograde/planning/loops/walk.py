@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from retrograde.planning.loops.actions import Advance, Drop, LoopAction, Record, Restore, Reverse, Snapshot, Tier
+from retrograde.planning.loops.actions import Advance, Drop, LoopAction, Record, Restore, Reverse, Snapshot, TierName
 
 Capacity = tuple[int, int]
 
@@ -24,7 +24,7 @@ class Decisions(Protocol):
         """What there is at the start."""
         ...
 
-    def decide(self, start: int, stop: int, capacity: Capacity, tier: Tier | None) -> tuple[int, Tier]:
+    def decide(self, start: int, stop: int, capacity: Capacity, tier: TierName | None) -> tuple[int, TierName]:
         """What to do about units ``start`` to ``stop - 1``, at least one, with ``start`` the current state.
 
         Args:
@@ -42,7 +42,7 @@ class Decisions(Protocol):
         """What is left once a unit is recorded."""
         ...
 
-    def stored(self, unit: int, capacity: Capacity, tier: Tier) -> Capacity:
+    def stored(self, unit: int, capacity: Capacity, tier: TierName) -> Capacity:
         """What is left once a state is stored."""
         ...
 
@@ -69,8 +69,7 @@ class Units:
         return max(0, self.steps - (self.count - unit) * self.length) if unit else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Units that are still to be reversed.
 
     Attributes:
@@ -83,7 +82,7 @@ class Stretch:
     start: int
     stop: int
     capacity: Capacity
-    tier: Tier | None = None
+    tier: TierName | None = None
 
 
 def walk(units: Units, decisions: Decisions, stretches: Sequence[Stretch] | None = None) -> Iterator[LoopAction]:
@@ -120,7 +119,7 @@ def walk(units: Units, decisions: Decisions, stretches: Sequence[Stretch] | None
         pending += parts(task, to, tier, decisions)
 
 
-def parts(task: Stretch, to: int, tier: Tier, decisions: Decisions) -> list[Stretch]:
+def parts(task: Stretch, to: int, tier: TierName, decisions: Decisions) -> list[Stretch]:
     """What a stretch falls into by a decision, the part to be reversed first at the end."""
     if to == task.start:
         left = decisions.recorded(task.start, task.capacity)

@@ -13,6 +13,7 @@ from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
 from retrograde.planning.spilling.course import Course
 from retrograde.planning.spilling.exchange import neighbours, run_order
+from retrograde.planning.spilling.in_hand import recall, remember
 from retrograde.planning.spilling.lighter import hidden, lighter
 from retrograde.planning.spilling.solve import Solution, solve
 from retrograde.planning.strategies import store_all
@@ -59,7 +60,8 @@ def search(
     Plans that recompute for the budget, and for larger ones up to the peak of the given order, are brought within
     the budget by spilling; the best of all is then changed operation by operation: computed again instead of
     loaded, or no longer computed again. So no plan is worse than the best of those that only recompute, or than
-    the given order with storages spilled.
+    the given order with storages spilled. Plans found are remembered while the process runs: a larger budget never
+    gets a dearer plan than a smaller one that was asked for before.
 
     Args:
         graph: the computation; its costs are seconds.
@@ -88,25 +90,31 @@ Spill(storage=0, tier=0), Compute(operation=2, choice=0, overwrites=()), Free(st
     deadline = None if iterations is not None else time.monotonic() + time_limit
     searcher = _Searcher(graph, limit, tiers, deadline, progress)
     strategy = "spill" if recomputing is None else "auto"
-    searcher.look_at(searcher.given_order())
+    searcher.look_at(searcher.given_order(), EFFORT)
     if recomputing is not None:
         searcher.climb(recomputing)
         if not graph.has_choices:
             searcher.weave(recomputing)
             searcher.descend(MOST_TRIES if iterations is None else min(iterations, MOST_TRIES))
-    searcher.refine()
-    if searcher.best is None:
+        searcher.refine()
+    if searcher.best is not None:
+        schedule = searcher.best.course.schedule(searcher.best.absences)
+        statistics = (("courses", float(searcher.tried)),)
+        remember(
+            certify(
+                graph,
+                schedule.actions,
+                schedule.segments,
+                strategy=strategy,
+                budget_bytes=budget_bytes,
+                statistics=statistics,
+                tiers=tiers,
+            )
+        )
+    found = recall(graph.fingerprint, tiers, strategy, budget_bytes)
+    if found is None:
         raise budget_error(graph, limit, searcher.smallest_bytes, strategy)
-    schedule = searcher.best.course.schedule(searcher.best.absences)
-    return certify(
-        graph,
-        schedule.actions,
-        schedule.segments,
-        strategy=strategy,
-        budget_bytes=budget_bytes,
-        statistics=(("courses", float(searcher.tried)),),
-        tiers=tiers,
-    )
+    return found
 
 
 class _Searcher:

@@ -141,6 +141,7 @@ def recertified(plan: Plan, graph: Graph) -> Plan:
         strategy=plan.strategy,
         budget_bytes=plan.budget_bytes,
         statistics=plan.statistics,
+        tiers=plan.tiers,
     )
     own.verify(graph)
     return own

@@ -246,6 +246,7 @@ class PlanBook:
                         known.plan.segments,
                         strategy=known.plan.strategy,
                         budget_bytes=budget_bytes,
+                        tiers=known.plan.tiers,
                     )
                 except PlanError:
                     continue
