@@ -12,8 +12,10 @@ from oracle import Oracle
 from training_graphs import gpt, unet
 
 from retrograde import Graph, Operation, Storage, Value
+from retrograde.errors import UsageError
 from retrograde.planning.certificate import (
     Certificate,
+    Effort,
     fixed_order_bound,
     overhead_bound,
     overhead_bounds,
@@ -21,7 +23,7 @@ from retrograde.planning.certificate import (
     prove_infeasible,
 )
 from retrograde.planning.certificate.cuts import cut_at
-from retrograde.planning.certificate.exact import Prices, certify_prices
+from retrograde.planning.certificate.exact import Leaf, Prices, certify_prices
 from retrograde.planning.certificate.relaxation import relax
 from retrograde.planning.certificate.structure import Structure
 
@@ -34,11 +36,16 @@ def chain(costs: list[float], sizes: list[int]) -> Graph:
 
 
 def proved_in_fractions(graph: Graph, certificate: Certificate, budget_bytes: int) -> Fraction:
+    """The least that any case proves."""
+    return min(proved_by_case(graph, certificate, leaf, budget_bytes) for leaf in certificate.leaves)
+
+
+def proved_by_case(graph: Graph, certificate: Certificate, leaf: Leaf, budget_bytes: int) -> Fraction:
     """Weak duality, term by term: what the rows are worth, less what the variables do not cost."""
     structure = Structure(graph)
     relaxation = relax(structure, [cut_at(structure, o, in_order=certificate.in_order) for o in certificate.operations])
     unit, scale = structure.unit, structure.bytes_scale
-    rows = [Fraction(price) * unit for price in np.asarray(certificate.prices.rows).tolist()]
+    rows = [Fraction(price) * unit for price in np.asarray(leaf.prices.rows).tolist()]
     assert all(price >= 0 for price in rows)
     total = sum((price * least for price, least in zip(rows, relaxation.least.tolist(), strict=True)), Fraction(0))
     spare = [Fraction(0)] * relaxation.variables
@@ -46,14 +53,16 @@ def proved_in_fractions(graph: Graph, certificate: Certificate, budget_bytes: in
         if span < len(relaxation.cuts):
             spare[variable] = Fraction(graph.operations[operation].cost)
     live = zip(relaxation.live_stage.tolist(), relaxation.live_storage.tolist(), strict=True)
-    byte_prices = [Fraction(price) * unit / scale for price in certificate.prices.bytes]
+    byte_prices = [Fraction(price) * unit / scale for price in leaf.prices.bytes]
     for place, (stage, storage) in enumerate(live):
         spare[relaxation.runs + place] = byte_prices[stage] * graph.storages[storage].bytes
     for row, column, sign in zip(relaxation.row, relaxation.column, relaxation.sign, strict=True):
         spare[column] -= rows[row] * int(sign)
     for price, cut in zip(byte_prices, relaxation.cuts, strict=True):
         total -= price * (budget_bytes - cut.taken_bytes)
-    return total + sum((min(Fraction(0), rest) for rest in spare), Fraction(0))
+    fixed = dict(leaf.fixed)
+    given = (rest * fixed[v] if v in fixed else min(Fraction(0), rest) for v, rest in enumerate(spare))
+    return total + sum(given, Fraction(0))
 
 
 @pytest.mark.parametrize("graph", [gpt(3).graph, unet(3).graph], ids=["gpt", "unet"])
@@ -70,18 +79,42 @@ def test_certificate_proves_its_bound_in_fractions(graph: Graph, share: int) -> 
 
 def test_tampered_certificates_are_refused() -> None:
     graph = gpt(3).graph
-    certificate = overhead_bound(graph, graph.store_all_peak_bytes // 2).certificate
+    certificate = overhead_bound(graph, graph.store_all_peak_bytes // 2, effort=Effort(cases=0)).certificate
     assert certificate is not None
     assert certificate.verify(graph)
-    assert not replace(certificate, constant_cost=certificate.constant_cost * Fraction(1000001, 1000000)).verify(graph)
-    assert not replace(certificate, cost_per_byte=certificate.cost_per_byte / 2).verify(graph)
-    rows = np.asarray(certificate.prices.rows)
+    (leaf,) = certificate.leaves
+
+    def is_accepted(**changes: object) -> bool:
+        return replace(certificate, leaves=(replace(leaf, **changes),)).verify(graph)
+
+    assert is_accepted()
+    assert not is_accepted(constant_cost=leaf.constant_cost * Fraction(1000001, 1000000))
+    assert not is_accepted(cost_per_byte=leaf.cost_per_byte / 2)
+    assert not is_accepted(fixed=((0, 1),))
+    rows = np.asarray(leaf.prices.rows)
     negative = rows.copy()
     negative[int(np.argmax(rows))] *= -1
-    assert not replace(certificate, prices=replace(certificate.prices, rows=negative)).verify(graph)
-    assert not replace(certificate, prices=replace(certificate.prices, rows=rows[1:])).verify(graph)
+    assert not is_accepted(prices=replace(leaf.prices, rows=negative))
+    assert not is_accepted(prices=replace(leaf.prices, rows=rows[1:]))
+    assert not replace(certificate, leaves=()).verify(graph)
     smaller = graph.with_storages([Storage(s.bytes // 2) for s in graph.storages])
     assert not certificate.verify(smaller)
+
+
+def test_a_case_that_is_left_out_is_noticed() -> None:
+    graph = chain([3.0, 1.0, 2.0, 2.0, 1.0], [3, 5, 4, 3, 5])
+    budget = 16
+    bound = overhead_bound(graph, budget)
+    assert bound.certificate is not None
+    leaves = bound.certificate.leaves
+    assert len(leaves) > 2
+    assert bound.overhead > overhead_bound(graph, budget, effort=Effort(cases=0)).overhead
+    assert bound.certificate.verify(graph)
+    for place in range(len(leaves)):
+        assert not replace(bound.certificate, leaves=leaves[:place] + leaves[place + 1 :]).verify(graph)
+    variable, value = leaves[0].fixed[-1]
+    other = replace(leaves[0], fixed=(*leaves[0].fixed[:-1], (variable, 1 - value)))
+    assert not replace(bound.certificate, leaves=(other, *leaves[1:])).verify(graph)
 
 
 def test_nonsense_prices_prove_nothing_wrong() -> None:
@@ -163,6 +196,20 @@ def test_disconnected_parts() -> None:
     two = Graph.from_arrays(cost=[1.0] * 20, bytes=[8] * 20, edges=edges + [(u + 10, v + 10) for u, v in edges])
     budget = one.store_all_peak_bytes - 8
     assert overhead_bound(two, budget).overhead == pytest.approx(overhead_bound(one, budget).overhead / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"single_cuts": 0}, "single_cuts must be an int of 1 or more, found 0"),
+        ({"more_cuts": 1.5}, "more_cuts must be an int of 1 or more, found 1.5"),
+        ({"added_cuts": -1}, "added_cuts must be an int of 0 or more, found -1"),
+        ({"time_limit": 0}, "time_limit must be None or seconds above 0, found 0"),
+    ],
+)
+def test_efforts_that_mean_nothing(options: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Effort(**options)  # pyright: ignore[reportArgumentType]
 
 
 def test_once_only_values_prove_a_peak() -> None:

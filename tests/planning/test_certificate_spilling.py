@@ -14,6 +14,7 @@ from small_graphs import small_graphs
 from training_graphs import gpt, mlp
 
 from retrograde import BudgetError, Graph
+from retrograde.errors import UsageError
 from retrograde.planning import certify, plan
 from retrograde.planning.actions import Action, Compute, Load, Spill
 from retrograde.planning.certificate import overhead_bound
@@ -142,3 +143,9 @@ def test_what_cannot_fit_with_tiers_either() -> None:
     with pytest.raises(BudgetError):
         plan(graph, 7, "spill")
     assert overhead_bound(graph, 7, tiers=[Place(1.0, 1.0)]).infeasible is not None
+
+
+def test_a_tier_without_bandwidth() -> None:
+    graph = Graph.from_arrays(cost=[1, 1], bytes=[4, 4], edges=[(0, 1)])
+    with pytest.raises(UsageError, match=r"read_bytes_per_second must be above 0 and finite, found 0\.0"):
+        overhead_bound(graph, 7, tiers=[Place(1.0, 0.0)])

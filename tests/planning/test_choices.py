@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 from choosing_graphs import random_choosing_graph, regions_in_training
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from oracle import Oracle
 
@@ -32,7 +32,17 @@ from retrograde import (
 from retrograde.analysis.bounds import lower_bounds, peak_bound_bytes
 from retrograde.analysis.working_sets import working_sets
 from retrograde.planning import STRATEGIES, Action, Progress, certify, lower, plan, replay
-from retrograde.planning.choices import Bundles, Settling, choices_used, forget, ladder, plan_choices, with_assignment
+from retrograde.planning.certificate import overhead_bound, prove_infeasible
+from retrograde.planning.choices import (
+    Bundles,
+    Settling,
+    best_found,
+    choices_used,
+    forget,
+    ladder,
+    plan_choices,
+    with_assignment,
+)
 from retrograde.planning.strategies import auto
 from retrograde.report import choices_table, plan_timeline
 
@@ -168,6 +178,21 @@ def test_bounds_never_exceed_what_brute_force_reaches(seed: int, odd: bool) -> N
     cost = oracle.least_cost(least)
     assert cost is not None
     assert cost >= graph.base_cost
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=RELAXED)
+@given(st.integers(0, 10**6), st.floats(0, 1))
+@example(38, 0.0)
+@example(38, 0.5)
+def test_proved_overheads_never_exceed_the_optimum(seed: int, share: float) -> None:
+    graph = random_choosing_graph(seed, operations=6)
+    oracle = Oracle(graph)
+    least, most = oracle.least_peak(), graph.store_all_peak_bytes
+    budget = max(1, least + int(share * (most - least)))
+    cost = oracle.least_cost(budget)
+    assert cost is not None
+    assert prove_infeasible(graph, budget) is None
+    assert graph.base_cost * (1 + overhead_bound(graph, budget).overhead) <= cost + 1e-9
 
 
 # The best choices of one schedule
@@ -423,6 +448,22 @@ def test_progress_is_told() -> None:
     costs = [progress.cost for progress in told if progress.cost is not None]
     assert costs == sorted(costs, reverse=True)
     assert all(0 < (progress.fraction or 0) <= 1 for progress in told)
+
+
+def test_an_interrupt_leaves_what_was_found() -> None:
+    graph = regions_in_training(3)
+    budget = graph.store_all_peak_bytes // 2
+
+    def interrupt(told: Progress) -> None:
+        if told.stage == "choices of regions" and told.cost is not None:
+            raise KeyboardInterrupt
+
+    assert best_found(graph, budget, "selective") is None
+    with pytest.raises(KeyboardInterrupt):
+        plan(graph, budget, "selective", progress=interrupt)
+    found = best_found(graph, budget, "selective")
+    assert found is not None
+    assert found.verify(graph).peak_bytes <= budget
 
 
 def test_errors_of_a_strategy_go_on() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from chains import training_chain
+from choosing_graphs import random_choosing_graph
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_graphs import random_graph
@@ -19,6 +20,7 @@ from retrograde.analysis import peak_bound_bytes
 from retrograde.planning import Lowering, Plan, makespan
 from retrograde.planning.spilling import forget
 from retrograde.planning.spilling.course import Absence, Course
+from retrograde.planning.spilling.lighter import lighter
 from retrograde.planning.spilling.search import search
 from retrograde.planning.spilling.timing import timing
 from retrograde.planning.strategies import STRATEGIES, Options
@@ -165,6 +167,42 @@ def cost_of(graph: Graph, budget: int, tiers: tuple[Tier, ...], strategy: str = 
         return plan(graph, budget, strategy, iterations=300, tiers=tiers).cost
     except BudgetError:
         return float("inf")
+
+
+# Beside choices, and beside what is overwritten
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_graphs_with_choices(seed: int) -> None:
+    """Storages have the size of the choice that made them, on the way to a tier as well."""
+    graph = random_choosing_graph(seed)
+    tier = Tier("disk", 3.0, 3.0)
+    minimum = 1
+    try:
+        plan(graph, 1, iterations=50, tiers=[tier])
+    except BudgetError as error:
+        minimum = error.minimum_bytes
+    top = graph.store_all_peak_bytes
+    for budget in sorted({minimum, (minimum + top) // 2, max(minimum, top)}):
+        both = planned(graph, budget, tier, iterations=50)
+        try:
+            alone = plan(graph, budget, iterations=50).cost
+        except BudgetError:
+            continue
+        assert both.cost <= alone * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lighter_graphs_are_graphs_and_have_the_same_operations(seed: int) -> None:
+    graph = random_graph(seed, operations=16)
+    some = range(0, len(graph.storages), 2)
+    found = lighter(graph, some)
+    assert all(
+        found.storages[s].bytes == (0 if s in some else graph.storages[s].bytes) for s in range(len(graph.storages))
+    )
+    assert [o.reads for o in found.operations] == [o.reads for o in graph.operations]
+    for order in STRATEGIES["sqrt"](found, Options()):
+        Course(graph, Lowering(graph).lower(order))
 
 
 # Against brute force

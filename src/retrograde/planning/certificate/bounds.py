@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from retrograde.graph import Graph
 from retrograde.planning.certificate.exact import Certificate
-from retrograde.planning.certificate.infeasible import held_at_least, prove_infeasible
+from retrograde.planning.certificate.infeasible import held_at_least, quick_bound
 from retrograde.planning.certificate.search import CutSearch, Effort
 from retrograde.planning.certificate.spilling import Channel, SlowerTier, channel_of
 from retrograde.planning.certificate.structure import Structure
@@ -110,23 +110,30 @@ def fixed_order_bound(graph: Graph, budget_bytes: int, *, effort: Effort | None 
 def _bounds(
     graph: Graph, budgets: list[int], effort: Effort, *, in_order: bool = False, channel: Channel | None = None
 ) -> tuple[OverheadBound, ...]:
-    reasons = {budget: prove_infeasible(graph, budget, spilling=channel is not None) for budget in budgets}
+    least = quick_bound(graph, spilling=channel is not None)
+    reasons = {budget: least.objection(budget) for budget in budgets}
     possible = [budget for budget in budgets if reasons[budget] is None and budget < graph.store_all_peak_bytes]
     structure = Structure(graph.relaxed)
     search: CutSearch | None = None
     if possible and structure.base_cost:
         search = CutSearch(structure, effort, in_order=in_order, channel=channel)
         search.search_all(possible)
-    return tuple(_bound(structure, search, budget, reasons[budget]) for budget in budgets)
+    # Of a graph with choices the structure has the least of each operation; what runs once costs more together.
+    base_cost = Fraction(graph.base_cost) if graph.has_choices else structure.base_cost
+    return tuple(_bound(structure, base_cost, search, budget, reasons[budget]) for budget in budgets)
 
 
-def _bound(structure: Structure, search: CutSearch | None, budget_bytes: int, reason: str | None) -> OverheadBound:
+def _bound(
+    structure: Structure, base_cost: Fraction, search: CutSearch | None, budget_bytes: int, reason: str | None
+) -> OverheadBound:
     if reason is not None:
         return OverheadBound(math.inf, budget_bytes, infeasible=reason)
     certificate = search.best(budget_bytes) if search is not None else None
     if certificate is None:
         return OverheadBound(0.0, budget_bytes)
-    exact = certificate.extra_cost(budget_bytes) / structure.base_cost
+    # Beside transfers what costs more may be hidden: there the least of each operation is all that is sure.
+    sure = base_cost if certificate.channel is None else structure.base_cost
+    exact = (sure + certificate.extra_cost(budget_bytes)) / base_cost - 1
     held = (
         held_at_least(structure, certificate.operations, in_order=certificate.in_order) if exact > _ALARMING else None
     )

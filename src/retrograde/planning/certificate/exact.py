@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -40,21 +41,38 @@ class Prices:
 
 
 @dataclass(frozen=True, eq=False)
+class Leaf:
+    """One of several cases that together are all: some variables have the values given, and prices prove a line.
+
+    Attributes:
+        fixed: pairs (variable, its value, 0 or 1), in the order in which the cases were divided.
+        prices: of the rows and limits, in whole ``Structure.unit``.
+        constant_cost: the bound on the cost of recomputation if the budget were 0.
+        cost_per_byte: by how much each byte of the budget lowers it.
+    """
+
+    fixed: tuple[tuple[int, int], ...]
+    prices: Prices
+    constant_cost: Fraction
+    cost_per_byte: Fraction
+
+
+@dataclass(frozen=True, eq=False)
 class Certificate:
-    """A proof that recomputation costs at least ``constant_cost - cost_per_byte * budget_bytes``.
+    """A proof that recomputation costs something, or that a budget is too small.
 
     Every schedule satisfies the rows of the relaxation. Multiplied by prices that are 0 or more and added up, they
     say that some sum of variables is at least a number; each variable is between 0 and 1, so it can be exchanged for
-    what it costs, less what it is priced above that.
+    what it costs, less what it is priced above that. So recomputation costs at least
+    ``constant_cost - cost_per_byte * budget_bytes``. Where that is loose, cases are told apart: a variable is 0 or
+    1, and each case has prices of its own.
 
     With the goal "bytes" running again costs nothing, and what is proved is that the budget is at least
     ``constant_cost / cost_per_byte``.
 
     Attributes:
         operations: those whose first runs are the cuts of the relaxation, earliest first.
-        prices: of its rows and limits, in whole ``Structure.unit``.
-        constant_cost: the bound on the cost of recomputation if the budget were 0.
-        cost_per_byte: by how much each byte of the budget lowers it.
+        leaves: the cases.
         in_order: whether it holds only where first runs follow the given order.
         goal: "cost" or "bytes".
         channel: the slower tiers that it allows for; then it bounds what the makespan has over the base cost.
@@ -63,30 +81,45 @@ class Certificate:
     """
 
     operations: tuple[int, ...]
-    prices: Prices
-    constant_cost: Fraction
-    cost_per_byte: Fraction
+    leaves: tuple[Leaf, ...]
     in_order: bool = False
     goal: Goal = "cost"
-    channel: Channel | None = field(default=None)
+    channel: Channel | None = None
 
     def extra_cost(self, budget_bytes: int) -> Fraction:
         """What any schedule within a budget costs at least beyond the base cost, in the graph's unit of cost."""
-        return max(Fraction(0), self.constant_cost - self.cost_per_byte * budget_bytes)
+        return max(Fraction(0), min(leaf.constant_cost - leaf.cost_per_byte * budget_bytes for leaf in self.leaves))
 
     def bytes(self) -> int:
         """With the goal "bytes": what any budget is at least that a schedule meets."""
-        return max(0, math.ceil(self.constant_cost / self.cost_per_byte)) if self.cost_per_byte else 0
+        if any(not leaf.cost_per_byte for leaf in self.leaves):
+            return 0
+        return max(0, min(math.ceil(leaf.constant_cost / leaf.cost_per_byte) for leaf in self.leaves))
 
     def verify(self, graph: Graph) -> bool:
         """Whether the prices prove what is claimed, computed again from the graph alone."""
         structure = Structure(graph)
         cuts = [cut_at(structure, o, in_order=self.in_order) for o in self.operations]
         relaxation = relax(structure, cuts)
-        if len(relaxation.least) != len(self.prices.rows) or not _are_valid(self.prices):
+        return _are_all_cases([leaf.fixed for leaf in self.leaves], relaxation.variables) and all(
+            self._holds(relaxation, leaf) for leaf in self.leaves
+        )
+
+    def _holds(self, relaxation: Relaxation, leaf: Leaf) -> bool:
+        if len(relaxation.least) != len(leaf.prices.rows) or not _are_valid(leaf.prices):
             return False
-        constant, slope = _Evaluation(relaxation, self.prices, self.goal, self.channel).line()
-        return constant >= self.constant_cost and slope <= self.cost_per_byte
+        constant, slope = _Evaluation(relaxation, leaf.prices, self.goal, self.channel).line(leaf.fixed)
+        return constant >= leaf.constant_cost and slope <= leaf.cost_per_byte
+
+
+def _are_all_cases(cases: Sequence[Sequence[tuple[int, int]]], variables: int) -> bool:
+    """Whether every way to give variables the values 0 and 1 falls into one of some cases."""
+    if any(not case for case in cases):
+        return len(cases) == 1
+    divided = {case[0][0] for case in cases}
+    if len(divided) != 1 or not 0 <= min(divided) < variables:
+        return False
+    return all(_are_all_cases([case[1:] for case in cases if case[0][1] == value], variables) for value in (0, 1))
 
 
 def certify_prices(
@@ -106,19 +139,28 @@ def certify_prices(
         goal: what the prices were found for.
         channel: the slower tiers that schedules may use.
     """
-    whole = 2.0**DIGITS
-    rows = np.clip(np.nan_to_num(prices.rows) * whole, 0, _LARGEST)
-    rows *= min(1.0, _LARGEST / max(1.0, float(rows.sum())))
+    operations = tuple(cut.operation for cut in relaxation.cuts)
+    return Certificate(operations, (prove_leaf(relaxation, prices, (), goal, channel),), in_order, goal, channel)
+
+
+def prove_leaf(
+    relaxation: Relaxation,
+    prices: Prices,
+    fixed: tuple[tuple[int, int], ...],
+    goal: Goal = "cost",
+    channel: Channel | None = None,
+) -> Leaf:
+    """What prices prove for one case; ``certify_prices`` says the rest."""
+    rows = np.clip(np.nan_to_num(prices.rows), 0, None)
+    whole = min(2.0**DIGITS, _LARGEST / max(1e-300, float(rows.sum())))
     exact = Prices(
-        rows.astype(np.int64),
+        (rows * whole).astype(np.int64),
         tuple(float(_whole(price * whole)) for price in prices.bytes),
         min(1.0, max(0.0, prices.write_share)),
         min(1.0, max(0.0, prices.read_share)),
         float(_whole(prices.capacity * whole)),
     )
-    constant, slope = _Evaluation(relaxation, exact, goal, channel).line()
-    operations = tuple(cut.operation for cut in relaxation.cuts)
-    return Certificate(operations, exact, constant, slope, in_order, goal, channel)
+    return Leaf(fixed, exact, *_Evaluation(relaxation, exact, goal, channel).line(fixed))
 
 
 def _whole(price: float) -> int:
@@ -148,14 +190,17 @@ class _Evaluation:
         self.write_share = Fraction(prices.write_share) if channel is not None else Fraction(0)
         self.read_share = Fraction(prices.read_share) if channel is not None else Fraction(0)
 
-    def line(self) -> tuple[Fraction, Fraction]:
-        """The constant and the slope, in the graph's unit of cost."""
+    def line(self, fixed: Sequence[tuple[int, int]]) -> tuple[Fraction, Fraction]:
+        """The constant and the slope where some variables have fixed values, in the graph's unit of cost."""
         relaxation, unit = self.relaxation, self.structure.unit
         rows = np.asarray(self.prices.rows, dtype=np.int64)
         priced = np.zeros(relaxation.variables, dtype=np.int64)
         np.add.at(priced, relaxation.column, rows[relaxation.row] * relaxation.sign)
-        spare = np.minimum(self._variable_costs() - priced, 0)
-        whole = int(rows @ relaxation.least) + int(spare.sum())
+        spare = self._variable_costs() - priced
+        given = np.minimum(spare, 0)
+        for variable, value in fixed:
+            given[variable] = spare[variable] * value
+        whole = int(rows @ relaxation.least) + sum(given.tolist())
         byte_unit = unit / self.structure.bytes_scale
         taken = sum(p * cut.taken_bytes for p, cut in zip(self.byte_prices, relaxation.cuts, strict=True))
         return whole * unit + taken * byte_unit - self._given_away(), sum(self.byte_prices) * byte_unit

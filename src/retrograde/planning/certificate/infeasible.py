@@ -31,6 +31,12 @@ class PeakBound:
     reason: str
     certificate: Certificate | None = None
 
+    def objection(self, budget_bytes: int) -> str | None:
+        """Why no schedule meets a budget, or None where it is no less than the bound."""
+        if self.bytes <= budget_bytes:
+            return None
+        return f"{self.reason}, the budget is {budget_bytes} bytes ({format_bytes(budget_bytes)})"
+
 
 def prove_infeasible(graph: Graph, budget_bytes: int, *, spilling: bool = False) -> str | None:
     """Why no schedule at all meets a budget, or None where that is not shown. Takes a moment.
@@ -47,10 +53,7 @@ def prove_infeasible(graph: Graph, budget_bytes: int, *, spilling: bool = False)
         >>> prove_infeasible(chain, 8) is None
         True
     """
-    bound = _quick_bound(graph, spilling=spilling)
-    if bound.bytes <= budget_bytes:
-        return None
-    return f"{bound.reason}, the budget is {budget_bytes} bytes ({format_bytes(budget_bytes)})"
+    return quick_bound(graph, spilling=spilling).objection(budget_bytes)
 
 
 def peak_bound(graph: Graph) -> PeakBound:
@@ -79,13 +82,15 @@ def peak_bound(graph: Graph) -> PeakBound:
         >>> peak_bound(graph).reason
         'what has to be held while operation 3 first runs needs 24 bytes (24 B)'
     """
-    best = _quick_bound(graph, spilling=False)
+    best = quick_bound(graph, spilling=False)
     structure = Structure(graph)
     needs = structure.needs
-    once = (needs.maker == NOBODY) | ~structure.recomputable[needs.maker]
-    if not once.any():
-        return best
+    once = needs.storage[(needs.maker == NOBODY) | ~structure.recomputable[needs.maker]]
+    once_storages: set[int] = set(once.tolist())
+    once_bytes = sum(structure.sizes[storage] for storage in once_storages)
     for operation in _places(graph):
+        if cut_at(structure, operation).taken_bytes + once_bytes <= best.bytes:
+            continue
         found = held_at_least(structure, (operation,))
         if found is not None and found.bytes() > best.bytes:
             reason = f"what has to be held while operation {operation} first runs needs {found.bytes()} bytes"
@@ -108,7 +113,8 @@ def _places(graph: Graph) -> list[int]:
     return list(dict.fromkeys([*largest, *graph.order[::step]]))
 
 
-def _quick_bound(graph: Graph, *, spilling: bool) -> PeakBound:
+def quick_bound(graph: Graph, *, spilling: bool) -> PeakBound:
+    """The best bound on the peak that takes no linear program."""
     bounds = [b for b in lower_bounds(graph) if b.holds_with_spilling or not spilling]
     largest = max(bounds, key=lambda bound: bound.bytes)
     return PeakBound(

@@ -54,7 +54,7 @@ def recomputation_choices(
         found = solve(relaxation, int(budget_bytes * share))
         for threshold in _THRESHOLDS if found is not None else ():
             assert found is not None
-            chosen = np.sort(relaxation.run_operation[found.again > threshold])
+            chosen = np.sort(relaxation.run_operation[found.values[: relaxation.runs] > threshold])
             choice: tuple[int, ...] = tuple(chosen.tolist())
             if choice and choice not in seen:
                 seen.add(choice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
@@ -15,6 +16,7 @@ from retrograde.planning.certificate.spilling import Channel
 from retrograde.planning.certificate.structure import NOBODY, Integers, Reals
 
 _EXCESS_PRICE = 2.0**12
+_BREACH_PRICE = 16.0
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,11 @@ class Solution:
 
     Attributes:
         prices: of the rows and limits.
-        again: for each variable of what runs again its value, between 0 and 1.
+        values: for each variable of the relaxation its value, between 0 and 1.
     """
 
     prices: Prices
-    again: Reals
+    values: Reals
 
 
 @dataclass
@@ -58,18 +60,20 @@ class _Program:
         """Add entries."""
         self.entries.append((row, column, entry))
 
-    def solve(self, time_limit: float | None) -> tuple[Reals, Reals] | None:
+    def solve(self, fixed: Sequence[tuple[int, int]], time_limit: float | None) -> tuple[Reals, Reals] | None:
         """A price of 0 or more for each row and the value of each column, None where the solver gave up."""
         optimize: Any = import_module("scipy.optimize")
         sparse: Any = import_module("scipy.sparse")
         row, column, entry = (np.concatenate(part) for part in zip(*self.entries, strict=True))
-        most = np.concatenate(self.most)
+        least, most = np.zeros(self.columns), np.concatenate(self.most)
+        for column_fixed, value in fixed:
+            least[column_fixed] = most[column_fixed] = value
         options: dict[str, Any] = {} if time_limit is None else {"time_limit": max(time_limit, 0.01)}
         found = optimize.linprog(
             np.concatenate(self.costs),
             A_ub=sparse.csr_array((entry, (row, column)), shape=(self.rows, self.columns)),
             b_ub=np.concatenate(self.limits),
-            bounds=np.stack([np.zeros(self.columns), most], axis=1),
+            bounds=np.stack([least, most], axis=1),
             method="highs",
             options=options,
         )
@@ -82,6 +86,8 @@ def solve(
     *,
     goal: Goal = "cost",
     channel: Channel | None = None,
+    fixed: Sequence[tuple[int, int]] = (),
+    elastic: bool = False,
     time_limit: float | None = None,
 ) -> Solution | None:
     """The prices that prove most for a budget, and what they go with, or None where the solver gave up.
@@ -93,6 +99,8 @@ def solve(
         budget_bytes: the budget; with the goal "bytes" it does not matter.
         goal: "cost", the least cost of what runs again, or "bytes", the least budget.
         channel: the slower tiers that schedules may use; for one cut only.
+        fixed: pairs (variable, its value), of one case among several.
+        elastic: whether rows may be broken at a high price too: a case may contradict them.
         time_limit: seconds, or None for no limit.
     """
     structure, program = relaxation.structure, _Program([], [], [], [])
@@ -103,18 +111,20 @@ def solve(
     program.add_columns(np.zeros(relaxation.variables - program.columns), 1.0)
     rows = program.add_rows(-relaxation.least.astype(np.float64))
     program.add(relaxation.row, relaxation.column, -relaxation.sign.astype(np.float64))
+    if elastic:
+        program.add(rows, program.add_columns(np.full(len(rows), _BREACH_PRICE)), -np.ones(len(rows)))
     sizes = structure.scaled_sizes[relaxation.live_storage]
     limits = _add_limits(program, relaxation, 0 if goal == "bytes" else budget_bytes, goal)
     program.add(limits[relaxation.live_stage], live, sizes)
     absent = _add_absence(program, relaxation, channel, sizes, paid) if channel is not None else None
-    solved = program.solve(time_limit)
+    solved = program.solve(fixed, time_limit)
     if solved is None:
         return None
     prices, values = solved
     shares: list[float] = prices[absent].tolist() if absent is not None else [0.0, 0.0, 0.0]
     write_share, read_share, capacity = shares
     found = Prices(prices[rows], tuple(prices[limits].tolist()), write_share, read_share, capacity)
-    return Solution(found, values[: relaxation.runs])
+    return Solution(found, values[: relaxation.variables])
 
 
 def _add_limits(program: _Program, relaxation: Relaxation, budget_bytes: int, goal: Goal) -> Integers:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
+
+from retrograde.errors import UsageError
 
 
 class SlowerTier(Protocol):
@@ -37,6 +40,9 @@ class Channel:
 def channel_of(tiers: Sequence[SlowerTier]) -> Channel | None:
     """The channel that stands for some tiers, None for none. Latencies and shared channels are left out.
 
+    Raises:
+        UsageError: a bandwidth that is not above 0.
+
     Example:
         >>> from types import SimpleNamespace
         >>> disk = SimpleNamespace(write_bytes_per_second=2.0, read_bytes_per_second=4.0, capacity_bytes=None)
@@ -45,6 +51,11 @@ def channel_of(tiers: Sequence[SlowerTier]) -> Channel | None:
     """
     if not tiers:
         return None
+    for tier in tiers:
+        for name in ("write_bytes_per_second", "read_bytes_per_second"):
+            speed = getattr(tier, name)
+            if not (math.isfinite(speed) and speed > 0):
+                raise UsageError(f"a tier's {name} must be above 0 and finite, found {speed!r}")
     write = sum((Fraction(t.write_bytes_per_second) for t in tiers), Fraction(0))
     read = sum((Fraction(t.read_bytes_per_second) for t in tiers), Fraction(0))
     capacities = [t.capacity_bytes for t in tiers]

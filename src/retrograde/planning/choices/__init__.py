@@ -3,7 +3,7 @@
 from retrograde.planning.choices.bundles import Bundle, Bundles, choices_used, with_assignment
 from retrograde.planning.choices.descent import descend_with_choices
 from retrograde.planning.choices.ladder import Assignment, ladder
-from retrograde.planning.choices.record import forget
+from retrograde.planning.choices.record import best_found, forget
 from retrograde.planning.choices.search import Share, Solver, plan_choices
 from retrograde.planning.choices.settling import Settling
 
@@ -14,6 +14,7 @@ __all__ = [
     "Settling",
     "Share",
     "Solver",
+    "best_found",
     "choices_used",
     "descend_with_choices",
     "forget",

@@ -89,6 +89,19 @@ def recall(graph: Graph) -> Record:
     return record
 
 
+def best_found(graph: Graph, budget_bytes: int | None, strategy: str) -> Plan | None:
+    """The cheapest plan that searches of this process have found for a budget, also those that were interrupted.
+
+    Args:
+        graph: a graph with choices.
+        budget_bytes: the budget; None for no limit.
+        strategy: the strategy that looked.
+    """
+    with lock:
+        record = _records.get(graph.fingerprint)
+        return None if record is None else record.best(budget_bytes, strategy)
+
+
 def forget() -> None:
     """Forget every plan of a graph with choices that was found in this process."""
     with lock:

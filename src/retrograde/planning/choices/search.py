@@ -31,6 +31,9 @@ RUNGS = 9
 EVALUATIONS = 64
 """Assignments that are planned at the most when there are too many to plan all."""
 
+JOINT = ("auto", "search")
+"""Strategies that are free to descend with choices and recomputation together."""
+
 DESCENTS = 8
 """Descents in which choices and recomputation go together, before single assignments are planned and after."""
 
@@ -166,12 +169,12 @@ class _Finder:
     # Which assignments
 
     def _look_around(self, budget_bytes: int) -> None:
-        if self.kind == "auto":
+        if self.kind in JOINT:
             self._descend(budget_bytes, 0.25)
         if not self.is_slow:
             self._try_assignments(budget_bytes)
             self._from_above(budget_bytes)
-        if self.kind == "auto":
+        if self.kind in JOINT:
             self._descend(budget_bytes, 1.0)
         if not self._is_spent():
             self._settle_best(budget_bytes)
@@ -194,7 +197,7 @@ class _Finder:
                 self.graph, start, budget_bytes, effort, seed=number + DESCENTS * int(until), first_price=price
             )
             if found is not None:
-                self._settled("auto", found, ())
+                self._settled(self.kind, found, ())
             if number == 0 and self.iterations is None and found is not None:
                 self.is_slow = self._elapsed > SLOW * self.time_limit
         best = self.record.best(budget_bytes, self.kind)

@@ -32,6 +32,12 @@ HIDDEN = (1.0, 0.5)
 WEAVINGS = 3
 """Times that what is recomputed is planned anew beside what is spilled."""
 
+WEAVING_ENDS = 0.6
+"""Part of the time after which that is done no more."""
+
+LAST_TRY_BEGINS = 0.92
+"""Part of the time limit after which nothing new begins, so that what has begun ends within it."""
+
 EFFORT = 60
 """Times that other gaps are tried in the best course."""
 
@@ -87,8 +93,8 @@ Spill(storage=0, tier=0), Compute(operation=2, choice=0, overwrites=()), Free(st
     """
     tiers = checked_tiers(graph, tiers)
     limit = graph.store_all_peak_bytes if budget_bytes is None else budget_bytes
-    deadline = None if iterations is not None else time.monotonic() + time_limit
-    searcher = _Searcher(graph, limit, tiers, deadline, progress)
+    seconds = None if iterations is not None else LAST_TRY_BEGINS * time_limit
+    searcher = _Searcher(graph, limit, tiers, seconds, progress)
     strategy = "spill" if recomputing is None else "auto"
     searcher.look_at(searcher.given_order(), EFFORT)
     if recomputing is not None:
@@ -125,13 +131,14 @@ class _Searcher:
         graph: Graph,
         budget_bytes: int,
         tiers: Sequence[Tier],
-        deadline: float | None,
+        seconds: float | None,
         progress: ProgressCallback | None,
     ) -> None:
         self.graph = graph
         self.budget_bytes = budget_bytes
         self.tiers = tiers
-        self.deadline = deadline
+        self.begun = time.monotonic()
+        self.seconds = seconds
         self.progress = progress
         self.lowering = Lowering(graph)
         self.best: Solution | None = None
@@ -145,8 +152,8 @@ class _Searcher:
 
     def climb(self, recomputing: Recomputing) -> None:
         """Bring plans that recompute for larger budgets within the budget, more of them near the best one."""
-        top = self.graph.store_all_peak_bytes
-        if self.budget_bytes >= top or self._is_perfect:
+        top = max(self.budget_bytes, self.graph.store_all_peak_bytes)
+        if self._is_perfect:
             return
         floor = self.budget_bytes
         try:
@@ -170,13 +177,13 @@ class _Searcher:
         """Recompute in graphs in which storages weigh nothing: those that can be hidden, then those spilled so far."""
         given = Course(self.graph, self.given_order())
         for share in HIDDEN:
-            if self._is_perfect or self._is_late():
+            if self._is_perfect or self._is_late(WEAVING_ENDS):
                 return
             found = hidden(given, self.budget_bytes, self.tiers, share)
             if found is not None:
                 self._look_beside(found, recomputing)
         for _ in range(WEAVINGS):
-            if self.best is None or not self.best.absences or self._is_perfect or self._is_late():
+            if self.best is None or not self.best.absences or self._is_perfect or self._is_late(WEAVING_ENDS):
                 return
             if not self._look_beside(self.best, recomputing):
                 return
@@ -238,10 +245,13 @@ class _Searcher:
 
     @property
     def _is_perfect(self) -> bool:
-        return self.best is not None and self.best.timing.makespan <= self.graph.base_cost
+        """Whether nothing can be faster: without choices, every operation takes its time once."""
+        least = 0.0 if self.graph.has_choices else self.graph.base_cost
+        return self.best is not None and self.best.timing.makespan <= least * (1 + 1e-12)
 
-    def _is_late(self) -> bool:
-        return self.deadline is not None and time.monotonic() > self.deadline
+    def _is_late(self, part: float = 1.0) -> bool:
+        """Whether so much of the time is over."""
+        return self.seconds is not None and time.monotonic() > self.begun + part * self.seconds
 
     def _reachable_bytes(self, course: Course) -> int:
         """The smallest budget for which this search would find a way through a course."""
