@@ -47,7 +47,6 @@ from retrograde.planning.exact.layout import (
     TAKEN,
     TARGET,
     TOUCHES,
-    UNREACHABLE,
     WORDS,
     WORKSPACE,
 )
@@ -395,6 +394,3 @@ def _drop_useless(tb, present, pinned, useful):
             continue
         for w in range(len(present)):
             present[w] &= ~tb.members[s, w]
-
-
-__all__ = ["UNREACHABLE", "advance", "begin"]

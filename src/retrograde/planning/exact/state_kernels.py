@@ -56,11 +56,6 @@ def put(row, bit):
 
 
 @compiled
-def remove(row, bit):
-    row[bit >> SHIFT] &= ~(1 << (bit & MASK))
-
-
-@compiled
 def is_within(inner, outer):
     found = 0
     for w in range(len(inner)):

@@ -14,7 +14,7 @@ from retrograde.planning.exact.bound import least_excess, rounded_down
 from retrograde.planning.exact.emission import schedule_of
 from retrograde.planning.exact.incumbent import Incumbent, excess_of_schedule, incumbent_of
 from retrograde.planning.exact.instance import Instance, instance_of
-from retrograde.planning.exact.solver import Clock, Move, Unproved, excess_of, find_any, find_best
+from retrograde.planning.exact.solver import Clock, Move, Unproved, excess_of, find_any, find_best, warm_up
 from retrograde.planning.lowering import RunOrder, Schedule
 from retrograde.planning.plan import Plan, certify
 from retrograde.planning.progress import Progress, ProgressCallback
@@ -46,7 +46,7 @@ def search(
     Args:
         graph: the computation.
         budget_bytes: the budget; None for no limit.
-        time_limit: seconds to prove it in; unused if ``iterations`` is given.
+        time_limit: seconds to prove it in, compiling left out; unused if ``iterations`` is given.
         iterations: states that the search may expand.
         seed: of nothing: a proof has no use for chance.
         progress: called with a ``Progress`` now and then.
@@ -77,6 +77,7 @@ def search(
         if progress is not None:
             progress(Progress(f"exact search, {done} states"))
 
+    warm_up()
     in_hand = list(sequences)
     if instance.size <= MOST_FREE:
         return Prover(graph, instance, False, Clock(time_limit, iterations, tell)).prove(limit, budget_bytes, in_hand)
