@@ -51,7 +51,7 @@ def test_never_worse_than_a_simple_strategy_nor_better_than_brute_force(seed: in
     graph = random_graph(seed, operations=6, odd=odd)
     oracle = Oracle(graph)
     for budget in sorted({peak for peak, _ in simple_plans(graph) if peak}):
-        found = auto.search(graph, budget)
+        found = auto.search(graph, budget, iterations=4000)
         found.verify(graph)
         assert found.cost <= min(cost for peak, cost in simple_plans(graph) if peak <= budget)
         least = oracle.least_cost(budget)

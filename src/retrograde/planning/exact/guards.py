@@ -69,7 +69,7 @@ def _ancestors(instance: Instance) -> list[set[int]]:
     borders: dict[int, int] = {}
     for t, step in enumerate(instance.steps):
         found = set(range(min(t, instance.ran)))
-        parents = {maker_of_item[item] for item in step.reads}
+        parents = {maker_of_item[item] for item in step.reads if item in maker_of_item}
         if step.kind == PLAIN:
             parents |= {b for segment, b in borders.items() if segment < step.segment}
         elif t < last:

@@ -16,7 +16,7 @@ Each round is longer than the one before. Where the gap is nearly closed, one su
 """
 
 PATIENT_SECONDS = 60.0
-"""The time limit from which on it goes on for so many rounds; with a shorter one it ends after proportionately fewer."""
+"""The time limit from which on it goes on for so many rounds; with a shorter one for proportionately fewer."""
 
 WIDE_GAP = 0.2
 """A wide gap between overhead and bound, as a fraction of the overhead."""

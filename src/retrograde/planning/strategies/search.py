@@ -337,9 +337,11 @@ class Search:
 
     def _prove(self, budget_bytes: int) -> None:
         """Ask for the bound, once for each budget."""
-        if self.bound is not None and budget_bytes not in self.record.bounds and not self.is_done(budget_bytes):
-            moment = self._moment(BOUND_SHARE)
-            left = None if moment is None else max(0.0, moment - time.monotonic())
+        if self.bound is None or budget_bytes in self.record.bounds or self.is_done(budget_bytes):
+            return
+        moment = self._moment(BOUND_SHARE)
+        left = None if moment is None else moment - time.monotonic()
+        if left is None or left > 0.0:
             self.record.bounds[budget_bytes] = self.bound(self.record.graph, budget_bytes, left)
 
     def _moment(self, share: float) -> float | None:

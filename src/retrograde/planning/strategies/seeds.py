@@ -55,7 +55,7 @@ class Seeds:
         """
         if budget_bytes not in self._budgets:
             chained = self._add(self._sequences_of_chain(budget_bytes), deadline, clock)
-            left = None if deadline is None else max(0.0, deadline - clock())
+            left = None if deadline is None else deadline - clock()
             if chained and self._add(self._sequences_of_relaxation(budget_bytes, left), deadline, clock):
                 self._budgets.add(budget_bytes)
         if not self.is_complete:
@@ -87,7 +87,7 @@ class Seeds:
         """What the relaxation behind the bound would run again, each of it where it is first wanted."""
         from retrograde.planning.certificate import Effort, recomputation_choices
 
-        if budget_bytes < peak_bound_bytes(self.graph):
+        if budget_bytes < peak_bound_bytes(self.graph) or (time_limit is not None and time_limit <= 0.0):
             return
         effort = Effort(more_cuts=1, time_limit=time_limit)
         for choice in recomputation_choices(self.graph, budget_bytes, shares=SHARES, effort=effort):
