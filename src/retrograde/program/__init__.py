@@ -1,0 +1,1 @@
+"""The hub of retrograde's own differentiation: primitives, how they are applied, and programs made of them."""
