@@ -1,5 +1,8 @@
 """Exact gradients inside a memory budget."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from retrograde.analysis import Analysis, analyze
 from retrograde.errors import (
     BudgetError,
@@ -18,12 +21,18 @@ from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
 
-def __getattr__(name: str) -> object:
-    """Import an engine when it is first asked for."""
-    if name == "torch":
-        import importlib
+if TYPE_CHECKING:
+    from retrograde.autodiff import GradientTape, grad, hessian, hvp, jvp, stop_gradient, value_and_grad, vjp
 
-        return importlib.import_module("retrograde.torch")
+_DERIVATIVES = ("GradientTape", "grad", "hessian", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
+
+
+def __getattr__(name: str) -> object:
+    """Import an engine, or what differentiates NumPy code, when it is first asked for."""
+    if name == "torch":
+        return import_module("retrograde.torch")
+    if name in _DERIVATIVES:
+        return getattr(import_module("retrograde.autodiff"), name)
     raise AttributeError(f"module 'retrograde' has no attribute {name!r}")
 
 
@@ -36,6 +45,7 @@ __all__ = [
     "Compute",
     "EventLog",
     "Free",
+    "GradientTape",
     "Graph",
     "GraphError",
     "Load",
@@ -53,5 +63,12 @@ __all__ = [
     "__version__",
     "analyze",
     "execute",
+    "grad",
+    "hessian",
+    "hvp",
+    "jvp",
     "plan",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
 ]

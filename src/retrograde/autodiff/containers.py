@@ -10,27 +10,27 @@ import numpy as np
 from retrograde.errors import UsageError
 from retrograde.program.dispatch import Intercepting
 
-_LEAVES = (np.ndarray, Intercepting, float, int, complex, np.generic)
+LEAVES = (np.ndarray, Intercepting, float, int, complex, np.generic)
 _NAMESPACE = "retrograde"
 
 
 def leaves(container: Any) -> list[Any]:
     """The arrays of a container, in order; None is a container of none."""
-    if isinstance(container, _LEAVES):
+    if isinstance(container, LEAVES):
         return [container]
     return _optree().tree_leaves(container, namespace=_NAMESPACE)
 
 
 def map_leaves(function: Callable[[Any], Any], container: Any) -> Any:
     """The container with the function's results in place of the arrays."""
-    if isinstance(container, _LEAVES):
+    if isinstance(container, LEAVES):
         return function(container)
     return _optree().tree_map(function, container, namespace=_NAMESPACE)
 
 
 def rebuild(container: Any, values: Sequence[Any]) -> Any:
     """The container with values in place of its arrays, in the order of `leaves`."""
-    if isinstance(container, _LEAVES):
+    if isinstance(container, LEAVES):
         return values[0]
     return _optree().tree_structure(container, namespace=_NAMESPACE).unflatten(values)
 
@@ -41,7 +41,7 @@ def leaves_like(container: Any, other: Any) -> list[Any]:
     Raises:
         UsageError: it is not.
     """
-    if isinstance(container, _LEAVES) and isinstance(other, _LEAVES):
+    if isinstance(container, LEAVES) and isinstance(other, LEAVES):
         return [other]
     optree = _optree()
     wanted = optree.tree_structure(container, namespace=_NAMESPACE)

@@ -13,6 +13,7 @@ import numpy as np
 from retrograde.autodiff import containers
 from retrograde.autodiff.backward import pull_back
 from retrograde.autodiff.cotangents import seed
+from retrograde.autodiff.dual import Dual
 from retrograde.autodiff.tracked import Node, TrackedArray
 from retrograde.errors import UsageError
 from retrograde.program.array_like import ArrayLike
@@ -199,6 +200,6 @@ def stop_gradient(arrays: Any) -> Any:
 
 def plain(array: Any) -> Any:
     """What is at the bottom of a tracked array or dual, under all levels."""
-    while hasattr(type(array), "value"):
+    while isinstance(array, (TrackedArray, Dual)):
         array = array.value
     return array

@@ -17,7 +17,8 @@ from retrograde.rules.type_rules import broadcast_extents, dtype_of, of_ufunc, s
 
 def conj(x: Array) -> Array:
     """The complex conjugate, and a real array as it is: NumPy's makes a copy."""
-    return np.conjugate(x) if np.iscomplexobj(x) else x
+    kind: str = x.dtype.kind if hasattr(x, "dtype") else np.min_scalar_type(x).kind
+    return np.conjugate(x) if kind == "c" else x
 
 
 def _ufunc(ufunc: np.ufunc, operands: tuple[str, ...], **rules: Any) -> Primitive:
