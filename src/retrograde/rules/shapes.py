@@ -93,3 +93,13 @@ def _shape(a: Array) -> tuple[Any, ...]:
 @spells(np.ndim)
 def _ndim(a: Array) -> int:
     return a.ndim
+
+
+size = Primitive(
+    "size",
+    lambda x, axis, offset: max(0, x.shape[axis] + offset),
+    ("x",),
+    static=("axis", "offset"),
+    result=lambda x, axis, offset: ArrayType(np.dtype(np.int64)),
+)
+"""The extent of an axis plus a constant, and never below 0: an integer that only the run knows."""
