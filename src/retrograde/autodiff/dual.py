@@ -77,7 +77,12 @@ class Dual(ArrayLike):
             return out
         tangent = sum_of(fit_up(push(d, values, out, static), out.shape, out.dtype) for push, d in pushes)
         result = Dual(out, tangent, level)
-        if primitive.views is not None and len(out.shape) and primitive.views(*operands) and isinstance(operands[0], Dual):
+        if (
+            primitive.views is not None
+            and len(out.shape)
+            and primitive.views(*operands)
+            and isinstance(operands[0], Dual)
+        ):
             result.note_view_of(operands[0])
         return result
 

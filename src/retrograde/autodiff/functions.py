@@ -179,11 +179,15 @@ def hessian(f: Function, wrt: int | str = 0) -> Function:
         (place,) = _places(f, (wrt,), arguments, options)
         x = _get(place, arguments, options)
         if not isinstance(x, containers.LEAVES) or np.iscomplexobj(x):
-            raise UsageError(f"a Hessian by a {type(x).__name__} was asked for; it is by one real array (see rg.hvp for containers)")
+            raise UsageError(
+                f"a Hessian by a {type(x).__name__} was asked for; it is by one real array (see rg.hvp for containers)"
+            )
         x = x if hasattr(x, "dtype") else np.asarray(x)
 
         def column(direction: Any) -> Any:
-            return jvp(lambda at: grad(f, wrt)(*_put(place, at, arguments), **_put(place, at, options)), (x,), (direction,))[1]
+            return jvp(
+                lambda at: grad(f, wrt)(*_put(place, at, arguments), **_put(place, at, options)), (x,), (direction,)
+            )[1]
 
         identity = np.eye(x.size, dtype=x.dtype).reshape((x.size, *x.shape))
         return np.stack([column(direction) for direction in identity], axis=-1).reshape(x.shape * 2)

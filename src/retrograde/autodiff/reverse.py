@@ -117,10 +117,16 @@ class _Reversal:
     def add(self, cotangents: Cotangents, variable: Variable, share: Any) -> None:
         """Add a share to a variable's cotangent."""
         present = cotangents.get(variable)
-        if present is not None:
-            adding = PRIMITIVES["add" if isinstance(variable.type, ArrayType) else "add_stacks"]
-            share = adding(present, share)
-        cotangents[variable] = share
+        cotangents[variable] = share if present is None else self._sum(present, share, variable)
+
+    def _sum(self, present: Any, share: Any, variable: Variable) -> Any:
+        if not isinstance(variable.type, ArrayType):
+            return PRIMITIVES["add_stacks"](present, share)
+        scattered = self.builder.retract(share, PRIMITIVES["scatter"])
+        if scattered is not None:
+            part, index, _ = scattered
+            return PRIMITIVES["add_at"](present, index, part)
+        return present + share
 
     def zeros(self, scope: Scope, block: Block, variable: Variable) -> Any:
         """A cotangent of zeros for a variable of the forward block."""
@@ -231,5 +237,7 @@ def _find_output(name: str, outputs: dict[str, Any]) -> Any:
 def _input_like(builder: ProgramBuilder, name: str, target: Any) -> Symbol:
     kind = target.type if isinstance(target, Variable) else ArrayType(np.asarray(target).dtype, np.shape(target))
     if not isinstance(kind, ArrayType) or not kind.differentiable:
-        raise UsageError(f"output {name.removeprefix('d_')!r} is {kind}, which has no derivative; differentiate floating or complex ones")
+        raise UsageError(
+            f"output {name.removeprefix('d_')!r} is {kind}, which has no derivative; differentiate floating or complex ones"
+        )
     return builder.input(name, kind.dtype, kind.sizes)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from retrograde.program.builder import ProgramBuilder, Symbol
-from retrograde.program.model import Block, Branch, Instruction, Loop, Variable
+from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, map_operand, variables_in
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, StackType, Type
 
@@ -59,6 +59,9 @@ class LoopScope:
         if variable not in self._own:
             return self._parent.read(variable)
         if variable not in self._at_hand:
+            rebuilt = self._rebuilt(variable)
+            if rebuilt is not None:
+                return rebuilt
             self._at_hand[variable] = self._collected(variable)
         return Symbol(self._builder, self._at_hand[variable])
 
@@ -66,8 +69,18 @@ class LoopScope:
         """Take note of a variable that was added to the forward body."""
         self._own.add(variable)
 
+    def _rebuilt(self, variable: Variable) -> Symbol | None:
+        """A view of what is set outside of the loop, taken again: that costs nothing, and keeping it would."""
+        for maker in self._forward.body.statements:
+            if variable in maker.results and isinstance(maker, Instruction) and maker.primitive.views is not None:
+                if any(used in self._own and used is not self._forward.index for used in variables_in(maker.operands)):
+                    return None
+                operands = map_operand(lambda part: self.read(part) if isinstance(part, Variable) else part, maker.operands)
+                return maker.primitive(*operands, **maker.static)
+        return None
+
     def _collected(self, variable: Variable) -> Variable:
-        stack = self._builder.variable(StackType(variable.type), hint=f"kept_{variable.name}")
+        stack = self._builder.variable(StackType(variable.type), hint=_kept_name(variable))
         self._forward.body.results.append(variable)
         self._forward.results.append(stack)
         self._parent.add(stack)
@@ -101,12 +114,16 @@ class BranchScope:
         self._own.add(variable)
 
     def _handed_on(self, variable: Variable) -> Variable:
-        result = self._builder.variable(variable.type, hint=f"kept_{variable.name}")
+        result = self._builder.variable(variable.type, hint=_kept_name(variable))
         self._forward.results.append(result)
         for block in (self._forward.then, self._forward.otherwise):
             block.results.append(variable if block is self._side else _absent(variable.type))
         self._parent.add(result)
         return result
+
+
+def _kept_name(variable: Variable) -> str:
+    return f"kept_{variable.name.removeprefix('kept_')}"
 
 
 def _absent(kind: Type) -> Any:
@@ -134,7 +151,12 @@ def _size_of(scope: Scope, builder: ProgramBuilder, block: Block, variable: Vari
     places = [at for at, statement in enumerate(block.statements) if variable in statement.results]
     at = places[0] + 1 if places else 0
     for statement in block.statements[at:]:
-        if isinstance(statement, Instruction) and statement.primitive is primitive and statement.operands == (variable,) and statement.static == wanted:
+        if (
+            isinstance(statement, Instruction)
+            and statement.primitive is primitive
+            and statement.operands == (variable,)
+            and statement.static == wanted
+        ):
             return statement.results[0]
     size = builder.variable(ArrayType(np.dtype(np.int64)), hint=f"size_{variable.name}")
     block.statements.insert(at, Instruction(primitive, (variable,), wanted, [size]))

@@ -56,7 +56,9 @@ class GradientTape:
 
     def __enter__(self) -> Self:
         if self._state != "new":
-            raise UsageError(f"a tape that is {self._state} was entered again; make a new GradientTape for each recording")
+            raise UsageError(
+                f"a tape that is {self._state} was entered again; make a new GradientTape for each recording"
+            )
         self.level = new_level()
         self.recording = True
         self._state = "open"
@@ -82,7 +84,9 @@ class GradientTape:
             UsageError: an array is not of a floating or complex type, or the tape is not recording.
         """
         if not self.recording:
-            raise UsageError(f"watch was called on a tape that is {self._stage()}; call it inside `with GradientTape() as tape:`")
+            raise UsageError(
+                f"watch was called on a tape that is {self._stage()}; call it inside `with GradientTape() as tape:`"
+            )
         if threading.get_ident() != self._thread:
             raise UsageError("watch was called on a tape of another thread; make a GradientTape in each thread")
         return containers.map_leaves(self._watch_one, arrays)
@@ -124,10 +128,18 @@ class GradientTape:
         if self._state in ("used", "new"):
             raise UsageError(
                 f"gradient was called on a tape that is {self._stage()}; "
-                + ("make it GradientTape(persistent=True) to call it again" if self._state == "used" else "record something first")
+                + (
+                    "make it GradientTape(persistent=True) to call it again"
+                    if self._state == "used"
+                    else "record something first"
+                )
             )
         found_targets = containers.leaves(targets)
-        given = [None] * len(found_targets) if output_gradients is None else containers.leaves_like(targets, output_gradients)
+        given = (
+            [None] * len(found_targets)
+            if output_gradients is None
+            else containers.leaves_like(targets, output_gradients)
+        )
         nodes = [self._node(source, "source", position) for position, source in enumerate(containers.leaves(sources))]
         seeds = [
             (self._node(target, "target", position), seed(target, cotangent, position))
@@ -157,11 +169,17 @@ class GradientTape:
             self.recording = recorded
 
     def _stage(self) -> str:
-        return {"new": "not entered yet", "open": "not recording", "closed": "closed", "used": "used already"}[self._state]
+        return {"new": "not entered yet", "open": "not recording", "closed": "closed", "used": "used already"}[
+            self._state
+        ]
 
     def _node(self, array: Any, role: str, position: int) -> Node:
         if not isinstance(array, TrackedArray) or array.node.tape is not self:
-            found = "a tracked array of another tape" if isinstance(array, TrackedArray) else f"a plain {type(array).__name__}"
+            found = (
+                "a tracked array of another tape"
+                if isinstance(array, TrackedArray)
+                else f"a plain {type(array).__name__}"
+            )
             raise UsageError(
                 f"{role} {position} is {found}, not one that this tape tracks; sources are what tape.watch returned, "
                 "targets are computed from them while the tape records"

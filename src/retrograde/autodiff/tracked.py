@@ -36,7 +36,12 @@ class Node:
     __slots__ = ("dtype", "index", "kept", "parents", "pulls", "shape", "tape")
 
     def __init__(
-        self, tape: GradientTape, parents: tuple[Node, ...], pulls: tuple[Any, ...], kept: tuple[Any, ...] | None, value: Any
+        self,
+        tape: GradientTape,
+        parents: tuple[Node, ...],
+        pulls: tuple[Any, ...],
+        kept: tuple[Any, ...] | None,
+        value: Any,
     ) -> None:
         self.tape = tape
         self.parents = parents
@@ -95,23 +100,15 @@ class TrackedArray(ArrayLike):
         mask = 0
         bit = 1
         for operand in operands:
-            if type(operand) is TrackedArray:
-                node = operand.node
-                if node.tape is tape:
-                    values.append(operand.value)
-                    parents.append(node)
-                    mask |= bit
-                elif node.tape.level > tape.level:
-                    return operand.process(primitive, operands, static)
-                else:
-                    tape.flat = False
-                    values.append(operand)
-            elif isinstance(operand, Intercepting):
-                if operand.level > tape.level:
-                    return operand.process(primitive, operands, static)
-                tape.flat = False
-                values.append(operand)
+            if type(operand) is TrackedArray and operand.node.tape is tape:
+                values.append(operand.value)
+                parents.append(operand.node)
+                mask |= bit
             else:
+                if isinstance(operand, Intercepting):
+                    if operand.level > tape.level:
+                        return operand.process(primitive, operands, static)
+                    tape.flat = False
                 values.append(operand)
             bit <<= 1
         out = primitive.evaluate(*values, **static) if tape.flat else apply(primitive, tuple(values), static)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, count
+from keyword import iskeyword
 from typing import Any, ClassVar
 
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_like import ArrayLike
-from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable, map_operand
+from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable, all_variables, map_operand
 from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import ArrayType, Extent, Size, Type, array_type, type_of
 
@@ -67,7 +69,12 @@ class Symbol(ArrayLike):
     def process(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
         """Put an instruction into the program."""
         result = self.builder.emit(primitive, operands, static)
-        if primitive.views is not None and result.ndim and primitive.views(*operands) and isinstance(operands[0], Symbol):
+        if (
+            primitive.views is not None
+            and result.ndim
+            and primitive.views(*operands)
+            and isinstance(operands[0], Symbol)
+        ):
             result.note_view_of(operands[0])
         return result
 
@@ -95,8 +102,8 @@ class ProgramBuilder:
         self._open = [self._root]
         self._sizes: dict[tuple[Any, ...], tuple[Block, Variable]] = {}
         self._axes: dict[str, tuple[Variable, int, int]] = {}
-        self._count = 0
-        self._taken: set[str] = set()
+        self._letters = count()
+        self._taken = {variable.name for variable in all_variables(self._root)}
         for variable in self._root.parameters:
             self._note_axes(variable)
 
@@ -190,10 +197,8 @@ class ProgramBuilder:
 
     def variable(self, type: Type, hint: str = "", extent: Extent = None) -> Variable:
         """A new variable with a name that no other has."""
-        name = hint
-        while not name or name in self._taken:
-            name = hint + _letters(self._count)
-            self._count += 1
+        names = (f"{hint}{number}" if number else hint for number in chain((0,), count(2))) if hint else map(_letters, self._letters)
+        name = next(name for name in names if name not in self._taken and not iskeyword(name))
         self._taken.add(name)
         return Variable(name, type, extent)
 
@@ -205,6 +210,15 @@ class ProgramBuilder:
             yield block
         finally:
             self._open.pop()
+
+    def retract(self, symbol: Any, primitive: Primitive) -> tuple[Any, ...] | None:
+        """Take back the last instruction of the open block, if it made a symbol by this primitive: its operands."""
+        statements = self._open[-1].statements
+        last = statements[-1] if statements else None
+        if isinstance(last, Instruction) and last.primitive is primitive and last.results == [self.atom(symbol)]:
+            statements.pop()
+            return map_operand(lambda part: Symbol(self, part) if isinstance(part, Variable) else part, last.operands)
+        return None
 
     def append(self, statement: Loop | Branch) -> None:
         """Put a region at the end of the block that is open."""
@@ -252,11 +266,17 @@ class ProgramBuilder:
 
     def _widened(self, before: list[Type], after: list[Type]) -> list[Type]:
         if len(before) != len(after):
-            raise UsageError(f"a region of program {self.name} gave {len(after)} values where {len(before)} are expected")
+            raise UsageError(
+                f"a region of program {self.name} gave {len(after)} values where {len(before)} are expected"
+            )
         return [self._widen(one, other) for one, other in zip(before, after, strict=True)]
 
     def _widen(self, one: Type, other: Type) -> Type:
-        if not isinstance(one, ArrayType) or not isinstance(other, ArrayType) or (one.dtype, one.rank) != (other.dtype, other.rank):
+        if (
+            not isinstance(one, ArrayType)
+            or not isinstance(other, ArrayType)
+            or (one.dtype, one.rank) != (other.dtype, other.rank)
+        ):
             raise UsageError(
                 f"a region of program {self.name} gave {other} where {one} is expected; a value keeps its dtype and rank "
                 "(`x.astype(...)` changes a dtype)"
@@ -290,12 +310,11 @@ def _known_part(part: Any) -> Any:
     return type_of(part) if isinstance(part, (np.ndarray, np.generic)) else part
 
 
-def _letters(count: int) -> str:
+def _letters(number: int) -> str:
     """a, b, … z, aa, ab, …"""
     text = ""
-    count += 1
-    while count:
-        count, digit = divmod(count - 1, 26)
+    number += 1
+    while number:
+        number, digit = divmod(number - 1, 26)
         text = chr(ord("a") + digit) + text
     return text
-

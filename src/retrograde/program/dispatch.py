@@ -44,8 +44,21 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, 
     """Apply a primitive to operands of any kind."""
     top: Intercepting | None = None
     for operand in operands:
-        if isinstance(operand, Intercepting) and (top is None or operand.level > top.level):
-            top = operand
+        if isinstance(operand, Intercepting):
+            if top is None or operand.level > top.level:
+                top = operand
+        elif top is None and isinstance(operand, (tuple, slice)):
+            top = _inside(operand)
     if top is None:
         return primitive.evaluate(*operands, **static)
     return top.process(primitive, operands, static)
+
+
+def _inside(operand: Any) -> Intercepting | None:
+    """A symbol inside a shape or an index; it is at the lowest level, and so of all alike."""
+    parts = (operand.start, operand.stop, operand.step) if isinstance(operand, slice) else operand
+    for part in parts:
+        found = _inside(part) if isinstance(part, (tuple, slice)) else part
+        if isinstance(found, Intercepting):
+            return found
+    return None

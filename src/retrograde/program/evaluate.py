@@ -48,14 +48,20 @@ def _check(program: Program, arguments: tuple[Any, ...]) -> None:
     inputs = program.inputs
     if len(arguments) != len(inputs):
         names = ", ".join(map(repr, inputs))
-        raise UsageError(f"program {program.name} was called with {len(arguments)} arguments; it has the inputs {names}")
+        raise UsageError(
+            f"program {program.name} was called with {len(arguments)} arguments; it has the inputs {names}"
+        )
     sizes: dict[str, int] = {}
     for variable, argument in zip(inputs, arguments, strict=True):
         array = argument if hasattr(argument, "dtype") else np.asarray(argument)
         kind = variable.type
         fits = isinstance(kind, ArrayType) and (array.dtype, array.ndim) == (kind.dtype, kind.rank)
         for extent, size in zip(kind.sizes if isinstance(kind, ArrayType) and fits else (), array.shape, strict=False):
-            known = sizes.setdefault(extent.name, size - extent.offset) + extent.offset if hasattr(extent, "name") else extent  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+            known = (
+                sizes.setdefault(extent.name, size - extent.offset) + extent.offset
+                if hasattr(extent, "name")
+                else extent
+            )  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
             fits = fits and known in (None, size)
         if not fits:
             raise UsageError(

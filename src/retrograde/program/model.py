@@ -189,6 +189,12 @@ def free_variables(*blocks: Block) -> dict[Variable, None]:
     return free
 
 
+def all_variables(block: Block) -> set[Variable]:
+    """The variables that are set in a block, those of inner blocks included."""
+    inner = (all_variables(part) for statement in block.statements for part in blocks_of(statement))
+    return block.defined().union(*inner)
+
+
 def _uses(statement: Statement) -> Iterator[Variable]:
     yield from variables_in(operands_of(statement))
     yield from free_variables(*blocks_of(statement))

@@ -54,7 +54,9 @@ def _statement(statement: Statement) -> Iterator[str]:
 
 def _loop(loop: Loop) -> Iterator[str]:
     width = len(loop.initial)
-    results = [repr(result) for result in loop.results[:width]] + [f"{result.name}[]" for result in loop.results[width:]]
+    results = [repr(result) for result in loop.results[:width]] + [
+        f"{result.name}[]" for result in loop.results[width:]
+    ]
     entering = [f"{inner.name} = {_operand(start)}" for inner, start in zip(loop.carried, loop.initial, strict=True)]
     entering += [
         f"{inner.name} = {_operand(stack)}[{loop.index.name}]"
@@ -77,7 +79,10 @@ def _application(instruction: Instruction) -> str:
         return f"{_operand(operands[0])}[{_index(operands[1])}]"
     if name == "update":
         return f"update {_operand(operands[0])}[{_index(operands[1])}] = {_operand(operands[2])}"
-    parts = [_index(part) if key == "index" else _operand(part) for key, part in zip(instruction.primitive.operands, operands, strict=True)]
+    parts = [
+        _index(part) if key == "index" else _operand(part)
+        for key, part in zip(instruction.primitive.operands, operands, strict=True)
+    ]
     return f"{name}({', '.join([*parts, *(f'{key}={value}' for key, value in instruction.static.items())])})"
 
 

@@ -94,7 +94,9 @@ def _extent(size: int | str | Size | None) -> Extent:
     if isinstance(size, str):
         return Size(size)
     if isinstance(size, int) and size < 0:
-        raise UsageError(f"a size of {size} was asked for; write an int of 0 or more, a name, or None where it is unknown")
+        raise UsageError(
+            f"a size of {size} was asked for; write an int of 0 or more, a name, or None where it is unknown"
+        )
     return size
 
 
@@ -124,7 +126,9 @@ def _broadcast_axis(extents: tuple[Extent, ...]) -> Extent:
     wide = {extent for extent in extents if extent != 1}
     if len(wide) > 1:
         if all(isinstance(extent, int) for extent in wide):
-            raise UsageError(f"axes of sizes {sorted(wide, key=str)} cannot be broadcast together; make them equal, or one of them 1")
+            raise UsageError(
+                f"axes of sizes {sorted(wide, key=str)} cannot be broadcast together; make them equal, or one of them 1"
+            )
         return None
     return wide.pop() if wide else 1
 

@@ -124,7 +124,7 @@ def _real_type(x: ArrayType) -> ArrayType:
 real = spells(np.real)(Primitive("real", np.real, ("x",), result=_real_type, reverse={"x": lambda g: g}, linear=("x",)))
 
 imag = spells(np.imag)(
-    Primitive("imag", np.imag, ("x",), result=_real_type, reverse={"x": lambda g: 1j * g}, linear=("x",))
+    Primitive("imag", np.imag, ("x",), result=_real_type, reverse={"x": lambda g: g * 1j}, linear=("x",))
 )
 
 astype = Primitive(

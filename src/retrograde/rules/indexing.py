@@ -10,7 +10,7 @@ from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
-from retrograde.rules.type_rules import indexed, like_first, sizes_of
+from retrograde.rules.type_rules import indexed, like_first
 
 
 def is_basic(index: Any) -> bool:
@@ -60,8 +60,28 @@ scatter = Primitive(
 """Zeros of a shape, with `x` added at an index; where the index names an element twice, both are added."""
 
 
+def _add_at(x: Array, index: Any, v: Array) -> Array:
+    out = np.array(x)
+    if is_basic(index):
+        out[index] += v
+    else:
+        np.add.at(out, index, v)
+    return out
+
+
+add_at = Primitive(
+    "add_at",
+    _add_at,
+    ("x", "index", "v"),
+    result=like_first,
+    reverse={"x": lambda g: g, "v": lambda g, index: g[index]},
+    forward={"x": lambda d: d, "v": lambda d, index, x_shape: scatter(d, index, x_shape)},
+)
+"""`x` plus `scatter(v, index, shape of x)`, without the array in between."""
+
+
 def _update(x: Array, index: Any, v: Array) -> Array:
-    out = np.array(x) if isinstance(x, (int, float, complex, np.generic)) else x.copy()
+    out = x.copy()
     out[index] = v
     return out
 

@@ -55,7 +55,9 @@ def indexed(sizes: tuple[Extent, ...], index: Any) -> tuple[Extent, ...]:
     parts = index if isinstance(index, tuple) else (index,)
     taken = sum(part is not None and part is not Ellipsis for part in parts)
     if taken > len(sizes):
-        raise UsageError(f"{taken} indices were given for an array of {len(sizes)} axes; give one for each axis at most")
+        raise UsageError(
+            f"{taken} indices were given for an array of {len(sizes)} axes; give one for each axis at most"
+        )
     if Ellipsis not in parts:
         parts = (*parts, Ellipsis)
     at = parts.index(Ellipsis)
@@ -93,7 +95,9 @@ def _is_array(part: Any) -> bool:
         return part.rank > 0
     if isinstance(part, (int, np.integer)):
         return False
-    raise UsageError(f"an index of type {type(part).__name__} is not known to programs; use ints, slices and integer arrays")
+    raise UsageError(
+        f"an index of type {type(part).__name__} is not known to programs; use ints, slices and integer arrays"
+    )
 
 
 def _sliced(size: Extent, part: slice) -> Extent:
