@@ -61,6 +61,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "imag": [Sample((cplx(3),)), Sample((cplx(),))],
     "astype": [Sample((real(3),), {"dtype": np.dtype(complex)}), Sample((real(2),), {"dtype": np.dtype(np.float64)})],
     **{name: _COMPARED for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")},
+    "stop_gradient": [Sample((real(3),))],
     "sum": [Sample((real(3, 2),), {"axis": axis, "keepdims": keep}) for axis, keep in _AXES]
     + [Sample((cplx(3),), {"axis": (0,), "keepdims": False}), Sample((real(0, 2),), {"axis": (0,), "keepdims": False})],
     "sum_to": [Sample((real(3, 2), shape)) for shape in ((3, 2), (2,), (3, 1), (1, 1), ())],

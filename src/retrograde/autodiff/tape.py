@@ -13,11 +13,11 @@ import numpy as np
 from retrograde.autodiff import containers
 from retrograde.autodiff.backward import pull_back
 from retrograde.autodiff.cotangents import seed
-from retrograde.autodiff.dual import Dual
 from retrograde.autodiff.tracked import Node, TrackedArray
 from retrograde.errors import UsageError
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.dispatch import new_level
+from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import is_differentiable
 
 Unconnected = Literal["none", "zero"]
@@ -101,7 +101,10 @@ class GradientTape:
             )
         if isinstance(array, ArrayLike):
             self.flat = False
-        return TrackedArray(array, Node(self, (), (), None, array))
+        node = Node(self, (), (), None, array)
+        tracked = TrackedArray(array, node)
+        tracked.watched_at = node
+        return tracked
 
     def gradient(
         self, targets: Any, sources: Any, output_gradients: Any = None, unconnected: Unconnected = "none"
@@ -184,6 +187,11 @@ class GradientTape:
                 f"{role} {position} is {found}, not one that this tape tracks; sources are what tape.watch returned, "
                 "targets are computed from them while the tape records"
             )
+        if role == "source" and array.is_rewritten():
+            raise UsageError(
+                f"source {position} was watched and then written in place, so that it is not what was watched; "
+                "write into a copy of it (`y = x.copy()`)"
+            )
         return array.node
 
 
@@ -213,11 +221,4 @@ def stop_gradient(arrays: Any) -> Any:
         >>> rg.grad(lambda x: x * rg.stop_gradient(x))(3.0)
         np.float64(3.0)
     """
-    return containers.map_leaves(plain, arrays)
-
-
-def plain(array: Any) -> Any:
-    """What is at the bottom of a tracked array or dual, under all levels."""
-    while isinstance(array, (TrackedArray, Dual)):
-        array = array.value
-    return array
+    return containers.map_leaves(PRIMITIVES["stop_gradient"], arrays)

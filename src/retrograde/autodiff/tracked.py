@@ -10,6 +10,7 @@ import numpy as np
 from retrograde.autodiff.recipes import Recipe, recipe_of
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.dispatch import Intercepting, apply
+from retrograde.program.in_place import slot
 from retrograde.program.primitive import Primitive
 from retrograde.program.types import is_differentiable
 
@@ -58,14 +59,16 @@ class TrackedArray(ArrayLike):
     Attributes:
         value: the array inside: a plain one, or a tracked one of an outer tape.
         node: where it came from.
+        watched_at: of what `tape.watch` returned, its first node; otherwise not set.
     """
 
-    __slots__ = ("node", "value")
+    __slots__ = ("node", "value", "watched_at")
     _state = ("value", "node")
     kind: ClassVar[str] = "a tracked array"
 
     value: Any
     node: Node
+    watched_at: Node
 
     def __init__(self, value: Any, node: Node) -> None:
         self.value = value
@@ -91,6 +94,10 @@ class TrackedArray(ArrayLike):
 
     def __bool__(self) -> bool:
         return bool(self.value)
+
+    def is_rewritten(self) -> bool:
+        """Whether it was watched, and written in place since."""
+        return slot(self, "watched_at", self.node) is not self.node
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
         """Evaluate an operation on what is inside its operands, and record it."""

@@ -44,6 +44,11 @@ class ArrayLike(WritesInPlace, Intercepting):
         return len(self.shape)
 
     @property
+    def extents(self) -> tuple[Any, ...]:
+        """What is known of the shape, as something to compare."""
+        return self.shape
+
+    @property
     def size(self) -> Any:
         """The number of elements."""
         count: Any = 1
@@ -223,13 +228,13 @@ class ArrayLike(WritesInPlace, Intercepting):
 
     def _same_array_type(self, other: Any) -> Self:
         """A result that is to take this array's place: of this dtype, and refused where the shape differs."""
-        if isinstance(other, type(self)) and other.ndim == self.ndim and other.dtype == self.dtype:
-            return other
-        if np.ndim(other) != self.ndim:
+        if other.extents != self.extents:
             raise UsageError(
-                f"an array with {self.ndim} axes was to be changed in place to one with {np.ndim(other)}; "
+                f"an array of shape {self.extents} was to be changed in place to one of shape {other.extents}; "
                 "write `x = x + y` to make a new array"
             )
+        if other.dtype == self.dtype:
+            return other
         if not np.can_cast(other.dtype, self.dtype, "same_kind"):
             raise UsageError(
                 f"a {self.dtype} array was to be changed in place by a {other.dtype} one; write `x = x + y` to make a new array"

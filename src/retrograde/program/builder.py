@@ -44,6 +44,11 @@ class Symbol(ArrayLike):
         return self.builder.shape_of(self.variable)
 
     @property
+    def extents(self) -> tuple[Extent, ...]:
+        """What is known of the shape, as something to compare."""
+        return self._array_type.sizes
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the elements."""
         return self._array_type.dtype
@@ -65,6 +70,12 @@ class Symbol(ArrayLike):
     def zeros(self, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Any:
         """Zeros in the same program."""
         return self.builder.zeros(shape, dtype)
+
+    def _same_array_type(self, other: Any) -> Any:
+        """As for any array-like; where only the run knows whether the shape is the same, the run checks."""
+        if other.ndim == self.ndim and None in (*self.extents, *other.extents):
+            other = PRIMITIVES["broadcast_to"](other, self.shape)
+        return super()._same_array_type(other)
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
         """Put an instruction into the program."""

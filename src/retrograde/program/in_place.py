@@ -29,11 +29,11 @@ class WritesInPlace:
     def note_view_of(self, base: Any) -> None:
         """Remember that NumPy's array here would share its memory with the base."""
         self._base = base
-        alive = [view for view in _slot(base, "_views", ()) if view() is not None]
+        alive = [view for view in slot(base, "_views", ()) if view() is not None]
         base._views = [*alive, ref(self)]
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if (locked := _slot(self, "_locked", None)) is not None:
+        if (locked := slot(self, "_locked", None)) is not None:
             state, written = locked
             if value is not written:
                 self._complain_if_locked()
@@ -58,12 +58,12 @@ class WritesInPlace:
 
     def _written(self, result: Any) -> Any:
         same: Any = self._same_array_type(result)
-        base = _slot(self, "_base", None)
+        base = slot(self, "_base", None)
         if base is None:
             self._refuse_if_shared(None)
             self._become(same)
             return self
-        if _slot(base, "_base", None) is not None:
+        if slot(base, "_base", None) is not None:
             raise UnsupportedError(
                 "a view of a view was written in place (`x[i][j] += v`); write to the array itself: `x[i, j] += v`"
             )
@@ -80,19 +80,19 @@ class WritesInPlace:
             delattr(self, name)
 
     def _complain_if_locked(self) -> None:
-        if _slot(self, "_locked", None) is not None:
+        if slot(self, "_locked", None) is not None:
             raise UnsupportedError(
                 "a view of this array was changed in place (`row = x[i]; row += v`), which changes the array under NumPy and "
                 "would not here; write `x[i] += v`"
             )
 
     def _refuse_if_shared(self, value: Any) -> None:
-        if _slot(self, "_base", None) is not None:
+        if slot(self, "_base", None) is not None:
             raise UnsupportedError(
                 "a view (a slice, a transpose, a reshape) of an array was written in place, which changes the array under "
                 "NumPy and would not here; write to the array itself (`x[i, j] = v`), or to a copy (`row = x[i].copy()`)"
             )
-        views = (reference() for reference in _slot(self, "_views", ()))
+        views = (reference() for reference in slot(self, "_views", ()))
         if any(view is not None and view is not value for view in views):
             raise UnsupportedError(
                 "an array was written in place while a view of it (a slice, a transpose, a reshape) is in use, which would "
@@ -103,7 +103,8 @@ class WritesInPlace:
         raise NotImplementedError  # pragma: no cover
 
 
-def _slot(owner: Any, name: str, default: Any) -> Any:
+def slot(owner: Any, name: str, default: Any) -> Any:
+    """The content of a slot that may not be set."""
     try:
         return object.__getattribute__(owner, name)
     except AttributeError:

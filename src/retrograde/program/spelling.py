@@ -53,12 +53,25 @@ def call_function(function: Callable[..., Any], arguments: tuple[Any, ...], opti
     """What `__array_function__` does.
 
     Raises:
-        UnsupportedError: there is no rule for this function.
+        UnsupportedError: there is no rule for this function, or for one of the options.
     """
     replacement = SPELLINGS.get(function)
     if replacement is None:
         raise missing_rule(f"{function.__module__}.{function.__name__}", (*arguments, *options.values()))
-    return replacement(*arguments, **options)
+    known = _parameters(replacement)
+    unknown = [name for name, value in options.items() if name not in known and value is not None]
+    if unknown:
+        name = f"{function.__module__}.{function.__name__}"
+        raise UnsupportedError(
+            f"{name} with {', '.join(unknown)} has no derivative rule, and an operand is "
+            f"{_interceptor((*arguments, *options.values()))}; {name} with {', '.join(known)} has one"
+        )
+    return replacement(*arguments, **{name: value for name, value in options.items() if name in known})
+
+
+def _parameters(replacement: Any) -> tuple[str, ...]:
+    code = getattr(replacement, "__code__", None)
+    return () if code is None else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def missing_rule(name: str, operands: tuple[Any, ...]) -> UnsupportedError:

@@ -12,7 +12,7 @@ import numpy as np
 from retrograde.program.primitive import Array, Primitive, Rule, RuleFunction
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
-from retrograde.rules.type_rules import broadcast_extents, dtype_of, of_ufunc, sizes_of
+from retrograde.rules.type_rules import broadcast_extents, dtype_of, like_first, of_ufunc, sizes_of
 
 
 def conj(x: Array) -> Array:
@@ -149,3 +149,6 @@ def _astype(x: Array, dtype: Any) -> Array:
 @spells(np.iscomplexobj)
 def _iscomplexobj(x: Array) -> bool:
     return x.dtype.kind == "c"
+
+stop_gradient = Primitive("stop_gradient", lambda x: x, ("x",), result=like_first)
+"""Its operand, as a constant to every derivative."""
