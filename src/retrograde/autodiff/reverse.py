@@ -18,6 +18,7 @@ from retrograde.autodiff.cotangents import cast
 from retrograde.autodiff.scopes import BranchScope, LoopScope, OuterScope, Scope, shape_at
 from retrograde.errors import UsageError
 from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.check import check
 from retrograde.program.clone import clone, prune
 from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable, free_variables, map_operand
 from retrograde.program.primitive import PRIMITIVES
@@ -64,7 +65,7 @@ def reverse(program: Program, wrt: Sequence[str], of: Sequence[str], keep_output
             gradient = reversal.zeros(scope, copied.block, source)
         results[f"d_{source.name}"] = builder.atom(gradient)
     copied.block.results = list(results.values())
-    return prune(Program(builder.name, copied.block, list(results)))
+    return check(prune(Program(builder.name, copied.block, list(results))))
 
 
 class _Reversal:

@@ -7,6 +7,7 @@ is kept is exactly what some rule asked for. A value set in a branch becomes a r
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -80,14 +81,22 @@ class LoopScope:
         return None
 
     def _collected(self, variable: Variable) -> Variable:
-        stack = self._builder.variable(StackType(variable.type), hint=_kept_name(variable))
-        self._forward.body.results.append(variable)
-        self._forward.results.append(stack)
-        self._parent.add(stack)
+        stack = self._stack_of(variable)
         element = self._builder.variable(variable.type, hint=f"{variable.name}_")
         self._reversed.consumed.append(self._parent.read(stack).variable)
         self._reversed.body.parameters.append(element)
         return element
+
+    def _stack_of(self, variable: Variable) -> Variable:
+        collected = zip(self._forward.body.results, self._forward.results, strict=True)
+        for result, stack in islice(collected, len(self._forward.initial), None):
+            if result is variable:
+                return stack
+        stack = self._builder.variable(StackType(variable.type), hint=_kept_name(variable))
+        self._forward.body.results.append(variable)
+        self._forward.results.append(stack)
+        self._parent.add(stack)
+        return stack
 
 
 class BranchScope:
@@ -114,6 +123,9 @@ class BranchScope:
         self._own.add(variable)
 
     def _handed_on(self, variable: Variable) -> Variable:
+        for given, result in zip(self._side.results, self._forward.results, strict=True):
+            if given is variable:
+                return result
         result = self._builder.variable(variable.type, hint=_kept_name(variable))
         self._forward.results.append(result)
         for block in (self._forward.then, self._forward.otherwise):

@@ -12,6 +12,7 @@ import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_like import ArrayLike
+from retrograde.program.check import check
 from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable, all_variables, map_operand
 from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import ArrayType, Extent, Size, Type, array_type, type_of
@@ -136,9 +137,13 @@ class ProgramBuilder:
         return Symbol(self, variable)
 
     def finish(self, **outputs: Any) -> Program:
-        """The program, with its outputs by name."""
+        """The program, with its outputs by name.
+
+        Raises:
+            UsageError: a value of a loop's body or of a branch is used outside of it.
+        """
         self._root.results = [self.atom(value) for value in outputs.values()]
-        return Program(self.name, self._root, list(outputs))
+        return check(Program(self.name, self._root, list(outputs)))
 
     def loop(self, count: Any, body: Callable[..., Any], *initial: Any) -> Any:
         """A loop: `body(i, *carried)` returns the carried values for the next iteration.

@@ -13,7 +13,6 @@ from retrograde.program.model import (
     Statement,
     Variable,
     blocks_of,
-    free_variables,
     map_operand,
     operands_of,
     variables_in,
@@ -53,55 +52,71 @@ def _copy_statement(statement: Statement, copies: dict[Variable, Variable]) -> S
 
 
 def prune(program: Program) -> Program:
-    """Take out of a program, in place, what none of its outputs needs: instructions, carried values, collected stacks."""
-    _prune_block(program.block)
+    """Take out of a program, in place, what no output needs: instructions, carried values, collected stacks."""
+    needed = set(variables_in(tuple(program.block.results)))
+    _mark(program.block, needed)
+    _sweep(program.block, needed)
     return program
 
 
-def _prune_block(block: Block) -> None:
-    needed = set(variables_in(tuple(block.results)))
-    kept: list[Statement] = []
+def _mark(block: Block, needed: set[Variable]) -> None:
+    """Add what a block computes needed variables from."""
     for statement in reversed(block.statements):
         if needed.isdisjoint(statement.results):
             continue
-        if isinstance(statement, Loop):
-            _prune_loop(statement, needed)
-        elif isinstance(statement, Branch):
-            _prune_branch(statement, needed)
-        needed.update(variables_in(operands_of(statement)), free_variables(*blocks_of(statement)))
-        kept.append(statement)
-    block.statements = kept[::-1]
+        if isinstance(statement, Instruction):
+            needed.update(variables_in(statement.operands))
+        elif isinstance(statement, Loop):
+            _mark_loop(statement, needed)
+        else:
+            needed.update(variables_in(statement.condition))
+            for side in (statement.then, statement.otherwise):
+                _pass_on(statement.results, side.results, needed)
+                _mark(side, needed)
 
 
-def _prune_branch(branch: Branch, needed: set[Variable]) -> None:
-    kept = [at for at, result in enumerate(branch.results) if result in needed]
-    branch.results = _picked(branch.results, kept)
-    for block in (branch.then, branch.otherwise):
-        block.results = _picked(block.results, kept)
-        _prune_block(block)
-
-
-def _prune_loop(loop: Loop, needed: set[Variable]) -> None:
+def _mark_loop(loop: Loop, needed: set[Variable]) -> None:
     """A carried value is needed if its last one is, or if a needed value of the body is computed from it."""
-    width = len(loop.initial)
-    results = loop.body.results
-    collected = [at for at, result in enumerate(loop.results) if at >= width and result in needed]
-    carried = {at for at in range(width) if loop.results[at] in needed}
-    while True:
-        body = Block(loop.body.parameters, loop.body.statements, _picked(results, [*sorted(carried), *collected]))
-        _prune_block(body)
-        used = free_variables(Block([], body.statements, body.results))
-        more = {at for at in range(width) if loop.carried[at] in used} - carried
-        if not more:
-            break
-        carried |= more
-    elements = [at for at, element in enumerate(loop.elements) if element in used]
-    places = sorted(carried)
-    body.parameters = [loop.index, *_picked(loop.carried, places), *_picked(loop.elements, elements)]
+    carried, finals = loop.carried, loop.results[: len(loop.initial)]
+    needed.update(variables_in(loop.count))
+    before = -1
+    while before != len(needed):
+        before = len(needed)
+        _pass_on(carried, finals, needed)
+        _pass_on(finals, carried, needed)
+        _pass_on(loop.results, loop.body.results, needed)
+        _mark(loop.body, needed)
+    _pass_on(carried, loop.initial, needed)
+    _pass_on(loop.elements, loop.consumed, needed)
+
+
+def _pass_on(sources: list[Variable], operands: list[Any], needed: set[Variable]) -> None:
+    for source, operand in zip(sources, operands, strict=True):
+        if source in needed:
+            needed.update(variables_in(operand))
+
+
+def _sweep(block: Block, needed: set[Variable]) -> None:
+    block.statements = [statement for statement in block.statements if not needed.isdisjoint(statement.results)]
+    for statement in block.statements:
+        if isinstance(statement, Instruction):
+            continue
+        kept = [at for at, result in enumerate(statement.results) if result in needed]
+        if isinstance(statement, Loop):
+            _sweep_parameters(statement, needed)
+        statement.results = _picked(statement.results, kept)
+        for inner in blocks_of(statement):
+            inner.results = _picked(inner.results, kept)
+            _sweep(inner, needed)
+
+
+def _sweep_parameters(loop: Loop, needed: set[Variable]) -> None:
+    carried = [at for at, parameter in enumerate(loop.carried) if parameter in needed]
+    elements = [at for at, parameter in enumerate(loop.elements) if parameter in needed]
+    parameters = [loop.index, *_picked(loop.carried, carried), *_picked(loop.elements, elements)]
+    loop.initial = _picked(loop.initial, carried)
     loop.consumed = _picked(loop.consumed, elements)
-    loop.initial = _picked(loop.initial, places)
-    loop.results = _picked(loop.results, [*places, *collected])
-    loop.body = body
+    loop.body.parameters = parameters
 
 
 def _picked(items: list[Any], places: list[int]) -> list[Any]:
