@@ -20,7 +20,6 @@ from retrograde.planning import Budget, Compute, Free, Load, Plan, Spill, plan
 from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
-
 if TYPE_CHECKING:
     from retrograde.autodiff import GradientTape, grad, hessian, hvp, jvp, stop_gradient, value_and_grad, vjp
 

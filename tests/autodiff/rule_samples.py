@@ -44,7 +44,12 @@ def _unary() -> list[Sample]:
 _INDICES: list[Any] = [1, (slice(1, None), 0), (Ellipsis, slice(None, None, -1)), (None, slice(0, 2))]
 _INDICES += [np.array([2, 0, 2]), (np.array([[0], [2]]), np.array([1, 1])), (slice(None), np.array([1, 0]))]
 _COMPARED = [Sample((real(3), real(3))), Sample((real(2, 1), 1.0))]
-_MATRICES = [(real(2, 3), real(3, 4)), (real(5, 2, 3), real(3, 2)), (real(2, 1, 2, 2), real(3, 2, 2)), (cplx(2, 2), cplx(2, 3))]
+_MATRICES = [
+    (real(2, 3), real(3, 4)),
+    (real(5, 2, 3), real(3, 2)),
+    (real(2, 1, 2, 2), real(3, 2, 2)),
+    (cplx(2, 2), cplx(2, 3)),
+]
 _AXES = [((0,), False), ((0, 1), False), ((1,), True), ((), False)]
 _STACK = [np.array([1.0, 2.0]), np.array([3.0])]
 

@@ -1,4 +1,5 @@
-"""Writes into tracked arrays, duals and symbols: NumPy's numbers with the right derivative, or an error; nothing else."""
+"""Writes into tracked arrays, duals and symbols: NumPy's numbers with the right derivative, or an error; nothing "
+"else."""
 
 from __future__ import annotations
 
@@ -172,7 +173,10 @@ def test_a_write_keeps_dtype_and_rank() -> None:
         y = x.copy()
         y += np.ones(2)
         assert y.dtype == np.float32
-        with pytest.raises(UsageError, match=r"an array of shape \(2,\) was to be changed in place to one of shape \(3, 2\); write `x = x"):
+        with pytest.raises(
+            UsageError,
+            match=r"an array of shape \(2,\) was to be changed in place to one of shape \(3, 2\); write `x = x",
+        ):
             y += np.ones((3, 2))
         with pytest.raises(UsageError, match="float32 array was to be changed in place by a complex"):
             y *= 1j

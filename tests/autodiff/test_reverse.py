@@ -1,4 +1,5 @@
-"""Programs reversed: each case is NumPy code that runs on the tape, and as a program built by hand from the same code."""
+"""Programs reversed: each case is NumPy code that runs on the tape, and as a program built by hand from the same "
+"code."""
 
 from __future__ import annotations
 
@@ -231,7 +232,7 @@ def test_what_only_the_outputs_need_is_left_out() -> None:
 
 def test_the_order_of_outputs_and_inputs_that_do_not_matter() -> None:
     builder = ProgramBuilder("several")
-    x, y = builder.input("x", "float64", ("n",)), builder.input("y", "float64", ("n",))
+    x, _ = builder.input("x", "float64", ("n",)), builder.input("y", "float64", ("n",))
     program = builder.finish(one=np.sum(x * x), two=x * 3.0, three=2.0)
     reversed_program = reverse(program, ["y", "x"], ["two", "one"])
     assert reversed_program.output_names == ["one", "two", "three", "d_y", "d_x"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rule_samples import SAMPLES, Sample
 
 import retrograde as rg
 from retrograde.autodiff.reverse import reverse
@@ -14,10 +15,10 @@ from retrograde.program import PRIMITIVES, ProgramBuilder
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.types import ArrayType, type_of
 
-from rule_samples import SAMPLES, Sample
-
 _LOADS = ("LOAD_FAST", "LOAD_FAST_LOAD_FAST", "LOAD_DEREF", "LOAD_CLOSURE")
-_ALL = [pytest.param(name, sample, id=f"{name} {sample}") for name in sorted(PRIMITIVES) for sample in SAMPLES.get(name, [])]
+_ALL = [
+    pytest.param(name, sample, id=f"{name} {sample}") for name in sorted(PRIMITIVES) for sample in SAMPLES.get(name, [])
+]
 _SMOOTH = [case for case in _ALL if PRIMITIVES[case.values[0]].reverse and "stack" not in case.values[0]]
 _CONSTANT = [case for case in _ALL if not PRIMITIVES[case.values[0]].reverse and "stack" not in case.values[0]]
 _COMPLEX_STEP = [case for case in _SMOOTH if case.values[0] not in ("maximum", "conjugate", "real", "imag", "astype")]
@@ -152,9 +153,7 @@ def test_second_derivatives(name: str, sample: Sample) -> None:
         return sum(np.sum(np.real(np.conjugate(g) * w)) for g, w in parts)
 
     second = rg.grad(along, every)(*case.inputs)
-    np.testing.assert_allclose(
-        _pairing(second, case.tangents), _pairing(products, case.others), rtol=1e-9, atol=1e-10
-    )
+    np.testing.assert_allclose(_pairing(second, case.tangents), _pairing(products, case.others), rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize(("name", "sample"), _CONSTANT)
@@ -206,7 +205,9 @@ def test_a_reversed_program_agrees_with_the_tape(name: str, sample: Sample) -> N
     wrt = [variable.name for variable in program.inputs if variable.name in PRIMITIVES[name].reverse]
     case = Case(name, sample)
     found = reverse(program, wrt, ["out"], keep_outputs=False)(*arguments, case.cotangent)
-    expected = dict(zip((PRIMITIVES[name].operands[at] for at in case.places), case.gradients(*case.inputs), strict=True))
+    expected = dict(
+        zip((PRIMITIVES[name].operands[at] for at in case.places), case.gradients(*case.inputs), strict=True)
+    )
     for operand, gradient in zip(wrt, found, strict=True):
         assert gradient.dtype == expected[operand].dtype
         np.testing.assert_allclose(gradient, expected[operand], rtol=1e-14, atol=1e-14)

@@ -30,7 +30,9 @@ def _gradient(function: Any, *arrays: Any) -> Any:
 
 def test_a_small_perceptron() -> None:
     random = np.random.default_rng(0)
-    parameters = {"layers": [(random.standard_normal((4, 5)), random.standard_normal(5)), (random.standard_normal((5, 2)), 0.1)]}
+    parameters = {
+        "layers": [(random.standard_normal((4, 5)), random.standard_normal(5)), (random.standard_normal((5, 2)), 0.1)]
+    }
     inputs, wanted = random.standard_normal((7, 4)), random.standard_normal((7, 2))
 
     def loss(parameters: Any) -> Any:
@@ -309,7 +311,10 @@ def test_what_was_computed_after_the_tape_closed_is_plain() -> None:
 
 
 def test_a_watched_array_of_ints() -> None:
-    with rg.GradientTape() as tape, pytest.raises(UsageError, match=r"dtype int64 was to be watched.*x.astype\(float\)"):
+    with (
+        rg.GradientTape() as tape,
+        pytest.raises(UsageError, match=r"dtype int64 was to be watched.*x.astype\(float\)"),
+    ):
         tape.watch(np.arange(3))
 
 
@@ -364,7 +369,7 @@ def test_what_is_not_supported_says_so(function: Any, message: str) -> None:
 def test_a_plain_array_does_not_take_a_tracked_value() -> None:
     with rg.GradientTape() as tape:
         x = tape.watch(X)
-        with pytest.raises((UnsupportedError, ValueError), match="np.zeros_like|setting an array element"):
+        with pytest.raises((UnsupportedError, ValueError), match=r"np.zeros_like|setting an array element"):
             np.zeros(3)[0] = x[0]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import Any
 
 from retrograde.autodiff.cotangents import Accumulator, fit
 from retrograde.autodiff.tracked import Node

@@ -1,7 +1,7 @@
 """What every cotangent needs, whatever rule it came from: the shape and dtype of its value, and to be added up.
 
-Complex numbers: for a real target L the gradient at z = x + iy is dL/dx + i dL/dy, the direction of steepest ascent, and
-cotangents pair with tangents as Re(sum(conj(g) * d)). A real value's cotangent is the real part of what arrives.
+Complex numbers: for a real target L the gradient at z = x + iy is dL/dx + i dL/dy, the direction of steepest ascent,
+and cotangents pair with tangents as Re(sum(conj(g) * d)). A real value's cotangent is the real part of what arrives.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ def seed(target: Any, given: Any, position: int) -> Array:
     shape = np.shape(given)
     if shape != target.shape:
         raise UsageError(
-            f"the output gradient of target {position} has shape {shape}, and the target {target.shape}; give one of the same shape"
+            f"the output gradient of target {position} has shape {shape}, and the target {target.shape}; give one of "
+            "the same shape"
         )
     return cast(given if hasattr(given, "dtype") else np.asarray(given), target.dtype)

@@ -14,6 +14,7 @@ from retrograde.autodiff.tape import GradientTape
 from retrograde.autodiff.tracked import TrackedArray
 from retrograde.errors import UsageError
 from retrograde.program.dispatch import new_level
+from retrograde.program.primitive import Array
 from retrograde.program.types import is_differentiable
 
 Wrt: TypeAlias = int | str | tuple[int | str, ...]
@@ -74,15 +75,15 @@ def grad(f: Function, wrt: Wrt = 0) -> Function:
 
 
 def vjp(f: Function, wrt: Wrt | None = None) -> Function:
-    """A function that computes a function's outputs, and its pullback: the map from their cotangents to those of the arguments.
+    """A function that computes a function's outputs and its pullback, from their cotangents to those of the arguments.
 
     Args:
         f: any NumPy code; it returns an array or a container of arrays.
         wrt: as in `value_and_grad`; None for all arguments.
 
     Returns:
-        A function of the same arguments that returns the outputs and the pullback. The pullback takes a cotangent for each
-        output, in the same container, and can be called any number of times; the recording is freed with it.
+        A function of the same arguments that returns the outputs and the pullback. The pullback takes a cotangent for
+        each output, in the same container, and can be called any number of times; the recording is freed with it.
 
     Example:
         >>> import numpy as np
@@ -96,7 +97,11 @@ def vjp(f: Function, wrt: Wrt | None = None) -> Function:
         chosen = tuple(range(len(arguments))) if wrt is None else wrt
         value, sources, gradient = _record(f, chosen, arguments, options, persistent=True)
         outputs = containers.map_leaves(lambda leaf: _untracked(leaf, sources), value)
-        return outputs, lambda cotangents: gradient(value, cotangents)
+
+        def pullback(cotangents: Any) -> Any:
+            return gradient(value, cotangents)
+
+        return outputs, pullback
 
     return derivative
 
@@ -178,19 +183,17 @@ def hessian(f: Function, wrt: int | str = 0) -> Function:
     def derivative(*arguments: Any, **options: Any) -> Any:
         (place,) = _places(f, (wrt,), arguments, options)
         x = _get(place, arguments, options)
-        if not isinstance(x, containers.LEAVES) or np.iscomplexobj(x):
+        if not containers.is_leaf(x) or np.iscomplexobj(x):
             raise UsageError(
                 f"a Hessian by a {type(x).__name__} was asked for; it is by one real array (see rg.hvp for containers)"
             )
         x = x if hasattr(x, "dtype") else np.asarray(x)
 
-        def column(direction: Any) -> Any:
-            return jvp(
-                lambda at: grad(f, wrt)(*_put(place, at, arguments), **_put(place, at, options)), (x,), (direction,)
-            )[1]
+        def gradient(at: Any) -> Any:
+            return grad(f, wrt)(*_put(place, at, arguments), **_put(place, at, options))
 
         identity = np.eye(x.size, dtype=x.dtype).reshape((x.size, *x.shape))
-        return np.stack([column(direction) for direction in identity], axis=-1).reshape(x.shape * 2)
+        return np.stack([jvp(gradient, (x,), (direction,))[1] for direction in identity], axis=-1).reshape(x.shape * 2)
 
     return derivative
 
@@ -278,15 +281,16 @@ def _primal(leaf: Any, level: int) -> Any:
     return leaf.value if isinstance(leaf, Dual) and leaf.level == level else leaf
 
 
-def _tangent(leaf: Any, level: int) -> Any:
+def _tangent(leaf: Any, level: int) -> Array:
     if isinstance(leaf, Dual) and leaf.level == level:
         return leaf.tangent
-    return np.zeros_like(leaf)
+    return np.zeros_like(leaf)  # pyright: ignore[reportUnknownVariableType]
 
 
 def _no_scalar(f: Function, found: str) -> UsageError:
     name = getattr(f, "__name__", type(f).__name__)
     return UsageError(
-        f"the gradient of {name} was asked for, which returned {found}; a gradient is that of a real scalar: reduce the "
+        f"the gradient of {name} was asked for, which returned {found}; a gradient is that of a real scalar: reduce "
+        "the "
         "result (np.sum), or use rg.vjp"
     )

@@ -50,8 +50,8 @@ def reading(primitive: Primitive, name: str) -> str:
     return f"shape(operands[{primitive.operands.index(name.removesuffix('_shape'))}])"
 
 
-# These functions run once for each recorded operation. Written out and compiled they take a third of the time that a loop over
-# getters takes.
+# These functions run once for each recorded operation. Written out and compiled they take a third of the time that a
+# loop over getters takes.
 
 
 def _keeper(primitive: Primitive, reads: tuple[str, ...]) -> Callable[..., Kept] | None:

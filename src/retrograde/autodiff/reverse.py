@@ -1,9 +1,9 @@
 """A program's reverse: the program that computes its outputs and their gradients.
 
-The forward program is kept as it is, and behind it the cotangents are carried through its statements, last one first. Each
-rule runs on symbols, and so writes its instructions; what it reads of the forward program is fetched by a scope. A loop
-reverses as a loop, a branch as a branch, and since stacks are consumed and collected alike, the result can be reversed again.
-(Griewank and Walther 2008, "Evaluating Derivatives", chapters 3 and 6.)
+The forward program is kept as it is, and behind it the cotangents are carried through its statements, last one first.
+Each rule runs on symbols, and so writes its instructions; what it reads of the forward program is fetched by a scope.
+A loop reverses as a loop, a branch as a branch, and since stacks are consumed and collected alike, the result can be
+reversed again. (Griewank and Walther 2008, "Evaluating Derivatives", chapters 3 and 6.)
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def reverse(program: Program, wrt: Sequence[str], of: Sequence[str], keep_output
         program: it is not changed.
         wrt: the inputs to differentiate by, by name; of a floating or complex type.
         of: the outputs to differentiate, by name.
-        keep_outputs: whether the result has the program's own outputs, too. Without them, what only they need is left out.
+        keep_outputs: whether the result has the program's own outputs, too. Without them, what only they need is left
+            out.
 
     Returns:
         A program with the same inputs and, behind them, for each output `y` of `of` its cotangent `d_y`. Its outputs
@@ -239,6 +240,7 @@ def _input_like(builder: ProgramBuilder, name: str, target: Any) -> Symbol:
     kind = target.type if isinstance(target, Variable) else ArrayType(np.asarray(target).dtype, np.shape(target))
     if not isinstance(kind, ArrayType) or not kind.differentiable:
         raise UsageError(
-            f"output {name.removeprefix('d_')!r} is {kind}, which has no derivative; differentiate floating or complex ones"
+            f"output {name.removeprefix('d_')!r} is {kind}, which has no derivative; differentiate floating or "
+            "complex ones"
         )
     return builder.input(name, kind.dtype, kind.sizes)

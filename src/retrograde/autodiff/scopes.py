@@ -1,8 +1,8 @@
 """What the reversed program may read of the forward one, and how it gets there.
 
 A value of the forward program is at hand where it is set around the place that reads it. A value set inside a loop is
-gone when the reversed loop runs: asking for it makes the forward loop collect it, and the reversed loop consume it. So what
-is kept is exactly what some rule asked for. A value set in a branch becomes a result of the branch.
+gone when the reversed loop runs: asking for it makes the forward loop collect it, and the reversed loop consume it. So
+what is kept is exactly what some rule asked for. A value set in a branch becomes a result of the branch.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class LoopScope:
             if variable in maker.results and isinstance(maker, Instruction) and maker.primitive.views is not None:
                 if any(used in self._own and used is not self._forward.index for used in variables_in(maker.operands)):
                     return None
-                operands = map_operand(lambda part: self.read(part) if isinstance(part, Variable) else part, maker.operands)
+                operands = map_operand(
+                    lambda part: self.read(part) if isinstance(part, Variable) else part, maker.operands
+                )
                 return maker.primitive(*operands, **maker.static)
         return None
 

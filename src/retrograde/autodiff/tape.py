@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any, Literal, Self
@@ -17,6 +17,7 @@ from retrograde.autodiff.tracked import Node, TrackedArray
 from retrograde.errors import UsageError
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.dispatch import new_level
+from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import is_differentiable
 
@@ -74,7 +75,8 @@ class GradientTape:
         """Track an array, or every array of a container.
 
         Args:
-            arrays: an array or a number of a floating or complex type; or a tuple, list or dict of such, nested at will.
+            arrays: an array or a number of a floating or complex type; or a tuple, list or dict of such, nested at
+                will.
 
         Returns:
             The same with tracked arrays in place of the arrays. What is computed from these is recorded; the arrays
@@ -96,7 +98,8 @@ class GradientTape:
             array = np.asarray(array)
         if not is_differentiable(array.dtype):
             raise UsageError(
-                f"an array of dtype {array.dtype} was to be watched, and only floating and complex ones have gradients; "
+                f"an array of dtype {array.dtype} was to be watched, and only floating and complex ones have "
+                "gradients; "
                 "convert it (`x.astype(float)`), or use it without watching"
             )
         if isinstance(array, ArrayLike):
@@ -121,8 +124,8 @@ class GradientTape:
             The sources' container with gradients in place of the sources, each of the shape and dtype of its source.
 
         Raises:
-            UsageError: the tape is used already and not persistent; a target or source is not of this tape; a target is no
-                scalar and has no output gradient; a source was written in place after it was watched.
+            UsageError: the tape is used already and not persistent; a target or source is not of this tape; a target
+                is no scalar and has no output gradient; a source was written in place after it was watched.
 
         For complex sources see `retrograde.autodiff.cotangents`.
         """
@@ -163,7 +166,7 @@ class GradientTape:
         return containers.rebuild(sources, own(gradients, given))
 
     @contextmanager
-    def stop_recording(self) -> Iterator[None]:
+    def stop_recording(self) -> Generator[None]:
         """A context in which nothing is recorded: results of tracked arrays are plain arrays."""
         recorded, self.recording = self.recording, False
         try:
@@ -200,7 +203,7 @@ def own(gradients: list[Any], given: list[Any]) -> list[Any]:
     seen = {id(item) for item in given}
     owned: list[Any] = []
     for gradient in gradients:
-        shared = id(gradient) in seen or (isinstance(gradient, np.ndarray) and gradient.base is not None)
+        shared = id(gradient) in seen or (is_ndarray(gradient) and gradient.base is not None)
         seen.add(id(gradient))
         owned.append(gradient.copy() if shared and gradient is not None else gradient)
     return owned
@@ -213,7 +216,8 @@ def stop_gradient(arrays: Any) -> Any:
         arrays: any array, number, or container of such.
 
     Returns:
-        The same, with the value of each tracked array or dual in its place, whatever tapes and derivatives are around it.
+        The same, with the value of each tracked array or dual in its place, whatever tapes and derivatives are around
+        it.
 
     Example:
         >>> import numpy as np

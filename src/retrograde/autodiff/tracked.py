@@ -23,7 +23,8 @@ _UNKNOWN: Any = object()
 class Node:
     """Where a tracked array came from: one recorded operation, or a source.
 
-    Nodes know the nodes they were computed from, and nobody knows all nodes: what no result needs any more is gone at once.
+    Nodes know the nodes they were computed from, and nobody knows all nodes: what no result needs any more is gone at
+    once.
 
     Attributes:
         tape: the tape it is recorded on.

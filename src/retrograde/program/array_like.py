@@ -237,6 +237,7 @@ class ArrayLike(WritesInPlace, Intercepting):
             return other
         if not np.can_cast(other.dtype, self.dtype, "same_kind"):
             raise UsageError(
-                f"a {self.dtype} array was to be changed in place by a {other.dtype} one; write `x = x + y` to make a new array"
+                f"a {self.dtype} array was to be changed in place by a {other.dtype} one; write `x = x + y` to make a "
+                "new array"
             )
         return other.astype(self.dtype)

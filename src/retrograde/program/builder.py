@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from itertools import chain, count
 from keyword import iskeyword
@@ -13,6 +13,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.check import check
+from retrograde.program.kinds import as_tuple
 from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable, all_variables, map_operand
 from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import ArrayType, Extent, Size, Type, array_type, type_of
@@ -166,8 +167,7 @@ class ProgramBuilder:
             block = Block([index, *(self.variable(kind) for kind in types)])
             with self.inside(block):
                 returned = body(*(Symbol(self, parameter) for parameter in block.parameters))
-                values = returned if isinstance(returned, tuple) else (returned,)
-                block.results = [self.atom(_as_array(value)) for value in values]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+                block.results = [self.atom(_as_array(value)) for value in as_tuple(returned)]
             widened = self._widened(types, [_type_of(result) for result in block.results])
             if widened == types:
                 break
@@ -186,8 +186,7 @@ class ProgramBuilder:
         for block, function in zip(blocks, (then, otherwise), strict=True):
             with self.inside(block):
                 returned = function()
-                values = returned if isinstance(returned, tuple) else (returned,)
-                block.results = [self.atom(_as_array(value)) for value in values]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+                block.results = [self.atom(_as_array(value)) for value in as_tuple(returned)]
         types = self._widened(*([_type_of(result) for result in block.results] for block in blocks))
         results = [self.variable(kind) for kind in types]
         self._open[-1].statements.append(Branch(self.atom(condition), *blocks, results))
@@ -213,13 +212,17 @@ class ProgramBuilder:
 
     def variable(self, type: Type, hint: str = "", extent: Extent = None) -> Variable:
         """A new variable with a name that no other has."""
-        names = (f"{hint}{number}" if number else hint for number in chain((0,), count(2))) if hint else map(_letters, self._letters)
+        names = (
+            (f"{hint}{number}" if number else hint for number in chain((0,), count(2)))
+            if hint
+            else map(_letters, self._letters)
+        )
         name = next(name for name in names if name not in self._taken and not iskeyword(name))
         self._taken.add(name)
         return Variable(name, type, extent)
 
     @contextmanager
-    def inside(self, block: Block) -> Iterator[Block]:
+    def inside(self, block: Block) -> Generator[Block]:
         """A context in which instructions go to the end of a block."""
         self._open.append(block)
         try:
@@ -294,7 +297,8 @@ class ProgramBuilder:
             or (one.dtype, one.rank) != (other.dtype, other.rank)
         ):
             raise UsageError(
-                f"a region of program {self.name} gave {other} where {one} is expected; a value keeps its dtype and rank "
+                f"a region of program {self.name} gave {other} where {one} is expected; a value keeps its dtype and "
+                "rank "
                 "(`x.astype(...)` changes a dtype)"
             )
         sizes = (mine if mine == theirs else None for mine, theirs in zip(one.sizes, other.sizes, strict=True))

@@ -28,7 +28,9 @@ def _check_block(program: Program, block: Block, around: set[Variable], everywhe
         else:
             expected = [len(inner.results) for inner in blocks_of(statement)] if isinstance(statement, Branch) else [1]
         if any(count != len(statement.results) for count in expected):
-            raise UsageError(f"a statement of program {program.name} sets {statement.results}, and gives {expected} values")
+            raise UsageError(
+                f"a statement of program {program.name} sets {statement.results}, and gives {expected} values"
+            )
         _set(program, statement.results, visible, everywhere)
     _use(program, tuple(block.results), visible)
 
@@ -45,6 +47,7 @@ def _use(program: Program, operands: object, visible: set[Variable]) -> None:
     for variable in variables_in(operands):
         if variable not in visible:
             raise UsageError(
-                f"program {program.name} uses {variable!r} where it is not set; a value of a loop's body or of a branch is to "
+                f"program {program.name} uses {variable!r} where it is not set; a value of a loop's body or of a "
+                "branch is to "
                 "be returned from it, and then used as the loop's or the branch's result"
             )

@@ -1,15 +1,17 @@
 """Who handles an operation: plain arrays evaluate it, anything that intercepts NumPy handles it by itself.
 
-Tapes, forward derivatives and program builders nest. Each has a level, counted up as they begin, and of several operands
-the one of the highest level handles the operation: it sees the others as constants, works on what is inside its own
-operands, and so hands the operation down to the next level. (The levels are those of Pearlmutter and Siskind, 2008,
-"Reverse-mode AD in a functional framework": they keep the derivatives of nested calls apart.)
+Tapes, forward derivatives and program builders nest. Each has a level, counted up as they begin, and of several
+operands the one of the highest level handles the operation: it sees the others as constants, works on what is inside
+its own operands, and so hands the operation down to the next level. (The levels are those of Pearlmutter and Siskind,
+2008, "Reverse-mode AD in a functional framework": they keep the derivatives of nested calls apart.)
 """
 
 from __future__ import annotations
 
 from itertools import count
 from typing import TYPE_CHECKING, Any
+
+from retrograde.program.kinds import is_slice, is_tuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,9 +58,9 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, 
 
 def _inside(operand: Any) -> Intercepting | None:
     """A symbol inside a shape or an index; it is at the lowest level, and so of all alike."""
-    parts = (operand.start, operand.stop, operand.step) if isinstance(operand, slice) else operand
+    parts: tuple[Any, ...] = (operand.start, operand.stop, operand.step) if is_slice(operand) else operand
     for part in parts:
-        found = _inside(part) if isinstance(part, (tuple, slice)) else part
+        found = _inside(part) if is_tuple(part) or is_slice(part) else part
         if isinstance(found, Intercepting):
             return found
     return None

@@ -22,7 +22,7 @@ from retrograde.program.model import (
     operands_of,
     variables_in,
 )
-from retrograde.program.types import ArrayType
+from retrograde.program.types import ArrayType, Extent, Size
 
 _Values = dict[Variable, Any]
 
@@ -37,7 +37,8 @@ def evaluate(program: Program, *arguments: Any) -> tuple[Any, ...]:
         arguments: an array or a number for each input, of the input's dtype and rank.
 
     Raises:
-        UsageError: there are more or fewer arguments than inputs, or one has another dtype or rank, or sizes of one name differ.
+        UsageError: there are more or fewer arguments than inputs, or one has another dtype or rank, or sizes of one
+            name differ.
     """
     _check(program, arguments)
     values: _Values = dict(zip(program.inputs, arguments, strict=True))
@@ -55,27 +56,31 @@ def _check(program: Program, arguments: tuple[Any, ...]) -> None:
     for variable, argument in zip(inputs, arguments, strict=True):
         array = argument if hasattr(argument, "dtype") else np.asarray(argument)
         kind = variable.type
-        fits = isinstance(kind, ArrayType) and (array.dtype, array.ndim) == (kind.dtype, kind.rank)
-        for extent, size in zip(kind.sizes if isinstance(kind, ArrayType) and fits else (), array.shape, strict=False):
-            known = (
-                sizes.setdefault(extent.name, size - extent.offset) + extent.offset
-                if hasattr(extent, "name")
-                else extent
-            )  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
-            fits = fits and known in (None, size)
-        if not fits:
-            raise UsageError(
-                f"program {program.name} got {array.dtype} of shape {tuple(array.shape)} for its input {variable!r}; "
-                "pass an array of that dtype and rank, and of one size wherever the inputs name one"
-            )
+        if not isinstance(kind, ArrayType) or (array.dtype, array.ndim) != (kind.dtype, kind.rank):
+            raise _misfit(program, variable, array)
+        for extent, size in zip(kind.sizes, array.shape, strict=True):
+            if isinstance(size, int) and not _is_size(extent, size, sizes):
+                raise _misfit(program, variable, array)
+
+
+def _is_size(extent: Extent, size: int, sizes: dict[str, int]) -> bool:
+    if isinstance(extent, Size):
+        return sizes.setdefault(extent.name, size - extent.offset) + extent.offset == size
+    return extent in (None, size)
+
+
+def _misfit(program: Program, variable: Variable, array: Any) -> UsageError:
+    return UsageError(
+        f"program {program.name} got {array.dtype} of shape {tuple(array.shape)} for its input {variable!r}; "
+        "pass an array of that dtype and rank, and of one size wherever the inputs name one"
+    )
 
 
 def _run(block: Block, values: _Values) -> list[Any]:
     lasts = _last_uses(block)
     for statement, unused in zip(block.statements, lasts, strict=True):
         if isinstance(statement, Instruction):
-            operands = map_operand(lambda part: _value(part, values), statement.operands)
-            values[statement.results[0]] = apply(statement.primitive, operands, statement.static)
+            values[statement.results[0]] = _apply(statement, values)
         elif isinstance(statement, Loop):
             _run_loop(statement, values)
         else:
@@ -87,6 +92,11 @@ def _run(block: Block, values: _Values) -> list[Any]:
     for variable in block.defined():
         values.pop(variable, None)
     return results
+
+
+def _apply(instruction: Instruction, values: _Values) -> Any:
+    operands = map_operand(lambda part: _value(part, values), instruction.operands)
+    return apply(instruction.primitive, operands, instruction.static)
 
 
 def _run_loop(loop: Loop, values: _Values) -> None:
@@ -104,6 +114,7 @@ def _run_loop(loop: Loop, values: _Values) -> None:
         carried = results[:width]
         for stack, value in zip(collected, results[width:], strict=True):
             stack[index] = value
+        del results
     values.update(zip(loop.results, [*carried, *collected], strict=True))
 
 

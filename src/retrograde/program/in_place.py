@@ -1,8 +1,8 @@
 """Writes into an array-like: `x[i] = v`, `x += v`, `x[i] += v`.
 
-A write puts a new version behind the same name: `x` takes over the state of `update(x, i, v)`. Whoever read the old version
-keeps it. What NumPy would do to *other* names, whose arrays share memory with `x`, a new version cannot do; so a view whose
-base is written, or a base one of whose views is written, is refused, and no wrong number comes of it.
+A write puts a new version behind the same name: `x` takes over the state of `update(x, i, v)`. Whoever read the old
+version keeps it. What NumPy would do to *other* names, whose arrays share memory with `x`, a new version cannot do; so
+a view whose base is written, or a base one of whose views is written, is refused, and no wrong number comes of it.
 
 `x[i] += v` is a read of a view, a write into the view, and an assignment of the view to `x[i]`. Between the last two
 `x` is locked: using it then is an error, and the assignment opens it again. A write into a view that is never
@@ -21,7 +21,8 @@ from retrograde.program.primitive import PRIMITIVES
 class WritesInPlace:
     """What makes writes into an array-like right, or refuses them."""
 
-    # _views: weak references to the views taken of it. _base: what it is a view of. _locked: its state and the view written.
+    # _views: weak references to the views taken of it. _base: what it is a view of. _locked: its state and the view
+    # written.
     __slots__ = ("__weakref__", "_base", "_locked", "_views")
 
     _state: ClassVar[tuple[str, ...]]
@@ -82,21 +83,26 @@ class WritesInPlace:
     def _complain_if_locked(self) -> None:
         if slot(self, "_locked", None) is not None:
             raise UnsupportedError(
-                "a view of this array was changed in place (`row = x[i]; row += v`), which changes the array under NumPy and "
+                "a view of this array was changed in place (`row = x[i]; row += v`), which changes the array under "
+                "NumPy and "
                 "would not here; write `x[i] += v`"
             )
 
     def _refuse_if_shared(self, value: Any) -> None:
         if slot(self, "_base", None) is not None:
             raise UnsupportedError(
-                "a view (a slice, a transpose, a reshape) of an array was written in place, which changes the array under "
-                "NumPy and would not here; write to the array itself (`x[i, j] = v`), or to a copy (`row = x[i].copy()`)"
+                "a view (a slice, a transpose, a reshape) of an array was written in place, which changes the array "
+                "under "
+                "NumPy and would not here; write to the array itself (`x[i, j] = v`), or to a copy (`row = "
+                "x[i].copy()`)"
             )
         views = (reference() for reference in slot(self, "_views", ()))
         if any(view is not None and view is not value for view in views):
             raise UnsupportedError(
-                "an array was written in place while a view of it (a slice, a transpose, a reshape) is in use, which would "
-                "change the view under NumPy and would not here; take a copy (`row = x[i].copy()`) or delete the view first"
+                "an array was written in place while a view of it (a slice, a transpose, a reshape) is in use, which "
+                "would "
+                "change the view under NumPy and would not here; take a copy (`row = x[i].copy()`) or delete the "
+                "view first"
             )
 
     def _same_array_type(self, other: Any) -> Any:

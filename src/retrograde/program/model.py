@@ -1,7 +1,8 @@
 """A program: typed variables, instructions, and regions (a block, a loop, a branch) that hold them.
 
-Every variable is assigned at one place. A region may use the variables around it. A loop carries values from one iteration to
-the next, and it consumes and collects stacks: a stack has one value for each iteration, the same whichever way the loop runs.
+Every variable is assigned at one place. A region may use the variables around it. A loop carries values from one
+iteration to the next, and it consumes and collects stacks: a stack has one value for each iteration, the same
+whichever way the loop runs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from retrograde.program.kinds import is_slice, is_tuple
 from retrograde.program.primitive import Primitive
 from retrograde.program.types import Extent, Type
 
@@ -164,10 +166,10 @@ def operands_of(statement: Statement) -> tuple[Operand, ...]:
 
 def map_operand(function: Callable[[Any], Any], operand: Operand) -> Operand:
     """An operand with the function's results in place of its variables and constants."""
-    if isinstance(operand, tuple):
-        return tuple(map_operand(function, part) for part in operand)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if isinstance(operand, slice):
-        return slice(*(map_operand(function, part) for part in (operand.start, operand.stop, operand.step)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+    if is_tuple(operand):
+        return tuple(map_operand(function, part) for part in operand)
+    if is_slice(operand):
+        return slice(*(map_operand(function, part) for part in (operand.start, operand.stop, operand.step)))
     return function(operand)
 
 

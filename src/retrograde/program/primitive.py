@@ -20,9 +20,9 @@ TypeRule: TypeAlias = Callable[..., ArrayType]
 class Rule:
     """A derivative with respect to one operand, and what it reads.
 
-    The first parameter of the function is the cotangent `g` (reverse) or the tangent `d` (forward). The names of the others
-    say what it reads: an operand, `out`, the shape of an operand (`x_shape`), a static parameter. The engines pass exactly
-    these, so that what is not named need not be kept.
+    The first parameter of the function is the cotangent `g` (reverse) or the tangent `d` (forward). The names of the
+    others say what it reads: an operand, `out`, the shape of an operand (`x_shape`), a static parameter. The engines
+    pass exactly these, so that what is not named need not be kept.
     """
 
     __slots__ = ("function", "reads")
@@ -44,9 +44,11 @@ class Primitive:
         operands: their names, in order. A shape or an index is an operand (it may hold sizes that only the run knows).
         result: the type of the result from the types of the operands and the static parameters.
         static: names of parameters that are Python constants.
-        reverse: for each differentiable operand its share of the cotangent. The engine un-broadcasts, casts and adds up.
+        reverse: for each differentiable operand its share of the cotangent. The engine un-broadcasts, casts and adds
+            up.
         forward: for each differentiable operand its share of the tangent. Left out for what is in `linear`.
-        linear: operands in which the primitive is linear while the others are held: the tangent takes the operand's place.
+        linear: operands in which the primitive is linear while the others are held: the tangent takes the operand's
+            place.
         views: says for operands whether NumPy's result may share memory with the first of them; None if it never does.
 
     Calling a primitive applies it, to whatever speaks NumPy's protocols.
@@ -114,7 +116,8 @@ def _check(primitive: Primitive) -> None:
     if set(primitive.reverse) != set(primitive.forward):
         raise UsageError(
             f"primitive {primitive.name!r} has reverse rules for {sorted(primitive.reverse)} and forward rules for "
-            f"{sorted(primitive.forward)}; declare both for each differentiable operand (`linear` makes the forward one)"
+            f"{sorted(primitive.forward)}; declare both for each differentiable operand (`linear` makes the forward "
+            "one)"
         )
     shapes = {f"{operand}_shape" for operand in primitive.operands}
     readable = {"out", *primitive.operands, *primitive.static, *shapes}

@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
+from retrograde.program.kinds import is_ndarray, is_slice, is_tuple
 from retrograde.program.model import Block, Instruction, Loop, Program, Statement, Variable
 
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@"}
-_SIGNS |= {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!="}
+_COMPARISONS = {
+    "less": "<",
+    "less_equal": "<=",
+    "greater": ">",
+    "greater_equal": ">=",
+    "equal": "==",
+    "not_equal": "!=",
+}
+_INFIX = _SIGNS | _COMPARISONS
 
 
 def text_of(program: Program) -> str:
     """A program as text: a line for each instruction, regions indented, loops with what they carry and collect.
 
-    Read `x, a[] = for i in range(n) with v = u, w = b[i]:` as: v starts as u, w is the entry of this iteration in the stack
-    b; x is v after the last iteration, and the stack a gets one entry in each. `next` ends the body with the new v,
-    and `collect` with the entries.
+    Read `x, a[] = for i in range(n) with v = u, w = b[i]:` as: v starts as u, w is the entry of this iteration in the
+    stack b; x is v after the last iteration, and the stack a gets one entry in each. `next` ends the body with the new
+    v, and `collect` with the entries.
     """
     lines = [f"program {program.name}({', '.join(map(repr, program.inputs))}):"]
     lines += _indented(_statements(program.block))
@@ -73,8 +80,8 @@ def _loop(loop: Loop) -> Iterator[str]:
 
 def _application(instruction: Instruction) -> str:
     name, operands = instruction.primitive.name, instruction.operands
-    if name in _SIGNS:
-        return f"{_operand(operands[0])} {_SIGNS[name]} {_operand(operands[1])}"
+    if name in _INFIX:
+        return f"{_operand(operands[0])} {_INFIX[name]} {_operand(operands[1])}"
     if name == "getitem":
         return f"{_operand(operands[0])}[{_index(operands[1])}]"
     if name == "update":
@@ -89,17 +96,17 @@ def _application(instruction: Instruction) -> str:
 def _operand(operand: Any) -> str:
     if isinstance(operand, Variable):
         return operand.name
-    if isinstance(operand, tuple):
-        return f"({', '.join(map(_operand, operand))}{',' if len(operand) == 1 else ''})"  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(operand, np.ndarray) and operand.size > 1:
-        return f"<{operand.dtype} of shape {operand.shape}>"  # pyright: ignore[reportUnknownMemberType]
+    if is_tuple(operand):
+        return f"({', '.join(map(_operand, operand))}{',' if len(operand) == 1 else ''})"
+    if is_ndarray(operand) and operand.size > 1:
+        return f"<{operand.dtype} of shape {operand.shape}>"
     return str(operand)
 
 
 def _index(index: Any) -> str:
-    if isinstance(index, tuple):
-        return ", ".join(map(_index, index))  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(index, slice):
-        bounds = [index.start, index.stop] + ([] if index.step is None else [index.step])
+    if is_tuple(index):
+        return ", ".join(map(_index, index))
+    if is_slice(index):
+        bounds: list[Any] = [index.start, index.stop] + ([] if index.step is None else [index.step])
         return ":".join("" if bound is None else _operand(bound) for bound in bounds)
     return "..." if index is Ellipsis else _operand(index)

@@ -1,5 +1,8 @@
 """Contractions: sums of products over shared axes."""
 
+# Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import numpy as np

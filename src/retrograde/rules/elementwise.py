@@ -3,6 +3,9 @@
 At a kink the derivative is the mean of those on its two sides: where `maximum` has a tie, each operand gets half.
 """
 
+# Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -118,7 +121,7 @@ where = spells(np.where)(
 
 
 def _real_type(x: ArrayType) -> ArrayType:
-    return ArrayType(np.zeros((), x.dtype).real.dtype, x.sizes)
+    return ArrayType(np.real(np.zeros((), x.dtype)).dtype, x.sizes)
 
 
 real = spells(np.real)(Primitive("real", np.real, ("x",), result=_real_type, reverse={"x": lambda g: g}, linear=("x",)))
@@ -149,6 +152,7 @@ def _astype(x: Array, dtype: Any) -> Array:
 @spells(np.iscomplexobj)
 def _iscomplexobj(x: Array) -> bool:
     return x.dtype.kind == "c"
+
 
 stop_gradient = Primitive("stop_gradient", lambda x: x, ("x",), result=like_first)
 """Its operand, as a constant to every derivative."""

@@ -1,5 +1,8 @@
 """Reading and writing parts of an array. An index is what NumPy takes in brackets."""
 
+# Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.program.array_like import ArrayLike
+from retrograde.program.kinds import as_tuple
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
@@ -15,8 +19,9 @@ from retrograde.rules.type_rules import indexed, like_first
 
 def is_basic(index: Any) -> bool:
     """Whether an index picks each element once, and NumPy gives a view of them: no arrays, lists or masks."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or type(part) in (slice, int) or _is_number(part) for part in parts)
+    return all(
+        part is None or part is Ellipsis or type(part) in (slice, int) or _is_number(part) for part in as_tuple(index)
+    )
 
 
 def _is_number(part: Any) -> bool:

@@ -1,5 +1,8 @@
 """Reductions: a result's element depends on many elements of the operand."""
 
+# Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -50,7 +53,8 @@ def _sum_down_to(x: Array, shape: tuple[int, ...]) -> Array:
     narrow = tuple(at for at, size in enumerate(shape, leading) if size == 1 and x.shape[at] != 1)
     if leading < 0 or any(size not in (1, x.shape[at]) for at, size in enumerate(shape, leading)):
         raise UsageError(
-            f"a cotangent of shape {tuple(x.shape)} came for a value of shape {tuple(shape)}, of which it is no broadcast; "
+            f"a cotangent of shape {tuple(x.shape)} came for a value of shape {tuple(shape)}, of which it is no "
+            "broadcast; "
             "the rule that made it has to return one of the value's shape"
         )
     if leading or narrow:

@@ -1,5 +1,8 @@
 """Primitives on stacks, which transformations of programs use: a stack has a value for each iteration of a loop."""
 
+# Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,7 +1,7 @@
 """The types of results, as the declarations of primitives name them.
 
-A rule gets for each operand what is known of it before the run: an `ArrayType`, or the Python number that it is; for a shape
-its extents; for an index the index, with types in place of arrays.
+A rule gets for each operand what is known of it before the run: an `ArrayType`, or the Python number that it is; for a
+shape its extents; for an index the index, with types in place of arrays.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UsageError
+from retrograde.program.kinds import as_tuple, is_slice
 from retrograde.program.primitive import TypeRule
 from retrograde.program.types import ArrayType, Extent, Size, broadcast_extents
 
@@ -19,11 +20,14 @@ def of_ufunc(ufunc: np.ufunc) -> TypeRule:
     """Operands broadcast together; the dtype that the ufunc resolves to, Python numbers being weak."""
 
     def result(*operands: Any) -> ArrayType:
-        dtypes = tuple(operand.dtype if isinstance(operand, ArrayType) else type(operand) for operand in operands)
-        dtype = ufunc.resolve_dtypes((*dtypes, None))[-1]
+        dtype = ufunc.resolve_dtypes((*map(_resolvable, operands), None))[-1]
         return ArrayType(dtype, broadcast_extents(*(sizes_of(operand) for operand in operands)))
 
     return result
+
+
+def _resolvable(operand: Any) -> Any:
+    return operand.dtype if isinstance(operand, ArrayType) else operand.__class__
 
 
 def sizes_of(operand: Any) -> tuple[Extent, ...]:
@@ -52,7 +56,7 @@ def indexed(sizes: tuple[Extent, ...], index: Any) -> tuple[Extent, ...]:
     Raises:
         UsageError: there are more indices than axes, or one of another kind.
     """
-    parts = index if isinstance(index, tuple) else (index,)
+    parts = as_tuple(index)
     taken = sum(part is not None and part is not Ellipsis for part in parts)
     if taken > len(sizes):
         raise UsageError(
@@ -66,26 +70,27 @@ def indexed(sizes: tuple[Extent, ...], index: Any) -> tuple[Extent, ...]:
 
 
 def _indexed_axes(sizes: tuple[Extent, ...], parts: tuple[Any, ...]) -> tuple[Extent, ...]:
+    """Arrays broadcast together, ints with them; their axes stand where they stood, or first if a slice is between "
+    "them."""
+    arrays = [part.sizes for part in parts if not _is_sliced(part) and _is_array(part)]
+    picks = [at for at, part in enumerate(parts) if not _is_sliced(part)]
+    together = not picks or picks[-1] - picks[0] == len(picks) - 1
     axes = iter(sizes)
     result: list[Extent] = []
-    arrays: list[tuple[Extent, ...]] = []
-    place: int | None = None
-    apart = False
-    for position, part in enumerate(parts):
+    place = 0
+    for at, part in enumerate(parts):
         if part is None:
             result.append(1)
-        elif isinstance(part, slice):
+        elif is_slice(part):
             result.append(_sliced(next(axes), part))
         else:
             next(axes)
-            if _is_array(part):
-                apart = apart or (place is not None and not _is_array(parts[position - 1]))
-                place = len(result) if place is None else place
-                arrays.append(part.sizes)
-    if not arrays:
-        return tuple(result)
-    place = 0 if apart or place is None else place
-    return (*result[:place], *broadcast_extents(*arrays), *result[place:])
+            place = len(result) if together and at == picks[0] else place
+    return (*result[:place], *broadcast_extents(*arrays), *result[place:]) if arrays else tuple(result)
+
+
+def _is_sliced(part: Any) -> bool:
+    return part is None or isinstance(part, slice)
 
 
 def _is_array(part: Any) -> bool:
