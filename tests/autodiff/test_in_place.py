@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import retrograde as rg
-from retrograde.autodiff.reverse import reverse
+from retrograde.autodiff import reverse
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program import ProgramBuilder
 

@@ -10,7 +10,7 @@ import pytest
 from rule_samples import SAMPLES, Sample
 
 import retrograde as rg
-from retrograde.autodiff.reverse import reverse
+from retrograde.autodiff import reverse
 from retrograde.program import PRIMITIVES, ProgramBuilder
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.types import ArrayType, type_of

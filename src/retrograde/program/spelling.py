@@ -39,7 +39,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
         kind = type(next((item for item in options["out"] if item is not None), None)).__name__
         raise UnsupportedError(
             f"{name} was asked to write into an existing array ({kind}), an operand being {_interceptor(inputs)}; "
-            "write `y = y + x` for `y += x` where y is a plain array, and use the result instead of `out=`"
+            "write `y = y + x` for `y += x`, or have the array tracked before it is written (np.zeros_like of a tracked "
+            "array is tracked, and so is what tape.watch returns)"
         )
     if replacement is None:
         raise missing_rule(name, inputs)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import retrograde as rg
-from retrograde.autodiff.reverse import reverse
+from retrograde.autodiff import reverse
 from retrograde.errors import UsageError
 from retrograde.program import Loop, Program, ProgramBuilder
 
