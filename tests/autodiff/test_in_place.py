@@ -78,8 +78,20 @@ def _write_a_copy_of_a_view(x: Any) -> Any:
     return np.sum(y)
 
 
+def _numbers(x: Any) -> Any:
+    """A number is replaced by `+=`, and not changed under its other names."""
+    one = x[0, 0]
+    other = one
+    other += x[0, 1]
+    other *= x[1, 1]
+    total = np.sum(x)
+    before = total
+    total -= one
+    return one * other + before * total
+
+
 _RIGHT = [_write_elements, _augmented, _read_before_and_after, _two_names, _by_integer_array, _assigned_back, _fill]
-_RIGHT += [_write_a_copy_of_a_view]
+_RIGHT += [_write_a_copy_of_a_view, _numbers]
 
 
 def _differences(function: Any) -> Any:
@@ -147,7 +159,14 @@ def _write_through_two_views(x: Any) -> Any:
     return np.sum(x)
 
 
+def _write_a_real_part(x: Any) -> Any:
+    part = x.real
+    part[0] = 1.0
+    return np.sum(x)
+
+
 _REFUSED = [
+    (_write_a_real_part, "a view .* was written in place"),
     (_write_a_view, "a view .* was written in place"),
     (_write_under_a_view, "while a view of it .* is in use"),
     (_write_under_a_transpose, "while a view of it .* is in use"),
@@ -180,6 +199,26 @@ def test_a_write_keeps_dtype_and_rank() -> None:
             y += np.ones((3, 2))
         with pytest.raises(UsageError, match="float32 array was to be changed in place by a complex"):
             y *= 1j
+
+
+def test_a_number_among_the_arguments_is_replaced() -> None:
+    def f(x: Any) -> Any:
+        y = x
+        y += 1.0
+        return x * y
+
+    assert rg.grad(f)(3.0) == rg.grad(f)(np.float64(3.0)) == 7.0
+    assert rg.jvp(f, (3.0,), (1.0,))[1] == 7.0
+    assert rg.grad(f)(np.array(3.0)) == 8.0
+
+
+def test_a_write_that_is_not_recorded() -> None:
+    with rg.GradientTape() as tape:
+        x = tape.watch(X)
+        with tape.stop_recording(), pytest.raises(UnsupportedError, match="become a ndarray: its tape does not record"):
+            x[0] = 1.0
+        with pytest.raises(UnsupportedError, match=r"become a Dual.*write into a copy made here"):
+            rg.jvp(lambda v: x.__setitem__(0, v), (X[0],), (X[1],))
 
 
 def test_a_watched_array_that_was_written_is_no_source() -> None:

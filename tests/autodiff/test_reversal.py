@@ -114,7 +114,52 @@ def _matrix(control: Any, u: Any, w: Any, steps: Any) -> Any:
     return control.loop(steps, step, w) @ u
 
 
-CASES = [_heat, _branching, _nested, _two_outer_values, _broadcasting, _views, _matrix]
+def _scattered_twice(control: Any, u: Any, w: Any, steps: Any) -> Any:
+    """A part of a sum: both terms get the same scattered cotangent, and one has another already."""
+
+    def step(_: Any, u: Any) -> Any:
+        total = u + u * w
+        part = np.sum(total[1:] * w[1:])
+        return u * np.sum(u * u) + part
+
+    return np.sum(control.loop(steps, step, u * 0.3))
+
+
+def _loop_in_branch(control: Any, u: Any, w: Any, steps: Any) -> Any:
+    """A loop on one side of a branch, inside a loop: stacks that only one side has."""
+
+    def step(i: Any, u: Any) -> Any:
+        def inside() -> Any:
+            return control.loop(i, lambda j, u: np.sin(u * w[j]) * u, u)
+
+        return control.branch(u[i] > 0.0, inside, lambda: u * u * 0.5)
+
+    return np.sum(control.loop(steps, step, u) * w)
+
+
+def _branch_around(control: Any, u: Any, w: Any, steps: Any) -> Any:
+    """A loop in a branch that uses values from around, and a result that nothing needs."""
+    scale = np.tanh(w)
+
+    def loop() -> Any:
+        return control.loop(steps, lambda i, u: np.exp(-u * scale), u), u * 2.0
+
+    one, _ = control.branch(u[0] > u[1], loop, lambda: (u * scale * u, scale))
+    return np.sum(one)
+
+
+CASES = [
+    _heat,
+    _branching,
+    _nested,
+    _two_outer_values,
+    _broadcasting,
+    _views,
+    _matrix,
+    _scattered_twice,
+    _loop_in_branch,
+    _branch_around,
+]
 CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.strip("_"))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import threading
 import weakref
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 import retrograde as rg
 from retrograde.errors import UnsupportedError, UsageError
+from retrograde.program import PRIMITIVES, Primitive
 
 X = np.array([0.3, -1.2, 2.0])
 
@@ -70,6 +73,16 @@ def test_a_small_perceptron() -> None:
         pytest.param(lambda x: np.ravel(x.reshape(3, 1) * np.ones((3, 2))).sum(), id="shapes"),
         pytest.param(lambda x: np.array([1.0, 2.0, 3.0]) @ x + np.float64(2.0) * x[0], id="array first"),
         pytest.param(lambda x: np.maximum(x, 0.0).sum(), id="relu"),
+        pytest.param(lambda x: (x @ x) * (x @ np.ones((2, 3, 4)))[1, 0] + (np.ones((2, 4, 3)) @ x)[0, 3], id="vectors"),
+        pytest.param(lambda x: np.dot(x, x[0]).dot(x) + 1.0 / x[2] - (3.0 - x[1]), id="dot"),
+        pytest.param(lambda x: np.sum(x, dtype=complex).real * x.reshape((3, 1)).sum(), id="dtypes"),
+        pytest.param(
+            lambda x: x.astype(np.complex128).imag.sum() + x.real.transpose().transpose(0)[1], id="more methods"
+        ),
+        pytest.param(
+            lambda x: x[0] if x[1] <= 0 and x[2] >= 0 and x[0] != x[1] and not (x[:1] == 1.0).all() else x[1],
+            id="order",
+        ),
         pytest.param(lambda x: np.real(np.exp(1j * x) * np.conjugate(x + 2j)).sum(), id="through complex numbers"),
     ],
 )
@@ -371,6 +384,30 @@ def test_a_plain_array_does_not_take_a_tracked_value() -> None:
         x = tape.watch(X)
         with pytest.raises((UnsupportedError, ValueError), match=r"np.zeros_like|setting an array element"):
             np.zeros(3)[0] = x[0]
+
+
+def test_a_rule_that_gives_another_shape() -> None:
+    wrong = Primitive("wrong", np.sin, ("x",), result=lambda x: x, reverse={"x": lambda g: g[:2]}, linear=("x",))
+    try:
+        with pytest.raises(
+            UsageError, match=r"cotangent of shape \(2,\) came for a value of shape \(3,\).*the rule that made it"
+        ):
+            _gradient(lambda x: np.sum(wrong(x)), X)
+    finally:
+        del PRIMITIVES["wrong"]
+
+
+def test_arrays_as_python_sees_them() -> None:
+    with rg.GradientTape() as tape:
+        x = tape.watch(X)
+    assert (len(x), x.size, x.ndim, x.shape, x.dtype) == (3, 3, 1, (3,), np.float64)
+    assert repr(x) == f"tracked({X!r})"
+    assert len({x, x}) == 1
+    with pytest.raises(TypeError, match="array without axes"):
+        len(tape._watch_one(1.0))
+    with pytest.raises(UnsupportedError, match="was to become bytes"):
+        pickle.dumps(x)
+    assert copy.copy(x * 2.0)[0] == copy.deepcopy(x * 2.0)[0]
 
 
 def test_an_unknown_method_says_what_to_do() -> None:

@@ -9,7 +9,19 @@ import pytest
 
 import retrograde.rules  # noqa: F401  (declares the primitives)
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program import PRIMITIVES, Primitive, ProgramBuilder, Size, StackType, Symbol, array_type, type_of
+from retrograde.program import (
+    PRIMITIVES,
+    Block,
+    Branch,
+    Primitive,
+    ProgramBuilder,
+    Size,
+    StackType,
+    Symbol,
+    array_type,
+    type_of,
+)
+from retrograde.program.check import check
 from retrograde.program.types import broadcast_extents
 
 
@@ -134,6 +146,28 @@ def test_a_value_of_a_body_used_outside() -> None:
         builder.finish(out=inside[0])
 
 
+def test_a_stack_is_no_array() -> None:
+    builder = ProgramBuilder("stacks")
+    stack = Symbol(builder, builder.variable(StackType(array_type("float64"))))
+    with pytest.raises(UsageError, match="was used as an array; a stack can only be consumed by a loop"):
+        _ = stack.dtype
+    with pytest.raises(UsageError, match=r"shape of .* was asked for; a stack has none"):
+        _ = stack.shape
+
+
+def test_a_program_that_makes_no_sense() -> None:
+    builder = ProgramBuilder("twice")
+    x = builder.input("x", "float64")
+    y = x * 2.0
+    program = builder.finish(out=y)
+    program.block.statements.append(program.block.statements[0])
+    with pytest.raises(UsageError, match=r"program twice sets a: float64 twice"):
+        check(program)
+    program.block.statements[:] = [Branch(True, Block(), Block([], [], [1.0]), [y.variable])]
+    with pytest.raises(UsageError, match=r"sets \[a: float64\], and gives \[0, 1\] values"):
+        check(program)
+
+
 def test_symbols_of_two_programs() -> None:
     x, y = ProgramBuilder("one").input("x", "float64"), ProgramBuilder("other").input("y", "float64")
     with pytest.raises(UsageError, match="belongs to program other, and was used in one"):
@@ -183,6 +217,7 @@ def test_a_primitive_that_is_declared_wrongly() -> None:
     with pytest.raises(UsageError, match=r"for 'x' reads \['z'\]; it can read \['out', 'x', 'x_shape'\]"):
         Primitive("half", like, ("x",), result=like, reverse={"x": lambda g, z: g * z}, linear=("x",))
     assert "half" not in PRIMITIVES
+    assert repr(PRIMITIVES["sum"]) == "<primitive sum(x, axis, keepdims)>"
 
 
 def test_broadcasting_of_sizes() -> None:

@@ -70,7 +70,7 @@ def seed(target: Any, given: Any, position: int) -> Array:
                 f"target {position} has shape {target.shape}, and a gradient is that of a scalar; reduce it "
                 "(np.sum), or give its cotangent in output_gradients"
             )
-        return np.ones((), target.dtype)
+        return target.dtype.type(1)
     shape = np.shape(given)
     if shape != target.shape:
         raise UsageError(

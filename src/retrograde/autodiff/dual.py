@@ -9,7 +9,7 @@ import numpy as np
 
 from retrograde.autodiff.cotangents import cast
 from retrograde.autodiff.recipes import reading
-from retrograde.program.array_like import ArrayLike
+from retrograde.program.array_like import ArrayLike, holds_number
 from retrograde.program.dispatch import Intercepting, apply
 from retrograde.program.primitive import PRIMITIVES, Array, Primitive
 from retrograde.program.types import is_differentiable
@@ -52,6 +52,10 @@ class Dual(ArrayLike):
 
     def __bool__(self) -> bool:
         return bool(self.value)
+
+    def is_number(self) -> bool:
+        """Whether the value is a number, which `+=` replaces and does not change."""
+        return holds_number(self.value)
 
     def zeros(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Dual:
         """Zeros with a zero tangent, into which duals can be written."""

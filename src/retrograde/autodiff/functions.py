@@ -267,8 +267,8 @@ def _put(place: int | str, value: Any, into: Any) -> Any:
 
 
 def _dual(value: Any, tangent: Any, position: int, level: int) -> Dual:
-    value = value if hasattr(value, "dtype") else np.asarray(value)
-    tangent = tangent if hasattr(tangent, "dtype") else np.asarray(tangent, value.dtype)
+    value = value if hasattr(value, "dtype") else np.asarray(value)[()]
+    tangent = tangent if hasattr(tangent, "dtype") else np.asarray(tangent, value.dtype)[()]
     if not is_differentiable(value.dtype) or tangent.shape != value.shape:
         raise UsageError(
             f"primal {position} has dtype {value.dtype} and shape {value.shape}, its tangent shape {tangent.shape}; "
@@ -291,6 +291,5 @@ def _no_scalar(f: Function, found: str) -> UsageError:
     name = getattr(f, "__name__", type(f).__name__)
     return UsageError(
         f"the gradient of {name} was asked for, which returned {found}; a gradient is that of a real scalar: reduce "
-        "the "
-        "result (np.sum), or use rg.vjp"
+        "the result (np.sum), or use rg.vjp"
     )

@@ -91,7 +91,8 @@ class _Reversal:
         for name, operand in active_operands(instruction, self.varied):
             rule = instruction.primitive.reverse[name]
             share = rule.function(g, *(self._reading(block, instruction, read, scope) for read in rule.reads))
-            self.add(cotangents, operand, self._fitted(share, block, operand, scope))
+            # Other operands may get the same share: then it is not to be merged into a sum.
+            self.add(cotangents, operand, self._fitted(share, block, operand, scope), shared=share is g)
 
     def _reading(self, block: Block, instruction: Instruction, name: str, scope: Scope) -> Any:
         primitive = instruction.primitive
@@ -116,15 +117,15 @@ class _Reversal:
         share.variable.type = kind
         return share
 
-    def add(self, cotangents: Cotangents, variable: Variable, share: Any) -> None:
+    def add(self, cotangents: Cotangents, variable: Variable, share: Any, shared: bool = False) -> None:
         """Add a share to a variable's cotangent."""
         present = cotangents.get(variable)
-        cotangents[variable] = share if present is None else self._sum(present, share, variable)
+        cotangents[variable] = share if present is None else self._sum(present, share, variable, shared)
 
-    def _sum(self, present: Any, share: Any, variable: Variable) -> Any:
+    def _sum(self, present: Any, share: Any, variable: Variable, shared: bool) -> Any:
         if not isinstance(variable.type, ArrayType):
             return PRIMITIVES["add_stacks"](present, share)
-        scattered = self.builder.retract(share, PRIMITIVES["scatter"])
+        scattered = None if shared else self.builder.retract(share, PRIMITIVES["scatter"])
         if scattered is not None:
             part, index, _ = scattered
             return PRIMITIVES["add_at"](present, index, part)

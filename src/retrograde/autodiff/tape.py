@@ -95,12 +95,11 @@ class GradientTape:
 
     def _watch_one(self, array: Any) -> TrackedArray:
         if not hasattr(array, "__array_ufunc__"):
-            array = np.asarray(array)
+            array = np.asarray(array)[()]
         if not is_differentiable(array.dtype):
             raise UsageError(
                 f"an array of dtype {array.dtype} was to be watched, and only floating and complex ones have "
-                "gradients; "
-                "convert it (`x.astype(float)`), or use it without watching"
+                "gradients; convert it (`x.astype(float)`), or use it without watching"
             )
         if isinstance(array, ArrayLike):
             self.flat = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from retrograde.autodiff.recipes import Recipe, recipe_of
-from retrograde.program.array_like import ArrayLike
+from retrograde.program.array_like import ArrayLike, holds_number
 from retrograde.program.dispatch import Intercepting, apply
 from retrograde.program.in_place import slot
 from retrograde.program.primitive import Primitive
@@ -132,6 +132,10 @@ class TrackedArray(ArrayLike):
         if primitive.views is not None and out.ndim and primitive.views(*operands):
             tracked.note_view_of(operands[0])
         return tracked
+
+    def is_number(self) -> bool:
+        """Whether the value is a number, which `+=` replaces and does not change."""
+        return holds_number(self.value)
 
     def zeros(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> TrackedArray:
         """Zeros on the same tape: a constant, into which tracked values can be written."""

@@ -7,7 +7,7 @@ A subclass says what an operation does (`process`), what it knows of itself (`sh
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -25,7 +25,6 @@ class ArrayLike(WritesInPlace, Intercepting):
 
     __slots__ = ()
 
-    kind: ClassVar[str] = "an array-like"
     __hash__ = object.__hash__
 
     @property
@@ -42,6 +41,10 @@ class ArrayLike(WritesInPlace, Intercepting):
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
+
+    def is_number(self) -> bool:
+        """Whether NumPy's array would be a number, which `+=` replaces and does not change."""
+        return not self.ndim
 
     @property
     def extents(self) -> tuple[Any, ...]:
@@ -241,3 +244,8 @@ class ArrayLike(WritesInPlace, Intercepting):
                 "new array"
             )
         return other.astype(self.dtype)
+
+
+def holds_number(value: Any) -> bool:
+    """Whether what is inside an array-like is a number, and not an array without axes."""
+    return value.is_number() if isinstance(value, ArrayLike) else isinstance(value, (np.generic, int, float, complex))

@@ -298,8 +298,7 @@ class ProgramBuilder:
         ):
             raise UsageError(
                 f"a region of program {self.name} gave {other} where {one} is expected; a value keeps its dtype and "
-                "rank "
-                "(`x.astype(...)` changes a dtype)"
+                "rank (`x.astype(...)` changes a dtype)"
             )
         sizes = (mine if mine == theirs else None for mine, theirs in zip(one.sizes, other.sizes, strict=True))
         return ArrayType(one.dtype, tuple(sizes))

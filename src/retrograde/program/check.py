@@ -48,6 +48,5 @@ def _use(program: Program, operands: object, visible: set[Variable]) -> None:
         if variable not in visible:
             raise UsageError(
                 f"program {program.name} uses {variable!r} where it is not set; a value of a loop's body or of a "
-                "branch is to "
-                "be returned from it, and then used as the loop's or the branch's result"
+                "branch is to be returned from it, and then used as the loop's or the branch's result"
             )

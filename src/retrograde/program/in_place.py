@@ -26,6 +26,11 @@ class WritesInPlace:
     __slots__ = ("__weakref__", "_base", "_locked", "_views")
 
     _state: ClassVar[tuple[str, ...]]
+    kind: ClassVar[str]
+
+    def is_number(self) -> bool:
+        """Whether NumPy's array would be a number, which `+=` replaces and does not change."""
+        raise NotImplementedError  # pragma: no cover
 
     def note_view_of(self, base: Any) -> None:
         """Remember that NumPy's array here would share its memory with the base."""
@@ -58,6 +63,8 @@ class WritesInPlace:
         return self._written(self / other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
 
     def _written(self, result: Any) -> Any:
+        if self.is_number():
+            return result
         same: Any = self._same_array_type(result)
         base = slot(self, "_base", None)
         if base is None:
@@ -72,6 +79,11 @@ class WritesInPlace:
         return same
 
     def _become(self, other: Any) -> None:
+        if type(other) is not type(self):
+            raise UnsupportedError(
+                f"{self.kind} was to be written and become a {type(other).__name__}: its tape does not record, "
+                "or the value is of another kind of derivative; write into a copy made here (`y = x.copy()`)"
+            )
         for name in self._state:
             setattr(self, name, getattr(other, name))
 
@@ -84,25 +96,22 @@ class WritesInPlace:
         if slot(self, "_locked", None) is not None:
             raise UnsupportedError(
                 "a view of this array was changed in place (`row = x[i]; row += v`), which changes the array under "
-                "NumPy and "
-                "would not here; write `x[i] += v`"
+                "NumPy and would not here; write `x[i] += v`"
             )
 
     def _refuse_if_shared(self, value: Any) -> None:
         if slot(self, "_base", None) is not None:
             raise UnsupportedError(
                 "a view (a slice, a transpose, a reshape) of an array was written in place, which changes the array "
-                "under "
-                "NumPy and would not here; write to the array itself (`x[i, j] = v`), or to a copy (`row = "
+                "under NumPy and would not here; write to the array itself (`x[i, j] = v`), or to a copy (`row = "
                 "x[i].copy()`)"
             )
         views = (reference() for reference in slot(self, "_views", ()))
         if any(view is not None and view is not value for view in views):
             raise UnsupportedError(
                 "an array was written in place while a view of it (a slice, a transpose, a reshape) is in use, which "
-                "would "
-                "change the view under NumPy and would not here; take a copy (`row = x[i].copy()`) or delete the "
-                "view first"
+                "would change the view under NumPy and would not here; take a copy (`row = x[i].copy()`) or delete "
+                "the view first"
             )
 
     def _same_array_type(self, other: Any) -> Any:

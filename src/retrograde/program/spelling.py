@@ -39,8 +39,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
         kind = type(next((item for item in options["out"] if item is not None), None)).__name__
         raise UnsupportedError(
             f"{name} was asked to write into an existing array ({kind}), an operand being {_interceptor(inputs)}; "
-            "write `y = y + x` for `y += x`, or have the array tracked before it is written (np.zeros_like of a tracked "
-            "array is tracked, and so is what tape.watch returns)"
+            "write `y = y + x` for `y += x`, or have the array tracked before it is written (np.zeros_like of a "
+            "tracked array is tracked, and so is what tape.watch returns)"
         )
     if replacement is None:
         raise missing_rule(name, inputs)
@@ -78,9 +78,8 @@ def _parameters(replacement: Any) -> tuple[str, ...]:
 def missing_rule(name: str, operands: tuple[Any, ...]) -> UnsupportedError:
     """The error for a NumPy function that nothing takes the place of."""
     return UnsupportedError(
-        f"{name} has no derivative rule, and an operand is {_interceptor(operands)}; write it with functions that "
-        "have one "
-        "(docs/autodiff.md lists them), take it out of the derivative with rg.stop_gradient, or declare it: "
+        f"{name} has no derivative rule, and an operand is {_interceptor(operands)}; write it with functions that have "
+        "one (docs/autodiff.md lists them), take it out of the derivative with rg.stop_gradient, or declare it: "
         'docs/autodiff.md, "Add a primitive"'
     )
 

@@ -43,7 +43,7 @@ def _matmul(x1: Array, x2: Array) -> Array:
     row, column = np.ndim(x1) == 1, np.ndim(x2) == 1
     out = matmul(x1[None, :] if row else x1, x2[:, None] if column else x2)
     if row:
-        out = out[..., 0] if column and out.ndim == 1 else out[..., 0, :]
+        out = out[..., 0, :]
     return out[..., 0] if column else out
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from retrograde.program.primitive import Array, Primitive, Rule, RuleFunction
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
-from retrograde.rules.type_rules import broadcast_extents, dtype_of, like_first, of_ufunc, sizes_of
+from retrograde.rules.type_rules import always, broadcast_extents, dtype_of, like_first, of_ufunc, sizes_of
 
 
 def conj(x: Array) -> Array:
@@ -124,10 +124,28 @@ def _real_type(x: ArrayType) -> ArrayType:
     return ArrayType(np.real(np.zeros((), x.dtype)).dtype, x.sizes)
 
 
-real = spells(np.real)(Primitive("real", np.real, ("x",), result=_real_type, reverse={"x": lambda g: g}, linear=("x",)))
+real = spells(np.real)(
+    Primitive(
+        "real",
+        np.real,
+        ("x",),
+        result=_real_type,
+        reverse={"x": lambda g: g},
+        linear=("x",),
+        views=always,
+    )
+)
 
 imag = spells(np.imag)(
-    Primitive("imag", np.imag, ("x",), result=_real_type, reverse={"x": lambda g: g * 1j}, linear=("x",))
+    Primitive(
+        "imag",
+        np.imag,
+        ("x",),
+        result=_real_type,
+        reverse={"x": lambda g: g * 1j},
+        linear=("x",),
+        views=always,
+    )
 )
 
 astype = Primitive(

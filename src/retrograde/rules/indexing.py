@@ -66,7 +66,7 @@ scatter = Primitive(
 
 
 def _add_at(x: Array, index: Any, v: Array) -> Array:
-    out = np.array(x)
+    out = x.copy()
     if is_basic(index):
         out[index] += v
     else:

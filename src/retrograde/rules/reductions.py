@@ -54,8 +54,7 @@ def _sum_down_to(x: Array, shape: tuple[int, ...]) -> Array:
     if leading < 0 or any(size not in (1, x.shape[at]) for at, size in enumerate(shape, leading)):
         raise UsageError(
             f"a cotangent of shape {tuple(x.shape)} came for a value of shape {tuple(shape)}, of which it is no "
-            "broadcast; "
-            "the rule that made it has to return one of the value's shape"
+            "broadcast; the rule that made it has to return one of the value's shape"
         )
     if leading or narrow:
         x = x.sum(axis=(*range(leading), *narrow), keepdims=bool(narrow))

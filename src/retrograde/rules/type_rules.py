@@ -45,6 +45,11 @@ def like_first(x: Any, *_: Any, **__: Any) -> ArrayType:
     return x
 
 
+def always(*_: Any) -> bool:
+    """Of a primitive whose result shares memory with its first operand, whatever the operands."""
+    return True
+
+
 def of_shape(x: Any, shape: tuple[Extent, ...]) -> ArrayType:
     """The dtype of the first operand and the shape that was asked for; -1 is any extent."""
     return ArrayType(dtype_of(x), tuple(None if extent == -1 else extent for extent in shape))
