@@ -47,6 +47,21 @@ def _two_names(x: Any) -> Any:
     return np.sum(y * z)
 
 
+def _a_name_for_a_view(x: Any) -> Any:
+    y = x.copy()
+    row = y[0]
+    same = row
+    row += y[1]
+    return np.sum(same * row)
+
+
+def _rows(x: Any) -> Any:
+    y = x.copy()
+    y[0] += y[1]
+    y[:, 0] *= y[:, 2]
+    return np.sum(y * y)
+
+
 def _by_integer_array(x: Any) -> Any:
     y = x.copy()
     y[np.array([0, 0]), np.array([1, 1])] = x[1, :2]
@@ -91,7 +106,7 @@ def _numbers(x: Any) -> Any:
 
 
 _RIGHT = [_write_elements, _augmented, _read_before_and_after, _two_names, _by_integer_array, _assigned_back, _fill]
-_RIGHT += [_write_a_copy_of_a_view, _numbers]
+_RIGHT += [_write_a_copy_of_a_view, _numbers, _a_name_for_a_view, _rows]
 
 
 def _differences(function: Any) -> Any:
@@ -165,7 +180,40 @@ def _write_a_real_part(x: Any) -> Any:
     return np.sum(x)
 
 
+def _read_another_view(x: Any) -> Any:
+    row, other = x[0], x.T
+    row += 1.0
+    return np.sum(other) + np.sum(row)
+
+
+def _read_a_view_of_the_view(x: Any) -> Any:
+    row = x[0]
+    part = row[1:]
+    row *= 2.0
+    return np.sum(part)
+
+
+def _write_the_array_after_the_view(x: Any) -> Any:
+    row = x[0]
+    row += 1.0
+    x[0] = row
+    x *= 2.0
+    return np.sum(row)
+
+
+def _write_the_view_twice(x: Any) -> Any:
+    row = x[0]
+    row += 1.0
+    x[0] = row
+    row += 1.0
+    return np.sum(x)
+
+
 _REFUSED = [
+    (_read_another_view, r"write `x\[i\] \+= v`"),
+    (_read_a_view_of_the_view, r"write `x\[i\] \+= v`"),
+    (_write_the_array_after_the_view, "while a view of it .* is in use"),
+    (_write_the_view_twice, r"write `x\[i\] \+= v`"),
     (_write_a_real_part, "a view .* was written in place"),
     (_write_a_view, "a view .* was written in place"),
     (_write_under_a_view, "while a view of it .* is in use"),

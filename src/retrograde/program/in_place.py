@@ -5,8 +5,8 @@ version keeps it. What NumPy would do to *other* names, whose arrays share memor
 a view whose base is written, or a base one of whose views is written, is refused, and no wrong number comes of it.
 
 `x[i] += v` is a read of a view, a write into the view, and an assignment of the view to `x[i]`. Between the last two
-`x` is locked: using it then is an error, and the assignment opens it again. A write into a view that is never
-assigned back (`row = x[i]; row += v`) therefore ends in an error where `x` is next used.
+`x` and its other views are locked: using one then is an error, and the assignment opens `x`. A write into a view
+that is never assigned back (`row = x[i]; row += v`) therefore ends in an error where `x` is next used.
 """
 
 from __future__ import annotations
@@ -75,8 +75,10 @@ class WritesInPlace:
             raise UnsupportedError(
                 "a view of a view was written in place (`x[i][j] += v`); write to the array itself: `x[i, j] += v`"
             )
-        base._lock(same)
-        return same
+        base._lock(self)
+        self._lock_views(self)
+        self._become(same)
+        return self
 
     def _become(self, other: Any) -> None:
         if type(other) is not type(self):
@@ -91,6 +93,14 @@ class WritesInPlace:
         self._locked = (tuple(getattr(self, name) for name in self._state), written)
         for name in self._state:
             delattr(self, name)
+        self._lock_views(written)
+
+    def _lock_views(self, written: Any) -> None:
+        """Lock the views that NumPy would have changed with the one that was written."""
+        for reference in slot(self, "_views", ()):
+            view = reference()
+            if view is not None and view is not written and slot(view, "_locked", None) is None:
+                view._lock(written)
 
     def _complain_if_locked(self) -> None:
         if slot(self, "_locked", None) is not None:
@@ -106,6 +116,10 @@ class WritesInPlace:
                 "under NumPy and would not here; write to the array itself (`x[i, j] = v`), or to a copy (`row = "
                 "x[i].copy()`)"
             )
+        self._refuse_if_viewed(value)
+
+    def _refuse_if_viewed(self, value: Any) -> None:
+        """Refuse a write while there are views besides the one that is written."""
         views = (reference() for reference in slot(self, "_views", ()))
         if any(view is not None and view is not value for view in views):
             raise UnsupportedError(
