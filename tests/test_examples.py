@@ -51,6 +51,7 @@ def _run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_every_example_is_tested_and_short():
     assert {path.stem for path in EXAMPLES} == {
         "accelerate_loop",
+        "differentiate_a_simulation",
         "execute_callbacks",
         "huggingface_trainer",
         "lightning_module",
@@ -115,6 +116,12 @@ def test_torch_compile_backend(capsys):
     assert equal == "gradients equal: True"
     assert refused.startswith("refused: 1,024 bytes are too few")
     assert equal_at_smallest == "gradients equal at the smallest budget: True"
+
+
+def test_differentiate_a_simulation(capsys):
+    *program, by_program, forward, difference, second = _run("differentiate_a_simulation", capsys)
+    assert program[0].startswith("program misfit_reversed(state: float64[n]")
+    assert all(line.endswith("agree: True") for line in (by_program, forward, difference, second))
 
 
 @pytest.mark.parametrize("name", ["accelerate_loop", "huggingface_trainer", "lightning_module", "mixed_precision_loop"])

@@ -1,5 +1,8 @@
 """Exact gradients inside a memory budget."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from retrograde.analysis import Analysis, analyze
 from retrograde.errors import (
     BudgetError,
@@ -18,13 +21,18 @@ from retrograde.planning.loops import Disk, Loop, LoopPlan, OnlineLoop, loop_cho
 from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
+if TYPE_CHECKING:
+    from retrograde.autodiff import GradientTape, grad, hessian, hvp, jvp, stop_gradient, value_and_grad, vjp
+
+_DERIVATIVES = ("GradientTape", "grad", "hessian", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
+
 
 def __getattr__(name: str) -> object:
-    """Import an engine when it is first asked for."""
+    """Import an engine, or what differentiates NumPy code, when it is first asked for."""
     if name == "torch":
-        import importlib
-
-        return importlib.import_module("retrograde.torch")
+        return import_module("retrograde.torch")
+    if name in _DERIVATIVES:
+        return getattr(import_module("retrograde.autodiff"), name)
     raise AttributeError(f"module 'retrograde' has no attribute {name!r}")
 
 
@@ -39,6 +47,7 @@ __all__ = [
     "Disk",
     "EventLog",
     "Free",
+    "GradientTape",
     "Graph",
     "GraphError",
     "Load",
@@ -61,8 +70,15 @@ __all__ = [
     "__version__",
     "analyze",
     "execute",
+    "grad",
+    "hessian",
+    "hvp",
+    "jvp",
     "loop_choices",
     "plan",
     "plan_loop",
+    "stop_gradient",
     "tradeoff",
+    "value_and_grad",
+    "vjp",
 ]

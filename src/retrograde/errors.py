@@ -53,6 +53,13 @@ def _rebuild_budget_error(message: str, numbers: dict[str, int]) -> BudgetError:
     return BudgetError(message, **numbers)
 
 
+class UnsupportedError(RetrogradeError, NotImplementedError):
+    """Something was asked of an array under differentiation that has no rule: a NumPy function, a conversion, a write.
+
+    The message says what to write instead, or how to add the rule.
+    """
+
+
 class CaptureError(RetrogradeError):
     """A computation cannot be captured, or not as one graph. The message names the line in the user's code."""
 

@@ -1,0 +1,62 @@
+"""Containers of arrays: tuples, lists, dicts and registered classes, nested at will, and single arrays at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from retrograde.errors import UsageError
+from retrograde.program.dispatch import Intercepting
+
+_LEAVES = (np.ndarray, Intercepting, float, int, complex, np.generic)
+_NAMESPACE = "retrograde"
+
+
+def is_leaf(value: Any) -> bool:
+    """Whether a value is an array or a number, and no container."""
+    return isinstance(value, _LEAVES)
+
+
+def leaves(container: Any) -> list[Any]:
+    """The arrays of a container, in order; None is a container of none."""
+    if is_leaf(container):
+        return [container]
+    return _optree().tree_leaves(container, namespace=_NAMESPACE)
+
+
+def map_leaves(function: Callable[[Any], Any], container: Any) -> Any:
+    """The container with the function's results in place of the arrays."""
+    if is_leaf(container):
+        return function(container)
+    return _optree().tree_map(function, container, namespace=_NAMESPACE)
+
+
+def rebuild(container: Any, values: Sequence[Any]) -> Any:
+    """The container with values in place of its arrays, in the order of `leaves`."""
+    if is_leaf(container):
+        return values[0]
+    return _optree().tree_structure(container, namespace=_NAMESPACE).unflatten(values)
+
+
+def leaves_like(container: Any, other: Any) -> list[Any]:
+    """The arrays of a container that has to be built as another one is.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if is_leaf(container) and is_leaf(other):
+        return [other]
+    optree = _optree()
+    wanted = optree.tree_structure(container, namespace=_NAMESPACE)
+    found, structure = optree.tree_flatten(other, namespace=_NAMESPACE)
+    if structure != wanted:
+        raise UsageError(f"a container like {wanted} was needed, and {structure} was given; build them alike")
+    return found
+
+
+def _optree() -> Any:
+    import optree
+
+    return optree

@@ -1,0 +1,295 @@
+"""Derivatives of functions: gradients, pullbacks, forward derivatives, and second ones."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from retrograde.autodiff import containers
+from retrograde.autodiff.dual import Dual
+from retrograde.autodiff.tape import GradientTape
+from retrograde.autodiff.tracked import TrackedArray
+from retrograde.errors import UsageError
+from retrograde.program.dispatch import new_level
+from retrograde.program.primitive import Array
+from retrograde.program.types import is_differentiable
+
+Wrt: TypeAlias = int | str | tuple[int | str, ...]
+Function: TypeAlias = Callable[..., Any]
+
+
+def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
+    """A function that computes a function's value and gradient.
+
+    Args:
+        f: any NumPy code that returns a real scalar.
+        wrt: the position or the name of the argument to differentiate by, or a tuple of them. An argument may be a
+            container of arrays (tuples, lists and dicts, nested at will).
+
+    Returns:
+        A function of the same arguments that returns the value and the gradient: in the form of the argument, or a
+        tuple of such where `wrt` is a tuple.
+
+    Raises:
+        UsageError: when it is called: the result is no real scalar, `wrt` names no argument, an argument to
+            differentiate by is not of a floating or complex type.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograde as rg
+        >>> rg.value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
+        (np.float64(5.0), array([2., 4.]))
+    """
+
+    def derivative(*arguments: Any, **options: Any) -> tuple[Any, Any]:
+        value, sources, gradient = _record(f, wrt, arguments, options, persistent=False)
+        if not hasattr(value, "shape"):
+            raise _no_scalar(f, f"a {type(value).__name__}")
+        if value.shape != () or value.dtype.kind == "c":
+            raise _no_scalar(f, f"an array of shape {value.shape} and dtype {value.dtype}")
+        return _untracked(value, sources), gradient(value)
+
+    return derivative
+
+
+def grad(f: Function, wrt: Wrt = 0) -> Function:
+    """A function that computes a function's gradient: `value_and_grad` without the value.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograde as rg
+        >>> rg.grad(np.sin)(0.0)
+        np.float64(1.0)
+        >>> rg.grad(rg.grad(np.sin))(0.5) == -np.sin(0.5)
+        np.True_
+    """
+    both = value_and_grad(f, wrt)
+
+    def derivative(*arguments: Any, **options: Any) -> Any:
+        return both(*arguments, **options)[1]
+
+    return derivative
+
+
+def vjp(f: Function, wrt: Wrt | None = None) -> Function:
+    """A function that computes a function's outputs and its pullback, from their cotangents to those of the arguments.
+
+    Args:
+        f: any NumPy code; it returns an array or a container of arrays.
+        wrt: as in `value_and_grad`; None for all arguments.
+
+    Returns:
+        A function of the same arguments that returns the outputs and the pullback. The pullback takes a cotangent for
+        each output, in the same container, and can be called any number of times; the recording is freed with it.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograde as rg
+        >>> out, pullback = rg.vjp(lambda x: np.sin(x))(np.array([0.0, 1.0]))
+        >>> pullback(np.array([2.0, 0.0]))
+        (array([2., 0.]),)
+    """
+
+    def derivative(*arguments: Any, **options: Any) -> tuple[Any, Function]:
+        chosen = tuple(range(len(arguments))) if wrt is None else wrt
+        value, sources, gradient = _record(f, chosen, arguments, options, persistent=True)
+        outputs = containers.map_leaves(lambda leaf: _untracked(leaf, sources), value)
+
+        def pullback(cotangents: Any) -> Any:
+            return gradient(value, cotangents)
+
+        return outputs, pullback
+
+    return derivative
+
+
+def jvp(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """A function's value, and its derivative in a direction, computed together in one forward pass.
+
+    Forward mode on dual numbers (Wengert 1964). The cost is about twice that of the function, and nothing is stored.
+
+    Args:
+        f: any NumPy code.
+        primals: the arguments; each an array or a container of arrays.
+        tangents: the direction: for each argument the same, with a tangent in the place of each array.
+
+    Returns:
+        The value and its tangent, in the same container.
+
+    Raises:
+        UsageError: the tangents are not built as the primals, or one has another shape.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograde as rg
+        >>> rg.jvp(lambda x: np.sum(x * x), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
+        (np.float64(5.0), np.float64(2.0))
+    """
+    level = new_level()
+    pairs = zip(containers.leaves(primals), containers.leaves_like(primals, tangents), strict=True)
+    duals = [_dual(value, tangent, position, level) for position, (value, tangent) in enumerate(pairs)]
+    out = f(*containers.rebuild(primals, duals))
+    return containers.map_leaves(lambda leaf: _primal(leaf, level), out), containers.map_leaves(
+        lambda leaf: _tangent(leaf, level), out
+    )
+
+
+def hvp(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
+    """The product of a scalar function's Hessian with a vector, without the Hessian: forward over reverse.
+
+    (Pearlmutter 1994, "Fast exact multiplication by the Hessian".)
+
+    Args:
+        f: any NumPy code that returns a real scalar.
+        primals: the arguments, all of which the Hessian is of.
+        tangents: the vector, in the form of the arguments.
+
+    Returns:
+        The product, in the form of the arguments: a tuple.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograde as rg
+        >>> rg.hvp(lambda x: np.sum(x * x * x), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
+        (array([ 6., 12.]),)
+    """
+    return jvp(grad(f, tuple(range(len(primals)))), primals, tangents)[1]
+
+
+def hessian(f: Function, wrt: int | str = 0) -> Function:
+    """A function that computes the Hessian of a scalar function by one of its arguments, an array.
+
+    Args:
+        f: any NumPy code that returns a real scalar.
+        wrt: the position or the name of the argument.
+
+    Returns:
+        A function of the same arguments. Its result has the axes of the argument twice.
+
+    Raises:
+        UsageError: as `value_and_grad`, and if the argument is a container or complex.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograde as rg
+        >>> rg.hessian(lambda x: x[0] * x[0] * x[1])(np.array([1.0, 2.0]))
+        array([[4., 2.],
+               [2., 0.]])
+    """
+
+    def derivative(*arguments: Any, **options: Any) -> Any:
+        (place,) = _places(f, (wrt,), arguments, options)
+        x = _get(place, arguments, options)
+        if not containers.is_leaf(x) or np.iscomplexobj(x):
+            raise UsageError(
+                f"a Hessian by a {type(x).__name__} was asked for; it is by one real array (see rg.hvp for containers)"
+            )
+        x = x if hasattr(x, "dtype") else np.asarray(x)
+
+        def gradient(at: Any) -> Any:
+            return grad(f, wrt)(*_put(place, at, arguments), **_put(place, at, options))
+
+        identity = np.eye(x.size, dtype=x.dtype).reshape((x.size, *x.shape))
+        return np.stack([jvp(gradient, (x,), (direction,))[1] for direction in identity], axis=-1).reshape(x.shape * 2)
+
+    return derivative
+
+
+def _record(
+    f: Function, wrt: Wrt, arguments: tuple[Any, ...], options: dict[str, Any], *, persistent: bool
+) -> tuple[Any, GradientTape, Function]:
+    """Run a function on a tape: what it returned, the tape, and what computes its gradient."""
+    several = isinstance(wrt, tuple)
+    places = _places(f, wrt if several else (wrt,), arguments, options)
+    tape = GradientTape(persistent=persistent)
+    with tape:
+        sources = {place: tape.watch(_get(place, arguments, options)) for place in places}
+        originals = containers.map_leaves(_twin, tuple(sources[place] for place in places))
+        positional = tuple(sources.get(at, argument) for at, argument in enumerate(arguments))
+        value = f(*positional, **{name: sources.get(name, option) for name, option in options.items()})
+
+    def gradient(targets: Any, cotangents: Any = None) -> Any:
+        found = containers.leaves(targets)
+        given = [None] * len(found) if cotangents is None else containers.leaves_like(targets, cotangents)
+        recorded = [at for at, target in enumerate(found) if _is_of(target, tape)]
+        gradients = tape.gradient(
+            [found[at] for at in recorded],
+            originals,
+            None if cotangents is None else [given[at] for at in recorded],
+            unconnected="zero",
+        )
+        return gradients if several else gradients[0]
+
+    return value, tape, gradient
+
+
+def _twin(source: TrackedArray) -> TrackedArray:
+    """The same source under another name, so that the function may write into the one it is given."""
+    return TrackedArray(source.value, source.node)
+
+
+def _is_of(array: Any, tape: GradientTape) -> bool:
+    return isinstance(array, TrackedArray) and array.node.tape is tape
+
+
+def _untracked(array: Any, tape: GradientTape) -> Any:
+    return array.value if _is_of(array, tape) else array
+
+
+def _places(f: Function, wrt: tuple[int | str, ...], arguments: Any, options: dict[str, Any]) -> list[int | str]:
+    """Positions of positional arguments and names of keyword arguments, for positions and names as asked for."""
+    places: list[int | str] = []
+    for asked in wrt:
+        place = asked
+        if isinstance(asked, str) and asked not in options:
+            names = list(inspect.signature(f).parameters)
+            place = names.index(asked) if asked in names else asked
+        if place not in options and not (isinstance(place, int) and 0 <= place < len(arguments)):
+            raise UsageError(
+                f"wrt={asked!r} names no argument of this call, which has {len(arguments)} positional ones"
+                f"{' and ' + ', '.join(options) if options else ''}; name one that is passed"
+            )
+        places.append(place)
+    return places
+
+
+def _get(place: int | str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    return arguments[place] if isinstance(place, int) else options[place]
+
+
+def _put(place: int | str, value: Any, into: Any) -> Any:
+    if isinstance(into, dict):
+        return {name: value if name == place else item for name, item in into.items()}  # pyright: ignore[reportUnknownVariableType]
+    return tuple(value if at == place else item for at, item in enumerate(into))
+
+
+def _dual(value: Any, tangent: Any, position: int, level: int) -> Dual:
+    value = value if hasattr(value, "dtype") else np.asarray(value)[()]
+    tangent = tangent if hasattr(tangent, "dtype") else np.asarray(tangent, value.dtype)[()]
+    if not is_differentiable(value.dtype) or tangent.shape != value.shape:
+        raise UsageError(
+            f"primal {position} has dtype {value.dtype} and shape {value.shape}, its tangent shape {tangent.shape}; "
+            "a primal is floating or complex, and its tangent has its shape"
+        )
+    return Dual(value, tangent, level)
+
+
+def _primal(leaf: Any, level: int) -> Any:
+    return leaf.value if isinstance(leaf, Dual) and leaf.level == level else leaf
+
+
+def _tangent(leaf: Any, level: int) -> Array:
+    if isinstance(leaf, Dual) and leaf.level == level:
+        return leaf.tangent
+    return np.zeros_like(leaf)  # pyright: ignore[reportUnknownVariableType]
+
+
+def _no_scalar(f: Function, found: str) -> UsageError:
+    name = getattr(f, "__name__", type(f).__name__)
+    return UsageError(
+        f"the gradient of {name} was asked for, which returned {found}; a gradient is that of a real scalar: reduce "
+        "the result (np.sum), or use rg.vjp"
+    )

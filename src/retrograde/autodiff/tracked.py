@@ -1,0 +1,143 @@
+"""A tracked array: it records on its tape what is computed from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from retrograde.autodiff.recipes import Recipe, recipe_of
+from retrograde.program.array_like import ArrayLike, holds_number
+from retrograde.program.dispatch import Intercepting, apply
+from retrograde.program.in_place import slot
+from retrograde.program.primitive import Primitive
+from retrograde.program.types import is_differentiable
+
+if TYPE_CHECKING:
+    from retrograde.autodiff.tape import GradientTape
+
+_UNKNOWN: Any = object()
+
+
+class Node:
+    """Where a tracked array came from: one recorded operation, or a source.
+
+    Nodes know the nodes they were computed from, and nobody knows all nodes: what no result needs any more is gone at
+    once.
+
+    Attributes:
+        tape: the tape it is recorded on.
+        index: when it was recorded; larger than that of every parent.
+        parents: the nodes of the tracked operands.
+        pulls: for each parent, what makes its cotangent.
+        kept: the residuals.
+        shape, dtype: of the value, which the node itself does not hold.
+    """
+
+    __slots__ = ("dtype", "index", "kept", "parents", "pulls", "shape", "tape")
+
+    def __init__(
+        self,
+        tape: GradientTape,
+        parents: tuple[Node, ...],
+        pulls: tuple[Any, ...],
+        kept: tuple[Any, ...] | None,
+        value: Any,
+    ) -> None:
+        self.tape = tape
+        self.parents = parents
+        self.pulls = pulls
+        self.kept = kept
+        self.shape = value.shape
+        self.dtype = value.dtype
+        self.index = tape.next_index()
+
+
+class TrackedArray(ArrayLike):
+    """An array whose uses a `GradientTape` records. `tape.watch` makes one; NumPy functions and operators make more.
+
+    Attributes:
+        value: the array inside: a plain one, or a tracked one of an outer tape.
+        node: where it came from.
+        watched_at: of what `tape.watch` returned, its first node; otherwise not set.
+    """
+
+    __slots__ = ("node", "value", "watched_at")
+    _state = ("value", "node")
+    kind: ClassVar[str] = "a tracked array"
+
+    value: Any
+    node: Node
+    watched_at: Node
+
+    def __init__(self, value: Any, node: Node) -> None:
+        self.value = value
+        self.node = node
+
+    @property
+    def level(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The level of its tape."""
+        return self.node.tape.level
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extents of the axes."""
+        return self.node.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return self.node.dtype
+
+    def __repr__(self) -> str:
+        return f"tracked({self.value!r})"
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def is_rewritten(self) -> bool:
+        """Whether it was watched, and written in place since."""
+        return slot(self, "watched_at", self.node) is not self.node
+
+    def process(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
+        """Evaluate an operation on what is inside its operands, and record it."""
+        tape = self.node.tape
+        values: list[Any] = []
+        parents: list[Node] = []
+        mask = 0
+        bit = 1
+        for operand in operands:
+            if type(operand) is TrackedArray and operand.node.tape is tape:
+                values.append(operand.value)
+                parents.append(operand.node)
+                mask |= bit
+            else:
+                if isinstance(operand, Intercepting):
+                    if operand.level > tape.level:
+                        return operand.process(primitive, operands, static)
+                    tape.flat = False
+                values.append(operand)
+            bit <<= 1
+        out = primitive.evaluate(*values, **static) if tape.flat else apply(primitive, tuple(values), static)
+        if not tape.recording:
+            return out
+        recipe: Recipe | None = primitive.recipes.get(mask, _UNKNOWN)
+        if recipe is _UNKNOWN:
+            recipe = recipe_of(primitive, mask)
+        if recipe is None or not is_differentiable(out.dtype):
+            return out
+        kept = recipe.keep(values, out, static) if recipe.keep else None
+        tracked = TrackedArray(out, Node(tape, tuple(parents), recipe.pulls, kept, out))
+        if primitive.views is not None and out.ndim and primitive.views(*operands):
+            tracked.note_view_of(operands[0])
+        return tracked
+
+    def is_number(self) -> bool:
+        """Whether the value is a number, which `+=` replaces and does not change."""
+        return holds_number(self.value)
+
+    def zeros(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> TrackedArray:
+        """Zeros on the same tape: a constant, into which tracked values can be written."""
+        value = np.zeros_like(self.value, dtype=dtype, shape=shape)
+        return TrackedArray(value, Node(self.node.tape, (), (), None, value))

@@ -1,0 +1,339 @@
+"""Building programs: NumPy code runs on symbols, and each operation becomes an instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from itertools import chain, count
+from keyword import iskeyword
+from typing import Any, ClassVar
+
+import numpy as np
+
+from retrograde.errors import UnsupportedError, UsageError
+from retrograde.program.array_like import ArrayLike
+from retrograde.program.check import check
+from retrograde.program.kinds import as_tuple
+from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable, all_variables, map_operand
+from retrograde.program.primitive import PRIMITIVES, Primitive
+from retrograde.program.types import ArrayType, Extent, Size, Type, array_type, type_of
+
+
+class Symbol(ArrayLike):
+    """A variable of a program under construction, in the hands of NumPy code."""
+
+    __slots__ = ("builder", "variable")
+    _state = ("variable", "builder")
+    kind: ClassVar[str] = "a symbol of a program"
+    level: ClassVar[int] = 0  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    builder: ProgramBuilder
+    variable: Variable
+
+    def __init__(self, builder: ProgramBuilder, variable: Variable) -> None:
+        self.builder = builder
+        self.variable = variable
+
+    @property
+    def _array_type(self) -> ArrayType:
+        if not isinstance(self.variable.type, ArrayType):
+            raise UsageError(f"{self.variable!r} was used as an array; a stack can only be consumed by a loop")
+        return self.variable.type
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The extents of the axes: ints where they are known, and integer symbols where only the run knows them."""
+        return self.builder.shape_of(self.variable)
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """What is known of the shape, as something to compare."""
+        return self._array_type.sizes
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return self._array_type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._array_type.rank
+
+    def __repr__(self) -> str:
+        return f"symbol({self.variable!r})"
+
+    def __bool__(self) -> bool:
+        raise UnsupportedError(
+            f"the truth of {self.variable!r} was asked for while a program is built, and only the run knows it; "
+            "use np.where, or the builder's branch"
+        )
+
+    def zeros(self, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Any:
+        """Zeros in the same program."""
+        return self.builder.zeros(shape, dtype)
+
+    def _same_array_type(self, other: Any) -> Any:
+        """As for any array-like; where only the run knows whether the shape is the same, the run checks."""
+        if other.ndim == self.ndim and None in (*self.extents, *other.extents):
+            other = PRIMITIVES["broadcast_to"](other, self.shape)
+        return super()._same_array_type(other)
+
+    def process(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
+        """Put an instruction into the program."""
+        result = self.builder.emit(primitive, operands, static)
+        if (
+            primitive.views is not None
+            and result.ndim
+            and primitive.views(*operands)
+            and isinstance(operands[0], Symbol)
+        ):
+            result.note_view_of(operands[0])
+        return result
+
+
+class ProgramBuilder:
+    """Makes a program out of NumPy code that runs on its symbols.
+
+    Args:
+        name: of the program.
+
+    Example:
+        >>> import retrograde.rules
+        >>> builder = ProgramBuilder("energy")
+        >>> x = builder.input("x", "float64", ("n",))
+        >>> print(builder.finish(energy=np.sum(x * x)))
+        program energy(x: float64[n]):
+            a: float64[n] = x * x
+            b: float64 = sum(a, axis=(0,), keepdims=False)
+            return energy=b
+    """
+
+    def __init__(self, name: str, block: Block | None = None) -> None:
+        self.name = name
+        self._root = block or Block()
+        self._open = [self._root]
+        self._sizes: dict[tuple[Any, ...], tuple[Block, Variable]] = {}
+        self._axes: dict[str, tuple[Variable, int, int]] = {}
+        self._letters = count()
+        self._taken = {variable.name for variable in all_variables(self._root)}
+        for variable in self._root.parameters:
+            self._note_axes(variable)
+
+    def input(self, name: str, dtype: Any, sizes: tuple[int | str | Size | None, ...] = ()) -> Symbol:
+        """An input: its dtype, and for each axis its size, a name for it, or None.
+
+        Two axes of one name have the same size in every run; it is worth saying so, because sizes that are known to be
+        equal need no check when the program is reversed.
+
+        Raises:
+            UsageError: the name is taken.
+        """
+        if any(variable.name == name for variable in self._root.parameters):
+            raise UsageError(f"program {self.name} has an input {name!r} already; give this one another name")
+        variable = Variable(name, array_type(dtype, sizes))
+        self._taken.add(name)
+        self._root.parameters.append(variable)
+        self._note_axes(variable)
+        return Symbol(self, variable)
+
+    def finish(self, **outputs: Any) -> Program:
+        """The program, with its outputs by name.
+
+        Raises:
+            UsageError: a value of a loop's body or of a branch is used outside of it.
+        """
+        self._root.results = [self.atom(value) for value in outputs.values()]
+        return check(Program(self.name, self._root, list(outputs)))
+
+    def loop(self, count: Any, body: Callable[..., Any], *initial: Any) -> Any:
+        """A loop: `body(i, *carried)` returns the carried values for the next iteration.
+
+        Args:
+            count: how often it runs: an int or an integer symbol.
+            body: NumPy code on symbols; called while the program is built. It may use symbols from around the loop.
+            initial: the carried values at the start: symbols, arrays or numbers.
+
+        Returns:
+            The carried values after the last iteration; one by itself, several as a tuple.
+
+        Raises:
+            UsageError: the body returns another number of values, or one of another dtype or rank.
+        """
+        starts = [self.atom(_as_array(value)) for value in initial]
+        types = [_type_of(start) for start in starts]
+        while True:
+            index = self.variable(ArrayType(np.dtype(np.int64)), hint="i")
+            block = Block([index, *(self.variable(kind) for kind in types)])
+            with self.inside(block):
+                returned = body(*(Symbol(self, parameter) for parameter in block.parameters))
+                block.results = [self.atom(_as_array(value)) for value in as_tuple(returned)]
+            widened = self._widened(types, [_type_of(result) for result in block.results])
+            if widened == types:
+                break
+            types = widened
+        results = [self.variable(kind) for kind in types]
+        self._open[-1].statements.append(Loop(self.atom(count), False, starts, [], block, results))
+        return self._symbols(results)
+
+    def branch(self, condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
+        """A branch: one of two functions without arguments, by a condition that only the run knows.
+
+        Raises:
+            UsageError: the two return different numbers of values, or of different dtypes or ranks.
+        """
+        blocks = (Block(), Block())
+        for block, function in zip(blocks, (then, otherwise), strict=True):
+            with self.inside(block):
+                returned = function()
+                block.results = [self.atom(_as_array(value)) for value in as_tuple(returned)]
+        types = self._widened(*([_type_of(result) for result in block.results] for block in blocks))
+        results = [self.variable(kind) for kind in types]
+        self._open[-1].statements.append(Branch(self.atom(condition), *blocks, results))
+        return self._symbols(results)
+
+    # What transformations of programs use.
+
+    def emit(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Symbol:
+        """Put an instruction at the end of the block that is open."""
+        atoms = map_operand(self.atom, operands)
+        known = (_known(name, atom) for name, atom in zip(primitive.operands, atoms, strict=True))
+        result = self.variable(primitive.result(*known, **static))
+        self._open[-1].statements.append(Instruction(primitive, atoms, dict(static), [result]))
+        return Symbol(self, result)
+
+    def atom(self, value: Any) -> Any:
+        """A value as an operand: the variable of a symbol, or a constant."""
+        if not isinstance(value, Symbol):
+            return value
+        if value.builder is not self:
+            raise UsageError(f"{value!r} belongs to program {value.builder.name}, and was used in {self.name}")
+        return value.variable
+
+    def variable(self, type: Type, hint: str = "", extent: Extent = None) -> Variable:
+        """A new variable with a name that no other has."""
+        names = (
+            (f"{hint}{number}" if number else hint for number in chain((0,), count(2)))
+            if hint
+            else map(_letters, self._letters)
+        )
+        name = next(name for name in names if name not in self._taken and not iskeyword(name))
+        self._taken.add(name)
+        return Variable(name, type, extent)
+
+    @contextmanager
+    def inside(self, block: Block) -> Generator[Block]:
+        """A context in which instructions go to the end of a block."""
+        self._open.append(block)
+        try:
+            yield block
+        finally:
+            self._open.pop()
+
+    def retract(self, symbol: Any, primitive: Primitive) -> tuple[Any, ...] | None:
+        """Take back the last instruction of the open block, if it made a symbol by this primitive: its operands."""
+        statements = self._open[-1].statements
+        last = statements[-1] if statements else None
+        if isinstance(last, Instruction) and last.primitive is primitive and last.results == [self.atom(symbol)]:
+            statements.pop()
+            return map_operand(lambda part: Symbol(self, part) if isinstance(part, Variable) else part, last.operands)
+        return None
+
+    def append(self, statement: Loop | Branch) -> None:
+        """Put a region at the end of the block that is open."""
+        self._open[-1].statements.append(statement)
+
+    def shape_of(self, variable: Variable) -> tuple[Any, ...]:
+        """A variable's shape, for an operand: ints, and symbols of sizes that only the run knows."""
+        if not isinstance(variable.type, ArrayType):
+            raise UsageError(f"the shape of {variable!r} was asked for; a stack has none")
+        return tuple(self._extent(variable, axis, size) for axis, size in enumerate(variable.type.sizes))
+
+    def named_extent(self, extent: Extent) -> Any:
+        """A size as an operand, if it can be had without an array of that size; else None."""
+        if isinstance(extent, int):
+            return extent
+        if isinstance(extent, Size) and extent.name in self._axes:
+            variable, axis, offset = self._axes[extent.name]
+            return self._size(self._root, variable, axis, extent.offset - offset, extent)
+        return None
+
+    def zeros(self, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Any:
+        """Zeros of a shape that may hold symbols."""
+        return self.emit(PRIMITIVES["broadcast_to"], (np.zeros((), dtype), shape), {})
+
+    def _extent(self, variable: Variable, axis: int, size: Extent) -> Any:
+        named = self.named_extent(size)
+        return self._size(self._open[-1], variable, axis, 0, size) if named is None else named
+
+    def _size(self, block: Block, variable: Variable, axis: int, offset: int, extent: Extent) -> Symbol:
+        key = (variable, axis, offset)
+        found = self._sizes.get(key)
+        if found is None or found[0] not in self._open:
+            with self.inside(block):
+                result = self.emit(PRIMITIVES["size"], (Symbol(self, variable),), {"axis": axis, "offset": offset})
+            result.variable.extent = extent
+            found = self._sizes[key] = (block, result.variable)
+        return Symbol(self, found[1])
+
+    def _note_axes(self, variable: Variable) -> None:
+        self._taken.add(variable.name)
+        for axis, size in enumerate(variable.type.sizes if isinstance(variable.type, ArrayType) else ()):
+            if isinstance(size, Size):
+                self._taken.add(size.name)
+                self._axes.setdefault(size.name, (variable, axis, size.offset))
+
+    def _widened(self, before: list[Type], after: list[Type]) -> list[Type]:
+        if len(before) != len(after):
+            raise UsageError(
+                f"a region of program {self.name} gave {len(after)} values where {len(before)} are expected"
+            )
+        return [self._widen(one, other) for one, other in zip(before, after, strict=True)]
+
+    def _widen(self, one: Type, other: Type) -> Type:
+        if (
+            not isinstance(one, ArrayType)
+            or not isinstance(other, ArrayType)
+            or (one.dtype, one.rank) != (other.dtype, other.rank)
+        ):
+            raise UsageError(
+                f"a region of program {self.name} gave {other} where {one} is expected; a value keeps its dtype and "
+                "rank (`x.astype(...)` changes a dtype)"
+            )
+        sizes = (mine if mine == theirs else None for mine, theirs in zip(one.sizes, other.sizes, strict=True))
+        return ArrayType(one.dtype, tuple(sizes))
+
+    def _symbols(self, variables: list[Variable]) -> Any:
+        symbols = tuple(Symbol(self, variable) for variable in variables)
+        return symbols[0] if len(symbols) == 1 else symbols
+
+
+def _as_array(value: Any) -> Any:
+    return np.asarray(value)[()] if isinstance(value, (bool, int, float, complex, list)) else value
+
+
+def _type_of(atom: Any) -> Type:
+    return atom.type if isinstance(atom, Variable) else type_of(atom)
+
+
+def _known(name: str, operand: Any) -> Any:
+    """What a type rule is told of an operand."""
+    if name == "shape":
+        return tuple(part.extent if isinstance(part, Variable) else part for part in operand)
+    return map_operand(_known_part, operand)
+
+
+def _known_part(part: Any) -> Any:
+    if isinstance(part, Variable):
+        return part.type
+    return type_of(part) if isinstance(part, (np.ndarray, np.generic)) else part
+
+
+def _letters(number: int) -> str:
+    """a, b, … z, aa, ab, …"""
+    text = ""
+    number += 1
+    while number:
+        number, digit = divmod(number - 1, 26)
+        text = chr(ord("a") + digit) + text
+    return text

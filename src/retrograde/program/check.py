@@ -1,0 +1,52 @@
+"""Whether a program makes sense: every value is set before it is used, where it is used."""
+
+from __future__ import annotations
+
+from retrograde.errors import UsageError
+from retrograde.program.model import Block, Branch, Loop, Program, Variable, blocks_of, operands_of, variables_in
+
+
+def check(program: Program) -> Program:
+    """The program, if each of its variables is set once, and before it is used, in a block around its uses.
+
+    Raises:
+        UsageError: it is not so; the message names the variable.
+    """
+    _check_block(program, program.block, set(), set())
+    return program
+
+
+def _check_block(program: Program, block: Block, around: set[Variable], everywhere: set[Variable]) -> None:
+    visible = set(around)
+    _set(program, block.parameters, visible, everywhere)
+    for statement in block.statements:
+        _use(program, operands_of(statement), visible)
+        for inner in blocks_of(statement):
+            _check_block(program, inner, visible, everywhere)
+        if isinstance(statement, Loop):
+            expected = [len(statement.body.results)]
+        else:
+            expected = [len(inner.results) for inner in blocks_of(statement)] if isinstance(statement, Branch) else [1]
+        if any(count != len(statement.results) for count in expected):
+            raise UsageError(
+                f"a statement of program {program.name} sets {statement.results}, and gives {expected} values"
+            )
+        _set(program, statement.results, visible, everywhere)
+    _use(program, tuple(block.results), visible)
+
+
+def _set(program: Program, variables: list[Variable], visible: set[Variable], everywhere: set[Variable]) -> None:
+    for variable in variables:
+        if variable in everywhere:
+            raise UsageError(f"program {program.name} sets {variable!r} twice; a variable is set at one place")
+        everywhere.add(variable)
+        visible.add(variable)
+
+
+def _use(program: Program, operands: object, visible: set[Variable]) -> None:
+    for variable in variables_in(operands):
+        if variable not in visible:
+            raise UsageError(
+                f"program {program.name} uses {variable!r} where it is not set; a value of a loop's body or of a "
+                "branch is to be returned from it, and then used as the loop's or the branch's result"
+            )

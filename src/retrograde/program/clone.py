@@ -1,0 +1,123 @@
+"""Copies of programs, with variables of their own, and without what nothing needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retrograde.program.model import (
+    Block,
+    Branch,
+    Instruction,
+    Loop,
+    Program,
+    Statement,
+    Variable,
+    blocks_of,
+    map_operand,
+    operands_of,
+    variables_in,
+)
+
+
+def clone(program: Program) -> Program:
+    """The same program, no part of which is shared with the first."""
+    return Program(program.name, _copy_block(program.block, {}), list(program.output_names))
+
+
+def _copy_block(block: Block, copies: dict[Variable, Variable]) -> Block:
+    parameters = [_copy(parameter, copies) for parameter in block.parameters]
+    statements = [_copy_statement(statement, copies) for statement in block.statements]
+    return Block(parameters, statements, [_reading(result, copies) for result in block.results])
+
+
+def _copy(variable: Variable, copies: dict[Variable, Variable]) -> Variable:
+    copies[variable] = Variable(variable.name, variable.type, variable.extent)
+    return copies[variable]
+
+
+def _reading(operand: Any, copies: dict[Variable, Variable]) -> Any:
+    return map_operand(lambda part: copies[part] if isinstance(part, Variable) else part, operand)
+
+
+def _copy_statement(statement: Statement, copies: dict[Variable, Variable]) -> Statement:
+    read = [_reading(operand, copies) for operand in operands_of(statement)]
+    blocks = [_copy_block(block, copies) for block in blocks_of(statement)]
+    results = [_copy(result, copies) for result in statement.results]
+    if isinstance(statement, Instruction):
+        return Instruction(statement.primitive, tuple(read), dict(statement.static), results)
+    if isinstance(statement, Branch):
+        return Branch(read[0], blocks[0], blocks[1], results)
+    end = 1 + len(statement.initial)
+    return Loop(read[0], statement.backward, read[1:end], read[end:], blocks[0], results)
+
+
+def prune(program: Program) -> Program:
+    """Take out of a program, in place, what no output needs: instructions, carried values, collected stacks."""
+    needed = set(variables_in(tuple(program.block.results)))
+    _mark(program.block, needed)
+    _sweep(program.block, needed)
+    return program
+
+
+def _mark(block: Block, needed: set[Variable]) -> None:
+    """Add what a block computes needed variables from."""
+    for statement in reversed(block.statements):
+        if needed.isdisjoint(statement.results):
+            continue
+        if isinstance(statement, Instruction):
+            needed.update(variables_in(statement.operands))
+        elif isinstance(statement, Loop):
+            _mark_loop(statement, needed)
+        else:
+            needed.update(variables_in(statement.condition))
+            for side in (statement.then, statement.otherwise):
+                _pass_on(statement.results, side.results, needed)
+                _mark(side, needed)
+
+
+def _mark_loop(loop: Loop, needed: set[Variable]) -> None:
+    """A carried value is needed if its last one is, or if a needed value of the body is computed from it."""
+    carried, finals = loop.carried, loop.results[: len(loop.initial)]
+    needed.update(variables_in(loop.count))
+    before = -1
+    while before != len(needed):
+        before = len(needed)
+        _pass_on(carried, finals, needed)
+        _pass_on(finals, carried, needed)
+        _pass_on(loop.results, loop.body.results, needed)
+        _mark(loop.body, needed)
+    _pass_on(carried, loop.initial, needed)
+    _pass_on(loop.elements, loop.consumed, needed)
+
+
+def _pass_on(sources: list[Variable], operands: list[Any], needed: set[Variable]) -> None:
+    for source, operand in zip(sources, operands, strict=True):
+        if source in needed:
+            needed.update(variables_in(operand))
+
+
+def _sweep(block: Block, needed: set[Variable]) -> None:
+    block.statements = [statement for statement in block.statements if not needed.isdisjoint(statement.results)]
+    for statement in block.statements:
+        if isinstance(statement, Instruction):
+            continue
+        kept = [at for at, result in enumerate(statement.results) if result in needed]
+        if isinstance(statement, Loop):
+            _sweep_parameters(statement, needed)
+        statement.results = _picked(statement.results, kept)
+        for inner in blocks_of(statement):
+            inner.results = _picked(inner.results, kept)
+            _sweep(inner, needed)
+
+
+def _sweep_parameters(loop: Loop, needed: set[Variable]) -> None:
+    carried = [at for at, parameter in enumerate(loop.carried) if parameter in needed]
+    elements = [at for at, parameter in enumerate(loop.elements) if parameter in needed]
+    parameters = [loop.index, *_picked(loop.carried, carried), *_picked(loop.elements, elements)]
+    loop.initial = _picked(loop.initial, carried)
+    loop.consumed = _picked(loop.consumed, elements)
+    loop.body.parameters = parameters
+
+
+def _picked(items: list[Any], places: list[int]) -> list[Any]:
+    return [items[at] for at in places]

@@ -1,0 +1,139 @@
+"""Running a program on arrays: plain ones, tracked ones, duals, anything that speaks NumPy's protocols."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from retrograde.errors import UsageError
+from retrograde.program.dispatch import apply
+from retrograde.program.model import (
+    Block,
+    Branch,
+    Instruction,
+    Loop,
+    Program,
+    Statement,
+    Variable,
+    blocks_of,
+    free_variables,
+    map_operand,
+    operands_of,
+    variables_in,
+)
+from retrograde.program.types import ArrayType, Extent, Size
+
+_Values = dict[Variable, Any]
+
+
+def evaluate(program: Program, *arguments: Any) -> tuple[Any, ...]:
+    """A program's outputs, for arguments in the order of its inputs.
+
+    A value is let go after its last use.
+
+    Args:
+        program: what to run.
+        arguments: an array or a number for each input, of the input's dtype and rank.
+
+    Raises:
+        UsageError: there are more or fewer arguments than inputs, or one has another dtype or rank, or sizes of one
+            name differ.
+    """
+    _check(program, arguments)
+    values: _Values = dict(zip(program.inputs, arguments, strict=True))
+    return tuple(_run(program.block, values))
+
+
+def _check(program: Program, arguments: tuple[Any, ...]) -> None:
+    inputs = program.inputs
+    if len(arguments) != len(inputs):
+        names = ", ".join(map(repr, inputs))
+        raise UsageError(
+            f"program {program.name} was called with {len(arguments)} arguments; it has the inputs {names}"
+        )
+    sizes: dict[str, int] = {}
+    for variable, argument in zip(inputs, arguments, strict=True):
+        array = argument if hasattr(argument, "dtype") else np.asarray(argument)
+        kind = variable.type
+        if not isinstance(kind, ArrayType) or (array.dtype, array.ndim) != (kind.dtype, kind.rank):
+            raise _misfit(program, variable, array)
+        for extent, size in zip(kind.sizes, array.shape, strict=True):
+            if isinstance(size, int) and not _is_size(extent, size, sizes):
+                raise _misfit(program, variable, array)
+
+
+def _is_size(extent: Extent, size: int, sizes: dict[str, int]) -> bool:
+    if isinstance(extent, Size):
+        return sizes.setdefault(extent.name, size - extent.offset) + extent.offset == size
+    return extent in (None, size)
+
+
+def _misfit(program: Program, variable: Variable, array: Any) -> UsageError:
+    return UsageError(
+        f"program {program.name} got {array.dtype} of shape {tuple(array.shape)} for its input {variable!r}; "
+        "pass an array of that dtype and rank, and of one size wherever the inputs name one"
+    )
+
+
+def _run(block: Block, values: _Values) -> list[Any]:
+    lasts = _last_uses(block)
+    for statement, unused in zip(block.statements, lasts, strict=True):
+        if isinstance(statement, Instruction):
+            values[statement.results[0]] = _apply(statement, values)
+        elif isinstance(statement, Loop):
+            _run_loop(statement, values)
+        else:
+            taken = statement.then if bool(_value(statement.condition, values)) else statement.otherwise
+            values.update(zip(statement.results, _run(taken, values), strict=True))
+        for variable in unused:
+            del values[variable]
+    results = [map_operand(lambda part: _value(part, values), result) for result in block.results]
+    for variable in block.defined():
+        values.pop(variable, None)
+    return results
+
+
+def _apply(instruction: Instruction, values: _Values) -> Any:
+    operands = map_operand(lambda part: _value(part, values), instruction.operands)
+    return apply(instruction.primitive, operands, instruction.static)
+
+
+def _run_loop(loop: Loop, values: _Values) -> None:
+    count = int(_value(loop.count, values))
+    width = len(loop.initial)
+    carried = [_value(initial, values) for initial in loop.initial]
+    stacks = [_value(stack, values) for stack in loop.consumed]
+    collected: list[list[Any]] = [[None] * count for _ in loop.body.results[width:]]
+    for index in reversed(range(count)) if loop.backward else range(count):
+        values[loop.index] = index
+        values.update(zip(loop.carried, carried, strict=True))
+        values.update((element, stack[index]) for element, stack in zip(loop.elements, stacks, strict=True))
+        carried.clear()
+        results = _run(loop.body, values)
+        carried = results[:width]
+        for stack, value in zip(collected, results[width:], strict=True):
+            stack[index] = value
+        del results
+    values.update(zip(loop.results, [*carried, *collected], strict=True))
+
+
+def _value(part: Any, values: _Values) -> Any:
+    return values[part] if isinstance(part, Variable) else part
+
+
+def _last_uses(block: Block) -> list[list[Variable]]:
+    """For each statement the variables of the block that nothing after it uses."""
+    seen = set(variables_in(tuple(block.results)))
+    defined = block.defined()
+    lasts: list[list[Variable]] = []
+    for statement in reversed(block.statements):
+        here = [variable for variable in _used_or_set(statement) if variable in defined and variable not in seen]
+        seen.update(here)
+        lasts.append(here)
+    return lasts[::-1]
+
+
+def _used_or_set(statement: Statement) -> dict[Variable, None]:
+    inner = free_variables(*blocks_of(statement)) if isinstance(statement, (Loop, Branch)) else {}
+    return dict.fromkeys([*variables_in(operands_of(statement)), *inner, *statement.results])

@@ -1,0 +1,140 @@
+"""Writes into an array-like: `x[i] = v`, `x += v`, `x[i] += v`.
+
+A write puts a new version behind the same name: `x` takes over the state of `update(x, i, v)`. Whoever read the old
+version keeps it. What NumPy would do to *other* names, whose arrays share memory with `x`, a new version cannot do; so
+a view whose base is written, or a base one of whose views is written, is refused, and no wrong number comes of it.
+
+`x[i] += v` is a read of a view, a write into the view, and an assignment of the view to `x[i]`. Between the last two
+`x` and its other views are locked: using one then is an error, and the assignment opens `x`. A write into a view
+that is never assigned back (`row = x[i]; row += v`) therefore ends in an error where `x` is next used.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from weakref import ref
+
+from retrograde.errors import UnsupportedError
+from retrograde.program.primitive import PRIMITIVES
+
+
+class WritesInPlace:
+    """What makes writes into an array-like right, or refuses them."""
+
+    # _views: weak references to the views taken of it. _base: what it is a view of. _locked: its state and the view
+    # written.
+    __slots__ = ("__weakref__", "_base", "_locked", "_views")
+
+    _state: ClassVar[tuple[str, ...]]
+    kind: ClassVar[str]
+
+    def is_number(self) -> bool:
+        """Whether NumPy's array would be a number, which `+=` replaces and does not change."""
+        raise NotImplementedError  # pragma: no cover
+
+    def note_view_of(self, base: Any) -> None:
+        """Remember that NumPy's array here would share its memory with the base."""
+        self._base = base
+        alive = [view for view in slot(base, "_views", ()) if view() is not None]
+        base._views = [*alive, ref(self)]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if (locked := slot(self, "_locked", None)) is not None:
+            state, written = locked
+            if value is not written:
+                self._complain_if_locked()
+            for name, part in zip(self._state, state, strict=True):
+                setattr(self, name, part)
+            self._locked = None
+        self._refuse_if_shared(value)
+        updated: Any = PRIMITIVES["update"](self, index, value)
+        self._become(updated)
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._written(self + other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __isub__(self, other: Any) -> Any:
+        return self._written(self - other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __imul__(self, other: Any) -> Any:
+        return self._written(self * other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._written(self / other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def _written(self, result: Any) -> Any:
+        if self.is_number():
+            return result
+        same: Any = self._same_array_type(result)
+        base = slot(self, "_base", None)
+        if base is None:
+            self._refuse_if_shared(None)
+            self._become(same)
+            return self
+        if slot(base, "_base", None) is not None:
+            raise UnsupportedError(
+                "a view of a view was written in place (`x[i][j] += v`); write to the array itself: `x[i, j] += v`"
+            )
+        base._lock(self)
+        self._lock_views(self)
+        self._become(same)
+        return self
+
+    def _become(self, other: Any) -> None:
+        if type(other) is not type(self):
+            raise UnsupportedError(
+                f"{self.kind} was to be written and become a {type(other).__name__}: its tape does not record, "
+                "or the value is of another kind of derivative; write into a copy made here (`y = x.copy()`)"
+            )
+        for name in self._state:
+            setattr(self, name, getattr(other, name))
+
+    def _lock(self, written: Any) -> None:
+        self._locked = (tuple(getattr(self, name) for name in self._state), written)
+        for name in self._state:
+            delattr(self, name)
+        self._lock_views(written)
+
+    def _lock_views(self, written: Any) -> None:
+        """Lock the views that NumPy would have changed with the one that was written."""
+        for reference in slot(self, "_views", ()):
+            view = reference()
+            if view is not None and view is not written and slot(view, "_locked", None) is None:
+                view._lock(written)
+
+    def _complain_if_locked(self) -> None:
+        if slot(self, "_locked", None) is not None:
+            raise UnsupportedError(
+                "a view of this array was changed in place (`row = x[i]; row += v`), which changes the array under "
+                "NumPy and would not here; write `x[i] += v`"
+            )
+
+    def _refuse_if_shared(self, value: Any) -> None:
+        if slot(self, "_base", None) is not None:
+            raise UnsupportedError(
+                "a view (a slice, a transpose, a reshape) of an array was written in place, which changes the array "
+                "under NumPy and would not here; write to the array itself (`x[i, j] = v`), or to a copy (`row = "
+                "x[i].copy()`)"
+            )
+        self._refuse_if_viewed(value)
+
+    def _refuse_if_viewed(self, value: Any) -> None:
+        """Refuse a write while there are views besides the one that is written."""
+        views = (reference() for reference in slot(self, "_views", ()))
+        if any(view is not None and view is not value for view in views):
+            raise UnsupportedError(
+                "an array was written in place while a view of it (a slice, a transpose, a reshape) is in use, which "
+                "would change the view under NumPy and would not here; take a copy (`row = x[i].copy()`) or delete "
+                "the view first"
+            )
+
+    def _same_array_type(self, other: Any) -> Any:
+        raise NotImplementedError  # pragma: no cover
+
+
+def slot(owner: Any, name: str, default: Any) -> Any:
+    """The content of a slot that may not be set."""
+    try:
+        return object.__getattribute__(owner, name)
+    except AttributeError:
+        return default

@@ -1,0 +1,202 @@
+"""A program: typed variables, instructions, and regions (a block, a loop, a branch) that hold them.
+
+Every variable is assigned at one place. A region may use the variables around it. A loop carries values from one
+iteration to the next, and it consumes and collects stacks: a stack has one value for each iteration, the same
+whichever way the loop runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from retrograde.program.kinds import is_slice, is_tuple
+from retrograde.program.primitive import Primitive
+from retrograde.program.types import Extent, Type
+
+
+class Variable:
+    """A value that a run of the program makes.
+
+    Attributes:
+        name: as the program's text writes it.
+        type: what is known of it before the run.
+        extent: of an integer that is the size of an axis, which size it is.
+    """
+
+    __slots__ = ("extent", "name", "type")
+
+    def __init__(self, name: str, type: Type, extent: Extent = None) -> None:
+        self.name = name
+        self.type = type
+        self.extent = extent
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.type}"
+
+
+Operand: TypeAlias = Any
+"""A variable, a constant, or a tuple or slice of operands (a shape, an index)."""
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """Statements in order.
+
+    Attributes:
+        parameters: variables that whoever runs the block sets.
+        statements: what it does.
+        results: what it hands back: variables, or constants.
+    """
+
+    parameters: list[Variable] = field(default_factory=list[Variable])
+    statements: list[Statement] = field(default_factory=list["Statement"])
+    results: list[Operand] = field(default_factory=list[Operand])
+
+    def defined(self) -> set[Variable]:
+        """The variables that are set in this block, those of inner blocks left out."""
+        return {*self.parameters, *(result for statement in self.statements for result in statement.results)}
+
+
+@dataclass(eq=False, slots=True)
+class Instruction:
+    """One application of a primitive."""
+
+    primitive: Primitive
+    operands: tuple[Operand, ...]
+    static: dict[str, Any]
+    results: list[Variable]
+
+
+@dataclass(eq=False, slots=True)
+class Loop:
+    """A body that runs a number of times.
+
+    Attributes:
+        count: how many times: an int, or an integer variable.
+        backward: the index runs down to 0, not up from it.
+        initial: what the carried values are in the first iteration.
+        consumed: stacks, of which each iteration gets the values of its index.
+        body: its parameters are the index, the carried values, the consumed values; its results the carried
+            values for the next iteration, and the values to collect.
+        results: the carried values after the last iteration, and the stacks of what was collected.
+    """
+
+    count: Operand
+    backward: bool
+    initial: list[Operand]
+    consumed: list[Operand]
+    body: Block
+    results: list[Variable]
+
+    @property
+    def index(self) -> Variable:
+        """The body's parameter that counts iterations."""
+        return self.body.parameters[0]
+
+    @property
+    def carried(self) -> list[Variable]:
+        """The body's parameters that hold the carried values."""
+        return self.body.parameters[1 : 1 + len(self.initial)]
+
+    @property
+    def elements(self) -> list[Variable]:
+        """The body's parameters that hold the consumed values."""
+        return self.body.parameters[1 + len(self.initial) :]
+
+
+@dataclass(eq=False, slots=True)
+class Branch:
+    """One of two blocks, by a condition that only the run knows."""
+
+    condition: Operand
+    then: Block
+    otherwise: Block
+    results: list[Variable]
+
+
+Statement: TypeAlias = Instruction | Loop | Branch
+
+
+@dataclass(eq=False, slots=True)
+class Program:
+    """A function of arrays as data. Call it to evaluate it; print it to read it.
+
+    Attributes:
+        name: as its text calls it.
+        block: its parameters are the inputs, its results the outputs.
+        output_names: the outputs by name, in order.
+    """
+
+    name: str
+    block: Block
+    output_names: list[str]
+
+    @property
+    def inputs(self) -> list[Variable]:
+        """The inputs, in order."""
+        return self.block.parameters
+
+    def __call__(self, *arguments: Any) -> tuple[Any, ...]:
+        """Evaluate the program; see `retrograde.program.evaluate.evaluate`."""
+        from retrograde.program.evaluate import evaluate
+
+        return evaluate(self, *arguments)
+
+    def __str__(self) -> str:
+        from retrograde.program.text import text_of
+
+        return text_of(self)
+
+
+def blocks_of(statement: Statement) -> list[Block]:
+    """The blocks inside a statement."""
+    if isinstance(statement, Loop):
+        return [statement.body]
+    return [statement.then, statement.otherwise] if isinstance(statement, Branch) else []
+
+
+def operands_of(statement: Statement) -> tuple[Operand, ...]:
+    """What a statement itself reads, what its inner blocks read left out."""
+    if isinstance(statement, Loop):
+        return (statement.count, *statement.initial, *statement.consumed)
+    return (statement.condition,) if isinstance(statement, Branch) else statement.operands
+
+
+def map_operand(function: Callable[[Any], Any], operand: Operand) -> Operand:
+    """An operand with the function's results in place of its variables and constants."""
+    if is_tuple(operand):
+        return tuple(map_operand(function, part) for part in operand)
+    if is_slice(operand):
+        return slice(*(map_operand(function, part) for part in (operand.start, operand.stop, operand.step)))
+    return function(operand)
+
+
+def variables_in(operands: Operand) -> Iterator[Variable]:
+    """The variables of an operand."""
+    found: list[Variable] = []
+    map_operand(lambda part: found.append(part) if isinstance(part, Variable) else None, operands)
+    yield from found
+
+
+def free_variables(*blocks: Block) -> dict[Variable, None]:
+    """The variables that blocks use, directly or further in, and do not set: in the order of their first use."""
+    free: dict[Variable, None] = {}
+    for block in blocks:
+        defined = block.defined()
+        used = [variable for statement in block.statements for variable in _uses(statement)]
+        used += variables_in(tuple(block.results))
+        free.update((variable, None) for variable in used if variable not in defined)
+    return free
+
+
+def all_variables(block: Block) -> set[Variable]:
+    """The variables that are set in a block, those of inner blocks included."""
+    inner = (all_variables(part) for statement in block.statements for part in blocks_of(statement))
+    return block.defined().union(*inner)
+
+
+def _uses(statement: Statement) -> Iterator[Variable]:
+    yield from variables_in(operands_of(statement))
+    yield from free_variables(*blocks_of(statement))

@@ -1,0 +1,130 @@
+"""A primitive: one operation, how to evaluate it, the type of its result, and its derivatives. All of it data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from retrograde.errors import UsageError
+from retrograde.program.dispatch import apply
+from retrograde.program.types import ArrayType
+
+Array: TypeAlias = Any
+"""Whatever speaks NumPy's protocols: an array, a number, a tracked array, a dual, a symbol of a program."""
+
+RuleFunction: TypeAlias = Callable[..., Array]
+TypeRule: TypeAlias = Callable[..., ArrayType]
+
+
+class Rule:
+    """A derivative with respect to one operand, and what it reads.
+
+    The first parameter of the function is the cotangent `g` (reverse) or the tangent `d` (forward). The names of the
+    others say what it reads: an operand, `out`, the shape of an operand (`x_shape`), a static parameter. The engines
+    pass exactly these, so that what is not named need not be kept.
+    """
+
+    __slots__ = ("function", "reads")
+
+    def __init__(self, function: RuleFunction, reads: tuple[str, ...] | None = None) -> None:
+        if reads is None:
+            code: Any = function.__code__
+            reads = tuple(code.co_varnames[1 : code.co_argcount])
+        self.function = function
+        self.reads = reads
+
+
+class Primitive:
+    """One operation that retrograde can evaluate, put into a program, and differentiate.
+
+    Args:
+        name: as programs print it.
+        evaluate: computes the result from arrays; called with the operands in order and the static parameters by name.
+        operands: their names, in order. A shape or an index is an operand (it may hold sizes that only the run knows).
+        result: the type of the result from the types of the operands and the static parameters.
+        static: names of parameters that are Python constants.
+        reverse: for each differentiable operand its share of the cotangent. The engine un-broadcasts, casts and adds
+            up.
+        forward: for each differentiable operand its share of the tangent. Left out for what is in `linear`.
+        linear: operands in which the primitive is linear while the others are held: the tangent takes the operand's
+            place.
+        views: says for operands whether NumPy's result may share memory with the first of them; None if it never does.
+
+    Calling a primitive applies it, to whatever speaks NumPy's protocols.
+    """
+
+    __slots__ = ("evaluate", "forward", "linear", "name", "operands", "recipes", "result", "reverse", "static", "views")
+
+    def __init__(
+        self,
+        name: str,
+        evaluate: Callable[..., Array],
+        operands: tuple[str, ...],
+        *,
+        result: TypeRule,
+        static: tuple[str, ...] = (),
+        reverse: Mapping[str, RuleFunction | Rule] = MappingProxyType({}),
+        forward: Mapping[str, RuleFunction | Rule] = MappingProxyType({}),
+        linear: tuple[str, ...] = (),
+        views: Callable[..., bool] | None = None,
+    ) -> None:
+        self.name = name
+        self.evaluate = evaluate
+        self.operands = operands
+        self.result = result
+        self.static = static
+        self.reverse = {operand: _as_rule(rule) for operand, rule in reverse.items()}
+        self.forward = {operand: _as_rule(rule) for operand, rule in forward.items()}
+        self.forward.update({operand: self._linear_rule(operand) for operand in linear})
+        self.linear = linear
+        self.views = views
+        self.recipes: dict[Any, Any] = {}
+        _check(self)
+        PRIMITIVES[name] = self
+
+    def __call__(self, *operands: Array, **static: Any) -> Array:
+        """Apply the primitive."""
+        return apply(self, operands, static)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join((*self.operands, *self.static))})>"
+
+    def _linear_rule(self, operand: str) -> Rule:
+        position = self.operands.index(operand)
+        others = tuple(name for name in self.operands if name != operand)
+        count = len(others)
+
+        def pushed(d: Array, *reads: Any) -> Array:
+            operands = (*reads[:position], d, *reads[position:count])
+            return apply(self, operands, dict(zip(self.static, reads[count:], strict=True)))
+
+        return Rule(pushed, (*others, *self.static))
+
+
+PRIMITIVES: dict[str, Primitive] = {}
+"""Every primitive by name. `retrograde.rules` fills it."""
+
+
+def _as_rule(rule: RuleFunction | Rule) -> Rule:
+    return rule if isinstance(rule, Rule) else Rule(rule)
+
+
+def _check(primitive: Primitive) -> None:
+    if primitive.name in PRIMITIVES:
+        raise UsageError(f"a primitive named {primitive.name!r} is already declared; give this one another name")
+    if set(primitive.reverse) != set(primitive.forward):
+        raise UsageError(
+            f"primitive {primitive.name!r} has reverse rules for {sorted(primitive.reverse)} and forward rules for "
+            f"{sorted(primitive.forward)}; declare both for each differentiable operand (`linear` makes the forward "
+            "one)"
+        )
+    shapes = {f"{operand}_shape" for operand in primitive.operands}
+    readable = {"out", *primitive.operands, *primitive.static, *shapes}
+    for rules in (primitive.reverse, primitive.forward):
+        for operand, rule in rules.items():
+            if operand not in primitive.operands or not readable.issuperset(rule.reads):
+                raise UsageError(
+                    f"a rule of primitive {primitive.name!r} for {operand!r} reads {list(rule.reads)}; "
+                    f"it can read {sorted(readable)} and be for {list(primitive.operands)}"
+                )

@@ -1,0 +1,93 @@
+"""How NumPy spells what the primitives do: from a NumPy function to the function that takes its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from retrograde.errors import UnsupportedError
+from retrograde.program.dispatch import Intercepting
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+SPELLINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""For each NumPy function or ufunc that is known: what is called in its place, with the same arguments."""
+
+
+def spells(*functions: Callable[..., Any]) -> Callable[[_Function], _Function]:
+    """Say that a function (or a primitive) takes the place of NumPy functions where an operand is tracked."""
+
+    def declare(replacement: _Function) -> _Function:
+        for function in functions:
+            SPELLINGS[function] = replacement
+        return replacement
+
+    return declare
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """What `__array_ufunc__` does.
+
+    Raises:
+        UnsupportedError: there is no rule for this ufunc, this method of it, or one of the options.
+    """
+    replacement = SPELLINGS.get(ufunc)
+    if method == "__call__" and replacement is not None and not options:
+        return replacement(*inputs)
+    name = f"numpy.{ufunc.__name__}"
+    if "out" in options:
+        kind = type(next((item for item in options["out"] if item is not None), None)).__name__
+        raise UnsupportedError(
+            f"{name} was asked to write into an existing array ({kind}), an operand being {_interceptor(inputs)}; "
+            "write `y = y + x` for `y += x`, or have the array tracked before it is written (np.zeros_like of a "
+            "tracked array is tracked, and so is what tape.watch returns)"
+        )
+    if replacement is None:
+        raise missing_rule(name, inputs)
+    asked = f"{name}.{method}" if method != "__call__" else f"{name} with {', '.join(options)}"
+    raise UnsupportedError(
+        f"{asked} has no derivative rule, and an operand is {_interceptor(inputs)}; {name} called plainly has one"
+    )
+
+
+def call_function(function: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """What `__array_function__` does.
+
+    Raises:
+        UnsupportedError: there is no rule for this function, or for one of the options.
+    """
+    replacement = SPELLINGS.get(function)
+    if replacement is None:
+        raise missing_rule(f"{function.__module__}.{function.__name__}", (*arguments, *options.values()))
+    known = _parameters(replacement)
+    unknown = [name for name, value in options.items() if name not in known and value is not None]
+    if unknown:
+        name = f"{function.__module__}.{function.__name__}"
+        raise UnsupportedError(
+            f"{name} with {', '.join(unknown)} has no derivative rule, and an operand is "
+            f"{_interceptor((*arguments, *options.values()))}; {name} with {', '.join(known)} has one"
+        )
+    return replacement(*arguments, **{name: value for name, value in options.items() if name in known})
+
+
+def _parameters(replacement: Any) -> tuple[str, ...]:
+    code = getattr(replacement, "__code__", None)
+    return () if code is None else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def missing_rule(name: str, operands: tuple[Any, ...]) -> UnsupportedError:
+    """The error for a NumPy function that nothing takes the place of."""
+    return UnsupportedError(
+        f"{name} has no derivative rule, and an operand is {_interceptor(operands)}; write it with functions that have "
+        "one (docs/autodiff.md lists them), take it out of the derivative with rg.stop_gradient, or declare it: "
+        'docs/autodiff.md, "Add a primitive"'
+    )
+
+
+def _interceptor(operands: tuple[Any, ...]) -> str:
+    for operand in operands:
+        if isinstance(operand, Intercepting):
+            return f"a {type(operand).__name__}"
+        if isinstance(operand, (tuple, list)) and (inner := _interceptor(tuple(operand))) != "intercepted":  # pyright: ignore[reportUnknownArgumentType]
+            return inner
+    return "intercepted"

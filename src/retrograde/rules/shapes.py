@@ -1,0 +1,103 @@
+"""Primitives that move elements without changing them."""
+
+# Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from retrograde.program.primitive import Array, Primitive
+from retrograde.program.spelling import spells
+from retrograde.program.types import ArrayType
+from retrograde.rules.type_rules import always, of_shape
+
+reshape = Primitive(
+    "reshape",
+    lambda x, shape: np.reshape(x, shape),
+    ("x", "shape"),
+    result=of_shape,
+    reverse={"x": lambda g, x_shape: np.reshape(g, x_shape)},
+    linear=("x",),
+    views=always,
+)
+
+
+@spells(np.reshape)
+def _reshape(a: Array, /, shape: Any) -> Array:
+    return reshape(a, tuple(shape) if isinstance(shape, (tuple, list)) else (shape,))
+
+
+@spells(np.ravel)
+def _ravel(a: Array) -> Array:
+    return reshape(a, (-1,))
+
+
+def _transposed(x: ArrayType, axes: tuple[int, ...]) -> ArrayType:
+    return ArrayType(x.dtype, tuple(x.sizes[axis] for axis in axes))
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+transpose = Primitive(
+    "transpose",
+    lambda x, axes: np.transpose(x, axes),
+    ("x",),
+    static=("axes",),
+    result=_transposed,
+    reverse={"x": lambda g, axes: np.transpose(g, _inverse(axes))},
+    linear=("x",),
+    views=always,
+)
+
+
+@spells(np.transpose)
+def _transpose(a: Array, axes: Any = None) -> Array:
+    order = tuple(reversed(range(a.ndim))) if axes is None else normalize_axis_tuple(axes, a.ndim)
+    return transpose(a, axes=order)
+
+
+broadcast_to = Primitive(
+    "broadcast_to",
+    lambda x, shape: np.broadcast_to(x, shape),
+    ("x", "shape"),
+    result=of_shape,
+    reverse={"x": lambda g: g},
+    linear=("x",),
+    views=always,
+)
+
+
+@spells(np.broadcast_to)
+def _broadcast_to(array: Array, shape: Any) -> Array:
+    return broadcast_to(array, tuple(shape) if isinstance(shape, (tuple, list)) else (shape,))
+
+
+@spells(np.zeros_like)
+def _zeros_like(a: Array, dtype: Any = None, *, shape: Any = None) -> Array:
+    return a.zeros(a.shape if shape is None else shape, a.dtype if dtype is None else np.dtype(dtype))
+
+
+@spells(np.shape)
+def _shape(a: Array) -> tuple[Any, ...]:
+    return a.shape
+
+
+@spells(np.ndim)
+def _ndim(a: Array) -> int:
+    return a.ndim
+
+
+size = Primitive(
+    "size",
+    lambda x, axis, offset: max(0, x.shape[axis] + offset),
+    ("x",),
+    static=("axis", "offset"),
+    result=lambda x, axis, offset: ArrayType(np.dtype(np.int64)),
+)
+"""The extent of an axis plus a constant, and never below 0: an integer that only the run knows."""

@@ -1,0 +1,122 @@
+"""The types of results, as the declarations of primitives name them.
+
+A rule gets for each operand what is known of it before the run: an `ArrayType`, or the Python number that it is; for a
+shape its extents; for an index the index, with types in place of arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from retrograde.errors import UsageError
+from retrograde.program.kinds import as_tuple, is_slice
+from retrograde.program.primitive import TypeRule
+from retrograde.program.types import ArrayType, Extent, Size, broadcast_extents
+
+
+def of_ufunc(ufunc: np.ufunc) -> TypeRule:
+    """Operands broadcast together; the dtype that the ufunc resolves to, Python numbers being weak."""
+
+    def result(*operands: Any) -> ArrayType:
+        dtype = ufunc.resolve_dtypes((*map(_resolvable, operands), None))[-1]
+        return ArrayType(dtype, broadcast_extents(*(sizes_of(operand) for operand in operands)))
+
+    return result
+
+
+def _resolvable(operand: Any) -> Any:
+    return operand.dtype if isinstance(operand, ArrayType) else operand.__class__
+
+
+def sizes_of(operand: Any) -> tuple[Extent, ...]:
+    """The extents of an operand; a Python number has no axes."""
+    return operand.sizes if isinstance(operand, ArrayType) else ()
+
+
+def dtype_of(*operands: Any) -> np.dtype[Any]:
+    """The dtype of operands promoted together, Python numbers being weak."""
+    return np.result_type(*(operand.dtype if isinstance(operand, ArrayType) else operand for operand in operands))
+
+
+def like_first(x: Any, *_: Any, **__: Any) -> ArrayType:
+    """The type of the first operand."""
+    return x
+
+
+def always(*_: Any) -> bool:
+    """Of a primitive whose result shares memory with its first operand, whatever the operands."""
+    return True
+
+
+def of_shape(x: Any, shape: tuple[Extent, ...]) -> ArrayType:
+    """The dtype of the first operand and the shape that was asked for; -1 is any extent."""
+    return ArrayType(dtype_of(x), tuple(None if extent == -1 else extent for extent in shape))
+
+
+def indexed(sizes: tuple[Extent, ...], index: Any) -> tuple[Extent, ...]:
+    """The extents of an array indexed by ints, slices, `...`, None and integer arrays.
+
+    Raises:
+        UsageError: there are more indices than axes, or one of another kind.
+    """
+    parts = as_tuple(index)
+    taken = sum(part is not None and part is not Ellipsis for part in parts)
+    if taken > len(sizes):
+        raise UsageError(
+            f"{taken} indices were given for an array of {len(sizes)} axes; give one for each axis at most"
+        )
+    if Ellipsis not in parts:
+        parts = (*parts, Ellipsis)
+    at = parts.index(Ellipsis)
+    parts = (*parts[:at], *[slice(None)] * (len(sizes) - taken), *parts[at + 1 :])
+    return _indexed_axes(sizes, parts)
+
+
+def _indexed_axes(sizes: tuple[Extent, ...], parts: tuple[Any, ...]) -> tuple[Extent, ...]:
+    """Arrays broadcast together, ints with them; their axes stand where they stood, or first if a slice is between "
+    "them."""
+    arrays = [part.sizes for part in parts if not _is_sliced(part) and _is_array(part)]
+    picks = [at for at, part in enumerate(parts) if not _is_sliced(part)]
+    together = not picks or picks[-1] - picks[0] == len(picks) - 1
+    axes = iter(sizes)
+    result: list[Extent] = []
+    place = 0
+    for at, part in enumerate(parts):
+        if part is None:
+            result.append(1)
+        elif is_slice(part):
+            result.append(_sliced(next(axes), part))
+        else:
+            next(axes)
+            place = len(result) if together and at == picks[0] else place
+    return (*result[:place], *broadcast_extents(*arrays), *result[place:]) if arrays else tuple(result)
+
+
+def _is_sliced(part: Any) -> bool:
+    return part is None or isinstance(part, slice)
+
+
+def _is_array(part: Any) -> bool:
+    if isinstance(part, ArrayType):
+        if part.dtype.kind == "b":
+            raise UsageError("an index by a boolean mask has a size that only values know; use np.where, or the tape")
+        return part.rank > 0
+    if isinstance(part, (int, np.integer)):
+        return False
+    raise UsageError(
+        f"an index of type {type(part).__name__} is not known to programs; use ints, slices and integer arrays"
+    )
+
+
+def _sliced(size: Extent, part: slice) -> Extent:
+    start, stop, step = part.start, part.stop, part.step
+    if any(isinstance(bound, ArrayType) for bound in (start, stop, step)):
+        return None
+    if isinstance(size, int):
+        return len(range(*part.indices(size)))
+    inside = (start is None or start >= 0) and (stop is None or stop < 0) and step in (None, 1, -1)
+    if size is None or not inside or (step == -1 and (start, stop) != (None, None)):
+        return None
+    return Size(size.name, size.offset - (start or 0) + (stop or 0))

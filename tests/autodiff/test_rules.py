@@ -1,0 +1,222 @@
+"""Every rule of every primitive, on sample inputs: against finite differences, against each other, and in programs."""
+
+from __future__ import annotations
+
+import dis
+from typing import Any
+
+import numpy as np
+import pytest
+from rule_samples import SAMPLES, Sample
+
+import retrograde as rg
+from retrograde.autodiff import reverse
+from retrograde.program import PRIMITIVES, ProgramBuilder
+from retrograde.program.array_like import ArrayLike
+from retrograde.program.types import ArrayType, type_of
+
+_LOADS = ("LOAD_FAST", "LOAD_FAST_LOAD_FAST", "LOAD_DEREF", "LOAD_CLOSURE")
+_ALL = [
+    pytest.param(name, sample, id=f"{name} {sample}") for name in sorted(PRIMITIVES) for sample in SAMPLES.get(name, [])
+]
+_SMOOTH = [case for case in _ALL if PRIMITIVES[case.values[0]].reverse and "stack" not in case.values[0]]
+_CONSTANT = [case for case in _ALL if not PRIMITIVES[case.values[0]].reverse and "stack" not in case.values[0]]
+_COMPLEX_STEP = [case for case in _SMOOTH if case.values[0] not in ("maximum", "conjugate", "real", "imag", "astype")]
+
+
+def _real_only(case: Any) -> bool:
+    return not any(np.iscomplexobj(operand) for operand in case.values[1].operands if hasattr(operand, "shape"))
+
+
+def _pairing(one: Any, other: Any) -> float:
+    """The real inner product of two arrays, or of two lists of arrays."""
+    if isinstance(one, (list, tuple)):
+        return sum(_pairing(*pair) for pair in zip(one, other, strict=True))
+    return float(np.real(np.sum(np.conjugate(one) * other)))
+
+
+class Case:
+    """A primitive as a function of its differentiable operands, and random tangents and cotangents for it."""
+
+    def __init__(self, name: str, sample: Sample) -> None:
+        self.primitive = PRIMITIVES[name]
+        self.sample = sample
+        random = np.random.default_rng(3)
+        self.places = [at for at, operand in enumerate(self.primitive.operands) if operand in self.primitive.reverse]
+        self.inputs = [np.asarray(sample.operands[at]) for at in self.places]
+        self.out = np.asarray(self(*self.inputs))
+        self.tangents = [_random_like(random, x) for x in self.inputs]
+        self.others = [_random_like(random, x) for x in self.inputs]
+        self.cotangent = _random_like(random, self.out)
+
+    def __call__(self, *inputs: Any) -> Any:
+        operands = list(self.sample.operands)
+        for at, value in zip(self.places, inputs, strict=True):
+            operands[at] = value
+        return self.primitive(*operands, **self.sample.static)
+
+    def scalar(self, *inputs: Any) -> Any:
+        """The result paired with the cotangent, through NumPy code: something to take a gradient of."""
+        return np.sum(np.real(np.conjugate(self.cotangent) * self(*inputs)))
+
+    def gradients(self, *inputs: Any) -> Any:
+        return rg.grad(self.scalar, tuple(range(len(inputs))))(*inputs)
+
+    def curved(self, *inputs: Any) -> Any:
+        """Of a nonlinear function of the result, so that the rule of a linear primitive has a second order, too."""
+        out = self(*inputs)
+        return np.sum(np.real(np.conjugate(self.cotangent) * np.sin(out) * out))
+
+    def moved(self, step: float) -> list[Any]:
+        return [x + step * d for x, d in zip(self.inputs, self.tangents, strict=True)]
+
+
+def _random_like(random: np.random.Generator, x: Any) -> Any:
+    drawn = random.standard_normal(x.shape)
+    return drawn + 1j * random.standard_normal(x.shape) if np.iscomplexobj(x) else drawn
+
+
+def _difference(function: Any, case: Case, step: float = 1e-5) -> Any:
+    """The central difference in the direction of the tangents."""
+    above, below = function(*case.moved(step)), function(*case.moved(-step))
+    if isinstance(above, tuple):
+        return [(one - other) / (2 * step) for one, other in zip(above, below, strict=True)]
+    return (above - below) / (2 * step)
+
+
+def test_every_primitive_has_samples() -> None:
+    assert set(SAMPLES) == set(PRIMITIVES)
+
+
+@pytest.mark.parametrize("name", sorted(PRIMITIVES))
+def test_a_rule_uses_what_it_says_it_reads(name: str) -> None:
+    primitive = PRIMITIVES[name]
+    for rules in (primitive.reverse, primitive.forward):
+        for operand, rule in rules.items():
+            code: Any = rule.function.__code__
+            if code.co_flags & 0x04:  # it takes whatever the primitive has: made by `linear`
+                continue
+            parameters = set(code.co_varnames[: code.co_argcount])
+            used = {step.argval for step in dis.get_instructions(code) if step.opname in _LOADS}
+            assert parameters <= used, f"{name}, {operand}: {parameters - used} is read and not used"
+
+
+@pytest.mark.parametrize(("name", "sample"), _SMOOTH)
+def test_the_reverse_rule_agrees_with_finite_differences(name: str, sample: Sample) -> None:
+    case = Case(name, sample)
+    gradients = case.gradients(*case.inputs)
+    for gradient, x in zip(gradients, case.inputs, strict=True):
+        assert (gradient.shape, gradient.dtype) == (x.shape, x.dtype)
+    np.testing.assert_allclose(_pairing(gradients, case.tangents), _difference(case.scalar, case), rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize(("name", "sample"), _SMOOTH)
+def test_the_forward_rule_agrees_with_finite_differences(name: str, sample: Sample) -> None:
+    case = Case(name, sample)
+    out, tangent = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
+    assert (np.shape(tangent), tangent.dtype) == (case.out.shape, case.out.dtype)
+    np.testing.assert_array_equal(out, case.out)
+    np.testing.assert_allclose(tangent, _difference(case, case), rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize(("name", "sample"), _SMOOTH)
+def test_forward_and_reverse_are_transposes(name: str, sample: Sample) -> None:
+    case = Case(name, sample)
+    _, tangent = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
+    _, pullback = rg.vjp(case)(*case.inputs)
+    carried = pullback(case.cotangent)
+    np.testing.assert_allclose(
+        _pairing(case.cotangent, tangent), _pairing(carried, case.tangents), rtol=1e-12, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(("name", "sample"), [case for case in _COMPLEX_STEP if _real_only(case)])
+def test_the_forward_rule_agrees_with_a_complex_step(name: str, sample: Sample) -> None:
+    case = Case(name, sample)
+    _, tangent = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
+    stepped = case(*(x + 1e-30j * d for x, d in zip(case.inputs, case.tangents, strict=True)))
+    np.testing.assert_allclose(tangent, np.imag(stepped) / 1e-30, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize(("name", "sample"), _SMOOTH)
+def test_second_derivatives(name: str, sample: Sample) -> None:
+    """Forward over reverse and reverse over reverse, against differences of gradients."""
+    case = Case(name, sample)
+    every = tuple(range(len(case.inputs)))
+    gradient = rg.grad(case.curved, every)
+    products = rg.hvp(case.curved, tuple(case.inputs), tuple(case.tangents))
+    for product, difference in zip(products, _difference(gradient, case), strict=True):
+        np.testing.assert_allclose(product, difference, rtol=1e-6, atol=1e-7)
+
+    def along(*inputs: Any) -> Any:
+        parts = zip(gradient(*inputs), case.others, strict=True)
+        return sum(np.sum(np.real(np.conjugate(g) * w)) for g, w in parts)
+
+    second = rg.grad(along, every)(*case.inputs)
+    np.testing.assert_allclose(_pairing(second, case.tangents), _pairing(products, case.others), rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize(("name", "sample"), _CONSTANT)
+def test_a_primitive_without_derivative_gives_plain_results(name: str, sample: Sample) -> None:
+    primitive = PRIMITIVES[name]
+    expected = primitive.evaluate(*sample.operands, **sample.static)
+    with rg.GradientTape() as tape:
+        operands = [tape.watch(x) if getattr(x, "dtype", np.dtype(int)).kind == "f" else x for x in sample.operands]
+        found = primitive(*operands, **sample.static)
+    assert not isinstance(found, ArrayLike)
+    np.testing.assert_array_equal(found, expected)
+
+
+def _in_a_program(name: str, sample: Sample) -> tuple[Any, list[Any]]:
+    """A program of one instruction, its sizes unknown, and its arguments."""
+    builder = ProgramBuilder(name)
+    primitive = PRIMITIVES[name]
+    operands: list[Any] = []
+    arguments: list[Any] = []
+    for operand, value in zip(primitive.operands, sample.operands, strict=True):
+        if hasattr(value, "dtype") and operand != "index":
+            sizes = (None,) * value.ndim
+            value, array = builder.input(operand, value.dtype, sizes), value
+            arguments.append(array)
+        operands.append(value)
+    return builder.finish(out=primitive(*operands, **sample.static)), arguments
+
+
+def _programmable(case: Any) -> bool:
+    name, sample = case.values
+    masks = any(getattr(operand, "dtype", None) == np.bool for operand in sample.operands[1:])
+    return "stack" not in name and name != "last_writes" and not masks
+
+
+@pytest.mark.parametrize(("name", "sample"), [case for case in _ALL if _programmable(case)])
+def test_the_type_rule_tells_the_dtype_and_rank_of_the_result(name: str, sample: Sample) -> None:
+    program, arguments = _in_a_program(name, sample)
+    (out,) = program(*arguments)
+    result = program.block.results[0].type
+    assert isinstance(result, ArrayType)
+    found = type_of(out)
+    assert (found.dtype, found.rank) == (result.dtype, result.rank)
+    assert all(known in (None, size) for known, size in zip(result.sizes, found.sizes, strict=True))
+
+
+@pytest.mark.parametrize(("name", "sample"), [case for case in _SMOOTH if _programmable(case)])
+def test_a_reversed_program_agrees_with_the_tape(name: str, sample: Sample) -> None:
+    program, arguments = _in_a_program(name, sample)
+    wrt = [variable.name for variable in program.inputs if variable.name in PRIMITIVES[name].reverse]
+    case = Case(name, sample)
+    found = reverse(program, wrt, ["out"], keep_outputs=False)(*arguments, case.cotangent)
+    expected = dict(
+        zip((PRIMITIVES[name].operands[at] for at in case.places), case.gradients(*case.inputs), strict=True)
+    )
+    for operand, gradient in zip(wrt, found, strict=True):
+        assert gradient.dtype == expected[operand].dtype
+        np.testing.assert_allclose(gradient, expected[operand], rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize(("name", "sample"), [case for case in _ALL if "stack" in case.values[0]])
+def test_stacks(name: str, sample: Sample) -> None:
+    """A stack's rules are checked by reversing loops twice (tests/program); here only what they give."""
+    found = PRIMITIVES[name](*sample.operands)
+    factor = {"add_stacks": 2.0, "zero_stack": 0.0}[name]
+    for entry, expected in zip(found, sample.operands[0], strict=True):
+        np.testing.assert_array_equal(entry, factor * expected)
