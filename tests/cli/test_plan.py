@@ -11,7 +11,7 @@ from click.testing import Result
 
 from retrograde import Choice, Graph, Operation, Plan, Storage, Value
 from retrograde.planning.improve import Annealing, Descent
-from retrograde.planning.strategies import record
+from retrograde.planning.searching import record
 
 Run = Callable[..., Result]
 

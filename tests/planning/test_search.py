@@ -19,9 +19,10 @@ from retrograde.planning.blocks import Chain
 from retrograde.planning.improve import Annealing, Curve, Descent
 from retrograde.planning.lowering import Lowering
 from retrograde.planning.progress import Progress
-from retrograde.planning.strategies import record, search
+from retrograde.planning.searching import record
+from retrograde.planning.searching.seeds import Seeds
+from retrograde.planning.strategies import search
 from retrograde.planning.strategies.demand import Split
-from retrograde.planning.strategies.seeds import Seeds
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def fresh_memory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     record.forget()
 
 
-def no_bound(graph: Graph, budget_bytes: int, time_limit: float | None) -> float:
+def no_bound(graph: Graph, budget_bytes: int, known_overhead: float, time_limit: float | None) -> float:
     return 0.0
 
 
@@ -135,7 +136,7 @@ def test_it_ends_when_no_more_is_proved_to_be_needed() -> None:
     budget = graph.store_all_peak_bytes * 8 // 10
     asked: list[int] = []
 
-    def generous(graph: Graph, budget_bytes: int, time_limit: float | None) -> float:
+    def generous(graph: Graph, budget_bytes: int, known_overhead: float, time_limit: float | None) -> float:
         asked.append(budget_bytes)
         return 1.0
 

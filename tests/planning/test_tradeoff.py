@@ -10,7 +10,7 @@ from training_graphs import gpt
 
 import retrograde as rg
 from retrograde.planning import Tradeoff, TradeoffPoint
-from retrograde.planning.planner import held_against
+from retrograde.planning.proving import held_against
 from retrograde.planning.strategies import auto
 
 GRAPH = gpt(2).graph

@@ -101,7 +101,7 @@ def _plan(graph: Graph, budget: Any, strategy: str, tiers: list[Tier], limits: d
 
 def _best_so_far(graph: Graph, budget: Any, strategy: str) -> Plan:
     """The best plan that an interrupted search has in hand; where none fits, the interrupt goes on."""
-    from retrograde.planning.strategies.record import best_in_hand
+    from retrograde.planning.searching.record import best_in_hand
 
     found = best_in_hand(graph, budget.resolve(graph.store_all_peak_bytes), strategy)
     if found is None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
-from retrograde.errors import PlanError, UsageError
+from retrograde.errors import UsageError
 from retrograde.graph import Graph
 from retrograde.planning.budget import Budget
 from retrograde.planning.checks import check_search, check_strategy, check_tiered
 from retrograde.planning.plan import Plan
 from retrograde.planning.progress import ProgressCallback
 from retrograde.planning.proposals import cheapest_order, first_schedule
-from retrograde.planning.strategies import SEARCHES, SPILLING, STRATEGIES, Options, by_hand, searcher
+from retrograde.planning.proving import covered_overhead, held_against, proved_overhead
+from retrograde.planning.strategies import PROVING, SEARCHES, SPILLING, STRATEGIES, Options, by_hand, searcher
 from retrograde.planning.transfers import Tier, checked_tiers
-
-MOST_COVERED = 1000
-"""Operations of the largest graph whose bound is held against whole knapsacks, too: their time grows as its square."""
 
 BY_HAND = "recompute"
 """The name that plans by hand have in place of a strategy's."""
@@ -83,9 +82,10 @@ def plan(
         iterations=iterations,
         seed=seed,
         progress=progress,
+        bound=bound,
     )
     found = finder.find(graph, limit)
-    return with_bound(graph, found) if bound else found
+    return _proved(graph, found) if bound else found
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class _Finder:
     iterations: int | None
     seed: int
     progress: ProgressCallback | None
+    bound: bool
 
     def find(self, graph: Graph, budget_bytes: int | None) -> Plan:
         """The cheapest plan in hand within a budget, for any graph."""
@@ -114,8 +115,9 @@ class _Finder:
         """The same for a graph without choices, and no tiers."""
         if self.strategy in SEARCHES:
             search = searcher(self.strategy)
+            more: dict[str, Any] = {} if self.bound or self.strategy not in PROVING else {"bound": None}
             limits = {"time_limit": self.time_limit, "iterations": self.iterations, "seed": self.seed}
-            return search(graph, budget_bytes, **limits, progress=self.progress)
+            return search(graph, budget_bytes, **limits, **more, progress=self.progress)
         if self.strategy in SPILLING:
             return first_schedule(graph, budget_bytes, SPILLING[self.strategy](graph, budget_bytes), self.strategy)
         propose = by_hand.candidates if self.strategy == BY_HAND else STRATEGIES[self.strategy]
@@ -125,12 +127,12 @@ class _Finder:
         from retrograde.planning.choices import Share, plan_choices
 
         if self.strategy in SEARCHES:
-            from retrograde.planning.strategies.auto import warm_up
+            from retrograde.planning.searching.warming import warm_up
 
             warm_up(self.progress)
 
         def solve(settled: Graph, limit: int | None, share: Share) -> Plan:
-            part = replace(self, time_limit=share.seconds, iterations=share.iterations, progress=None)
+            part = replace(self, time_limit=share.seconds, iterations=share.iterations, progress=None, bound=False)
             return part._ordinary(settled, limit)
 
         return plan_choices(
@@ -148,7 +150,7 @@ class _Finder:
         from retrograde.planning import spilling
 
         def recomputing(graph: Graph, limit: int, fraction: float) -> Plan:
-            return replace(self, tiers=(), time_limit=self.time_limit * fraction).find(graph, limit)
+            return replace(self, tiers=(), time_limit=self.time_limit * fraction, bound=False).find(graph, limit)
 
         return spilling.search(
             graph,
@@ -161,37 +163,13 @@ class _Finder:
         )
 
 
-def with_bound(graph: Graph, found: Plan) -> Plan:
-    """A plan with the best bound that is proved for its budget, or the one that it has if that is better.
-
-    Raises:
-        PlanError: the plan costs less than what was proved: one of the two is wrong.
-    """
-    from retrograde.planning.certificate import overhead_bound
-
+def _proved(graph: Graph, found: Plan) -> Plan:
+    """A plan with the best bound that is proved for its budget, or the one that it has if that is better."""
     can_be_better = found.budget_bytes is not None and found.bound < found.overhead
     spills_for_free = found.strategy in SPILLING and not found.tiers
     if not can_be_better or spills_for_free:
         return found
     assert found.budget_bytes is not None
-    bound = overhead_bound(graph, found.budget_bytes, tiers=found.tiers).overhead
-    if not found.tiers and not graph.has_choices and len(graph.operations) <= MOST_COVERED:
-        from retrograde.planning.exact.bound import cover_bound
-        from retrograde.planning.exact.incumbent import excess_of_schedule
-
-        bound = max(bound, cover_bound(graph, found.budget_bytes, excess_of_schedule(graph, found.schedule)))
-    return held_against(found, bound)
-
-
-def held_against(found: Plan, bound: float) -> Plan:
-    """A plan with a proved bound on the overhead within its budget.
-
-    Raises:
-        PlanError: the plan costs less than what was proved: one of the two is wrong.
-    """
-    if bound > found.overhead + 1e-9:
-        raise PlanError(
-            f"a plan has an overhead of {found.overhead}, and {bound} is proved to be the least; please report this "
-            "with the graph as JSON"
-        )
-    return replace(found, bound=min(max(found.bound, bound), max(0.0, found.overhead)))
+    if found.strategy in PROVING and not found.tiers and not graph.has_choices:
+        return held_against(found, covered_overhead(graph, found.budget_bytes, found.overhead))
+    return held_against(found, proved_overhead(graph, found.budget_bytes, found.overhead, tiers=found.tiers))

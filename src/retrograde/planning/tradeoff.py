@@ -13,6 +13,7 @@ from retrograde.planning.budget import Budget
 from retrograde.planning.plan import Plan
 from retrograde.planning.planner import plan
 from retrograde.planning.progress import Progress, ProgressCallback
+from retrograde.planning.proving import covered_overhead, held_against
 
 TRADEOFF_FORMAT_VERSION = 1
 
@@ -213,9 +214,14 @@ class _Finder:
         """The best plan in hand for each budget, with the bound beneath it."""
         graph = self._graph
         wanted = sorted(set(budgets), reverse=True)
-        bounds = bounds_beneath(graph, wanted)
-        points = tuple(TradeoffPoint(b, self._best(b, bound), bound) for b, bound in zip(wanted, bounds, strict=True))
-        return Tradeoff(graph.fingerprint, graph.store_all_peak_bytes, points)
+        points: list[TradeoffPoint] = []
+        highest = 0.0
+        for budget_bytes, proved in zip(wanted, bounds_beneath(graph, wanted), strict=True):
+            best = self._best(budget_bytes)
+            known = covered_overhead(graph, budget_bytes, best.overhead) if best is not None else 0.0
+            highest = max(highest, proved, known)
+            points.append(TradeoffPoint(budget_bytes, best and held_against(best, highest), highest))
+        return Tradeoff(graph.fingerprint, graph.store_all_peak_bytes, tuple(points))
 
     def _smallest_peak_bytes(self, share: float) -> int:
         try:
@@ -236,12 +242,10 @@ class _Finder:
         self._plans.append(found)
         return found
 
-    def _best(self, budget_bytes: int, bound: float) -> Plan | None:
+    def _best(self, budget_bytes: int) -> Plan | None:
         fitting = [found for found in self._plans if found.peak_bytes <= budget_bytes]
-        if not fitting:
-            return None
-        best = min(fitting, key=lambda found: (found.cost, found.peak_bytes))
-        return replace(best, budget_bytes=budget_bytes, bound=max(0.0, min(bound, best.overhead)))
+        best = min(fitting, key=lambda found: (found.cost, found.peak_bytes), default=None)
+        return None if best is None else replace(best, budget_bytes=budget_bytes, bound=0.0)
 
     def _tell(self, fraction: float) -> None:
         if self._progress is not None:

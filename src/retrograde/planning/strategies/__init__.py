@@ -47,9 +47,13 @@ SEARCHES = ("auto", "search", "optimal")
 """Strategies that look for a plan themselves: each is a file with one function ``search``."""
 
 
+PROVING = ("auto", "search")
+"""Those of them that ask for a bound while they search, and end when nothing more can be gained."""
+
+
 def searcher(strategy: str) -> Callable[..., Plan]:
     """The function ``search`` of a strategy of ``SEARCHES``; its file is imported when it is first wanted."""
     return importlib.import_module(f"retrograde.planning.strategies.{strategy}").search
 
 
-__all__ = ["SEARCHES", "SPILLING", "STRATEGIES", "Candidates", "Options", "Schedules", "by_hand", "searcher"]
+__all__ = ["PROVING", "SEARCHES", "SPILLING", "STRATEGIES", "Candidates", "Options", "Schedules", "by_hand", "searcher"]

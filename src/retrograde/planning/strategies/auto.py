@@ -5,10 +5,11 @@ from __future__ import annotations
 from retrograde.graph import Graph
 from retrograde.planning.plan import Plan
 from retrograde.planning.progress import ProgressCallback
+from retrograde.planning.proving import proved_overhead
+from retrograde.planning.searching.record import best_in_hand, forget
+from retrograde.planning.searching.warming import warm_up
 from retrograde.planning.strategies import search as large
-from retrograde.planning.strategies.record import best_in_hand, forget
-from retrograde.planning.strategies.search import Bound, proved_overhead
-from retrograde.planning.strategies.warming import warm_up
+from retrograde.planning.strategies.search import Bound
 
 __all__ = ["best_in_hand", "forget", "search", "warm_up"]
 

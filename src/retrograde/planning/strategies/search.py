@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -14,14 +15,16 @@ from retrograde.planning.improve.cooling import LARGEST_BYTES, total_bytes
 from retrograde.planning.infeasible import budget_error
 from retrograde.planning.plan import Plan
 from retrograde.planning.progress import Progress, ProgressCallback
+from retrograde.planning.proving import proved_overhead
+from retrograde.planning.searching.lowest import Lowest
+from retrograde.planning.searching.patience import Patience
+from retrograde.planning.searching.record import Record, lock, recall, runs_of
+from retrograde.planning.searching.warming import warm_up, warm_up_exact
 from retrograde.planning.simulator import sequence_of
-from retrograde.planning.strategies.lowest import Lowest
-from retrograde.planning.strategies.patience import Patience
-from retrograde.planning.strategies.record import Record, lock, recall, runs_of
-from retrograde.planning.strategies.warming import warm_up, warm_up_exact
 
-Bound = Callable[[Graph, int, float | None], float]
-"""From a graph, a budget in bytes and a time limit in seconds (None for none) to a proved bound on the overhead."""
+Bound = Callable[[Graph, int, float, float | None], float]
+"""From a graph, a budget in bytes, the overhead of a plan in hand (infinite for none) and a time limit in seconds (None
+for none) to a proved bound on the overhead."""
 
 ROUNDS = 8
 """Descents to one budget."""
@@ -67,13 +70,6 @@ ANNEALED_NODES = 4000
 
 CLOSED = 1e-9
 """A gap between overhead and bound that counts as none."""
-
-
-def proved_overhead(graph: Graph, budget_bytes: int, time_limit: float | None) -> float:
-    """The certificate's bound on the overhead of any schedule, from linear programs begun within a time limit."""
-    from retrograde.planning.certificate import Effort, overhead_bound
-
-    return overhead_bound(graph, budget_bytes, effort=Effort(time_limit=time_limit)).overhead
 
 
 def search(
@@ -339,10 +335,12 @@ class Search:
         """Ask for the bound, once for each budget."""
         if self.bound is None or budget_bytes in self.record.bounds or self.is_done(budget_bytes):
             return
+        best = self.curve.best(budget_bytes)
         moment = self._moment(BOUND_SHARE)
         left = None if moment is None else moment - time.monotonic()
         if left is None or left > 0.0:
-            self.record.bounds[budget_bytes] = self.bound(self.record.graph, budget_bytes, left)
+            known = math.inf if best is None else best.cost / self.record.graph.base_cost - 1.0
+            self.record.bounds[budget_bytes] = self.bound(self.record.graph, budget_bytes, known, left)
 
     def _moment(self, share: float) -> float | None:
         """The moment at which a share of what is left is over."""

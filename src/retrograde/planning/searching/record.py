@@ -15,8 +15,8 @@ from retrograde.planning.actions import Compute
 from retrograde.planning.improve import Curve, Found
 from retrograde.planning.lowering import Lowering, RunOrder
 from retrograde.planning.plan import Plan, certify
+from retrograde.planning.searching.seeds import Seeds
 from retrograde.planning.simulator import Problem, condense
-from retrograde.planning.strategies.seeds import Seeds
 
 _logger = logging.getLogger("retrograde")
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from retrograde.analysis.bounds import peak_bound_bytes
 from retrograde.planning.improve import Curve, Descent, Effort
 from retrograde.planning.lowering import RunOrder
+from retrograde.planning.searching.record import Record
 from retrograde.planning.simulator import sequence_of
-from retrograde.planning.strategies.record import Record
 
 VISITS = 40_000
 """Visits to slots in the search for the smallest peak."""
