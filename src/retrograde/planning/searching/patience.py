@@ -42,6 +42,8 @@ class Patience(Effort):
         search = self.search
         best = search.curve.best(self.budget_bytes)
         assert best is not None
+        if self.costs and best.cost < self.costs[-1]:
+            search.tighten(self.budget_bytes)
         self.costs.append(best.cost)
         search.tell("annealing", self.budget_bytes, None)
         return super().is_spent or search.is_done(self.budget_bytes) or self._is_dry()

@@ -15,7 +15,7 @@ from retrograde.planning.improve.cooling import LARGEST_BYTES, total_bytes
 from retrograde.planning.infeasible import budget_error
 from retrograde.planning.plan import Plan
 from retrograde.planning.progress import Progress, ProgressCallback
-from retrograde.planning.proving import proved_overhead
+from retrograde.planning.proving import covered_overhead, proved_overhead
 from retrograde.planning.searching.lowest import Lowest
 from retrograde.planning.searching.patience import Patience
 from retrograde.planning.searching.record import Record, lock, recall, runs_of
@@ -335,12 +335,22 @@ class Search:
         """Ask for the bound, once for each budget."""
         if self.bound is None or budget_bytes in self.record.bounds or self.is_done(budget_bytes):
             return
-        best = self.curve.best(budget_bytes)
         moment = self._moment(BOUND_SHARE)
         left = None if moment is None else moment - time.monotonic()
         if left is None or left > 0.0:
-            known = math.inf if best is None else best.cost / self.record.graph.base_cost - 1.0
+            known = self._overhead(budget_bytes)
             self.record.bounds[budget_bytes] = self.bound(self.record.graph, budget_bytes, known, left)
+
+    def tighten(self, budget_bytes: int) -> None:
+        """Prove more from the best plan in hand: the less it costs, the less a better one can do."""
+        if self.bound is not None and budget_bytes in self.record.bounds:
+            known = covered_overhead(self.record.graph, budget_bytes, self._overhead(budget_bytes))
+            self.record.bounds[budget_bytes] = max(self.record.bounds[budget_bytes], known)
+
+    def _overhead(self, budget_bytes: int) -> float:
+        """Of the best plan in hand; infinite where there is none."""
+        best = self.curve.best(budget_bytes)
+        return math.inf if best is None else best.cost / self.record.graph.base_cost - 1.0
 
     def _moment(self, share: float) -> float | None:
         """The moment at which a share of what is left is over."""
