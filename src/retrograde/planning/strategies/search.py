@@ -41,6 +41,12 @@ SEED_SHARE = 0.25
 DESCENT_SHARE = 0.5
 """Of what is left then, what descents may take when a plan that fits is in hand."""
 
+QUICKLY_ANNEALED_NODES = 1000
+"""The largest condensed graph that is annealed even if the gap to the bound is small."""
+
+SMALL_GAP = 0.005
+"""A small gap between overhead and bound, as a fraction of the overhead."""
+
 WINDOW_SHARE = 0.5
 """Of what is left then, what exact windows may take."""
 
@@ -235,7 +241,8 @@ class Search:
         best = self.curve.best(budget_bytes)
         if best is None or self.effort.is_spent or self.is_done(budget_bytes):
             return
-        if len(self.record.problem.operations) > ANNEALED_NODES:
+        size = len(self.record.problem.operations)
+        if size > ANNEALED_NODES or (size > QUICKLY_ANNEALED_NODES and self.gap(budget_bytes) < SMALL_GAP):
             return
         number = self.record.annealed.get(budget_bytes, 0)
         annealing = self._annealing(Patience(self, budget_bytes), number)
