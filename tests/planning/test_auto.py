@@ -17,11 +17,11 @@ from retrograde import BudgetError, Graph
 from retrograde.disk_cache import DiskCache
 from retrograde.errors import UsageError
 from retrograde.planning import STRATEGIES, Lowering
+from retrograde.planning.compiling import compiled
 from retrograde.planning.improve import Curve, Descent, Effort
 from retrograde.planning.progress import Progress
 from retrograde.planning.searching import record, warming
 from retrograde.planning.simulator import Simulator, condense
-from retrograde.planning.simulator.compiling import compiled
 from retrograde.planning.strategies import Options, auto
 
 NETWORKS = {"gpt": lambda: gpt(3), "mlp": lambda: mlp(10), "resnet": lambda: resnet((1, 2)), "unet": lambda: unet(3)}

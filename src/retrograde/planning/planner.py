@@ -85,7 +85,7 @@ def plan(
         bound=bound,
     )
     found = finder.find(graph, limit)
-    return _proved(graph, found) if bound else found
+    return _proved(graph, found, None if iterations is not None else time_limit) if bound else found
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class _Finder:
         )
 
 
-def _proved(graph: Graph, found: Plan) -> Plan:
+def _proved(graph: Graph, found: Plan, time_limit: float | None) -> Plan:
     """A plan with the best bound that is proved for its budget, or the one that it has if that is better."""
     can_be_better = found.budget_bytes is not None and found.bound < found.overhead
     spills_for_free = found.strategy in SPILLING and not found.tiers
@@ -172,4 +172,5 @@ def _proved(graph: Graph, found: Plan) -> Plan:
     assert found.budget_bytes is not None
     if found.strategy in PROVING and not found.tiers and not graph.has_choices:
         return held_against(found, covered_overhead(graph, found.budget_bytes, found.overhead))
-    return held_against(found, proved_overhead(graph, found.budget_bytes, found.overhead, tiers=found.tiers))
+    proved = proved_overhead(graph, found.budget_bytes, found.overhead, time_limit, tiers=found.tiers)
+    return held_against(found, proved)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from retrograde.planning.compiling import compiled
 from retrograde.planning.exact.layout import (
     AGAIN,
     ALLOCATES,
@@ -66,7 +67,6 @@ from retrograde.planning.exact.state_kernels import (
     put,
     rerun_cost,
 )
-from retrograde.planning.simulator.compiling import compiled
 
 
 @compiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retrograde.planning.compiling import compiled
 from retrograde.planning.exact.layout import (
     AGAIN,
     BARGAIN,
@@ -37,7 +38,6 @@ from retrograde.planning.exact.layout import (
     UNREACHABLE,
     WORDS,
 )
-from retrograde.planning.simulator.compiling import compiled
 
 # Rows of what ``rerun_cost`` fills.
 NEEDED, USEFUL, RERUN = range(3)

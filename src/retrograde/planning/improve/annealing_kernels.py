@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from retrograde.planning.compiling import compiled, compiled_for_threads, inlined
 from retrograde.planning.improve.glide_kernels import MOST_CHANGES, glide
 from retrograde.planning.improve.kernels import (
     draw_next,
@@ -17,7 +18,6 @@ from retrograde.planning.improve.kernels import (
     recompute,
     remove_with_sources,
 )
-from retrograde.planning.simulator.compiling import compiled, compiled_for_threads, inlined
 from retrograde.planning.simulator.kernels import gap_segment, insert_slot, remove_slot, undo_to
 from retrograde.planning.simulator.layout import (
     AT,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrograde.planning.simulator.compiling import inlined
+from retrograde.planning.compiling import inlined
 from retrograde.planning.simulator.kernels import begins, gap_bytes, gap_segment, last_read, limit_of, source_of
 from retrograde.planning.simulator.layout import (
     BUDGET,

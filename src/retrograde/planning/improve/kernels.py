@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrograde.planning.simulator.compiling import compiled
+from retrograde.planning.compiling import compiled
 from retrograde.planning.simulator.kernels import (
     end_of,
     gap_segment,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrograde.planning.simulator.compiling import compiled
+from retrograde.planning.compiling import compiled
 from retrograde.planning.simulator.layout import (
     AT,
     BUDGET,

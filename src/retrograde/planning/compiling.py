@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from numba import njit
+
+_ROOMS = Path(__file__).parent
+
+
+def drop_stale_kernels(rooms: Path) -> bool:
+    """Delete the machine code beside kernels if any of their sources changed since it was written.
+
+    Numba looks only at the file of the kernel itself, not at those of the kernels that it calls.
+
+    Args:
+        rooms: the folder that has the kernels, in files ``kernels.py`` and ``*_kernels.py``.
+
+    Returns:
+        Whether anything had changed, or nothing was known.
+    """
+    digest = hashlib.sha256()
+    for source in sorted([*rooms.rglob("kernels.py"), *rooms.rglob("*_kernels.py"), *rooms.rglob("layout.py")]):
+        digest.update(source.read_bytes())
+    stamp = rooms / "__pycache__" / "kernels.digest"
+    with contextlib.suppress(OSError):
+        if stamp.read_text() == digest.hexdigest():
+            return False
+    with contextlib.suppress(OSError):
+        for code in [*rooms.rglob("*.nbi"), *rooms.rglob("*.nbc")]:
+            code.unlink(missing_ok=True)
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.write_text(digest.hexdigest())
+    return True
+
+
+drop_stale_kernels(_ROOMS)
 
 
 def compiled(function: Callable[..., Any]) -> Any:
