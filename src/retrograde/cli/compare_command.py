@@ -21,7 +21,7 @@ from retrograde.planning import Plan
     show_default=True,
     help='Separated by commas. Bare numbers up to 100 are percent of the unplanned peak; or "8 GiB", "800 MB", bytes.',
 )
-@click.option("--strategies", help="Names separated by commas; all when left out.")
+@click.option("--strategies", help="Names separated by commas; auto and the simple ones when left out.")
 @click.option("--time-limit", type=click.FloatRange(min=0), default=20.0, show_default=True, help="Seconds a search.")
 @click.option("--iterations", type=click.IntRange(min=0), help="Steps of a search, in place of the time limit.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the search's random numbers.")
@@ -79,10 +79,10 @@ def compare_command(
 
 
 def _strategy_names(text: str | None) -> list[str]:
-    from retrograde.planning import STRATEGIES
+    from retrograde.planning.strategies import SEARCHES, STRATEGIES
 
-    known = ["auto", *STRATEGIES]
-    names = known if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    known = [*SEARCHES, *STRATEGIES]
+    names = ["auto", *STRATEGIES] if text is None else [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         asked = repr(unknown[0]) if unknown else "named in --strategies"

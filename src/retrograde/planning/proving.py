@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from retrograde.errors import PlanError
+from retrograde.errors import PlanError, UsageError
 from retrograde.graph import Graph
 from retrograde.planning.plan import Plan
 from retrograde.planning.transfers import Tier
@@ -50,7 +50,7 @@ def proved_overhead(
 
 
 def covered_overhead(graph: Graph, budget_bytes: int, known_overhead: float) -> float:
-    """The bound by whole knapsacks, which needs a plan in hand; 0 where there is none, or the graph is large.
+    """The bound by whole knapsacks, which needs a plan in hand; 0 where there is none, or the graph is too large for it.
 
     Args:
         graph: the computation.
@@ -62,7 +62,10 @@ def covered_overhead(graph: Graph, budget_bytes: int, known_overhead: float) -> 
     if graph.has_choices or len(graph.operations) > MOST_COVERED or math.isinf(known_overhead):
         return 0.0
     base = sum((Fraction(operation.cost) for operation in graph.operations), Fraction(0))
-    return cover_bound(graph, budget_bytes, Fraction(max(0.0, known_overhead)) * base)
+    try:
+        return cover_bound(graph, budget_bytes, Fraction(max(0.0, known_overhead)) * base)
+    except UsageError:
+        return 0.0  # its bytes do not fit into the integers of the kernels
 
 
 def held_against(found: Plan, bound: float) -> Plan:

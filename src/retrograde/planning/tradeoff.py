@@ -219,7 +219,7 @@ class _Finder:
         for budget_bytes, proved in zip(wanted, bounds_beneath(graph, wanted), strict=True):
             best = self._best(budget_bytes)
             known = covered_overhead(graph, budget_bytes, best.overhead) if best is not None else 0.0
-            highest = max(highest, proved, known)
+            highest = max(highest, proved, known, self._met(budget_bytes))
             points.append(TradeoffPoint(budget_bytes, best and held_against(best, highest), highest))
         return Tradeoff(graph.fingerprint, graph.store_all_peak_bytes, tuple(points))
 
@@ -246,6 +246,10 @@ class _Finder:
         fitting = [found for found in self._plans if found.peak_bytes <= budget_bytes]
         best = min(fitting, key=lambda found: (found.cost, found.peak_bytes), default=None)
         return None if best is None else replace(best, budget_bytes=budget_bytes, bound=0.0)
+
+    def _met(self, budget_bytes: int) -> float:
+        """The best bound that searches came across: what holds for a larger budget holds for this one."""
+        return max((p.bound for p in self._plans if (p.budget_bytes or 0) >= budget_bytes), default=0.0)
 
     def _tell(self, fraction: float) -> None:
         if self._progress is not None:
