@@ -50,7 +50,7 @@ def proved_overhead(
 
 
 def covered_overhead(graph: Graph, budget_bytes: int, known_overhead: float) -> float:
-    """The bound by whole knapsacks, which needs a plan in hand; 0 where there is none, or the graph is too large for it.
+    """The bound by whole knapsacks, which needs a plan in hand; 0 where there is none, or the graph is too large.
 
     Args:
         graph: the computation.
