@@ -16,7 +16,7 @@ from models import GPT
 from timing import CLOCKS
 
 import retrograde as rg
-from retrograde.planning.strategies import auto
+from retrograde.planning.remembered import forget
 
 LAYERS = 13
 _COLD = """
@@ -55,7 +55,7 @@ def planning_times(budgets: Sequence[str], clock: str = "wall") -> PlanningTimes
     rg.plan(graph, "70%")
     warm: list[tuple[str, float]] = []
     for budget in budgets:
-        auto.forget()
+        forget()
         start = read()
         with contextlib.suppress(rg.BudgetError):
             rg.plan(graph, budget)

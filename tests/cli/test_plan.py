@@ -11,7 +11,7 @@ from click.testing import Result
 
 from retrograde import Choice, Graph, Operation, Plan, Storage, Value
 from retrograde.planning.improve import Annealing, Descent
-from retrograde.planning.searching import record
+from retrograde.planning.remembered import forget
 
 Run = Callable[..., Result]
 
@@ -144,7 +144,7 @@ def _interrupt(*_: object, **__: object) -> bool:
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every descent and every annealing is interrupted as soon as it begins."""
-    record.forget()
+    forget()
     monkeypatch.setattr(Descent, "fit", _interrupt)
     monkeypatch.setattr(Annealing, "fit", _interrupt)
 

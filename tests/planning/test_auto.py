@@ -20,6 +20,7 @@ from retrograde.planning import STRATEGIES, Lowering
 from retrograde.planning.compiling import compiled
 from retrograde.planning.improve import Curve, Descent, Effort
 from retrograde.planning.progress import Progress
+from retrograde.planning.remembered import MOST_GRAPHS, forget
 from retrograde.planning.searching import record, warming
 from retrograde.planning.simulator import Simulator, condense
 from retrograde.planning.strategies import Options, auto
@@ -30,9 +31,9 @@ NETWORKS = {"gpt": lambda: gpt(3), "mlp": lambda: mlp(10), "resnet": lambda: res
 @pytest.fixture(autouse=True)
 def fresh_memory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("RETROGRADE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-    auto.forget()
+    forget()
     yield
-    auto.forget()
+    forget()
 
 
 def simple_plans(graph: Graph) -> list[tuple[int, float]]:
@@ -93,7 +94,7 @@ def test_the_minimum_can_be_asked_for_in_another_process() -> None:
     graph = gpt(1).graph
     with pytest.raises(BudgetError) as caught:
         auto.search(graph, 1)
-    auto.forget()
+    forget()
     assert auto.search(graph, caught.value.minimum_bytes, time_limit=0.0).peak_bytes <= caught.value.minimum_bytes
 
 
@@ -113,7 +114,7 @@ def test_deterministic_for_a_seed_when_iterations_bound_the_search() -> None:
     graph = mlp(8).graph
     budget = graph.store_all_peak_bytes // 3
     first = auto.search(graph, budget, iterations=2000, seed=3)
-    auto.forget()
+    forget()
     assert auto.search(graph, budget, iterations=2000, seed=3) == first
     assert dict(first.statistics)["visits"] <= 2000 + 256
 
@@ -143,8 +144,8 @@ def test_progress_is_told_of_both_stages() -> None:
 def test_warming_up_is_told_once_and_postpones_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warming, "_is_warm", [])
     seen: list[Progress] = []
-    assert auto.warm_up(seen.append) > 0
-    assert auto.warm_up(seen.append) == 0
+    assert warming.warm_up(seen.append) > 0
+    assert warming.warm_up(seen.append) == 0
     assert [report.stage for report in seen] == ["loading compiled kernels"]
     effort = Effort(seconds=0.0)
     effort.postpone(60.0)
@@ -152,9 +153,9 @@ def test_warming_up_is_told_once_and_postpones_the_deadline(monkeypatch: pytest.
 
 
 def test_memory_of_graphs_is_bounded() -> None:
-    for size in range(record.MOST_GRAPHS + 3):
+    for size in range(MOST_GRAPHS + 3):
         auto.search(Graph.from_arrays(cost=[1], bytes=[size], edges=[]), 100)
-    assert len(record._records) == record.MOST_GRAPHS
+    assert len(record._records) == MOST_GRAPHS
 
 
 def test_a_descent_ends_within_its_budget_and_agrees_with_the_referee() -> None:

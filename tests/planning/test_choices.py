@@ -38,12 +38,11 @@ from retrograde.planning.choices import (
     Settling,
     best_found,
     choices_used,
-    forget,
     ladder,
     plan_choices,
     with_assignment,
 )
-from retrograde.planning.strategies import auto
+from retrograde.planning.remembered import forget
 from retrograde.report import choices_table, plan_timeline
 
 RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
@@ -66,7 +65,6 @@ REGION = Graph(
 def nothing_remembered(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("RETROGRADE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     forget()
-    auto.forget()
     yield
     forget()
 
@@ -404,7 +402,6 @@ def test_the_same_iterations_give_the_same_plan() -> None:
     found: list[Plan] = []
     for _ in range(2):
         forget()
-        auto.forget()
         found.append(plan(graph, "25%", iterations=5000))
     assert found[0] == found[1]
 
@@ -422,7 +419,6 @@ def test_the_minimum_is_met_in_another_process() -> None:
     with pytest.raises(BudgetError) as caught:
         plan(graph, 10, iterations=3000)
     forget()
-    auto.forget()
     found = plan(graph, caught.value.minimum_bytes, iterations=10)
     assert found.verify(graph).peak_bytes == caught.value.minimum_bytes
 

@@ -19,6 +19,7 @@ from retrograde.planning.blocks import Chain
 from retrograde.planning.improve import Annealing, Curve, Descent
 from retrograde.planning.lowering import Lowering
 from retrograde.planning.progress import Progress
+from retrograde.planning.remembered import forget
 from retrograde.planning.searching import record
 from retrograde.planning.searching.seeds import Seeds
 from retrograde.planning.strategies import search
@@ -28,9 +29,9 @@ from retrograde.planning.strategies.demand import Split
 @pytest.fixture(autouse=True)
 def fresh_memory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("RETROGRADE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-    record.forget()
+    forget()
     yield
-    record.forget()
+    forget()
 
 
 def no_bound(graph: Graph, budget_bytes: int, known_overhead: float, time_limit: float | None) -> float:
@@ -42,7 +43,7 @@ def test_the_same_search_twice_gives_the_same_plan() -> None:
     budget = graph.store_all_peak_bytes * 6 // 10
     first = search.search(graph, budget, iterations=30_000, seed=5)
     assert dict(first.statistics)["moves"] > 0
-    record.forget()
+    forget()
     assert search.search(graph, budget, iterations=30_000, seed=5) == first
 
 
@@ -81,7 +82,7 @@ class Ticking:
 def test_a_search_ends_with_its_time_limit(time_limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = unet(2).graph
     search.search(graph, graph.store_all_peak_bytes * 7 // 10, iterations=2000)
-    record.forget()
+    forget()
     clock = Ticking()
     monkeypatch.setattr(time, "monotonic", clock)
     budget = graph.store_all_peak_bytes // 2

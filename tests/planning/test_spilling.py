@@ -18,7 +18,7 @@ from training_graphs import gpt, unet
 from retrograde import BudgetError, Compute, Graph, Spill, Tier, plan
 from retrograde.analysis import peak_bound_bytes
 from retrograde.planning import Lowering, Plan, makespan
-from retrograde.planning.spilling import forget
+from retrograde.planning.remembered import forget
 from retrograde.planning.spilling.course import Absence, Course
 from retrograde.planning.spilling.lighter import lighter
 from retrograde.planning.spilling.search import search

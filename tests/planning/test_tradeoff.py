@@ -11,7 +11,7 @@ from training_graphs import gpt
 import retrograde as rg
 from retrograde.planning import Tradeoff, TradeoffPoint
 from retrograde.planning.proving import held_against
-from retrograde.planning.strategies import auto
+from retrograde.planning.remembered import forget
 
 GRAPH = gpt(2).graph
 
@@ -52,7 +52,7 @@ def test_overheads_and_bounds_never_fall_with_the_budget(curve: Tradeoff) -> Non
 def test_a_curve_is_about_as_good_as_its_points_one_by_one(curve: Tradeoff) -> None:
     alone: list[float] = []
     for point in curve:
-        auto.forget()
+        forget()
         alone.append(rg.plan(GRAPH, point.budget_bytes, iterations=5000, bound=False).cost)
     together = sum(point.plan.cost for point in curve if point.plan is not None)
     assert together <= 1.005 * sum(alone)

@@ -7,6 +7,7 @@ from retrograde.planning.plan import PLAN_FORMAT_VERSION, Plan, certify
 from retrograde.planning.planner import plan
 from retrograde.planning.progress import Progress
 from retrograde.planning.referee import Moment, Replay, replay
+from retrograde.planning.remembered import forget
 from retrograde.planning.strategies import STRATEGIES
 from retrograde.planning.tradeoff import Tradeoff, TradeoffPoint, tradeoff
 from retrograde.planning.transfers import Tier, Timeline, Transfer, Wait, makespan
@@ -34,6 +35,7 @@ __all__ = [
     "Transfer",
     "Wait",
     "certify",
+    "forget",
     "format_bytes",
     "lower",
     "makespan",

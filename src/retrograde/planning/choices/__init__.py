@@ -3,7 +3,7 @@
 from retrograde.planning.choices.bundles import Bundle, Bundles, choices_used, with_assignment
 from retrograde.planning.choices.descent import descend_with_choices
 from retrograde.planning.choices.ladder import Assignment, ladder
-from retrograde.planning.choices.record import best_found, forget
+from retrograde.planning.choices.record import best_found
 from retrograde.planning.choices.search import Share, Solver, plan_choices
 from retrograde.planning.choices.settling import Settling
 
@@ -17,7 +17,6 @@ __all__ = [
     "best_found",
     "choices_used",
     "descend_with_choices",
-    "forget",
     "ladder",
     "plan_choices",
     "with_assignment",

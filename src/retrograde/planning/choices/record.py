@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from retrograde.disk_cache import DiskCache
 from retrograde.errors import PlanError
 from retrograde.graph import Graph
 from retrograde.planning.plan import Plan
+from retrograde.planning.remembered import Remembered
 
 _logger = logging.getLogger("retrograde")
-
-MOST_GRAPHS = 8
-"""Graphs with choices whose plans are remembered within a process."""
 
 
 @dataclass
@@ -74,19 +70,13 @@ def _key(graph: Graph, kind: str) -> str:
     return f"{graph.fingerprint}-{hashlib.sha256(kind.encode()).hexdigest()[:8]}"
 
 
-lock = threading.RLock()
-_records: OrderedDict[str, Record] = OrderedDict()
+_records = Remembered[Record]()
+lock = _records.lock
 
 
 def recall(graph: Graph) -> Record:
     """The plans in hand of a graph. Hold ``lock`` while they are used."""
-    record = _records.get(graph.fingerprint)
-    if record is None:
-        record = _records[graph.fingerprint] = Record(graph)
-        while len(_records) > MOST_GRAPHS:
-            _records.popitem(last=False)
-    _records.move_to_end(graph.fingerprint)
-    return record
+    return _records.recall(graph.fingerprint, lambda: Record(graph))
 
 
 def best_found(graph: Graph, budget_bytes: int | None, strategy: str) -> Plan | None:
@@ -98,11 +88,5 @@ def best_found(graph: Graph, budget_bytes: int | None, strategy: str) -> Plan | 
         strategy: the strategy that looked.
     """
     with lock:
-        record = _records.get(graph.fingerprint)
+        record = _records.known(graph.fingerprint)
         return None if record is None else record.best(budget_bytes, strategy)
-
-
-def forget() -> None:
-    """Forget every plan of a graph with choices that was found in this process."""
-    with lock:
-        _records.clear()

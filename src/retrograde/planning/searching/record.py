@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import OrderedDict
 from functools import cached_property
 
 from retrograde.disk_cache import DiskCache
@@ -15,13 +13,11 @@ from retrograde.planning.actions import Compute
 from retrograde.planning.improve import Curve, Found
 from retrograde.planning.lowering import Lowering, RunOrder
 from retrograde.planning.plan import Plan, certify
+from retrograde.planning.remembered import Remembered
 from retrograde.planning.searching.seeds import Seeds
 from retrograde.planning.simulator import Problem, condense
 
 _logger = logging.getLogger("retrograde")
-
-MOST_GRAPHS = 8
-"""Graphs whose plans are remembered within a process."""
 
 
 class Record:
@@ -121,27 +117,13 @@ def _given_order(graph: Graph) -> RunOrder:
     return segments
 
 
-lock = threading.RLock()
-"""Held while a record is used: searches of several threads take turns."""
-
-_records: OrderedDict[str, Record] = OrderedDict()
+_records = Remembered[Record]()
+lock = _records.lock
 
 
 def recall(graph: Graph) -> Record:
-    """The record of a graph; those of the graphs asked for longest ago are forgotten."""
-    record = _records.get(graph.fingerprint)
-    if record is None:
-        record = _records[graph.fingerprint] = Record(graph)
-        while len(_records) > MOST_GRAPHS:
-            _records.popitem(last=False)
-    _records.move_to_end(graph.fingerprint)
-    return record
-
-
-def forget() -> None:
-    """Forget every plan found in this process."""
-    with lock:
-        _records.clear()
+    """The record of a graph. Hold ``lock`` while it is used."""
+    return _records.recall(graph.fingerprint, lambda: Record(graph))
 
 
 def best_in_hand(graph: Graph, budget_bytes: int | None, strategy: str = "auto") -> Plan | None:

@@ -1,6 +1,5 @@
 """Keep, compute again or spill: plans with tiers, whose cost is the time that they take."""
 
-from retrograde.planning.spilling.in_hand import forget
 from retrograde.planning.spilling.search import search
 
-__all__ = ["forget", "search"]
+__all__ = ["search"]
