@@ -84,9 +84,11 @@ def percent(fraction: float) -> str:
     """A fraction as tables write it.
 
     Example:
-        >>> percent(0.1234), percent(12.3)
-        ('12.3 %', '1,230 %')
+        >>> percent(0.1234), percent(12.3), percent(0.00136)
+        ('12.3 %', '1,230 %', '0.14 %')
     """
+    if 0 < abs(fraction) < 0.00995:
+        return f"{100 * fraction:.2f} %"
     return f"{100 * fraction:,.0f} %" if abs(fraction) >= 9.995 else f"{100 * fraction:.1f} %"
 
 
