@@ -36,7 +36,7 @@ def overheads_figure(outcomes: Mapping[str, Outcome]) -> Figure:
         _panel(drawing, name, chosen, x, y)
     lines = (len(names) + 1) // 2
     height = 34.0 + lines * (_HEIGHT + _GAP) - _GAP
-    return drawing.figure(2 * _WIDTH + _GAP, height, "Extra time against budget on published graphs")
+    return drawing.figure(2 * _WIDTH + _GAP + 14, height, "Extra time against budget on published graphs")
 
 
 def _panel(drawing: Drawing, name: str, outcomes: Mapping[float, Outcome], x: float, y: float) -> None:
@@ -55,8 +55,8 @@ def _panel(drawing: Drawing, name: str, outcomes: Mapping[float, Outcome], x: fl
     operations = next(iter(outcomes.values())).operations
     drawing.words(x, y + 12, [(name, "ink", True), (f"\u2003{operations:,} operations", "muted", False)])
     axes.draw_grid(drawing, percent_ticks(min(shares), max(shares), 7), percent_ticks(0, ceiling, 5))
-    _line(drawing, axes, [(share, min(height, ceiling)) for share, height in order], _ORDER, "2 4")
-    _line(drawing, axes, [(share, min(height, ceiling)) for share, height in bound], _BOUND, "5 4")
+    _line(drawing, axes, _below(order, ceiling), _ORDER, "2 4")
+    _line(drawing, axes, _below(bound, ceiling), _BOUND, "5 4")
     _line(drawing, axes, ours, _OURS, "")
     for points, colour in ((published, _PUBLISHED), (ours, _OURS)):
         for share, height in points:
@@ -68,21 +68,38 @@ def _panel(drawing: Drawing, name: str, outcomes: Mapping[float, Outcome], x: fl
     drawing.text(axes.right, y + 24, "extra time", "muted", "end")
 
 
+def _below(points: Points, ceiling: float) -> Points:
+    """A curve up to where it leaves the panel at the top."""
+    inside: Points = []
+    for share, height in points:
+        if height > ceiling:
+            if inside:
+                before, low = inside[-1]
+                inside.append((before + (share - before) * (ceiling - low) / (height - low), ceiling))
+            break
+        inside.append((share, height))
+    return inside
+
+
 def _line(drawing: Drawing, axes: Axes, points: Sequence[tuple[float, float]], colour: str, dash: str) -> None:
     if len(points) > 1:
         drawing.polyline([(axes.x(share), axes.y(height)) for share, height in points], colour, 2.0, dash)
 
 
 def times_figure(outcomes: Mapping[str, Outcome]) -> Figure:
-    """Seconds of planning and of bounding at half the peak against the number of operations, both axes logarithmic."""
-    chosen = sorted((o for key, o in outcomes.items() if key.endswith("@50")), key=lambda o: o.operations)
+    """Seconds of planning and of bounding at half the peak against the number of operations, both axes logarithmic.
+
+    Graphs for which no plan was found at half the peak are left out.
+    """
+    halves = (o for key, o in outcomes.items() if key.endswith("@50") and o.overhead is not None)
+    chosen = sorted(halves, key=lambda o: o.operations)
     plans = [(math.log10(o.operations), math.log10(max(o.seconds, 0.01))) for o in chosen]
     bounds = [(math.log10(o.operations), math.log10(max(o.bound_seconds, 0.01))) for o in chosen]
     drawing = Drawing()
     heights = [height for _, height in [*plans, *bounds]]
     low, high = math.floor(min(heights)), math.ceil(max(heights) + 0.01)
     first, last = math.floor(plans[0][0]), math.ceil(plans[-1][0] + 0.01)
-    axes = Axes(Scale(first, last, 60.0, 800.0), Scale(low, high, 330.0, 40.0))
+    axes = Axes(Scale(first, last, 60.0, 780.0), Scale(low, high, 330.0, 40.0))
     axes.draw_grid(drawing, _decades(first, last, ""), _decades(low, high, " s"))
     for points, colour in ((bounds, _BOUND), (plans, _OURS)):
         for share, height in points:
@@ -90,7 +107,7 @@ def times_figure(outcomes: Mapping[str, Outcome]) -> Figure:
     axes.draw_ground(drawing)
     axes.draw_names(drawing, "operations", "Planning at half the peak", "seconds")
     axes.draw_key(drawing, [("plan", _OURS), ("bound", _BOUND)])
-    return drawing.figure(800.0, 380.0, "Seconds of planning against operations")
+    return drawing.figure(820.0, 380.0, "Seconds of planning against operations")
 
 
 def _decades(first: int, last: int, unit: str) -> Ticks:
