@@ -12,6 +12,7 @@ from retrograde.errors import (
     RankError,
     RetrogradeError,
     TierError,
+    UnsupportedError,
     UsageError,
     VersionError,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "Tier",
     "TierError",
     "Tradeoff",
+    "UnsupportedError",
     "UsageError",
     "Value",
     "VersionError",

@@ -62,7 +62,10 @@ def test_the_page_is_self_contained(run: Run, graph_file: str, tmp_path: Path) -
         (("--budgets", "80,nan"), "a budget of 'nan' is not understood"),
         (("--budgets", ""), "a budget of '' is not understood"),
         (("--budgets", "0"), "a budget of '0%' is not above 0"),
-        (("--strategies", "sqrt,magic"), "there is no strategy 'magic'; the strategies are auto, search, optimal, store_all"),
+        (
+            ("--strategies", "sqrt,magic"),
+            "there is no strategy 'magic'; the strategies are auto, search, optimal, store_all",
+        ),
         (("--strategies", ","), "there is no strategy named in --strategies"),
     ],
 )

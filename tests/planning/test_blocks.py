@@ -21,8 +21,8 @@ from retrograde.planning.blocks import chain as chain_module
 from retrograde.planning.blocks.cuts import narrow_places
 from retrograde.planning.blocks.measures import Block, Measures, Storing
 from retrograde.planning.blocks.program import Program
+from retrograde.planning.demand import Split
 from retrograde.planning.lowering import Lowering
-from retrograde.planning.strategies.demand import Split
 
 
 def binomial_steps(steps: int, snapshots: int) -> int:

@@ -16,6 +16,7 @@ from training_graphs import gpt, mlp, unet
 from retrograde import BudgetError, Graph, plan
 from retrograde.planning import certify
 from retrograde.planning.blocks import Chain
+from retrograde.planning.demand import Split
 from retrograde.planning.improve import Annealing, Curve, Descent
 from retrograde.planning.lowering import Lowering
 from retrograde.planning.progress import Progress
@@ -23,7 +24,6 @@ from retrograde.planning.remembered import forget
 from retrograde.planning.searching import record
 from retrograde.planning.searching.seeds import Seeds
 from retrograde.planning.strategies import search
-from retrograde.planning.strategies.demand import Split
 
 
 @pytest.fixture(autouse=True)

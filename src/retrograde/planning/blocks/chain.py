@@ -12,9 +12,9 @@ from retrograde.errors import UsageError
 from retrograde.planning.blocks.cuts import narrow_places
 from retrograde.planning.blocks.measures import Block, Measures
 from retrograde.planning.blocks.program import Program
+from retrograde.planning.demand import Split, recompute_on_demand
 from retrograde.planning.lowering import RunOrder
 from retrograde.planning.simulator.layout import Floats, Integers
-from retrograde.planning.strategies.demand import Split, recompute_on_demand
 
 MOST_BLOCKS = 96
 """Blocks of the whole chain."""

@@ -10,8 +10,8 @@ from math import fsum
 
 import numpy as np
 
+from retrograde.planning.demand import Split
 from retrograde.planning.simulator.layout import Integers
-from retrograde.planning.strategies.demand import Split
 
 SHARES = (0.25, 0.5, 0.75, 0.9)
 """Of a block's stored bytes, what its cheaper ways of storing give up, those of least cost for each byte first."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from retrograde.planning.improve import Effort
-
-if TYPE_CHECKING:
-    from retrograde.planning.strategies.search import Search
+from retrograde.planning.improve import Curve, Effort
+from retrograde.planning.searching.record import Record
 
 MOST_DRY_ROUNDS = 8
 """Rounds of annealing that gain next to nothing, after which it ends, where the gap to the bound is a wide one.
@@ -25,10 +23,24 @@ DRY_GAIN = 0.003
 """What rounds have to gain together, as a fraction of the cost of all recomputation."""
 
 
+class Searching(Protocol):
+    """The search that anneals."""
+
+    effort: Effort
+    curve: Curve
+    record: Record
+    begun: float
+
+    def is_done(self, budget_bytes: int) -> bool: ...
+    def gap(self, budget_bytes: int) -> float: ...
+    def tighten(self, budget_bytes: int) -> None: ...
+    def tell(self, stage: str, budget_bytes: int | None, fraction: float | None) -> None: ...
+
+
 class Patience(Effort):
     """The effort left for annealing, which looks at it between two rounds; it ends early when rounds gain nothing."""
 
-    def __init__(self, search: Search, budget_bytes: int) -> None:
+    def __init__(self, search: Searching, budget_bytes: int) -> None:
         effort = search.effort
         super().__init__(None if effort.visits is None else max(0, effort.visits - effort.done))
         self.deadline = effort.deadline

@@ -10,9 +10,9 @@ from retrograde.analysis.bounds import peak_bound_bytes
 from retrograde.errors import UsageError
 from retrograde.graph import Graph
 from retrograde.planning.blocks import Chain
+from retrograde.planning.demand import Split, recompute_on_demand
 from retrograde.planning.improve import Curve, Found
 from retrograde.planning.lowering import RunOrder
-from retrograde.planning.strategies.demand import Split, recompute_on_demand
 
 Clock = Callable[[], float]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from retrograde.errors import UsageError
 from retrograde.graph import Graph
 from retrograde.graph.check import describe_operation
+from retrograde.planning.demand import Split, recompute_on_demand
 from retrograde.planning.lowering import RunOrder
-from retrograde.planning.strategies.demand import Split, recompute_on_demand
 from retrograde.planning.strategies.options import Options
 
 

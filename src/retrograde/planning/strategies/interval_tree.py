@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from retrograde.graph import Graph
+from retrograde.planning.demand import Split, recompute_on_demand
 from retrograde.planning.lowering import RunOrder
-from retrograde.planning.strategies.demand import Split, recompute_on_demand
 from retrograde.planning.strategies.options import Options
 
 MOST_RUNS = 2_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retrograde.graph import Graph
+from retrograde.planning.demand import Split, recompute_on_demand
 from retrograde.planning.lowering import RunOrder
-from retrograde.planning.strategies.demand import Split, recompute_on_demand
 from retrograde.planning.strategies.options import Options
 
 _STEPS = 40

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from math import isqrt
 
 from retrograde.graph import Graph
+from retrograde.planning.demand import Split, cut_into_blocks, recompute_on_demand
 from retrograde.planning.lowering import RunOrder
-from retrograde.planning.strategies.demand import Split, cut_into_blocks, recompute_on_demand
 from retrograde.planning.strategies.options import Options
 
 
