@@ -64,7 +64,7 @@ def test_the_page_is_self_contained(run: Run, graph_file: str, tmp_path: Path) -
         (("--budgets", "0"), "a budget of '0%' is not above 0"),
         (
             ("--strategies", "sqrt,magic"),
-            "there is no strategy 'magic'; the strategies are auto, search, optimal, store_all",
+            "there is no strategy 'magic'; the strategies are auto, search",
         ),
         (("--strategies", ","), "there is no strategy named in --strategies"),
     ],

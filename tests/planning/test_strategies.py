@@ -9,9 +9,9 @@ import pytest
 from chains import training_chain
 
 from retrograde import Graph, Operation, Storage, UsageError, Value
-from retrograde.planning import STRATEGIES, Lowering, RunOrder, certify
+from retrograde.planning import STRATEGIES, Lowering, RunOrder, certify, demand
 from retrograde.planning.demand import Split, recompute_on_demand
-from retrograde.planning.strategies import Options, demand, recompute_all
+from retrograde.planning.strategies import Options, recompute_all
 
 NINE = training_chain(9)
 FORWARD = list(range(9))
