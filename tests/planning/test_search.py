@@ -200,3 +200,16 @@ def test_a_hundred_thousand_operations() -> None:
     schedule = lowering.lower(next(iter(Chain(Split(graph)).sequences(budget))))
     found = certify(graph, schedule.actions, schedule.segments, strategy="blocks", budget_bytes=budget)
     assert found.overhead < 0.47
+
+
+def test_without_reordering_nothing_is_annealed() -> None:
+    graph = unet(2).graph
+    budget = graph.store_all_peak_bytes * 6 // 10
+    moves = {
+        reorder: dict(search.search(graph, budget, iterations=20_000, bound=no_bound, reorder=reorder).statistics)[
+            "moves"
+        ]
+        for reorder in (False, True)
+    }
+    assert moves[False] == 0
+    assert moves[True] > 0

@@ -34,6 +34,7 @@ def plan(
     recompute: Iterable[str | int] | None = None,
     tiers: Iterable[Tier] = (),
     bound: bool = True,
+    reorder: bool = True,
 ) -> Plan:
     """Find a plan that meets a budget.
 
@@ -54,6 +55,9 @@ def plan(
             and the plan's cost is its makespan: the time that operations take, and that they wait for transfers.
         bound: whether to prove a lower bound on the overhead of any schedule. Without it ``Plan.bound`` is 0 unless
             the search came across one.
+        reorder: whether ``"auto"`` and ``"search"`` may run operations anywhere that their inputs allow, and what is
+            computed again long before it is read. Say no where a segment belongs to a program of its own, which can
+            run no other's operations.
 
     Returns:
         The cheapest plan in hand within the budget, checked by the referee.
@@ -83,6 +87,7 @@ def plan(
         seed=seed,
         progress=progress,
         bound=bound,
+        reorder=reorder,
     )
     found = finder.find(graph, limit)
     return _proved(graph, found, None if iterations is not None else time_limit) if bound else found
@@ -100,6 +105,7 @@ class _Finder:
     seed: int
     progress: ProgressCallback | None
     bound: bool
+    reorder: bool
 
     def find(self, graph: Graph, budget_bytes: int | None) -> Plan:
         """The cheapest plan in hand within a budget, for any graph."""
@@ -115,7 +121,9 @@ class _Finder:
         """The same for a graph without choices, and no tiers."""
         if self.strategy in SEARCHES:
             search = searcher(self.strategy)
-            more: dict[str, Any] = {} if self.bound or self.strategy not in PROVING else {"bound": None}
+            more: dict[str, Any] = {"reorder": self.reorder} if self.strategy in PROVING else {}
+            if more and not self.bound:
+                more["bound"] = None
             limits = {"time_limit": self.time_limit, "iterations": self.iterations, "seed": self.seed}
             return search(graph, budget_bytes, **limits, **more, progress=self.progress)
         if self.strategy in SPILLING:

@@ -158,6 +158,8 @@ def _plan_showing_progress(graph: Graph, options: Options, budget_bytes: int) ->
             seed=options.seed,
             tiers=_tiers(graph, options),
             progress=options.progress or (reporter if rank_speaks() else None),
+            # Where there are more segments than two, several graphs take turns; none can run another's operations.
+            reorder=graph.segment_count <= 2,
         )
 
 

@@ -19,6 +19,7 @@ def search(
     seed: int = 0,
     progress: ProgressCallback | None = None,
     bound: Bound | None = proved_overhead,
+    reorder: bool = True,
 ) -> Plan:
     """The cheapest plan in hand within a budget: ``search``, which also solves small graphs to the optimum.
 
@@ -39,4 +40,5 @@ def search(
         bound=bound,
         strategy="auto",
         proves=True,
+        reorder=reorder,
     )

@@ -89,6 +89,7 @@ def search(
     bound: Bound | None = proved_overhead,
     strategy: str = "search",
     proves: bool = False,
+    reorder: bool = True,
 ) -> Plan:
     """The cheapest plan within a budget that seeds, descent and annealing find.
 
@@ -107,6 +108,8 @@ def search(
             the bound; None for none.
         strategy: the name that the plan bears.
         proves: whether to solve small graphs to the optimum, where that is cheap.
+        reorder: whether operations may run anywhere that their inputs allow; without it there is no annealing, no exact
+            window and no proved optimum, and what is computed again stands where it is wanted.
 
     Returns:
         A plan that the referee certified.
@@ -123,7 +126,7 @@ def search(
     with lock:
         record = recall(graph)
         effort.postpone(-RESERVE * record.lowering_seconds)
-        finder = Search(record, effort, seed, progress, bound, proves=proves)
+        finder = Search(record, effort, seed, progress, bound, proves=proves, reorder=reorder)
         best = finder.find(budget_bytes)
         if best is None:
             assert budget_bytes is not None
@@ -141,6 +144,7 @@ class Search:
         progress: called with a ``Progress`` now and then.
         bound: proves how much overhead is necessary.
         proves: whether to solve small graphs to the optimum.
+        reorder: whether operations may run anywhere that their inputs allow.
     """
 
     def __init__(
@@ -152,6 +156,7 @@ class Search:
         bound: Bound | None = None,
         *,
         proves: bool = False,
+        reorder: bool = True,
     ) -> None:
         self.record = record
         self.curve = record.curve
@@ -160,6 +165,7 @@ class Search:
         self.progress = progress
         self.bound = bound
         self.proves = proves
+        self.reorder = reorder
         self.begun = time.monotonic()
         self.visits = 0
         self.moves = 0
@@ -179,9 +185,10 @@ class Search:
             self._look_lower(budget_bytes)
         if self.curve.best(budget_bytes) is not None:
             self._prove(budget_bytes)
-            self._solve(budget_bytes)
-            self._anneal(budget_bytes)
-            self._polish_windows(budget_bytes)
+            if self.reorder:
+                self._solve(budget_bytes)
+                self._anneal(budget_bytes)
+                self._polish_windows(budget_bytes)
         return self.curve.best(budget_bytes)
 
     def statistics(self) -> dict[str, float]:
@@ -230,7 +237,7 @@ class Search:
         self.record.recover()
         if self.curve.best(budget_bytes) is None:
             lowest.lower()
-            if self.curve.best(budget_bytes) is None:
+            if self.reorder and self.curve.best(budget_bytes) is None:
                 self._anneal_lower(budget_bytes)
             self.record.store()
         if self.curve.best(budget_bytes) is not None:
