@@ -237,6 +237,7 @@ def gap_to_optimum(graph: Graph, budget: int, tier: Tier) -> float:
     return found.cost / least - 1
 
 
+@pytest.mark.slow
 def test_small_graphs_against_brute_force() -> None:
     """Of all plans nine in ten are optimal, and none is a tenth above."""
     gaps: list[float] = []

@@ -163,6 +163,7 @@ def makespan(graph: Graph, actions: Sequence[Action], segments: Sequence[int], t
         PlanError: a tier that does not exist, or one that holds more than its capacity.
 
     Example:
+        >>> from retrograde.planning import Compute, Free, Load, Spill
         >>> graph = Graph.from_arrays(cost=[1, 5, 1], bytes=[8, 8, 8], edges=[(0, 1), (0, 2), (1, 2)])
         >>> actions = [Compute(0), Compute(1), Spill(0), Load(0), Compute(2), Free(0), Free(1), Free(2)]
         >>> makespan(graph, actions, (0,), [Tier("disk", write_bytes_per_second=2, read_bytes_per_second=4)]).makespan
