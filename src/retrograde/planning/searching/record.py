@@ -16,6 +16,7 @@ from retrograde.planning.plan import Plan, certify
 from retrograde.planning.remembered import Remembered
 from retrograde.planning.searching.seeds import Seeds
 from retrograde.planning.simulator import Problem, condense
+from retrograde.planning.strategies import Options, store_all
 
 _logger = logging.getLogger("retrograde")
 
@@ -46,7 +47,7 @@ class Record:
         self.curve = Curve(self.lowering.measure)
         self.seeds = Seeds(graph, self.curve)
         begun = time.monotonic()
-        self.given_order = _given_order(graph)
+        (self.given_order,) = store_all.candidates(graph, Options())
         self.curve.add(self.given_order)
         self.lowering_seconds = time.monotonic() - begun
         self.tried: dict[int, int] = {}
@@ -103,18 +104,10 @@ class Record:
 
 def runs_of(plan: Plan) -> RunOrder:
     """The operations that a plan runs in each segment, in order."""
-    ends = (*plan.segments[1:], len(plan.actions))
     return [
-        [action.operation for action in plan.actions[begin:end] if isinstance(action, Compute)]
-        for begin, end in zip(plan.segments, ends, strict=True)
+        [action.operation for action in plan.segment_actions(segment) if isinstance(action, Compute)]
+        for segment in range(len(plan.segments))
     ]
-
-
-def _given_order(graph: Graph) -> RunOrder:
-    segments: list[list[int]] = [[] for _ in range(graph.segment_count)]
-    for operation, segment in zip(graph.order, graph.order_segments, strict=True):
-        segments[segment].append(operation)
-    return segments
 
 
 _records = Remembered[Record]()
