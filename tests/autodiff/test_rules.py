@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rule_samples import SAMPLES, Sample
+from rule_samples import SAMPLES
+from samples.sample import Sample
 
 import retrograde as rg
 from retrograde.autodiff import reverse
 from retrograde.program import PRIMITIVES, ProgramBuilder
 from retrograde.program.array_like import ArrayLike
-from retrograde.program.types import ArrayType, type_of
+from retrograde.program.kinds import as_tuple
+from retrograde.program.primitive import Primitive
+from retrograde.program.types import is_differentiable, type_of
 
 _LOADS = ("LOAD_FAST", "LOAD_FAST_LOAD_FAST", "LOAD_DEREF", "LOAD_CLOSURE")
 _ALL = [
@@ -42,30 +45,36 @@ class Case:
         self.primitive = PRIMITIVES[name]
         self.sample = sample
         random = np.random.default_rng(3)
-        self.places = [at for at, operand in enumerate(self.primitive.operands) if operand in self.primitive.reverse]
+        names = self.primitive.names(len(sample.operands))
+        self.places = [at for at, operand in enumerate(names) if operand in self.primitive.reverse]
         self.inputs = [np.asarray(sample.operands[at]) for at in self.places]
-        self.out = np.asarray(self(*self.inputs))
+        self.outs = [np.asarray(out) for out in self(*self.inputs)]
         self.tangents = [_random_like(random, x) for x in self.inputs]
         self.others = [_random_like(random, x) for x in self.inputs]
-        self.cotangent = _random_like(random, self.out)
+        self.cotangents = [_random_like(random, out) for out in self.outs]
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any) -> tuple[Any, ...]:
+        """The results that have derivatives."""
         operands = list(self.sample.operands)
         for at, value in zip(self.places, inputs, strict=True):
             operands[at] = value
-        return self.primitive(*operands, **self.sample.static)
+        outs = self.primitive(*operands, **self.sample.static)
+        outs = outs if self.primitive.outputs else (outs,)
+        outs = self.sample.through(*outs) if self.sample.through else outs
+        return tuple(out for out in outs if is_differentiable(out.dtype))
 
     def scalar(self, *inputs: Any) -> Any:
-        """The result paired with the cotangent, through NumPy code: something to take a gradient of."""
-        return np.sum(np.real(np.conjugate(self.cotangent) * self(*inputs)))
+        """The results paired with the cotangents, through NumPy code: something to take a gradient of."""
+        pairs = zip(self.cotangents, self(*inputs), strict=True)
+        return sum(np.sum(np.real(np.conjugate(cotangent) * out)) for cotangent, out in pairs)
 
     def gradients(self, *inputs: Any) -> Any:
         return rg.grad(self.scalar, tuple(range(len(inputs))))(*inputs)
 
     def curved(self, *inputs: Any) -> Any:
-        """Of a nonlinear function of the result, so that the rule of a linear primitive has a second order, too."""
-        out = self(*inputs)
-        return np.sum(np.real(np.conjugate(self.cotangent) * np.sin(out) * out))
+        """Of a nonlinear function of the results, so that the rule of a linear primitive has a second order, too."""
+        pairs = zip(self.cotangents, self(*inputs), strict=True)
+        return sum(np.sum(np.real(np.conjugate(cotangent) * np.sin(out) * out)) for cotangent, out in pairs)
 
     def moved(self, step: float) -> list[Any]:
         return [x + step * d for x, d in zip(self.inputs, self.tangents, strict=True)]
@@ -113,29 +122,31 @@ def test_the_reverse_rule_agrees_with_finite_differences(name: str, sample: Samp
 @pytest.mark.parametrize(("name", "sample"), _SMOOTH)
 def test_the_forward_rule_agrees_with_finite_differences(name: str, sample: Sample) -> None:
     case = Case(name, sample)
-    out, tangent = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
-    assert (np.shape(tangent), tangent.dtype) == (case.out.shape, case.out.dtype)
-    np.testing.assert_array_equal(out, case.out)
-    np.testing.assert_allclose(tangent, _difference(case, case), rtol=1e-7, atol=1e-8)
+    outs, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
+    for out, expected, tangent, difference in zip(outs, case.outs, tangents, _difference(case, case), strict=True):
+        assert (np.shape(tangent), tangent.dtype) == (expected.shape, expected.dtype)
+        np.testing.assert_array_equal(out, expected)
+        np.testing.assert_allclose(tangent, difference, rtol=1e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize(("name", "sample"), _SMOOTH)
 def test_forward_and_reverse_are_transposes(name: str, sample: Sample) -> None:
     case = Case(name, sample)
-    _, tangent = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
+    _, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
     _, pullback = rg.vjp(case)(*case.inputs)
-    carried = pullback(case.cotangent)
+    carried = pullback(tuple(case.cotangents))
     np.testing.assert_allclose(
-        _pairing(case.cotangent, tangent), _pairing(carried, case.tangents), rtol=1e-12, atol=1e-12
+        _pairing(case.cotangents, tangents), _pairing(carried, case.tangents), rtol=1e-12, atol=1e-12
     )
 
 
 @pytest.mark.parametrize(("name", "sample"), [case for case in _COMPLEX_STEP if _real_only(case)])
 def test_the_forward_rule_agrees_with_a_complex_step(name: str, sample: Sample) -> None:
     case = Case(name, sample)
-    _, tangent = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
-    stepped = case(*(x + 1e-30j * d for x, d in zip(case.inputs, case.tangents, strict=True)))
-    np.testing.assert_allclose(tangent, np.imag(stepped) / 1e-30, rtol=1e-13, atol=1e-14)
+    _, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
+    steps = case(*(x + 1e-30j * d for x, d in zip(case.inputs, case.tangents, strict=True)))
+    for tangent, stepped in zip(tangents, steps, strict=True):
+        np.testing.assert_allclose(tangent, np.imag(stepped) / 1e-30, rtol=1e-13, atol=1e-14)
 
 
 @pytest.mark.parametrize(("name", "sample"), _SMOOTH)
@@ -159,12 +170,13 @@ def test_second_derivatives(name: str, sample: Sample) -> None:
 @pytest.mark.parametrize(("name", "sample"), _CONSTANT)
 def test_a_primitive_without_derivative_gives_plain_results(name: str, sample: Sample) -> None:
     primitive = PRIMITIVES[name]
-    expected = primitive.evaluate(*sample.operands, **sample.static)
+    expected: Any = primitive.evaluate(*sample.operands, **sample.static)
     with rg.GradientTape() as tape:
         operands = [tape.watch(x) if getattr(x, "dtype", np.dtype(int)).kind == "f" else x for x in sample.operands]
         found = primitive(*operands, **sample.static)
-    assert not isinstance(found, ArrayLike)
-    np.testing.assert_array_equal(found, expected)
+    for out, value in zip(found, expected, strict=True) if primitive.outputs else [(found, expected)]:
+        assert not isinstance(out, ArrayLike)
+        np.testing.assert_array_equal(out, value)
 
 
 def _in_a_program(name: str, sample: Sample) -> tuple[Any, list[Any]]:
@@ -173,44 +185,52 @@ def _in_a_program(name: str, sample: Sample) -> tuple[Any, list[Any]]:
     primitive = PRIMITIVES[name]
     operands: list[Any] = []
     arguments: list[Any] = []
-    for operand, value in zip(primitive.operands, sample.operands, strict=True):
+    names = primitive.names(len(sample.operands))
+    for at, (operand, value) in enumerate(zip(names, sample.operands, strict=True)):
         if hasattr(value, "dtype") and operand != "index":
             sizes = (None,) * value.ndim
-            value, array = builder.input(operand, value.dtype, sizes), value
+            value, array = builder.input(_input_name(primitive, at), value.dtype, sizes), value
             arguments.append(array)
         operands.append(value)
-    return builder.finish(out=primitive(*operands, **sample.static)), arguments
+    outs = primitive(*operands, **sample.static)
+    return builder.finish(**dict(zip(primitive.outputs or ("out",), as_tuple(outs), strict=True))), arguments
+
+
+def _input_name(primitive: Primitive, at: int) -> str:
+    return f"{primitive.operands[0]}_{at}" if primitive.variadic else primitive.operands[at]
 
 
 def _programmable(case: Any) -> bool:
     name, sample = case.values
     masks = any(getattr(operand, "dtype", None) == np.bool for operand in sample.operands[1:])
-    return "stack" not in name and name != "last_writes" and not masks
+    return "stack" not in name and name != "last_writes" and not masks and not sample.through
 
 
 @pytest.mark.parametrize(("name", "sample"), [case for case in _ALL if _programmable(case)])
 def test_the_type_rule_tells_the_dtype_and_rank_of_the_result(name: str, sample: Sample) -> None:
     program, arguments = _in_a_program(name, sample)
-    (out,) = program(*arguments)
-    result = program.block.results[0].type
-    assert isinstance(result, ArrayType)
-    found = type_of(out)
-    assert (found.dtype, found.rank) == (result.dtype, result.rank)
-    assert all(known in (None, size) for known, size in zip(result.sizes, found.sizes, strict=True))
+    for out, variable in zip(program(*arguments), program.block.results, strict=True):
+        result, found = variable.type, type_of(out)
+        assert (found.dtype, found.rank) == (result.dtype, result.rank)
+        assert all(known in (None, size) for known, size in zip(result.sizes, found.sizes, strict=True))
 
 
 @pytest.mark.parametrize(("name", "sample"), [case for case in _SMOOTH if _programmable(case)])
 def test_a_reversed_program_agrees_with_the_tape(name: str, sample: Sample) -> None:
     program, arguments = _in_a_program(name, sample)
-    wrt = [variable.name for variable in program.inputs if variable.name in PRIMITIVES[name].reverse]
     case = Case(name, sample)
-    found = reverse(program, wrt, ["out"], keep_outputs=False)(*arguments, case.cotangent)
-    expected = dict(
-        zip((PRIMITIVES[name].operands[at] for at in case.places), case.gradients(*case.inputs), strict=True)
-    )
+    names = {_input_name(case.primitive, at): at for at in case.places}
+    wrt = [variable.name for variable in program.inputs if variable.name in names]
+    of = [
+        output
+        for output, variable in zip(program.output_names, program.block.results, strict=True)
+        if variable.type.differentiable
+    ]
+    found = reverse(program, wrt, of, keep_outputs=False)(*arguments, *case.cotangents)
+    expected = dict(zip(case.places, case.gradients(*case.inputs), strict=True))
     for operand, gradient in zip(wrt, found, strict=True):
-        assert gradient.dtype == expected[operand].dtype
-        np.testing.assert_allclose(gradient, expected[operand], rtol=1e-14, atol=1e-14)
+        assert gradient.dtype == expected[names[operand]].dtype
+        np.testing.assert_allclose(gradient, expected[names[operand]], rtol=1e-14, atol=1e-14)
 
 
 @pytest.mark.parametrize(("name", "sample"), [case for case in _ALL if "stack" in case.values[0]])

@@ -351,10 +351,8 @@ def test_an_unknown_word_for_unconnected() -> None:
 
 
 _UNSUPPORTED: list[Any] = [
-    (lambda x: np.fft.fft(x), r"numpy\.fft\.fft has no derivative rule, and an operand is a TrackedArray"),
-    (lambda x: np.arctan2(x, x), r"numpy\.arctan2 has no derivative rule.*Add a primitive"),
-    (lambda x: x**3, r"numpy\.power has no derivative rule"),
-    (lambda x: np.concatenate([X, x]), r"numpy\.concatenate has no derivative rule, and an operand is a TrackedArray"),
+    (lambda x: np.packbits(x), r"numpy\.packbits has no derivative rule, and an operand is a TrackedArray.*Add a prim"),
+    (lambda x: np.busday_count([X, x], x), r"numpy\.busday_count has no derivative rule"),
     (lambda x: np.add.reduce(x), r"numpy\.add\.reduce has no derivative rule"),
     (lambda x: np.add(x, x, dtype=np.float32), r"numpy\.add with dtype has no derivative rule"),
     (lambda x: np.sum(x, where=X > 0), r"numpy\.sum with where has no derivative rule"),

@@ -188,7 +188,7 @@ def test_the_truth_of_a_symbol() -> None:
         (lambda x: x["row"], "an index of type str is not known to programs"),
         (lambda x: x + np.ones(5), r"axes of sizes \[4, 5\] cannot be broadcast together"),
         (lambda x: x @ np.ones((5, 2)), "the axes summed over have sizes 4 and 5"),
-        (lambda x: np.fft.fft(x), r"numpy\.fft\.fft has no derivative rule, and an operand is a Symbol"),
+        (lambda x: np.packbits(x), r"numpy\.packbits has no derivative rule, and an operand is a Symbol"),
     ],
 )
 def test_what_a_program_refuses(function: Any, message: str) -> None:

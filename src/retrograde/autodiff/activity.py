@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from retrograde.program.model import Block, Instruction, Loop, Statement, Variable, variables_in
+from retrograde.program.model import Block, Instruction, Loop, Variable, variables_in
 
 
 def varied_variables(block: Block, inputs: Iterable[Variable]) -> set[Variable]:
@@ -48,15 +48,14 @@ def _pass_on(sources: list[Any], targets: list[Variable], varied: set[Variable])
             varied.add(target)
 
 
-def _varied_operands(instruction: Instruction, varied: set[Variable]) -> Iterable[str]:
-    for name, operand in zip(instruction.primitive.operands, instruction.operands, strict=True):
+def _varied_operands(instruction: Instruction, varied: set[Variable]) -> Iterable[int]:
+    names = instruction.primitive.names(len(instruction.operands))
+    for position, (name, operand) in enumerate(zip(names, instruction.operands, strict=True)):
         if name in instruction.primitive.reverse and any(variable in varied for variable in variables_in(operand)):
-            yield name
+            yield position
 
 
-def active_operands(statement: Statement, varied: set[Variable]) -> list[tuple[str, Variable]]:
-    """The operands of an instruction through which a cotangent passes: their names and variables."""
-    if not isinstance(statement, Instruction):
-        return []
-    named = dict(zip(statement.primitive.operands, statement.operands, strict=True))
-    return [(name, named[name]) for name in _varied_operands(statement, varied)]
+def active_operands(instruction: Instruction, varied: set[Variable]) -> list[tuple[int, str, Variable]]:
+    """The operands of an instruction through which a cotangent passes: their positions, names and variables."""
+    names = instruction.primitive.names(len(instruction.operands))
+    return [(at, names[at], instruction.operands[at]) for at in _varied_operands(instruction, varied)]

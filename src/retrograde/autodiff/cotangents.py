@@ -6,12 +6,37 @@ and cotangents pair with tangents as Re(sum(conj(g) * d)). A real value's cotang
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
 from retrograde.errors import UsageError
 from retrograde.program.primitive import PRIMITIVES, Array
+
+
+class Parts:
+    """The cotangent of an operation with several results: one for each, None for a result that none came for.
+
+    It has neither shape nor dtype, and so needs no fitting.
+    """
+
+    __slots__ = ("parts",)
+    shape: ClassVar[None] = None
+    dtype: ClassVar[None] = None
+
+    def __init__(self, parts: tuple[Array | None, ...]) -> None:
+        self.parts = parts
+
+    def __add__(self, other: Parts) -> Parts:
+        pairs = zip(self.parts, other.parts, strict=True)
+        return Parts(tuple(y if x is None else x if y is None else x + y for x, y in pairs))
+
+    @staticmethod
+    def of(place: int, count: int) -> Callable[[Array, Any], Parts]:
+        """What makes, of the cotangent of one result, that of the operation; called as a rule of the tape is."""
+        before, after = (None,) * place, (None,) * (count - place - 1)
+        return lambda g, kept: Parts((*before, g, *after))
 
 
 def fit(cotangent: Array, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Array:

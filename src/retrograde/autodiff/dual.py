@@ -76,19 +76,31 @@ class Dual(ArrayLike):
             else:
                 values.append(operand)
         out = apply(primitive, tuple(values), static)
+        if primitive.variadic:
+            given = dict(moving)
+            moving = [(0, tuple(given.get(at, np.zeros_like(value)) for at, value in enumerate(values)))]
         pushes = [(push, d) for position, d in moving if (push := _push_of(primitive, position)) is not None]
-        if not pushes or not is_differentiable(out.dtype):
+        if not pushes:
             return out
-        tangent = sum_of(fit_up(push(d, values, out, static), out.shape, out.dtype) for push, d in pushes)
-        result = Dual(out, tangent, level)
+        shares = [push(d, values, out, static) for push, d in pushes]
+        if primitive.outputs:
+            return tuple(self._with(result, parts) for result, *parts in zip(out, *shares, strict=True))
+        result = self._with(out, shares)
         if (
-            primitive.views is not None
+            isinstance(result, Dual)
+            and primitive.views is not None
             and len(out.shape)
             and primitive.views(*operands)
             and isinstance(operands[0], Dual)
         ):
             result.note_view_of(operands[0])
         return result
+
+    def _with(self, out: Array, shares: list[Array]) -> Any:
+        """A result with the sum of its tangent's shares, if it can have one."""
+        if not is_differentiable(out.dtype):
+            return out
+        return Dual(out, sum_of(fit_up(share, out.shape, out.dtype) for share in shares), self.level)
 
 
 def sum_of(tangents: Any) -> Array:

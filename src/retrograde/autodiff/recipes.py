@@ -24,17 +24,22 @@ class Recipe:
 
     __slots__ = ("keep", "pulls", "reads")
 
-    def __init__(self, primitive: Primitive, tracked: tuple[str, ...]) -> None:
-        rules = [primitive.reverse.get(operand) for operand in tracked]
-        self.reads = tuple(dict.fromkeys(name for rule in rules if rule for name in rule.reads))
+    def __init__(self, primitive: Primitive, tracked: tuple[int, ...]) -> None:
+        names = primitive.names(max(tracked) + 1)
+        rules = [primitive.reverse.get(names[position]) for position in tracked]
+        self.reads = tuple(dict.fromkeys(name for rule in rules if rule for name in rule.reads if name != "at"))
         self.keep = _keeper(primitive, self.reads)
-        self.pulls = tuple(rule and _puller(rule, self.reads) for rule in rules)
+        self.pulls = tuple(
+            rule and _puller(primitive, rule, self.reads, position)
+            for rule, position in zip(rules, tracked, strict=True)
+        )
 
 
 def recipe_of(primitive: Primitive, mask: int) -> Recipe | None:
     """The recipe for the tracked operands that the bits of the mask say; None where none of them has a derivative."""
-    tracked = tuple(name for position, name in enumerate(primitive.operands) if mask >> position & 1)
-    recipe = Recipe(primitive, tracked) if any(name in primitive.reverse for name in tracked) else None
+    tracked = tuple(position for position in range(mask.bit_length()) if mask >> position & 1)
+    names = primitive.names(mask.bit_length())
+    recipe = Recipe(primitive, tracked) if any(names[position] in primitive.reverse for position in tracked) else None
     primitive.recipes[mask] = recipe
     return recipe
 
@@ -43,8 +48,12 @@ def reading(primitive: Primitive, name: str) -> str:
     """Where a name that a rule reads comes from, as an expression over `operands`, `out` and `static`."""
     if name == "out":
         return "out"
+    if name in primitive.outputs:
+        return f"out[{primitive.outputs.index(name)}]"
     if name in primitive.static:
         return f"static[{name!r}]"
+    if primitive.variadic:
+        return "tuple(map(shape, operands))" if name.endswith("_shape") else "tuple(operands)"
     if name in primitive.operands:
         return f"operands[{primitive.operands.index(name)}]"
     return f"shape(operands[{primitive.operands.index(name.removesuffix('_shape'))}])"
@@ -61,6 +70,7 @@ def _keeper(primitive: Primitive, reads: tuple[str, ...]) -> Callable[..., Kept]
     return eval(f"lambda operands, out, static: ({values})", {"shape": np.shape})
 
 
-def _puller(rule: Rule, reads: tuple[str, ...]) -> Callable[[Any, Kept], Any]:
-    arguments = "".join(f", kept[{reads.index(name)}]" for name in rule.reads)
-    return eval(f"lambda g, kept: rule(g{arguments})", {"rule": rule.function})
+def _puller(primitive: Primitive, rule: Rule, reads: tuple[str, ...], position: int) -> Callable[[Any, Kept], Any]:
+    arguments = "".join(f", {position if name == 'at' else f'kept[{reads.index(name)}]'}" for name in rule.reads)
+    cotangent = "g.parts" if primitive.outputs else "g"
+    return eval(f"lambda g, kept: rule({cotangent}{arguments})", {"rule": rule.function})

@@ -85,25 +85,38 @@ class _Reversal:
                 self._branch(block, statement, cotangents, scope)
 
     def _instruction(self, block: Block, instruction: Instruction, cotangents: Cotangents, scope: Scope) -> None:
-        g = cotangents.pop(instruction.results[0], None)
-        if g is None:
+        coming = tuple(cotangents.pop(result, None) for result in instruction.results)
+        if all(g is None for g in coming):
             return
-        for name, operand in active_operands(instruction, self.varied):
+        g = coming if instruction.primitive.outputs else coming[0]
+        for position, name, operand in active_operands(instruction, self.varied):
             rule = instruction.primitive.reverse[name]
-            share = rule.function(g, *(self._reading(block, instruction, read, scope) for read in rule.reads))
+            reads = (self._reading(block, instruction, read, position, scope) for read in rule.reads)
+            share = rule.function(g, *reads)
             # Other operands may get the same share: then it is not to be merged into a sum.
-            self.add(cotangents, operand, self._fitted(share, block, operand, scope), shared=share is g)
+            shared = any(share is part for part in coming)
+            self.add(cotangents, operand, self._fitted(share, block, operand, scope), shared)
 
-    def _reading(self, block: Block, instruction: Instruction, name: str, scope: Scope) -> Any:
+    def _reading(self, block: Block, instruction: Instruction, name: str, position: int, scope: Scope) -> Any:
+        """What a rule for the operand at a position reads under a name."""
         primitive = instruction.primitive
+        results = primitive.outputs or ("out",)
         if name in primitive.static:
             return instruction.static[name]
-        if name == "out":
-            return scope.read(instruction.results[0])
-        if name in primitive.operands:
-            operand = instruction.operands[primitive.operands.index(name)]
-            return map_operand(lambda part: scope.read(part) if isinstance(part, Variable) else part, operand)
-        operand = instruction.operands[primitive.operands.index(name.removesuffix("_shape"))]
+        if name in results:
+            return scope.read(instruction.results[results.index(name)])
+        if name == "at":
+            return position
+        shape, name = name not in primitive.operands, name.removesuffix("_shape")
+        read = self._shape if shape else self._operand
+        if primitive.variadic:
+            return tuple(read(block, operand, scope) for operand in instruction.operands)
+        return read(block, instruction.operands[primitive.operands.index(name)], scope)
+
+    def _operand(self, block: Block, operand: Any, scope: Scope) -> Any:
+        return map_operand(lambda part: scope.read(part) if isinstance(part, Variable) else part, operand)
+
+    def _shape(self, block: Block, operand: Any, scope: Scope) -> tuple[Any, ...]:
         return shape_at(scope, self.builder, block, operand) if isinstance(operand, Variable) else np.shape(operand)
 
     def _fitted(self, share: Any, block: Block, variable: Variable, scope: Scope) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from retrograde.autodiff.cotangents import Parts
 from retrograde.autodiff.recipes import Recipe, recipe_of
 from retrograde.program.array_like import ArrayLike, holds_number
 from retrograde.program.dispatch import Intercepting, apply
@@ -120,14 +121,16 @@ class TrackedArray(ArrayLike):
                 values.append(operand)
             bit <<= 1
         out = primitive.evaluate(*values, **static) if tape.flat else apply(primitive, tuple(values), static)
-        if not tape.recording:
-            return out
         recipe: Recipe | None = primitive.recipes.get(mask, _UNKNOWN)
         if recipe is _UNKNOWN:
             recipe = recipe_of(primitive, mask)
-        if recipe is None or not is_differentiable(out.dtype):
+        if recipe is None or not tape.recording:
             return out
         kept = recipe.keep(values, out, static) if recipe.keep else None
+        if primitive.outputs:
+            return _record_several(Node(tape, tuple(parents), recipe.pulls, kept, Parts), out)
+        if not is_differentiable(out.dtype):
+            return out
         tracked = TrackedArray(out, Node(tape, tuple(parents), recipe.pulls, kept, out))
         if primitive.views is not None and out.ndim and primitive.views(*operands):
             tracked.note_view_of(operands[0])
@@ -141,3 +144,13 @@ class TrackedArray(ArrayLike):
         """Zeros on the same tape: a constant, into which tracked values can be written."""
         value = np.zeros_like(self.value, dtype=dtype, shape=shape)
         return TrackedArray(value, Node(self.node.tape, (), (), None, value))
+
+
+def _record_several(operation: Node, results: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The results of an operation that has several: each with a node of its own, if it can have a derivative."""
+    return tuple(
+        TrackedArray(result, Node(operation.tape, (operation,), (Parts.of(place, len(results)),), None, result))
+        if is_differentiable(result.dtype)
+        else result
+        for place, result in enumerate(results)
+    )

@@ -83,7 +83,8 @@ class Symbol(ArrayLike):
         """Put an instruction into the program."""
         result = self.builder.emit(primitive, operands, static)
         if (
-            primitive.views is not None
+            isinstance(result, Symbol)
+            and primitive.views is not None
             and result.ndim
             and primitive.views(*operands)
             and isinstance(operands[0], Symbol)
@@ -194,13 +195,15 @@ class ProgramBuilder:
 
     # What transformations of programs use.
 
-    def emit(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Symbol:
-        """Put an instruction at the end of the block that is open."""
+    def emit(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
+        """Put an instruction at the end of the block that is open: its result, or the tuple of its results."""
         atoms = map_operand(self.atom, operands)
-        known = (_known(name, atom) for name, atom in zip(primitive.operands, atoms, strict=True))
-        result = self.variable(primitive.result(*known, **static))
-        self._open[-1].statements.append(Instruction(primitive, atoms, dict(static), [result]))
-        return Symbol(self, result)
+        names = primitive.names(len(atoms))
+        known = (_known(name, atom) for name, atom in zip(names, atoms, strict=True))
+        results = list(map(self.variable, as_tuple(primitive.result(*known, **static))))
+        self._open[-1].statements.append(Instruction(primitive, atoms, dict(static), results))
+        symbols = tuple(Symbol(self, result) for result in results)
+        return symbols if primitive.outputs else symbols[0]
 
     def atom(self, value: Any) -> Any:
         """A value as an operand: the variable of a symbol, or a constant."""

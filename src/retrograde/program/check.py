@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retrograde.errors import UsageError
-from retrograde.program.model import Block, Branch, Loop, Program, Variable, blocks_of, operands_of, variables_in
+from retrograde.program.model import Block, Instruction, Program, Variable, blocks_of, operands_of, variables_in
 
 
 def check(program: Program) -> Program:
@@ -23,10 +23,9 @@ def _check_block(program: Program, block: Block, around: set[Variable], everywhe
         _use(program, operands_of(statement), visible)
         for inner in blocks_of(statement):
             _check_block(program, inner, visible, everywhere)
-        if isinstance(statement, Loop):
-            expected = [len(statement.body.results)]
-        else:
-            expected = [len(inner.results) for inner in blocks_of(statement)] if isinstance(statement, Branch) else [1]
+        expected = [len(inner.results) for inner in blocks_of(statement)]
+        if isinstance(statement, Instruction):
+            expected = [len(statement.primitive.outputs) or 1]
         if any(count != len(statement.results) for count in expected):
             raise UsageError(
                 f"a statement of program {program.name} sets {statement.results}, and gives {expected} values"

@@ -80,7 +80,9 @@ def _run(block: Block, values: _Values) -> list[Any]:
     lasts = _last_uses(block)
     for statement, unused in zip(block.statements, lasts, strict=True):
         if isinstance(statement, Instruction):
-            values[statement.results[0]] = _apply(statement, values)
+            made = _apply(statement, values)
+            values.update(zip(statement.results, made if statement.primitive.outputs else (made,), strict=True))
+            del made
         elif isinstance(statement, Loop):
             _run_loop(statement, values)
         else:

@@ -23,6 +23,10 @@ class Rule:
     The first parameter of the function is the cotangent `g` (reverse) or the tangent `d` (forward). The names of the
     others say what it reads: an operand, `out`, the shape of an operand (`x_shape`), a static parameter. The engines
     pass exactly these, so that what is not named need not be kept.
+
+    Of a primitive with several `outputs`, `g` is a tuple with None for an output that no cotangent came for, a forward
+    rule returns a tuple, and outputs are read by their names. Of a variadic one, `at` is the position of the operand
+    that the rule is for, and `xs_shape` has the shapes of all operands.
     """
 
     __slots__ = ("function", "reads")
@@ -50,11 +54,27 @@ class Primitive:
         linear: operands in which the primitive is linear while the others are held: the tangent takes the operand's
             place.
         views: says for operands whether NumPy's result may share memory with the first of them; None if it never does.
+        outputs: names of the results, if it has several: `evaluate` and `result` then return tuples.
+        variadic: there is one name in `operands`, for any number of them. Its reverse rule serves each; it has to be
+            linear in all of them together.
 
     Calling a primitive applies it, to whatever speaks NumPy's protocols.
     """
 
-    __slots__ = ("evaluate", "forward", "linear", "name", "operands", "recipes", "result", "reverse", "static", "views")
+    __slots__ = (
+        "evaluate",
+        "forward",
+        "linear",
+        "name",
+        "operands",
+        "outputs",
+        "recipes",
+        "result",
+        "reverse",
+        "static",
+        "variadic",
+        "views",
+    )
 
     def __init__(
         self,
@@ -68,12 +88,16 @@ class Primitive:
         forward: Mapping[str, RuleFunction | Rule] = MappingProxyType({}),
         linear: tuple[str, ...] = (),
         views: Callable[..., bool] | None = None,
+        outputs: tuple[str, ...] = (),
+        variadic: bool = False,
     ) -> None:
         self.name = name
         self.evaluate = evaluate
         self.operands = operands
         self.result = result
         self.static = static
+        self.outputs = outputs
+        self.variadic = variadic
         self.reverse = {operand: _as_rule(rule) for operand, rule in reverse.items()}
         self.forward = {operand: _as_rule(rule) for operand, rule in forward.items()}
         self.forward.update({operand: self._linear_rule(operand) for operand in linear})
@@ -90,12 +114,18 @@ class Primitive:
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join((*self.operands, *self.static))})>"
 
+    def names(self, count: int) -> tuple[str, ...]:
+        """The name of each of that many operands."""
+        return self.operands * count if self.variadic else self.operands
+
     def _linear_rule(self, operand: str) -> Rule:
         position = self.operands.index(operand)
         others = tuple(name for name in self.operands if name != operand)
         count = len(others)
 
         def pushed(d: Array, *reads: Any) -> Array:
+            if self.variadic:
+                return apply(self, d, dict(zip(self.static, reads, strict=True)))
             operands = (*reads[:position], d, *reads[position:count])
             return apply(self, operands, dict(zip(self.static, reads[count:], strict=True)))
 
@@ -119,8 +149,14 @@ def _check(primitive: Primitive) -> None:
             f"{sorted(primitive.forward)}; declare both for each differentiable operand (`linear` makes the forward "
             "one)"
         )
+    if primitive.variadic and (len(primitive.operands) != 1 or set(primitive.linear) != set(primitive.reverse)):
+        raise UsageError(
+            f"variadic primitive {primitive.name!r} has the operands {list(primitive.operands)} and is linear in "
+            f"{list(primitive.linear)}; it takes one name for all operands, and is linear in them if it has a rule"
+        )
     shapes = {f"{operand}_shape" for operand in primitive.operands}
-    readable = {"out", *primitive.operands, *primitive.static, *shapes}
+    results = primitive.outputs or ("out",)
+    readable = {*results, *primitive.operands, *primitive.static, *shapes, *(("at",) if primitive.variadic else ())}
     for rules in (primitive.reverse, primitive.forward):
         for operand, rule in rules.items():
             if operand not in primitive.operands or not readable.issuperset(rule.reads):

@@ -45,8 +45,7 @@ def _statements(block: Block) -> Iterator[str]:
 
 def _statement(statement: Statement) -> Iterator[str]:
     if isinstance(statement, Instruction):
-        (result,) = statement.results
-        yield f"{result!r} = {_application(statement)}"
+        yield f"{', '.join(map(repr, statement.results))} = {_application(statement)}"
     elif isinstance(statement, Loop):
         yield from _loop(statement)
     else:
@@ -86,10 +85,8 @@ def _application(instruction: Instruction) -> str:
         return f"{_operand(operands[0])}[{_index(operands[1])}]"
     if name == "update":
         return f"update {_operand(operands[0])}[{_index(operands[1])}] = {_operand(operands[2])}"
-    parts = [
-        _index(part) if key == "index" else _operand(part)
-        for key, part in zip(instruction.primitive.operands, operands, strict=True)
-    ]
+    keys = instruction.primitive.names(len(operands))
+    parts = [_index(part) if key == "index" else _operand(part) for key, part in zip(keys, operands, strict=True)]
     return f"{name}({', '.join([*parts, *(f'{key}={value}' for key, value in instruction.static.items())])})"
 
 

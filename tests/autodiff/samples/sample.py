@@ -1,0 +1,38 @@
+"""What samples are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+_RANDOM = np.random.default_rng(7)
+
+
+def real(*shape: int) -> Any:
+    """Values between 0.5 and 2 of both signs: away from zero, where `divide` has a pole."""
+    values = _RANDOM.uniform(0.5, 2.0, shape) * _RANDOM.choice([-1.0, 1.0], shape)
+    return values if shape else np.float64(values)
+
+
+def cplx(*shape: int) -> Any:
+    return real(*shape) + 1j * real(*shape)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Operands and static parameters of one application.
+
+    Where a result is free in something (the sign of an eigenvector), `through` makes of the results others that are
+    not: a function of all of them that returns a tuple.
+    """
+
+    operands: tuple[Any, ...]
+    static: dict[str, Any] = field(default_factory=dict)
+    through: Callable[..., tuple[Any, ...]] | None = None
+
+    def __repr__(self) -> str:
+        operands = ", ".join(f"{np.shape(x)}" if hasattr(x, "shape") else repr(x) for x in self.operands)
+        return f"{operands} {self.static or ''}"
