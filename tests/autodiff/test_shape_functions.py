@@ -267,7 +267,8 @@ def _check(function: Callable[..., Any], inputs: tuple[Any, ...], tolerance: flo
     expected = (above - below) / (2 * h)
     gradients = rg.grad(scalar, tuple(range(len(inputs))))(*inputs)
     slope = sum(np.sum(np.real(g) * d) for g, d in zip(gradients, directions, strict=True))
-    _, tangent = rg.jvp(scalar, inputs, tuple(d.astype(np.asarray(x).dtype) for x, d in zip(inputs, directions)))
+    tangents = tuple(d.astype(np.asarray(x).dtype) for x, d in zip(inputs, directions, strict=True))
+    _, tangent = rg.jvp(scalar, inputs, tangents)
     np.testing.assert_allclose(slope, expected, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(tangent, slope, rtol=1e-12, atol=1e-13)
 
@@ -287,7 +288,9 @@ def test_in_programs_of_unknown_sizes(function: Callable[..., Any], inputs: tupl
     scalar = _scalar(function, _weights(function, inputs))
     builder = ProgramBuilder("f")
     names = [f"x{at}" for at in range(len(inputs))]
-    symbols = [builder.input(name, np.asarray(x).dtype, (None,) * np.ndim(x)) for name, x in zip(names, inputs)]
+    symbols = [
+        builder.input(name, np.asarray(x).dtype, (None,) * np.ndim(x)) for name, x in zip(names, inputs, strict=True)
+    ]
     try:
         out = scalar(*symbols)
     except UnsupportedError as error:

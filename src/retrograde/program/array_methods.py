@@ -125,4 +125,5 @@ class FlatView:
         return part.copy() if part.ndim else part
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        call_function(np.put, (self._array, np.arange(self._array.size)[index], value), {})
+        places: Any = np.arange(self._array.size)[index]
+        call_function(np.put, (self._array, places, value), {})

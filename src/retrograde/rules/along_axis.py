@@ -2,6 +2,7 @@
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from retrograde.rules.type_rules import of_shape
 
 
 def _type(x: ArrayType, indices: ArrayType, axis: int) -> ArrayType:
-    others = (sizes[:axis] + (1,) + sizes[axis + 1 :] for sizes in (x.sizes, indices.sizes))
+    others = ((*sizes[:axis], 1, *sizes[axis + 1 :]) for sizes in (x.sizes, indices.sizes))
     sizes = broadcast_extents(*others)
     return ArrayType(x.dtype, (*sizes[:axis], indices.sizes[axis], *sizes[axis + 1 :]))
 

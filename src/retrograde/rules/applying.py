@@ -1,5 +1,9 @@
 """Functions that call a function of the user on parts of an array."""
 
+# The arrays are anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -44,9 +48,9 @@ def _apply_over_axes(func: Callable[..., Any], a: Array, axes: Any) -> Array:
 
 @spells(np.piecewise)
 def _piecewise(x: Array, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
-    conditions = [condlist] if np.isscalar(condlist) or np.ndim(condlist[0]) == 0 else list(condlist)
+    conditions: list[Any] = [condlist] if np.isscalar(condlist) or np.ndim(condlist[0]) == 0 else list(condlist)
     if len(conditions) == len(funclist) - 1:
-        conditions.append(~np.any(conditions, axis=0))
+        conditions.append(~np.any(np.asarray(conditions, bool), axis=0))
     if len(conditions) != len(funclist):
         raise UsageError(f"piecewise by {len(conditions)} conditions of {len(funclist)} functions; give one for each")
     out = np.zeros_like(x)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from retrograde.errors import UnsupportedError, UsageError
+from retrograde.program.kinds import as_extents
 from retrograde.program.primitive import PRIMITIVES, Array
 from retrograde.program.spelling import spells
 from retrograde.program.types import is_differentiable
@@ -20,7 +21,7 @@ from retrograde.rules.shapes_axes import common_shape
 def _like(a: Array, dtype: Any, shape: Any) -> Array:
     """Zeros: tracked if tracked values can be written into them, plain if the dtype has no derivative."""
     dtype = a.dtype if dtype is None else np.dtype(dtype)
-    extents = a.shape if shape is None else tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    extents = a.shape if shape is None else as_extents(shape)
     if not is_differentiable(dtype):
         a = PRIMITIVES["stop_gradient"](a)
     return a.zeros(extents, dtype) if hasattr(a, "zeros") else np.zeros_like(a, dtype=dtype, shape=extents)
@@ -74,7 +75,7 @@ def _size(a: Array, axis: Any = None) -> Any:
     if axis is None:
         return a.size
     count: Any = 1
-    for at in axis if isinstance(axis, (tuple, list)) else (axis,):
+    for at in as_extents(axis):
         count = count * a.shape[normalize_axis_index(at, a.ndim)]
     return count
 

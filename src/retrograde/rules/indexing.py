@@ -102,9 +102,9 @@ def _places(shape: tuple[int, ...], parts: tuple[Any, ...]) -> Array | None:
             part = np.asarray(part)
             picked = picked + (np.where(part < 0, part + shape[at], part) if (part < 0).any() else part) * stride
         stride *= shape[at]
-    return sum(np.ix_(*slices[: arrays[0]], picked.reshape(-1), *slices[arrays[0] :])).reshape(
-        *map(len, slices[: arrays[0]]), *picked.shape, *map(len, slices[arrays[0] :])
-    )
+    before, behind = slices[: arrays[0]], slices[arrays[0] :]
+    places: Any = sum(np.ix_(*before, picked.reshape(-1), *behind))
+    return places.reshape(*map(len, before), *picked.shape, *map(len, behind))
 
 
 scatter = Primitive(

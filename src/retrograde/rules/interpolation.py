@@ -1,5 +1,9 @@
 """Piecewise linear interpolation."""
 
+# The arrays are anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -29,7 +33,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     count = known_shape(xp, "interp")[0]
     if count == 1:
         return np.where(x < xp[0], first, np.where(x > xp[0], last, fp[0]))
-    slopes = (fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1])
+    slopes: Any = (fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1])
     after = np.searchsorted(xp, x, "right")
     at = np.clip(after - 1, 0, count - 1)
     flat = np.zeros(1, slopes.dtype)

@@ -12,6 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from retrograde.errors import UsageError
 from retrograde.program.dispatch import Intercepting
+from retrograde.program.kinds import is_list, is_tuple
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
@@ -56,13 +57,13 @@ concatenate = Primitive(
 
 def as_array(value: Any) -> Array:
     """An array as it is, and a list of numbers and arrays as an array: tracked, if one of them is."""
-    if isinstance(value, (list, tuple)) and _has_tracked(value):
-        return _stack([as_array(part) for part in value])  # pyright: ignore[reportUnknownVariableType]
+    if (is_list(value) or is_tuple(value)) and _has_tracked(value):
+        return _stack(list(map(as_array, value)))
     return value if hasattr(value, "dtype") else np.asarray(value)
 
 
 def _has_tracked(value: Any) -> bool:
-    return any(map(_has_tracked, value)) if isinstance(value, (list, tuple)) else isinstance(value, Intercepting)
+    return any(map(_has_tracked, value)) if is_list(value) or is_tuple(value) else isinstance(value, Intercepting)
 
 
 @spells(np.concatenate)
@@ -113,22 +114,22 @@ def _block(arrays: Any) -> Array:
 
 
 def _depth(arrays: Any) -> int:
-    if not isinstance(arrays, list):
+    if not is_list(arrays):
         return 0
-    depths = set(map(_depth, arrays))  # pyright: ignore[reportUnknownArgumentType]
+    depths = set(map(_depth, arrays))
     if len(depths) != 1:
         raise UsageError("block of lists of different depths, or of an empty list; nest all lists equally deep")
     return 1 + depths.pop()
 
 
 def _largest_rank(arrays: Any) -> int:
-    return max(map(_largest_rank, arrays)) if isinstance(arrays, list) else np.ndim(arrays)  # pyright: ignore[reportUnknownArgumentType]
+    return max(map(_largest_rank, arrays)) if is_list(arrays) else np.ndim(arrays)
 
 
 def _joined(arrays: Any, rank: int, depth: int) -> Array:
-    if not isinstance(arrays, list):
+    if not is_list(arrays):
         return at_least(as_array(arrays), rank)
-    return _concatenate([_joined(part, rank, depth - 1) for part in arrays], -depth)  # pyright: ignore[reportUnknownVariableType]
+    return _concatenate([_joined(part, rank, depth - 1) for part in arrays], -depth)
 
 
 @spells(np.append)

@@ -1,5 +1,9 @@
 """`numpy.pad`: axis after axis, as NumPy does it. A mode that repeats elements gathers them; the others join parts."""
 
+# The arrays are anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -97,7 +101,7 @@ def _in_zeros(x: Array, widths: list[tuple[Any, Any]]) -> Array:
     return scatter(x, index, shape) if index else x.copy()
 
 
-def _padded(x: Array, axis: int, widths: tuple[int, int], mode: str, value: tuple[Any, Any]) -> Array:
+def _padded(x: Array, axis: int, widths: tuple[int, int], mode: Any, value: tuple[Any, Any]) -> Array:
     """An array padded along one axis. `value` is what the mode's option says for the two sides."""
     if mode in ("constant", "linear_ramp") or mode in _STATISTICS:
         sides = [_side(x, axis, after, width, mode, value[after]) for after, width in enumerate(widths)]
@@ -107,7 +111,7 @@ def _padded(x: Array, axis: int, widths: tuple[int, int], mode: str, value: tupl
         raise UsageError(f"pad in mode {mode!r} along axis {axis}, which has no elements to take; pad in another mode")
     if value[0] == "odd" and size > 1:
         return _turned(x, axis, widths, mode)
-    places: Any = np.pad(np.arange(size), widths, mode)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    places: Any = np.pad(np.arange(size), widths, mode)
     return np.take(x, places, axis=axis)
 
 

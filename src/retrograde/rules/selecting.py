@@ -1,7 +1,8 @@
-"""Picking elements: by numbers, by conditions, by their place in an order. All of it is made of indexing and `where`."""
+"""Picking elements: by numbers, by conditions, by their place in an order. Made of indexing and `where`."""
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from retrograde.rules.joining import as_array
 from retrograde.rules.sizes import known_values, own_memory
 
 
-def _wrapped(indices: Any, size: Any, mode: str) -> Any:
+def within(indices: Any, size: Any, mode: str) -> Any:
+    """Indices of an axis, those out of its bounds treated as a mode of `numpy.take` says."""
     if mode not in ("raise", "wrap", "clip"):
         raise UsageError(f'indices out of bounds were to be treated by mode={mode!r}; it is "raise", "wrap" or "clip"')
     if mode == "raise":
@@ -37,19 +39,19 @@ def _take(a: Array, indices: Any, axis: int | None = None, *, mode: str = "raise
     places = indices if isinstance(indices, ArrayLike) else np.asarray(indices)
     if not isinstance(places, ArrayLike) and not places.size:
         places = places.astype(np.intp)
-    return own_memory(a[(*[slice(None)] * axis, _wrapped(places, a.shape[axis], mode))])
+    return own_memory(a[(*[slice(None)] * axis, within(places, a.shape[axis], mode))])
 
 
 @spells(np.choose)
 def _choose(a: Any, choices: Any, *, mode: str = "raise") -> Array:
     parts = list(choices)
-    a = _wrapped(a if isinstance(a, ArrayLike) else np.asarray(a), len(parts), mode)
+    a = within(a if isinstance(a, ArrayLike) else np.asarray(a), len(parts), mode)
     if not isinstance(a, ArrayLike) and a.size and not 0 <= a.min() <= a.max() < len(parts):
         raise UsageError(
             f"choose among {len(parts)} arrays by numbers from {a.min()} to {a.max()}; give numbers below "
             f'{len(parts)}, or mode="wrap" or "clip"'
         )
-    out = parts[0]
+    out: Any = parts[0]
     for number, part in enumerate(parts[1:], 1):
         out = np.where(a == number, part, out)
     return own_memory(np.broadcast_to(out, np.shape(a)) if len(parts) == 1 else out)
@@ -59,7 +61,7 @@ def _choose(a: Any, choices: Any, *, mode: str = "raise") -> Array:
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Array:
     if not len(condlist) or len(condlist) != len(choicelist):
         raise UsageError(f"select by {len(condlist)} conditions of {len(choicelist)} arrays; give one for each")
-    out = default
+    out: Any = default
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
         out = np.where(condition, choice, out)
     return out

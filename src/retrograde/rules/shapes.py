@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from retrograde.errors import UnsupportedError
+from retrograde.program.kinds import as_extents
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
@@ -29,7 +30,7 @@ reshape = Primitive(
 
 @spells(np.reshape)
 def _reshape(a: Array, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Array:
-    extents = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)
+    extents = as_extents(shape)
     if order == "C":
         shaped = reshape(a, extents)
     elif order == "F":
@@ -86,7 +87,7 @@ broadcast_to = Primitive(
 
 @spells(np.broadcast_to)
 def _broadcast_to(array: Array, shape: Any, subok: bool = False) -> Array:
-    return broadcast_to(array, tuple(shape) if isinstance(shape, (tuple, list)) else (shape,))
+    return broadcast_to(array, as_extents(shape))
 
 
 @spells(np.shape)

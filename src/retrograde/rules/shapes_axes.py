@@ -2,6 +2,7 @@
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.kinds import as_tuple
+from retrograde.program.kinds import as_extents
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.rules.shapes import broadcast_to, reshape, transpose
@@ -59,7 +60,7 @@ def _matrix_transpose(x: Array, /) -> Array:
 
 @spells(np.expand_dims)
 def _expand_dims(a: Array, axis: Any) -> Array:
-    rank = np.ndim(a) + len(as_tuple(axis))
+    rank = np.ndim(a) + len(as_extents(axis))
     axes = normalize_axis_tuple(axis, rank)
     extents = iter(np.shape(a))
     return reshape(a, tuple(1 if at in axes else next(extents) for at in range(rank)))
@@ -156,7 +157,7 @@ roll = Primitive(
 
 @spells(np.roll)
 def _roll(a: Array, shift: Any, axis: Any = None) -> Array:
-    shifts = as_tuple(tuple(shift) if isinstance(shift, (list, np.ndarray)) else shift)
+    shifts = as_extents(shift)
     if axis is None:
         return reshape(roll(reshape(a, (-1,)), (sum(shifts),), axis=(0,)), a.shape)
     axes = normalize_axis_tuple(axis, a.ndim, allow_duplicate=True)
@@ -199,7 +200,7 @@ def _broadcast_arrays(*args: Array) -> tuple[Array, ...]:
 
 @spells(np.resize)
 def _resize(a: Array, new_shape: Any) -> Array:
-    shape = as_tuple(tuple(new_shape) if isinstance(new_shape, list) else new_shape)
+    shape = as_extents(new_shape)
     count, wanted = int(np.prod(known_shape(a, "resize"))), int(np.prod(shape))
     if not count:
         return a.zeros(shape, a.dtype)

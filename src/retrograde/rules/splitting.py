@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from retrograde.errors import UsageError
-from retrograde.program.kinds import as_tuple
+from retrograde.program.kinds import as_extents
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
 from retrograde.rules.shapes import broadcast_to, reshape
@@ -86,7 +86,7 @@ def _repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
 
 @spells(np.tile)
 def _tile(A: Array, reps: Any) -> Array:
-    times = as_tuple(tuple(reps) if isinstance(reps, (list, np.ndarray)) else reps)
+    times = as_extents(reps)
     rank = max(A.ndim, len(times))
     shape = (*[1] * (rank - A.ndim), *A.shape)
     times = (*[1] * (rank - len(times)), *times)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UsageError
-from retrograde.program.kinds import as_tuple, is_slice
+from retrograde.program.kinds import as_tuple, is_list, is_slice
 from retrograde.program.primitive import TypeRule
 from retrograde.program.types import ArrayType, Extent, Size, broadcast_extents, type_of
 
@@ -75,9 +75,9 @@ def indexed(sizes: tuple[Extent, ...], index: Any) -> tuple[Extent, ...]:
 
 
 def _index_part(part: Any) -> Any:
-    if isinstance(part, list):
+    if is_list(part):
         return type_of(np.asarray(part) if part else np.zeros(0, np.int64))
-    if part is None or part is Ellipsis or isinstance(part, slice) or _is_int(part):
+    if part is None or part is Ellipsis or is_slice(part) or _is_int(part):
         return part
     if isinstance(part, ArrayType) and (part.dtype.kind in "iu" or (part.dtype.kind == "b" and part.rank)):
         return part

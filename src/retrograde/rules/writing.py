@@ -14,7 +14,7 @@ from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
 from retrograde.rules.indexing import add_at
 from retrograde.rules.joining import as_array
-from retrograde.rules.selecting import _wrapped as wrapped
+from retrograde.rules.selecting import within
 from retrograde.rules.sizes import known_shape, known_values, writable
 
 
@@ -34,7 +34,7 @@ def _put(a: Array, ind: Any, v: Any, mode: str = "raise") -> None:
     places = np.asarray(ind).reshape(-1).astype(np.intp)
     if mode == "raise" and places.size and not -size <= places.min() <= places.max() < size:
         raise IndexError(f"put at {places.min()} to {places.max()} in an array of {size} elements; give places in it")
-    places = places % size if mode == "raise" else wrapped(places, size, mode)
+    places = places % size if mode == "raise" else within(places, size, mode)
     if places.size:
         a[np.unravel_index(places, shape)] = _cycled(v, places.size)
 
@@ -60,7 +60,7 @@ def _place(arr: Array, mask: Any, vals: Any) -> None:
     arr = writable(arr, "place")
     mask = _full_mask(mask, known_shape(arr, "place"), "place")
     if mask.any():
-        arr[mask] = _cycled(vals, np.count_nonzero(mask))
+        arr[mask] = _cycled(vals, int(np.count_nonzero(mask)))
 
 
 @spells(np.copyto)
