@@ -129,7 +129,7 @@ def _program(steps: list[tuple[str, int, int, bool]]) -> Callable[[Any], Any]:
         for name, i, j, makes in steps:
             if makes:
                 names[j] = _MAKERS[name](names[i])
-            else:
+            elif np.ndim(names[i]):  # NumPy writes into a copy of a number, and says nothing
                 _WRITERS[name](names[i], np.sum(names[j]))
         return sum(np.sum(np.tanh(one)) for one in names)
 

@@ -18,6 +18,7 @@ from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.elementwise import where
 from retrograde.rules.joining import as_array
+from retrograde.rules.shapes_axes import at_least
 from retrograde.rules.sizes import known_values, own_memory
 
 
@@ -32,7 +33,7 @@ def within(indices: Any, size: Any, mode: str) -> Any:
 
 @spells(np.take)
 def _take(a: Array, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Array:
-    a = as_array(a)
+    a = at_least(as_array(a), 1)
     if axis is None:
         a, axis = (a if a.ndim == 1 else np.reshape(a, (-1,))), 0
     axis = normalize_axis_index(axis, a.ndim)

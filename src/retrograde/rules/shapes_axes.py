@@ -69,7 +69,7 @@ def _expand_dims(a: Array, axis: Any) -> Array:
 @spells(np.squeeze)
 def _squeeze(a: Array, axis: Any = None) -> Array:
     shape = a.shape
-    if axis is None:
+    if axis is None or (not shape and axis in (0, -1)):
         if not all(map(is_known, shape)):
             raise UnsupportedError(
                 f"squeeze without axis was asked for in a program, in which only the run knows the shape {shape}; say "

@@ -20,6 +20,7 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.along_axis import take_along_axis
+from retrograde.rules.shapes_axes import at_least
 from retrograde.rules.sizes import known_values
 from retrograde.rules.type_rules import sizes_of
 
@@ -91,7 +92,7 @@ def _argsort(
     a: Array, axis: int | None = -1, kind: str | None = None, order: Any = None, *, stable: bool | None = None
 ) -> Array:
     _refuse_order(order)
-    a, at = _along(a, axis)
+    a, at = _along(at_least(a, 1), axis)
     return argsort(a, axis=at, kind=_kind(kind, stable))
 
 
@@ -112,7 +113,7 @@ def _sort_complex(a: Array) -> Array:
 @spells(np.argpartition)
 def _argpartition(a: Array, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Array:
     _refuse_order(order)
-    a, at = _along(a, axis)
+    a, at = _along(at_least(a, 1), axis)
     return argpartition(a, kth=_places(kth), axis=at)
 
 

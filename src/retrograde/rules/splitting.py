@@ -14,6 +14,7 @@ from retrograde.program.kinds import as_extents
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
 from retrograde.rules.shapes import broadcast_to, reshape
+from retrograde.rules.shapes_axes import at_least
 from retrograde.rules.sizes import known_shape, own_memory
 
 
@@ -75,6 +76,7 @@ if hasattr(np, "unstack"):
 def _repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
     if axis is None:
         a, axis = reshape(a, (-1,)), 0
+    a = at_least(a, 1)
     axis = normalize_axis_index(axis, a.ndim)
     times = np.asarray(repeats).reshape(-1)
     if times.size != 1:

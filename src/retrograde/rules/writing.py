@@ -36,7 +36,8 @@ def _put(a: Array, ind: Any, v: Any, mode: str = "raise") -> None:
         raise IndexError(f"put at {places.min()} to {places.max()} in an array of {size} elements; give places in it")
     places = places % size if mode == "raise" else within(places, size, mode)
     if places.size:
-        a[np.unravel_index(places, shape)] = _cycled(v, places.size)
+        values = _cycled(v, places.size)
+        a[np.unravel_index(places, shape) if shape else ...] = values if shape else values[-1]
 
 
 def _full_mask(mask: Any, shape: tuple[int, ...], name: str) -> Any:
