@@ -158,9 +158,9 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
         """The array with its axes in the opposite order."""
         return SPELLINGS[np.transpose](self)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         """As `numpy.reshape`; the shape as one tuple or as several arguments."""
-        return SPELLINGS[np.reshape](self, shape[0] if len(shape) == 1 else shape)
+        return SPELLINGS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order, copy=copy)
 
     def transpose(self, *axes: Any) -> Any:
         """As `numpy.transpose`; the axes as one tuple or as several arguments."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import CO_VARKEYWORDS
 from typing import Any, TypeVar
 
 from retrograde.errors import UnsupportedError
@@ -59,20 +60,23 @@ def call_function(function: Callable[..., Any], arguments: tuple[Any, ...], opti
     replacement = SPELLINGS.get(function)
     if replacement is None:
         raise missing_rule(f"{function.__module__}.{function.__name__}", (*arguments, *options.values()))
-    known = _parameters(replacement)
-    unknown = [name for name, value in options.items() if name not in known and value is not None]
+    known, takes_any = _parameters(replacement)
+    unknown = [name for name, value in options.items() if not takes_any and name not in known and value is not None]
     if unknown:
         name = f"{function.__module__}.{function.__name__}"
         raise UnsupportedError(
             f"{name} with {', '.join(unknown)} has no derivative rule, and an operand is "
             f"{_interceptor((*arguments, *options.values()))}; {name} with {', '.join(known)} has one"
         )
-    return replacement(*arguments, **{name: value for name, value in options.items() if name in known})
+    return replacement(*arguments, **{name: value for name, value in options.items() if takes_any or name in known})
 
 
-def _parameters(replacement: Any) -> tuple[str, ...]:
+def _parameters(replacement: Any) -> tuple[tuple[str, ...], bool]:
+    """The names of what a function takes, and whether it takes any other name, too."""
     code = getattr(replacement, "__code__", None)
-    return () if code is None else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if code is None:
+        return (), False
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount], bool(code.co_flags & CO_VARKEYWORDS)
 
 
 def missing_rule(name: str, operands: tuple[Any, ...]) -> UnsupportedError:
