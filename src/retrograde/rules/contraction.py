@@ -6,6 +6,7 @@ BLAS, in the forward and the backward direction.
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -138,9 +139,7 @@ def _tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
         pairs = (tuple(range(a.ndim - count, a.ndim)), tuple(range(count)))
     else:
         pairs = tuple(axes)
-    a_axes, b_axes = (
-        normalize_axis_tuple(axis, operand.ndim) for axis, operand in zip(pairs, (a, b), strict=True)
-    )
+    a_axes, b_axes = (normalize_axis_tuple(axis, operand.ndim) for axis, operand in zip(pairs, (a, b), strict=True))
     if len(a_axes) != len(b_axes):
         raise UsageError(f"tensordot over {len(a_axes)} axes of one array and {len(b_axes)} of the other; name as many")
     return _summed_over(a, b, a_axes, b_axes)
@@ -170,7 +169,8 @@ def _outer(a: Array, b: Array) -> Array:
 def _linalg_outer(x1: Array, x2: Array, /) -> Array:
     if np.ndim(x1) != 1 or np.ndim(x2) != 1:
         raise UsageError(
-            f"linalg.outer takes vectors, and got arrays with {np.ndim(x1)} and {np.ndim(x2)} axes; np.outer flattens them"
+            f"linalg.outer takes vectors, and got arrays with {np.ndim(x1)} and {np.ndim(x2)} axes; "
+            "np.outer flattens them"
         )
     return _outer(x1, x2)
 

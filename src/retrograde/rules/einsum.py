@@ -1,5 +1,8 @@
 """numpy.einsum: any number of operands, brought down to diagonals, sums and contractions of two."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections import Counter
@@ -21,20 +24,20 @@ _UNKNOWN_SIZE = 64
 
 
 @spells(np.einsum)
-def _einsum(*operands: Any, optimize: Any = "auto", dtype: Any = None) -> Array:
-    arrays, inputs, output = _parsed(operands)
+def _einsum(*arguments: Any, optimize: Any = "auto", dtype: Any = None) -> Array:
+    arrays, inputs, output = _parsed(arguments)
     if dtype is not None:
         arrays = [array.astype(dtype) for array in arrays]
     names, out = _named(*_without_ellipsis(arrays, inputs, output))
     operands = [_with_diagonals(array, name) for array, name in zip(arrays, names, strict=True)]
     operands = _with_sums(_without_stretching(operands), out)
     for group in _path(operands, out, optimize):
-        first, *others = (operands[at] for at in group)
+        picked = [operands[at] for at in group]
         operands = [operand for at, operand in enumerate(operands) if at not in group]
-        while others:
-            rest = [name for _, name in (*operands, *others[1:])]
-            first = _contracted(first, others.pop(0), out, rest)
-        operands.append(first)
+        while len(picked) > 1:
+            rest = [name for _, name in (*operands, *picked[2:])]
+            picked[:2] = [_contracted(*picked[:2], out, rest)]
+        operands += picked
     ((result, name),) = operands
     return result if len(arrays) > 1 else np.transpose(result, [name.index(label) for label in out])
 
@@ -65,8 +68,8 @@ def _term(text: str, subscripts: str) -> _Labels:
     before, dots, after = text.partition("...")
     if not all(label.isalpha() for label in before + after):
         raise UsageError(
-            f"einsum cannot read {text!r} in {subscripts!r}; a term has letters, and `...` once, and `->` is before the "
-            "last term only"
+            f"einsum cannot read {text!r} in {subscripts!r}; a term has letters, and `...` once, and `->` is "
+            "before the last term only"
         )
     return (*before, *([Ellipsis] if dots else []), *after)
 

@@ -7,6 +7,7 @@ the half spectrum holds once.
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -50,32 +51,27 @@ ifftn = _complex(np.fft.ifftn, "fftn")
 _TRANSFORMS = {"fftn": fftn, "ifftn": ifftn}
 
 
-def _weights(length: int, dtype: np.dtype[Any]) -> Array:
-    weights = np.full(length // 2 + 1, 2.0, dtype)
-    weights[0] = 1.0
-    if length % 2 == 0:
-        weights[-1] = 1.0
-    return weights
+def _weighted(x: Array, length: int, axis: int, halved: bool) -> Array:
+    out = np.array(x)
+    # All frequencies but zero, and half the sampling rate if the length is even.
+    out[(*(slice(None),) * axis, slice(1, (length + 1) // 2))] *= 0.5 if halved else 2.0
+    return out
 
 
-half_spectrum_weights = Primitive(
-    "half_spectrum_weights",
-    _weights,
-    ("length",),
-    static=("dtype",),
-    result=lambda length, dtype: ArrayType(dtype, (_half(length),)),
+weighted_spectrum = Primitive(
+    "weighted_spectrum",
+    _weighted,
+    ("x", "length"),
+    static=("axis", "halved"),
+    result=lambda x, length, axis, halved: x,
+    reverse={"x": lambda g, length, axis, halved: weighted_spectrum(g, length, axis=axis, halved=halved)},
+    linear=("x",),
 )
-"""How often a real signal's whole spectrum has each frequency of the half one."""
+"""The half spectrum of a real signal of a length, times 2 (or 0.5) where the whole spectrum has a frequency twice."""
 
 
 def _half(length: Any) -> Extent:
     return length // 2 + 1 if isinstance(length, int) else None
-
-
-def _weighted(x: Array, length: Any, axis: int) -> Array:
-    """The weights in the shape and the precision of a half spectrum."""
-    weights = half_spectrum_weights(length, dtype=np.zeros((), x.dtype).real.dtype)
-    return weights[(slice(None), *(None,) * (x.ndim - 1 - axis))]
 
 
 def _replaced(sizes: tuple[Extent, ...], axis: int, extent: Extent) -> tuple[Extent, ...]:
@@ -90,7 +86,10 @@ rfft = Primitive(
     result=lambda x, axis, norm: ArrayType(_spectrum_dtype(x), _replaced(x.sizes, axis, _half(x.sizes[axis]))),
     reverse={
         "x": lambda g, x_shape, axis, norm: irfft(
-            g / _weighted(g, x_shape[axis], axis), x_shape[axis], axis=axis, norm=_OPPOSITE[norm]
+            weighted_spectrum(g, x_shape[axis], axis=axis, halved=True),
+            x_shape[axis],
+            axis=axis,
+            norm=_OPPOSITE[norm],
         )
     },
     linear=("x",),
@@ -102,11 +101,13 @@ irfft = Primitive(
     ("x", "length"),
     static=("axis", "norm"),
     result=lambda x, length, axis, norm: ArrayType(
-        np.zeros((), _spectrum_dtype(x)).real.dtype,
+        np.real(np.zeros((), _spectrum_dtype(x))).dtype,
         _replaced(x.sizes, axis, length if isinstance(length, int) else None),
     ),
     reverse={
-        "x": lambda g, length, axis, norm: rfft(g, axis=axis, norm=_OPPOSITE[norm]) * _weighted(g, length, axis)
+        "x": lambda g, length, axis, norm: weighted_spectrum(
+            rfft(g, axis=axis, norm=_OPPOSITE[norm]), length, axis=axis, halved=False
+        )
     },
     linear=("x",),
 )

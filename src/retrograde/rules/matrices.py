@@ -5,6 +5,7 @@ Matrices are the last two axes of an array; those before are a batch.
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -27,7 +28,13 @@ def float_dtype(*operands: Any) -> np.dtype[Any]:
 
 def real_dtype(*operands: Any) -> np.dtype[Any]:
     """The real dtype of the same precision."""
-    return np.zeros((), float_dtype(*operands)).real.dtype
+    return np.real(np.zeros((), float_dtype(*operands))).dtype
+
+
+def total(*shares: Array | None) -> Array:
+    """The sum of those shares that are there: of a primitive with several results, some have no cotangent."""
+    there: list[Array] = [share for share in shares if share is not None]
+    return sum(there[1:], there[0])
 
 
 def transposed(x: Array) -> Array:

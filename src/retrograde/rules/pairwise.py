@@ -1,5 +1,8 @@
 """How two arrays are contracted: as one product of matrices, wherever there is one."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from functools import lru_cache

@@ -1,5 +1,8 @@
 """Products that are made of contractions: kron, cross, trace, powers and chains of matrices."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -72,8 +75,8 @@ def _cross_of_three(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
 
 @spells(np.linalg.matrix_power)
 def _matrix_power(a: Array, n: int) -> Array:
-    if not isinstance(n, (int, np.integer)):
-        raise UsageError(f"matrix_power to the {n!r} was asked for; the exponent is an int")
+    if n != int(n):
+        raise UsageError(f"matrix_power to the power of {n} was asked for; give an int")
     if n < 0:
         return _matrix_power(np.linalg.inv(a), -n)
     if n == 0:

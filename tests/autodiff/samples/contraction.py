@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from samples.sample import Sample, cplx, real
 
 
@@ -23,7 +22,7 @@ def _einsum() -> list[Sample]:
 
 def _complex_transforms() -> list[Sample]:
     arrays = ((cplx(3, 4), (0, 1), "backward"), (real(2, 5), (1,), "ortho"), (cplx(4), (0,), "forward"))
-    return [Sample((x,), {"axes": axes, "norm": norm}) for x, axes, norm in arrays]
+    return [Sample((x,), {"axes": axes, "norm": norm}, analytic=False) for x, axes, norm in arrays]
 
 
 _REAL_TRANSFORMS = [(4, 0, "backward"), (5, 0, "forward"), (4, 1, "ortho"), (1, 0, "backward")]
@@ -31,13 +30,19 @@ _REAL_TRANSFORMS = [(4, 0, "backward"), (5, 0, "forward"), (4, 1, "ortho"), (1, 
 SAMPLES = {
     "einsum": _einsum(),
     "convolve": [Sample((real(4), real(2))), Sample((cplx(2), cplx(3))), Sample((real(1), cplx(1)))],
-    "correlate": [Sample((real(4), real(2))), Sample((cplx(3), cplx(3))), Sample((cplx(3), real(1)))],
+    "correlate": [Sample((real(4), real(2)), analytic=False), Sample((cplx(3), cplx(3))), Sample((cplx(3), real(1)))],
     "fftn": _complex_transforms(),
     "ifftn": _complex_transforms(),
-    "rfft": [Sample((real(*[size] * (axis + 1), 2),), {"axis": axis, "norm": norm}) for size, axis, norm in _REAL_TRANSFORMS],
+    "rfft": [
+        Sample((real(*[size] * (axis + 1), 2),), {"axis": axis, "norm": norm}, analytic=False)
+        for size, axis, norm in _REAL_TRANSFORMS
+    ],
     "irfft": [
         Sample((cplx(*[size // 2 + 1] * (axis + 1), 2), size), {"axis": axis, "norm": norm})
         for size, axis, norm in _REAL_TRANSFORMS
     ],
-    "half_spectrum_weights": [Sample((size,), {"dtype": np.dtype(float)}) for size in (1, 4, 5)],
+    "weighted_spectrum": [
+        Sample((cplx(*[size // 2 + 1] * (axis + 1), 2), size), {"axis": axis, "halved": size > 4})
+        for size, axis, _ in _REAL_TRANSFORMS
+    ],
 }

@@ -2,6 +2,7 @@
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.elementwise import conj
-from retrograde.rules.matrices import adjoint, float_dtype, real_dtype, transposed
+from retrograde.rules.matrices import adjoint, float_dtype, real_dtype, total, transposed
 
 _SlogdetResult: Any = type(np.linalg.slogdet(np.eye(1)))
 
 
-def _total(x: Array) -> Array:
+def _summed(x: Array) -> Array:
     """The sum over each matrix, which stays a matrix of one element."""
     return np.sum(x, axis=(-2, -1), keepdims=True)
 
@@ -67,11 +68,11 @@ cofactors = Primitive(
 
 
 def _cofactors_reverse(g: Array, w: Array, c: Array) -> Array:
-    return w * _total(g * c) - np.matmul(c, np.matmul(transposed(g), w))
+    return w * _summed(g * c) - np.matmul(c, np.matmul(transposed(g), w))
 
 
 def _cofactors_forward(d: Array, w: Array, c: Array) -> Array:
-    return c * _total(w * d) - np.matmul(w, np.matmul(transposed(d), c))
+    return c * _summed(w * d) - np.matmul(w, np.matmul(transposed(d), c))
 
 
 def _slogdet_type(a: ArrayType) -> tuple[ArrayType, ArrayType]:
@@ -81,8 +82,9 @@ def _slogdet_type(a: ArrayType) -> tuple[ArrayType, ArrayType]:
 def _slogdet_reverse(g: tuple[Array | None, ...], a: Array, sign: Array) -> Array:
     of_sign, of_logarithm = g
     turn = None if of_sign is None or sign.dtype.kind != "c" else np.imag(conj(sign) * of_sign) * 1j
-    share = turn if of_logarithm is None else of_logarithm if turn is None else of_logarithm + turn
-    return np.zeros_like(a) if share is None else _of_number(share) * adjoint(np.linalg.inv(a))
+    if turn is None and of_logarithm is None:
+        return np.zeros_like(a)
+    return _of_number(total(of_logarithm, turn)) * adjoint(np.linalg.inv(a))
 
 
 def _slogdet_forward(d: Array, a: Array, sign: Array) -> tuple[Array, Array]:

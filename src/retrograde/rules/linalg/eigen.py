@@ -6,6 +6,7 @@ one. (Giles 2008, "Collected matrix derivative results for forward and reverse m
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -28,25 +29,21 @@ from retrograde.rules.matrices import (
     over_gaps,
     real_dtype,
     to_triangle,
+    total,
 )
 
 _EighResult: Any = type(np.linalg.eigh(np.eye(1)))
 _EigResult: Any = type(np.linalg.eig(np.eye(1)))
 
 
-def _columns(x: Array) -> Array:
-    """A number for each column of matrices."""
-    return x[..., None, :]
-
-
 def _eigh_reverse(g: tuple[Array | None, ...], values: Array, vectors: Array, lower: bool) -> Array:
     of_values, of_vectors = g
-    scaled = None if of_values is None else vectors * _columns(of_values)
+    scaled = None if of_values is None else vectors * of_values[..., None, :]
+    turned = None
     if of_vectors is not None:
         inner = free_of_phases(np.matmul(adjoint(vectors), of_vectors), of="eigenvectors")
         turned = np.matmul(vectors, over_gaps(inner, gaps(values)))
-        scaled = turned if scaled is None else scaled + turned
-    return to_triangle(np.matmul(scaled, adjoint(vectors)), lower)
+    return to_triangle(np.matmul(total(scaled, turned), adjoint(vectors)), lower)
 
 
 def _eigh_forward(d: Array, values: Array, vectors: Array, lower: bool) -> tuple[Array, Array]:
@@ -125,14 +122,14 @@ def _eig_reverse(g: tuple[Array | None, ...], values: Array, vectors: Array) -> 
     of_values, of_vectors = g
     back = adjoint(vectors)
     scaled = None if of_values is None else of_values[..., :, None] * back
+    rest = None
     if of_vectors is not None:
         along = np.sum(conj(vectors) * of_vectors, axis=-2, keepdims=True)
         at = pivots(vectors)
         turned = at * (np.imag(along) * 1j / conj(np.sum(at * vectors, axis=-2, keepdims=True)))
         inner = np.matmul(back, of_vectors - vectors * np.real(along) - turned)
         rest = np.matmul(over_gaps(inner, conj(gaps(values))), back)
-        scaled = rest if scaled is None else scaled + rest
-    return np.linalg.solve(back, scaled)
+    return np.linalg.solve(back, total(scaled, rest))
 
 
 eig = Primitive(
@@ -163,4 +160,4 @@ def _eigvals(a: Array) -> Array:
 def _all_real(a: Array, values: Array) -> bool:
     """Whether NumPy makes real arrays of them: real matrices of which no eigenvalue is complex."""
     plain = PRIMITIVES["stop_gradient"](values)
-    return a.dtype.kind != "c" and is_ndarray(plain) and not plain.imag.any()
+    return a.dtype.kind != "c" and is_ndarray(plain) and not np.imag(plain).any()

@@ -1,12 +1,13 @@
 """Functions of matrices, as SciPy has them: exponential, logarithm, square root, and the equation of Sylvester.
 
-The derivative of a function of matrices is linear, and can be had from the function itself: it is the upper right block
-of f([[a, d], [0, a]]) (Mathias 1996, "A chain rule for matrix functions and applications"). Its transpose is the same at
+The derivative of a function of matrices can be had from the function itself: along d it is the upper right block of
+f([[a, d], [0, a]]) (Mathias 1996, "A chain rule for matrix functions and applications"). Its transpose is the same at
 the conjugate transpose of `a`.
 """
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
 
@@ -62,7 +63,7 @@ def _expm_along(a: Array, d: Array) -> Array:
     from scipy.linalg import expm_frechet
 
     dtype = np.result_type(a, d)
-    if dtype not in (np.float64, np.complex128):
+    if dtype.char not in "dD":
         return _through_blocks(_expm, a.astype(dtype, copy=False), d.astype(dtype, copy=False))
     return over_batch(lambda one, other: expm_frechet(one, other, compute_expm=False), a, d)
 

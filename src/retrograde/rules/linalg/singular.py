@@ -7,6 +7,7 @@ have one. (Townsend 2016, "Differentiating the singular value decomposition"; fo
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -19,7 +20,6 @@ from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
-from retrograde.rules.elementwise import conj
 from retrograde.rules.matrices import (
     adjoint,
     float_dtype,
@@ -28,6 +28,7 @@ from retrograde.rules.matrices import (
     over_gaps,
     quotient,
     real_dtype,
+    total,
 )
 
 _SVDResult: Any = type(np.linalg.svd(np.eye(1)))
@@ -56,27 +57,29 @@ def _imaginary_diagonal(x: Array, s: Array) -> Array:
 def _svd_reverse(g: tuple[Array | None, ...], u: Array, s: Array, vh: Array, form: str) -> Array:
     of_u, of_s, of_vh = g
     v = adjoint(vh)
-    left = None if of_s is None else u * of_s[..., None, :]
-    beside: list[Array] = []
-    if of_u is not None or of_vh is not None:
-        by_u = np.zeros_like(u) if of_u is None else of_u
-        by_v = np.zeros_like(v) if of_vh is None else adjoint(of_vh)
-        inner_u, inner_v = np.matmul(adjoint(u), by_u), np.matmul(vh, by_v)
-        if u.dtype.kind == "c":
-            free_sum = free_of_phases(inner_u + inner_v, of="singular vectors")
-            inner_u = inner_u + 0.0 * free_sum
-        between = _squared_gaps(s)
-        turned_u, turned_v = over_gaps(inner_u, between), over_gaps(inner_v, between)
-        inner = (turned_u + adjoint(turned_u)) * s[..., None, :] + s[..., :, None] * (turned_v + adjoint(turned_v))
-        turned = np.matmul(u, inner)
-        if u.dtype.kind == "c":
-            turned = turned + u * _imaginary_diagonal(inner_u - inner_v, s)
-        left = turned if left is None else left + turned
-        if form in ("tall", "any"):
-            left = left + _over(_outside(u, by_u), s)
-        if form in ("wide", "any"):
-            beside.append(np.matmul(u, adjoint(_over(_outside(v, by_v), s))))
-    return sum(beside, np.matmul(left, vh))
+    scaled = None if of_s is None else u * of_s[..., None, :]
+    if of_u is None and of_vh is None:
+        return np.matmul(total(scaled), vh)
+    of_u = np.zeros_like(u) if of_u is None else of_u
+    of_v = np.zeros_like(v) if of_vh is None else adjoint(of_vh)
+    left = total(scaled, _turned(of_u, of_v, u, s, v))
+    if form in ("tall", "any"):
+        left = left + _over(_outside(u, of_u), s)
+    right = np.matmul(left, vh)
+    return right + np.matmul(u, adjoint(_over(_outside(v, of_v), s))) if form in ("wide", "any") else right
+
+
+def _turned(of_u: Array, of_v: Array, u: Array, s: Array, v: Array) -> Array:
+    """What the vectors' turning among themselves makes of their cotangents, in the basis of the right ones."""
+    inner_u, inner_v = np.matmul(adjoint(u), of_u), np.matmul(adjoint(v), of_v)
+    between = _squared_gaps(s)
+    turned_u, turned_v = over_gaps(inner_u, between), over_gaps(inner_v, between)
+    inner = (turned_u + adjoint(turned_u)) * s[..., None, :] + s[..., :, None] * (turned_v + adjoint(turned_v))
+    turned = np.matmul(u, inner)
+    if u.dtype.kind != "c":
+        return turned
+    inner_u = free_of_phases(inner_u + inner_v, of="singular vectors") - inner_v
+    return turned + u * _imaginary_diagonal(inner_u - inner_v, s)
 
 
 def _svd_forward(d: Array, u: Array, s: Array, vh: Array, form: str) -> tuple[Array, Array, Array]:
@@ -137,8 +140,9 @@ def _svd(a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitia
         return svd(a, form=form)[1]
     if full_matrices and form != "square":
         raise UnsupportedError(
-            f"svd of matrices of shape {tuple(a.shape[-2:])} with full_matrices=True gives vectors that are any basis of "
-            "what is left, and no derivative; say full_matrices=False (compute_uv=False, if only the values count)"
+            f"svd of matrices of shape {tuple(a.shape[-2:])} with full_matrices=True gives vectors that are any "
+            "basis of what is left, and have no derivative; say full_matrices=False (compute_uv=False, if only the "
+            "values count)"
         )
     return _SVDResult(*svd(a, form=form))
 
@@ -163,23 +167,6 @@ matrix_rank = Primitive(
 @spells(np.linalg.matrix_rank)
 def _matrix_rank(A: Array, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
     return matrix_rank(A, rtol=rtol, tol=tol, hermitian=bool(hermitian))
-
-
-def norm_of_singular_values(x: Array, order: Any, axes: tuple[int, int], keepdims: bool) -> Array:
-    """The norms of matrices that go by singular values: the largest (2), the smallest (-2), their sum ("nuc").
-
-    Args:
-        x: matrices over two axes of an array.
-        order: 2, -2 or "nuc".
-        axes: the two axes, counted from the front.
-        keepdims: leave them in the result, of size 1.
-    """
-    others = tuple(at for at in range(x.ndim) if at not in axes)
-    values = svdvals(np.transpose(x, (*others, *axes)))
-    out = np.sum(values, axis=-1) if order == "nuc" else values[..., 0 if order == 2 else -1]
-    if not keepdims:
-        return out
-    return out[tuple(None if at in axes else slice(None) for at in range(x.ndim))]
 
 
 @spells(np.linalg.cond)

@@ -2,6 +2,7 @@
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -100,7 +101,9 @@ def _pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = N
         raise UsageError("pinv was given rcond and rtol, which mean the same; give one of them")
     cutoff = 1e-15 if rcond is None and rtol is None else rcond if rtol is None else rtol
     if not isinstance(cutoff, (int, float, np.floating)):
-        raise UnsupportedError(f"pinv with a cutoff of type {type(cutoff).__name__} has no derivative rule; give a number")
+        raise UnsupportedError(
+            f"pinv with a cutoff of type {type(cutoff).__name__} has no derivative rule; give a number"
+        )
     return pinv(from_triangle(a) if hermitian else a, rcond=float(cutoff))
 
 

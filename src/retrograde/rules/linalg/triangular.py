@@ -2,6 +2,7 @@
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, broadcast_extents
 from retrograde.rules.linalg.batches import over_batch
-from retrograde.rules.matrices import adjoint, float_dtype, from_triangle, half, to_triangle
+from retrograde.rules.matrices import adjoint, float_dtype, from_triangle, half, to_triangle, total
 
 _QRResult: Any = type(np.linalg.qr(np.eye(1)))
 
@@ -42,20 +43,22 @@ solve_triangular = Primitive(
     static=("lower", "unit_diagonal"),
     result=_solved_type,
     reverse={
-        "a": lambda g, a, out, lower, unit_diagonal: -_part(
-            np.matmul(
-                solve_triangular(adjoint(a), g, lower=not lower, unit_diagonal=unit_diagonal), adjoint(out)
-            ),
-            lower,
-            unit_diagonal,
+        "a": lambda g, a, out, lower, unit_diagonal: (
+            -_part(
+                np.matmul(solve_triangular(adjoint(a), g, lower=not lower, unit_diagonal=unit_diagonal), adjoint(out)),
+                lower,
+                unit_diagonal,
+            )
         ),
         "b": lambda g, a, lower, unit_diagonal: solve_triangular(
             adjoint(a), g, lower=not lower, unit_diagonal=unit_diagonal
         ),
     },
     forward={
-        "a": lambda d, a, out, lower, unit_diagonal: -solve_triangular(
-            a, np.matmul(_part(d, lower, unit_diagonal), out), lower=lower, unit_diagonal=unit_diagonal
+        "a": lambda d, a, out, lower, unit_diagonal: (
+            -solve_triangular(
+                a, np.matmul(_part(d, lower, unit_diagonal), out), lower=lower, unit_diagonal=unit_diagonal
+            )
         )
     },
     linear=("b",),
@@ -107,12 +110,9 @@ def _cholesky(a: Array, /, *, upper: bool = False) -> Array:
 
 def _qr_reverse(g: tuple[Array | None, ...], q: Array, r: Array) -> Array:
     of_q, of_r = g
-    inner = None if of_q is None else -np.matmul(adjoint(q), of_q)
-    if of_r is not None:
-        other = np.matmul(of_r, adjoint(r))
-        inner = other if inner is None else other + inner
-    share = np.matmul(q, from_triangle(inner, lower=False))
-    share = share if of_q is None else share + of_q
+    by_q = None if of_q is None else -np.matmul(adjoint(q), of_q)
+    by_r = None if of_r is None else np.matmul(of_r, adjoint(r))
+    share = total(np.matmul(q, from_triangle(total(by_q, by_r), lower=False)), of_q)
     return adjoint(_solve_upper(r, adjoint(share)))
 
 
