@@ -32,6 +32,8 @@ def __getattr__(name: str) -> object:
     """Import an engine, or what differentiates NumPy code, when it is first asked for."""
     if name == "torch":
         return import_module("retrograde.torch")
+    if name == "linalg":
+        return import_module("retrograde.linalg")
     if name in _DERIVATIVES:
         return getattr(import_module("retrograde.autodiff"), name)
     raise AttributeError(f"module 'retrograde' has no attribute {name!r}")

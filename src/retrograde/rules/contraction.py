@@ -92,7 +92,7 @@ def letters(count: int, after: int = 0) -> str:
     )
 
 
-@spells(np.matmul)
+@spells(np.matmul, np.linalg.matmul)
 def _matmul(x1: Array, x2: Array) -> Array:
     ranks = np.ndim(x1), np.ndim(x2)
     if 0 in ranks:
@@ -131,7 +131,7 @@ def _inner(a: Array, b: Array, /) -> Array:
     return _summed_over(a, b, (ranks[0] - 1,), (ranks[1] - 1,))
 
 
-@spells(np.tensordot)
+@spells(np.tensordot, np.linalg.tensordot)
 def _tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     a, b = as_array(a), as_array(b)
     if isinstance(axes, (int, np.integer)):
@@ -178,3 +178,40 @@ def _linalg_outer(x1: Array, x2: Array, /) -> Array:
 @spells(np.vdot)
 def _vdot(a: Array, b: Array, /) -> Array:
     return einsum(conj(np.ravel(as_array(a))), np.ravel(as_array(b)), subscripts="a,a->")
+
+
+def _vecdot(x1: Array, x2: Array, axis: int = -1) -> Array:
+    x1, x2 = (np.moveaxis(as_array(x), axis, -1) for x in (x1, x2))
+    return _batched(conj(x1), x2, 1, 1, "a,a->")
+
+
+def _matvec(x1: Array, x2: Array) -> Array:
+    return _batched(as_array(x1), as_array(x2), 2, 1, "ab,b->a")
+
+
+def _vecmat(x1: Array, x2: Array) -> Array:
+    return _batched(conj(as_array(x1)), as_array(x2), 1, 2, "a,ab->b")
+
+
+def _batched(x: Array, y: Array, x_core: int, y_core: int, subscripts: str) -> Array:
+    """A contraction of the last axes, the others broadcast together."""
+    if x.ndim < x_core or y.ndim < y_core:
+        raise UsageError(
+            f"a product of {_CORES[x_core]} and {_CORES[y_core]} was asked for of arrays with {x.ndim} and {y.ndim} "
+            "axes; give an axis for each"
+        )
+    ranks = x.ndim - x_core, y.ndim - y_core
+    batch = letters(max(ranks), 2)
+    x_batch, y_batch = (batch[len(batch) - rank :] for rank in ranks)
+    operands, out = subscripts.split("->")
+    one, other = operands.split(",")
+    return einsum(x, y, subscripts=f"{x_batch}{one},{y_batch}{other}->{batch}{out}")
+
+
+_CORES = {1: "vectors", 2: "matrices"}
+
+for _name, _product in (("vecdot", _vecdot), ("matvec", _matvec), ("vecmat", _vecmat)):
+    if hasattr(np, _name):  # matvec and vecmat came with NumPy 2.2
+        spells(getattr(np, _name))(_product)
+
+spells(np.linalg.vecdot)(_vecdot)

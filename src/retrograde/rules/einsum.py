@@ -1,7 +1,7 @@
 """numpy.einsum: any number of operands, brought down to diagonals, sums and contractions of two."""
 
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _einsum(*arguments: Any, optimize: Any = "auto", dtype: Any = None) -> Array
         operands = [operand for at, operand in enumerate(operands) if at not in group]
         while len(picked) > 1:
             rest = [name for _, name in (*operands, *picked[2:])]
-            picked[:2] = [_contracted(*picked[:2], out, rest)]
+            picked = [_contracted(picked[0], picked[1], out, rest), *picked[2:]]
         operands += picked
     ((result, name),) = operands
     return result if len(arrays) > 1 else np.transpose(result, [name.index(label) for label in out])
@@ -198,7 +198,9 @@ def _nominal(extent: Any) -> int:
 def _found_path(subscripts: str, shapes: tuple[tuple[int, ...], ...], strategy: str) -> Sequence[Sequence[int]]:
     from opt_einsum import contract_path
 
-    return contract_path(subscripts, *shapes, shapes=True, optimize=strategy)[0]
+    kind: Any = strategy
+    path: Any = contract_path(subscripts, *shapes, shapes=True, optimize=kind)[0]
+    return path
 
 
 def _contracted(one: _Operand, other: _Operand, out: str, rest: Sequence[str]) -> _Operand:

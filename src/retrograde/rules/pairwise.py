@@ -150,14 +150,17 @@ def _same_order(x: Array, y: Array, layout: Layout) -> bool:
 
 
 def _sizes(x: Array, y: Array, layout: Layout, subscripts: str) -> dict[str, int]:
-    if x.ndim != len(layout.x) or y.ndim != len(layout.y):
-        raise UsageError(f"einsum {subscripts!r} of arrays with {x.ndim} and {y.ndim} axes; give a label for each axis")
-    sizes = dict(zip(layout.x, x.shape, strict=True))
-    for label, extent in zip(layout.y, y.shape, strict=True):
+    x_shape, y_shape = np.shape(x), np.shape(y)
+    if len(x_shape) != len(layout.x) or len(y_shape) != len(layout.y):
+        raise UsageError(
+            f"einsum {subscripts!r} of arrays with {len(x_shape)} and {len(y_shape)} axes; give a label for each axis"
+        )
+    sizes = dict(zip(layout.x, x_shape, strict=True))
+    for label, extent in zip(layout.y, y_shape, strict=True):
         found = sizes.setdefault(label, extent)
         if found != extent:
             if label in layout.contracted or 1 not in (found, extent):
-                raise unequal(x.shape, y.shape, subscripts, label, found, extent)
+                raise unequal(x_shape, y_shape, subscripts, label, found, extent)
             sizes[label] = extent if found == 1 else found
     return sizes
 
