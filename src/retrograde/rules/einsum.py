@@ -25,6 +25,11 @@ _UNKNOWN_SIZE = 64
 
 @spells(np.einsum)
 def _einsum(*arguments: Any, optimize: Any = "auto", dtype: Any = None) -> Array:
+    if len(arguments) == 3 and isinstance(arguments[0], str) and dtype is None:
+        shapes = [np.shape(array) for array in arguments[1:]]
+        pair = _pair(arguments[0], *shapes) if all(_is_known(extent) for shape in shapes for extent in shape) else None
+        if pair is not None:
+            return einsum(*arguments[1:], subscripts=pair)
     arrays, inputs, output = _parsed(arguments)
     if dtype is not None:
         arrays = [array.astype(dtype) for array in arrays]
@@ -40,6 +45,22 @@ def _einsum(*arguments: Any, optimize: Any = "auto", dtype: Any = None) -> Array
         operands += picked
     ((result, name),) = operands
     return result if len(arrays) > 1 else np.transpose(result, [name.index(label) for label in out])
+
+
+@lru_cache(4096)
+def _pair(subscripts: str, *shapes: tuple[Any, ...]) -> str | None:
+    """The contraction that an einsum of two arrays of these shapes is, if it takes nothing else."""
+    inputs, output = _split(subscripts)
+    if len(inputs) != 2:
+        return None
+    arrays = [np.broadcast_to(0.0, shape) for shape in shapes]
+    names, out = _named(*_without_ellipsis(arrays, inputs, output))
+    operands = list(zip(arrays, names, strict=True))
+    counted = Counter("".join([*names, out]))
+    alone = any(number == 1 for number in counted.values()) or any(len(set(name)) < len(name) for name in names)
+    if alone or [name for _, name in _without_stretching(operands)] != names:
+        return None
+    return f"{names[0]},{names[1]}->{out}"
 
 
 def _parsed(operands: tuple[Any, ...]) -> tuple[list[Any], list[_Labels], _Labels | None]:
