@@ -24,8 +24,10 @@ from retrograde.version import __version__
 
 if TYPE_CHECKING:
     from retrograde.autodiff import GradientTape, grad, hessian, hvp, jvp, stop_gradient, value_and_grad, vjp
+    from retrograde.autodiff import custom_jvp, custom_vjp, primitive
 
 _DERIVATIVES = ("GradientTape", "grad", "hessian", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
+_DERIVATIVES += ("custom_jvp", "custom_vjp", "primitive")
 
 
 def __getattr__(name: str) -> object:
@@ -71,6 +73,8 @@ __all__ = [
     "VersionError",
     "__version__",
     "analyze",
+    "custom_jvp",
+    "custom_vjp",
     "execute",
     "grad",
     "hessian",
@@ -79,6 +83,7 @@ __all__ = [
     "loop_choices",
     "plan",
     "plan_loop",
+    "primitive",
     "stop_gradient",
     "tradeoff",
     "value_and_grad",
