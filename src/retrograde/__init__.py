@@ -7,6 +7,7 @@ from retrograde.analysis import Analysis, analyze
 from retrograde.errors import (
     BudgetError,
     CaptureError,
+    GradientError,
     GraphError,
     PlanError,
     RankError,
@@ -24,10 +25,12 @@ from retrograde.version import __version__
 
 if TYPE_CHECKING:
     from retrograde.autodiff import GradientTape, grad, hessian, hvp, jvp, stop_gradient, value_and_grad, vjp
-    from retrograde.autodiff import custom_jvp, custom_vjp, primitive
+    from retrograde.autodiff.checking import check_gradients
+    from retrograde.autodiff.custom import custom_jvp, custom_vjp
+    from retrograde.autodiff.custom_primitive import primitive
 
 _DERIVATIVES = ("GradientTape", "grad", "hessian", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
-_DERIVATIVES += ("custom_jvp", "custom_vjp", "primitive")
+_DERIVATIVES += ("check_gradients", "custom_jvp", "custom_vjp", "primitive")
 
 
 def __getattr__(name: str) -> object:
@@ -50,6 +53,7 @@ __all__ = [
     "Disk",
     "EventLog",
     "Free",
+    "GradientError",
     "GradientTape",
     "Graph",
     "GraphError",
@@ -73,6 +77,7 @@ __all__ = [
     "VersionError",
     "__version__",
     "analyze",
+    "check_gradients",
     "custom_jvp",
     "custom_vjp",
     "execute",

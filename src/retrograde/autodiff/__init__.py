@@ -1,6 +1,7 @@
 """Derivatives of NumPy code: the tape, forward mode, derivatives of functions, and the reversal of programs."""
 
 from retrograde import rules
+from retrograde.autodiff.checking import check_gradients
 from retrograde.autodiff.custom import custom_jvp, custom_vjp
 from retrograde.autodiff.custom_primitive import primitive
 from retrograde.autodiff.functions import grad, hessian, hvp, jvp, value_and_grad, vjp
@@ -11,6 +12,7 @@ _ = rules  # importing it declares the primitives
 
 __all__ = [
     "GradientTape",
+    "check_gradients",
     "custom_jvp",
     "custom_vjp",
     "grad",

@@ -8,6 +8,7 @@ from types import MethodType
 from typing import Any
 
 from retrograde.autodiff import containers
+from retrograde.autodiff.cotangents import cast
 from retrograde.autodiff.custom_calls import (
     Call,
     Signature,
@@ -20,7 +21,6 @@ from retrograde.autodiff.custom_calls import (
     templates,
     zeros_in_place_of,
 )
-from retrograde.autodiff.cotangents import cast
 from retrograde.autodiff.dual import Dual
 from retrograde.autodiff.tracked import TrackedArray
 from retrograde.autodiff.transposition import Carried, Transpose, zeros_like
@@ -53,8 +53,8 @@ class CustomFunction:
         if isinstance(top, Dual):
             return self._call_on_duals(call, top)
         raise UnsupportedError(
-            f"{self._name}, a function of rg.{self._decorator}, was called with a {type(top).__name__}; such functions work on "
-            "tapes and duals. Declare it with rg.primitive, or call a plain function here"
+            f"{self._name}, a function of rg.{self._decorator}, was called with a {type(top).__name__}; such functions "
+            "work on tapes and duals. Declare it with rg.primitive, or call a plain function here"
         )
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -65,11 +65,7 @@ class CustomFunction:
 
     def _call_on_tape(self, call: Call, top: TrackedArray) -> Any:
         tape = top.node.tape
-        mine = [
-            at
-            for at, leaf in enumerate(call.leaves)
-            if isinstance(leaf, TrackedArray) and leaf.node.tape is tape
-        ]
+        mine = [at for at, leaf in enumerate(call.leaves) if isinstance(leaf, TrackedArray) and leaf.node.tape is tape]
         values = [leaf.value if at in mine else leaf for at, leaf in enumerate(call.leaves)]
         if not tape.recording:
             return self(*call.positional(values), **call.options)
@@ -78,9 +74,7 @@ class CustomFunction:
         return record([call.leaves[at] for at in mine], leaves, structure, pull)
 
     def _call_on_duals(self, call: Call, top: Dual) -> Any:
-        mine = {
-            at: leaf for at, leaf in enumerate(call.leaves) if isinstance(leaf, Dual) and leaf.level == top.level
-        }
+        mine = {at: leaf for at, leaf in enumerate(call.leaves) if isinstance(leaf, Dual) and leaf.level == top.level}
         values = [mine[at].value if at in mine else leaf for at, leaf in enumerate(call.leaves)]
         tangents = [
             mine[at].tangent if at in mine else zeros_like(leaf) if has_derivative(leaf) else None
@@ -90,7 +84,9 @@ class CustomFunction:
         leaves, structure, pushed = self._pushed(call, values, tangents, top.level)
         return structure.unflatten(
             [
-                Dual(leaf, zeros_like(leaf) if d is None else cast(d, leaf.dtype), top.level) if has_derivative(leaf) else leaf
+                Dual(leaf, zeros_like(leaf) if d is None else cast(d, leaf.dtype), top.level)
+                if has_derivative(leaf)
+                else leaf
                 for leaf, d in zip(leaves, pushed, strict=True)
             ]
         )

@@ -94,9 +94,7 @@ class Call:
     def constants(self) -> dict[str, Any]:
         """The static and keyword-only arguments by name."""
         places = set(self.places)
-        return {
-            name: self.arguments[at] for at, name in enumerate(self.names) if at not in places
-        } | self.options
+        return {name: self.arguments[at] for at, name in enumerate(self.names) if at not in places} | self.options
 
     def differentiated(self) -> list[str]:
         """The names of the arguments that are not static."""
@@ -204,7 +202,7 @@ def record(
     nodes = tuple(parent.node for parent in parents)
     shares = tuple(map(_share, range(len(nodes))))
     arguments = Node(tape, nodes, shares, None, Parts)
-    call = Node(tape, (arguments,), (lambda g, kept: Parts(tuple(pull(g.parts))),), None, Parts)
+    call = Node(tape, (arguments,), (_pulled(pull),), None, Parts)
     return structure.unflatten(
         [
             TrackedArray(leaf, Node(tape, (call,), (Parts.of(at, len(leaves)),), None, leaf))
@@ -213,6 +211,10 @@ def record(
             for at, leaf in enumerate(leaves)
         ]
     )
+
+
+def _pulled(pull: Callable[[list[Any]], list[Array]]) -> Callable[[Parts, Any], Parts]:
+    return lambda g, kept: Parts(tuple(pull(list(g.parts))))
 
 
 def _share(at: int) -> Callable[[Parts, Any], Any]:

@@ -126,7 +126,9 @@ class Transpose:
         for result in self.results:
             plain = 0.0 if result is None else np.asarray(stop_gradient(result))
             if np.any(np.isfinite(plain) & (plain != 0)):
-                raise UnsupportedError(f"{rule[0]}, which takes that it is linear, and of 0 it makes {plain}; {rule[1]}")
+                raise UnsupportedError(
+                    f"{rule[0]}, which takes that it is linear, and of 0 it makes {plain}; {rule[1]}"
+                )
 
     def __call__(self, cotangents: Sequence[Any]) -> list[Array]:
         """What the transpose makes of an array (or None, for zero) for each result: an array for each argument."""
