@@ -7,6 +7,7 @@ from retrograde.analysis import Analysis, analyze
 from retrograde.errors import (
     BudgetError,
     CaptureError,
+    GradientError,
     GraphError,
     PlanError,
     RankError,
@@ -24,8 +25,12 @@ from retrograde.version import __version__
 
 if TYPE_CHECKING:
     from retrograde.autodiff import GradientTape, grad, hessian, hvp, jvp, stop_gradient, value_and_grad, vjp
+    from retrograde.autodiff.checking import check_gradients
+    from retrograde.autodiff.custom import custom_jvp, custom_vjp
+    from retrograde.autodiff.custom_primitive import primitive
 
 _DERIVATIVES = ("GradientTape", "grad", "hessian", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
+_DERIVATIVES += ("check_gradients", "custom_jvp", "custom_vjp", "primitive")
 
 
 def __getattr__(name: str) -> object:
@@ -48,6 +53,7 @@ __all__ = [
     "Disk",
     "EventLog",
     "Free",
+    "GradientError",
     "GradientTape",
     "Graph",
     "GraphError",
@@ -71,6 +77,9 @@ __all__ = [
     "VersionError",
     "__version__",
     "analyze",
+    "check_gradients",
+    "custom_jvp",
+    "custom_vjp",
     "execute",
     "grad",
     "hessian",
@@ -79,6 +88,7 @@ __all__ = [
     "loop_choices",
     "plan",
     "plan_loop",
+    "primitive",
     "stop_gradient",
     "tradeoff",
     "value_and_grad",

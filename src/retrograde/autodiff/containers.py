@@ -40,6 +40,17 @@ def rebuild(container: Any, values: Sequence[Any]) -> Any:
     return _optree().tree_structure(container, namespace=_NAMESPACE).unflatten(values)
 
 
+def flatten(container: Any) -> tuple[list[Any], Any]:
+    """Everything in a container, in order, None and what is no array included; and its structure."""
+    return _optree().tree_flatten(container, none_is_leaf=True, namespace=_NAMESPACE)
+
+
+def labels(container: Any, name: str) -> list[str]:
+    """What a person would write for each thing that `flatten` finds in a container of this name."""
+    structure = _optree().tree_structure(container, none_is_leaf=True, namespace=_NAMESPACE)
+    return [accessor.codify(name) for accessor in structure.accessors()]
+
+
 def leaves_like(container: Any, other: Any) -> list[Any]:
     """The arrays of a container that has to be built as another one is.
 
