@@ -23,9 +23,19 @@ from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
 if TYPE_CHECKING:
-    from retrograde.autodiff import GradientTape, grad, hessian, hvp, jvp, stop_gradient, value_and_grad, vjp
+    from retrograde.autodiff import (
+        GradientTape,
+        checkpoint,
+        grad,
+        hessian,
+        hvp,
+        jvp,
+        stop_gradient,
+        value_and_grad,
+        vjp,
+    )
 
-_DERIVATIVES = ("GradientTape", "grad", "hessian", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
+_DERIVATIVES = ("GradientTape", "checkpoint", "grad", "hessian", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
 
 
 def __getattr__(name: str) -> object:
@@ -71,6 +81,7 @@ __all__ = [
     "VersionError",
     "__version__",
     "analyze",
+    "checkpoint",
     "execute",
     "grad",
     "hessian",

@@ -230,8 +230,8 @@ class _Segment:
         if {id(node) for node in roots} != {id(node) for node in layout.captured}:
             raise UsageError(
                 f"{self._name()} was checkpointed, and read other tracked arrays from around it when it was called "
-                "again for the gradient (one was written in place, or a container has another in its place); pass them as "
-                "arguments"
+                "again for the gradient (one was written in place, or a container has another in its place); pass "
+                "them as arguments"
             )
 
     def _name(self) -> str:
