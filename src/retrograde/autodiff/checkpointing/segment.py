@@ -41,7 +41,7 @@ def evaluate(run: Flat, leaves: list[Any], generators: Sequence[np.random.Genera
     """
     tops = [leaf for leaf in leaves if isinstance(leaf, Intercepting)]
     top = max(tops, key=lambda leaf: leaf.level, default=None)
-    if type(top) is TrackedArray and top.node.tape.recording:
+    if type(top) is TrackedArray and top.node.tape.recording and top.node.tape.border is None:
         return _Segment(run, top.node.tape, leaves, generators).call(leaves)
     return run(leaves)
 
