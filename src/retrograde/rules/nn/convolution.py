@@ -23,7 +23,7 @@ from retrograde.rules.elementwise import conj
 from retrograde.rules.nn.windows import Ints, Pads, Windows
 from retrograde.rules.type_rules import dtype_of
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 21
 
 
 class _Columns:
@@ -110,10 +110,13 @@ def _convolution(x: Array, w: Array, strides: Ints, padding: Pads, dilation: Int
     return out
 
 
-def _to_inputs(
-    y: Array, w: Array, shape: Ints, strides: Ints, padding: Pads, dilation: Ints, groups: int
-) -> Array:
+def _to_inputs(y: Array, w: Array, shape: Ints, strides: Ints, padding: Pads, dilation: Ints, groups: int) -> Array:
     windows = Windows(w.shape[2:], strides, padding, dilation)
+    flipped = _flipped_padding(windows)
+    if set(strides) == {1} and min(flipped, default=0) >= 0 and w.shape[0] <= shape[1]:
+        return _convolution(
+            y, _flipped(w, groups), strides, tuple(zip(flipped[::2], flipped[1::2], strict=True)), dilation, groups
+        )
     dtype = np.result_type(y, w)
     columns = _Columns(shape, windows, groups, dtype)
     kernels = _flat(w, groups).swapaxes(1, 2)
@@ -127,9 +130,20 @@ def _to_inputs(
     return out
 
 
-def _to_kernels(
-    x: Array, y: Array, shape: Ints, strides: Ints, padding: Pads, dilation: Ints, groups: int
-) -> Array:
+def _flipped_padding(windows: Windows) -> Ints:
+    """How much padding around the results makes a convolution of them as large as the inputs."""
+    reaches = ((size - 1) * step for size, step in zip(windows.kernel, windows.dilation, strict=True))
+    return tuple(reach - side for reach, sides in zip(reaches, windows.padding, strict=True) for side in sides)
+
+
+def _flipped(w: Array, groups: int) -> Array:
+    """The kernels with which a convolution of steps of 1 is transposed."""
+    parts = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
+    parts = parts[(..., *[slice(None, None, -1)] * (w.ndim - 2))]
+    return parts.reshape(groups * w.shape[1], w.shape[0] // groups, *w.shape[2:])
+
+
+def _to_kernels(x: Array, y: Array, shape: Ints, strides: Ints, padding: Pads, dilation: Ints, groups: int) -> Array:
     windows = Windows(shape[2:], strides, padding, dilation)
     dtype = np.result_type(x, y)
     columns = _Columns(x.shape, windows, groups, dtype)

@@ -67,9 +67,7 @@ class Windows(NamedTuple):
 
     def inside(self, extents: Ints) -> tuple[slice, ...]:
         """Where in the padded array the array itself is."""
-        return tuple(
-            slice(before, before + extent) for extent, (before, _) in zip(extents, self.padding, strict=True)
-        )
+        return tuple(slice(before, before + extent) for extent, (before, _) in zip(extents, self.padding, strict=True))
 
     def places(self, counts: Ints) -> Iterator[tuple[slice, ...]]:
         """For each place in a window, in order: the elements of the padded array that are there in some window."""

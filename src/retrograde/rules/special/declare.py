@@ -132,6 +132,8 @@ def _broadcast(compute: Callable[..., Array]) -> Callable[..., Any]:
     def result(*operands: Any) -> Any:
         found = dtypes(*(item.dtype if isinstance(item, ArrayType) else type(item) for item in operands))
         sizes = broadcast_extents(*(sizes_of(operand) for operand in operands))
-        return tuple(ArrayType(dtype, sizes) for dtype in found) if isinstance(found, tuple) else ArrayType(found, sizes)
+        return (
+            tuple(ArrayType(dtype, sizes) for dtype in found) if isinstance(found, tuple) else ArrayType(found, sizes)
+        )
 
     return result

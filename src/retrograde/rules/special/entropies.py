@@ -26,7 +26,5 @@ def _quotient(x: Array, y: Array) -> Array:
 xlogy = declare("xlogy", ("x", "y"), {"x": lambda y: np.log(y), "y": lambda x, y: _quotient(x, y)})
 xlog1py = declare("xlog1py", ("x", "y"), {"x": lambda y: np.log1p(y), "y": lambda x, y: _quotient(x, 1.0 + y)})
 entr = declare("entr", derivatives={"x": lambda x: -np.log(x) - 1.0})
-rel_entr = declare(
-    "rel_entr", ("x", "y"), {"x": lambda x, y: np.log(x / y) + 1.0, "y": lambda x, y: -_quotient(x, y)}
-)
+rel_entr = declare("rel_entr", ("x", "y"), {"x": lambda x, y: np.log(x / y) + 1.0, "y": lambda x, y: -_quotient(x, y)})
 kl_div = declare("kl_div", ("x", "y"), {"x": lambda x, y: np.log(x / y), "y": lambda x, y: 1.0 - _quotient(x, y)})

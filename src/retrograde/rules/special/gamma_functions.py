@@ -56,9 +56,7 @@ beta = declare(
     ("a", "b"),
     {"a": lambda a, b, out: out * (psi(a) - psi(a + b)), "b": lambda a, b, out: out * (psi(b) - psi(a + b))},
 )
-betaln = declare(
-    "betaln", ("a", "b"), {"a": lambda a, b: psi(a) - psi(a + b), "b": lambda a, b: psi(b) - psi(a + b)}
-)
+betaln = declare("betaln", ("a", "b"), {"a": lambda a, b: psi(a) - psi(a + b), "b": lambda a, b: psi(b) - psi(a + b)})
 
 
 def _gamma_density(a: Array, x: Array) -> Array:
