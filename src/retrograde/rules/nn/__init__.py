@@ -1,5 +1,5 @@
-"""What networks are made of, where it saves memory or accuracy to have a primitive for it. `retrograde.nn` has the rest."""
+"""What networks are made of, where a primitive saves memory or accuracy; `retrograde.nn` has the rest."""
 
-from retrograde.rules.nn import convolution
+from retrograde.rules.nn import activations, convolution, dropout, normalization, pooling
 
-__all__ = ["convolution"]
+__all__ = ["activations", "convolution", "dropout", "normalization", "pooling"]

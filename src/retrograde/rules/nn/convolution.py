@@ -1,4 +1,4 @@
-"""Convolution over any number of axes, and its two transposes; each is bilinear, and the three differentiate to each other.
+"""Convolution over any number of axes, and its two transposes; the three differentiate to each other.
 
 Windows are copied into the columns of a matrix, which the kernel multiplies (Chellapilla, Puri and Simard 2006), but
 never more than a block of them at once: the columns of all windows would take as often the memory of the input as a

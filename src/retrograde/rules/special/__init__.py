@@ -1,4 +1,4 @@
-"""Special functions: scipy.special's, by family, with their derivatives. SciPy is imported when one is first computed."""
+"""Special functions of SciPy, by family, with their derivatives. SciPy is imported when one is first computed."""
 
 from retrograde.rules.special import (
     bessel_functions,
