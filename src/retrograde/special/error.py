@@ -62,8 +62,8 @@ def erfcinv(x: Any) -> Array:
     """The inverse of `erfc`, of values between 0 and 2.
 
     Example:
-        >>> float(erfcinv(1.0))
-        0.0
+        >>> float(erfc(erfcinv(1.0)))
+        1.0
     """
     return error_functions.erfcinv(x)
 

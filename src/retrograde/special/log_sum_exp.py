@@ -36,8 +36,8 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
 
     Example:
         >>> import numpy as np
-        >>> float(logsumexp([1000.0, 1000.0])) == 1000.0 + np.log(2.0)
-        True
+        >>> float(np.round(logsumexp([1000.0, 1000.0]), 6))
+        1000.693147
     """
     if return_sign:
         raise UnsupportedError(
