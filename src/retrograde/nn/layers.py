@@ -135,6 +135,6 @@ def drawn_seed(seed: Any) -> Any:
     if isinstance(seed, (int, np.integer, ArrayLike)) and not isinstance(seed, bool):
         return seed
     raise UsageError(
-        f"dropout got a {type(seed).__name__} for its seed; give an int, or a numpy.random.Generator that draws one for "
-        "each call"
+        f"dropout got a {type(seed).__name__} for its seed; give an int, or a numpy.random.Generator that draws one "
+        "for each call"
     )

@@ -29,32 +29,32 @@ def _types(x: ArrayType, axis: Axes, **_: Any) -> tuple[ArrayType, ArrayType, Ar
 
 
 def _reverse(
-    g: tuple[Array | None, ...], out: Array, square: Array, x_shape: Any, axis: Axes, epsilon: float, centered: bool
+    g: tuple[Array | None, ...], normal: Array, square: Array, x_shape: Any, axis: Axes, epsilon: float, centered: bool
 ) -> Array:
-    g_out, g_mean, g_square = g
+    g_normal, g_mean, g_square = g
     scale = 1.0 / np.sqrt(square + epsilon)
     count = 1
     for at in axis:
         count = count * x_shape[at]
     shares: list[Array] = []
-    if g_out is not None:
-        moved = g_out - out * np.mean(g_out * out, axis=axis, keepdims=True)
-        shares.append(scale * (moved - np.mean(g_out, axis=axis, keepdims=True) if centered else moved))
+    if g_normal is not None:
+        moved = g_normal - normal * np.mean(g_normal * normal, axis=axis, keepdims=True)
+        shares.append(scale * (moved - np.mean(g_normal, axis=axis, keepdims=True) if centered else moved))
     if g_mean is not None:
         shares.append(np.broadcast_to(g_mean / count if centered else 0.0 * g_mean, x_shape))
     if g_square is not None:
-        shares.append(out * (g_square * 2.0 / (scale * count)))
+        shares.append(normal * (g_square * 2.0 / (scale * count)))
     return sum(shares[1:], start=shares[0])
 
 
 def _forward(
-    d: Array, out: Array, square: Array, axis: Axes, epsilon: float, centered: bool
+    d: Array, normal: Array, square: Array, axis: Axes, epsilon: float, centered: bool
 ) -> tuple[Array, Array, Array]:
     scale = 1.0 / np.sqrt(square + epsilon)
     mean = np.mean(d, axis=axis, keepdims=True)
-    along = np.mean(d * out, axis=axis, keepdims=True)
+    along = np.mean(d * normal, axis=axis, keepdims=True)
     moved = d - mean if centered else d
-    return scale * (moved - out * along), mean if centered else 0.0 * mean, along * 2.0 / scale
+    return scale * (moved - normal * along), mean if centered else 0.0 * mean, along * 2.0 / scale
 
 
 normalize = Primitive(
@@ -65,7 +65,7 @@ normalize = Primitive(
     result=_types,
     reverse={"x": _reverse},
     forward={"x": _forward},
-    outputs=("out", "mean", "square"),
+    outputs=("normal", "mean", "square"),
 )
 """(x - mean) / sqrt(mean square of it + epsilon), the mean, and the mean square; means keep their axes. Not centered,
 the mean is taken for 0."""

@@ -67,7 +67,7 @@ max_pool = Primitive(
     result=_max_pooled,
     reverse={"x": lambda g, place, x_shape, windows: scatter_windows(g[0], place, x_shape, windows=windows)},
     forward={"x": lambda d, place, windows: (pick_windows(d, place, windows=windows), None)},
-    outputs=("out", "place"),
+    outputs=("largest", "place"),
 )
 """The largest element of each window over the last axes, and the number of its place there."""
 
