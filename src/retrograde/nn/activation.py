@@ -1,5 +1,8 @@
 """Activations. Each works element by element, in the dtype of its operand."""
 
+# What NumPy gives for arrays of any kind has no type to check.
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any

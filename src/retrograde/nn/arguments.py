@@ -1,5 +1,8 @@
 """Arguments as people write them: an int for every axis, padding by name, reductions by name."""
 
+# What NumPy gives for arrays of any kind has no type to check.
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
@@ -26,13 +29,13 @@ def as_floating(x: Any) -> Array:
     return x.astype(np.float64) if x.dtype.kind in "biu" else x
 
 
-def for_each_axis(value: Ints, axes: int, name: str, least: int = 1) -> tuple[int, ...]:
+def for_each_axis(value: Any, axes: int, name: str, least: int = 1) -> tuple[int, ...]:
     """An int for each axis.
 
     Raises:
         UsageError: there are more or fewer, one is no int, or less than `least`.
     """
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
+    values: tuple[Any, ...] = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
     if len(values) != axes or not all(isinstance(item, (int, np.integer)) and item >= least for item in values):
         raise UsageError(
             f"{name}={value!r} was given for {axes} axes; give an int of {least} or more, or {axes} of them"

@@ -1,5 +1,8 @@
 """Linear maps, embeddings and dropout."""
 
+# What NumPy gives for arrays of any kind has no type to check.
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any

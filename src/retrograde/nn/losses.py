@@ -1,5 +1,8 @@
 """Losses: how far predictions are from what is wanted."""
 
+# What NumPy gives for arrays of any kind has no type to check.
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any

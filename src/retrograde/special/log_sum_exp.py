@@ -52,7 +52,8 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     if keepdims:
         return out
     kept = tuple(size for at, size in enumerate(out.shape) if at not in axes)
-    return np.reshape(out, kept) if isinstance(out, ArrayLike) else np.reshape(out, kept)[()]
+    out = np.reshape(out, kept)
+    return out if isinstance(out, ArrayLike) or kept else out[()]
 
 
 def _together(a: Array, b: Array) -> tuple[Array, Array]:

@@ -23,7 +23,7 @@ def _normalize(x: Array, axis: Axes, epsilon: float, centered: bool) -> tuple[Ar
     return out, mean, square
 
 
-def _types(x: ArrayType, axis: Axes, **_: Any) -> tuple[ArrayType, ArrayType, ArrayType]:
+def _types(x: ArrayType, axis: Axes, **_: Any) -> Any:
     means = ArrayType(x.dtype, tuple(1 if at in axis else size for at, size in enumerate(x.sizes)))
     return x, means, means
 

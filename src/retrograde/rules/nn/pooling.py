@@ -54,7 +54,7 @@ def _pooled(x: ArrayType, windows: Windows) -> ArrayType:
     return ArrayType(x.dtype, (*x.sizes[:-axes], *windows.types(x.sizes[-axes:])))
 
 
-def _max_pooled(x: ArrayType, windows: Windows) -> tuple[ArrayType, ArrayType]:
+def _max_pooled(x: ArrayType, windows: Windows) -> Any:
     out = _pooled(x, windows)
     return out, ArrayType(_place_dtype(windows), out.sizes)
 
@@ -116,7 +116,7 @@ def _shares(extents: tuple[int, ...], windows: Windows, count_padding: bool, dty
     """The weight of an element in the mean of each window that it is in."""
     out = np.ones((), dtype)
     for axis, extent in enumerate(extents):
-        one = Windows(*((part[axis],) for part in windows[:4]), windows.ceil)
+        one = windows.along(axis)
         before, behind = one.padding[0]
         line = np.zeros(one.padded((extent,)), dtype)
         line[(slice(0, before + extent + behind) if count_padding else one.inside((extent,))[0])] = 1

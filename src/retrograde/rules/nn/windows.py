@@ -28,7 +28,7 @@ class Windows(NamedTuple):
     dilation: Ints
     ceil: bool = False
 
-    def count(self, axis: int, extent: int) -> int:
+    def number(self, axis: int, extent: int) -> int:
         """How many windows there are along an axis of an extent.
 
         Raises:
@@ -48,13 +48,18 @@ class Windows(NamedTuple):
             found -= 1
         return found + 1
 
+    def along(self, axis: int) -> Windows:
+        """The windows along one axis alone."""
+        kernel, strides, padding, dilation, ceil = self
+        return Windows((kernel[axis],), (strides[axis],), (padding[axis],), (dilation[axis],), ceil)
+
     def counts(self, extents: Ints) -> Ints:
         """How many windows there are along each axis."""
-        return tuple(self.count(axis, extent) for axis, extent in enumerate(extents))
+        return tuple(self.number(axis, extent) for axis, extent in enumerate(extents))
 
     def types(self, extents: tuple[Extent, ...]) -> tuple[Extent, ...]:
         """The same of extents that may be known to the run only."""
-        return tuple(self.count(at, extent) if isinstance(extent, int) else None for at, extent in enumerate(extents))
+        return tuple(self.number(at, extent) if isinstance(extent, int) else None for at, extent in enumerate(extents))
 
     def padded(self, extents: Ints) -> Ints:
         """The extents of an array that every window lies in."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
+from retrograde.program.kinds import is_tuple
 from retrograde.program.primitive import Array, Primitive, Rule, RuleFunction
 from retrograde.program.spelling import spells_late
 from retrograde.program.types import ArrayType, broadcast_extents
@@ -22,7 +23,7 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 @cache
 def scipy_special() -> Any:
     """The module scipy.special, imported when it is first asked for: that takes a quarter of a second."""
-    from scipy import special
+    from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
     return special
 
@@ -46,7 +47,7 @@ def declare(
 
     Where a function of scipy.special has this name, that function may be called on tracked arrays, too.
     """
-    compute = evaluate or (lambda *values: getattr(scipy_special(), name)(*values))
+    compute = evaluate or _of_scipy(name)
     primitive = Primitive(
         name,
         compute,
@@ -76,9 +77,7 @@ def declare_several(name: str, outputs: tuple[str, ...], derivatives: tuple[Rule
     def forward(d: Array, *values: Array) -> tuple[Array, ...]:
         return tuple(d * at(values, place) for place in range(len(outputs)))
 
-    def compute(x: Array) -> Array:
-        return getattr(scipy_special(), name)(x)
-
+    compute = _of_scipy(name)
     primitive = Primitive(
         name,
         compute,
@@ -89,6 +88,13 @@ def declare_several(name: str, outputs: tuple[str, ...], derivatives: tuple[Rule
         outputs=outputs,
     )
     return spells_late("scipy.special", name)(primitive)
+
+
+def _of_scipy(name: str) -> Callable[..., Array]:
+    def compute(*values: Array) -> Array:
+        return getattr(scipy_special(), name)(*values)
+
+    return compute
 
 
 def _reverse(derivative: RuleFunction) -> Rule:
@@ -126,14 +132,13 @@ def _broadcast(compute: Callable[..., Array]) -> Callable[..., Any]:
     @cache
     def dtypes(*kinds: Any) -> Any:
         with np.errstate(all="ignore"):
-            out = compute(*(np.ones(1, kind) if isinstance(kind, np.dtype) else kind(1) for kind in kinds))
-        return tuple(part.dtype for part in out) if isinstance(out, tuple) else out.dtype
+            out = compute(*(kind(1) if isinstance(kind, type) else np.ones(1, kind) for kind in kinds))
+        return tuple(part.dtype for part in out) if is_tuple(out) else out.dtype
 
     def result(*operands: Any) -> Any:
-        found = dtypes(*(item.dtype if isinstance(item, ArrayType) else type(item) for item in operands))
+        kinds: list[Any] = [item.dtype if isinstance(item, ArrayType) else item.__class__ for item in operands]
+        found: Any = dtypes(*kinds)
         sizes = broadcast_extents(*(sizes_of(operand) for operand in operands))
-        return (
-            tuple(ArrayType(dtype, sizes) for dtype in found) if isinstance(found, tuple) else ArrayType(found, sizes)
-        )
+        return tuple(ArrayType(dtype, sizes) for dtype in found) if is_tuple(found) else ArrayType(found, sizes)
 
     return result

@@ -5,8 +5,11 @@ Each keeps no exponentials: `logsumexp` reads its operand, the two others their 
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +24,8 @@ Axes = tuple[int, ...]
 def _shifted(x: Array, axis: Axes) -> tuple[Array, Array]:
     """The operand less its largest real part along the axes, in an array of its own, and what was taken off."""
     x = np.asarray(x) if not hasattr(x, "dtype") else x
-    largest = np.max(np.real(x), axis=axis, keepdims=True, initial=-np.inf)
-    largest = np.where(np.isfinite(largest), largest, largest.dtype.type(0))
+    top: Any = np.max(np.real(x), axis=axis, keepdims=True, initial=-np.inf)
+    largest: Any = np.where(np.isfinite(top), top, top.dtype.type(0))
     return x - largest, largest
 
 
