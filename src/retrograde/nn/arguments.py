@@ -1,7 +1,7 @@
 """Arguments as people write them: an int for every axis, padding by name, reductions by name."""
 
 # What NumPy gives for arrays of any kind has no type to check.
-# pyright: reportUnknownVariableType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 
