@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -25,13 +26,32 @@ def spells(*functions: Callable[..., Any]) -> Callable[[_Function], _Function]:
     return declare
 
 
+LATE_SPELLINGS: dict[str, tuple[str, Callable[..., Any]]] = {}
+"""By name, for functions of modules that are imported by whoever uses them: the module, and what is called instead."""
+
+
+def spells_late(module: str, *names: str) -> Callable[[_Function], _Function]:
+    """As `spells`, for functions of a module that is not imported for it, by their names there."""
+
+    def declare(replacement: _Function) -> _Function:
+        LATE_SPELLINGS.update(dict.fromkeys(names, (module, replacement)))
+        return replacement
+
+    return declare
+
+
+def _late(function: Any) -> Callable[..., Any] | None:
+    module, replacement = LATE_SPELLINGS.get(function.__name__, ("", None))
+    return replacement if getattr(sys.modules.get(module), function.__name__, None) is function else None
+
+
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """What `__array_ufunc__` does.
 
     Raises:
         UnsupportedError: there is no rule for this ufunc, this method of it, or one of the options.
     """
-    replacement = SPELLINGS.get(ufunc)
+    replacement = SPELLINGS.get(ufunc) or _late(ufunc)
     if method == "__call__" and replacement is not None and not options:
         return replacement(*inputs)
     name = f"numpy.{ufunc.__name__}"
