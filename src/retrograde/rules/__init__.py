@@ -1,5 +1,51 @@
 """The primitives and their derivatives, one file for each family. Importing this room declares them all."""
 
-from retrograde.rules import comparison, contraction, elementwise, indexing, joining, reductions, shapes, stacks
+from retrograde.rules import (
+    comparison,
+    contraction,
+    differences,
+    elementwise,
+    elementwise_analytic,
+    elementwise_bessel,
+    elementwise_kinks,
+    elementwise_powers,
+    elementwise_rounding,
+    elementwise_selection,
+    indexing,
+    joining,
+    reductions,
+    reductions_cumulative,
+    reductions_extrema,
+    reductions_nan,
+    reductions_norms,
+    reductions_order,
+    reductions_spread,
+    shapes,
+    stacks,
+    ufunc_methods,
+)
 
-__all__ = ["comparison", "contraction", "elementwise", "indexing", "joining", "reductions", "shapes", "stacks"]
+__all__ = [
+    "comparison",
+    "contraction",
+    "differences",
+    "elementwise",
+    "elementwise_analytic",
+    "elementwise_bessel",
+    "elementwise_kinks",
+    "elementwise_powers",
+    "elementwise_rounding",
+    "elementwise_selection",
+    "indexing",
+    "joining",
+    "reductions",
+    "reductions_cumulative",
+    "reductions_extrema",
+    "reductions_nan",
+    "reductions_norms",
+    "reductions_order",
+    "reductions_spread",
+    "shapes",
+    "stacks",
+    "ufunc_methods",
+]
