@@ -14,6 +14,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from weakref import ref
 
+import numpy as np
+
 from retrograde.errors import UnsupportedError
 from retrograde.program.primitive import PRIMITIVES
 
@@ -61,6 +63,19 @@ class WritesInPlace:
 
     def __itruediv__(self, other: Any) -> Any:
         return self._written(self / other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __imod__(self, other: Any) -> Any:
+        return self._written(self % other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        # Floors are plain arrays; what is behind this name stays what it is.
+        return self._written(np.zeros_like(self) + self // other)  # pyright: ignore
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._written(self**other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._written(self @ other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
 
     def _written(self, result: Any) -> Any:
         if self.is_number():
