@@ -14,7 +14,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_methods import ArrayMethods
 from retrograde.program.dispatch import Intercepting, apply
-from retrograde.program.in_place import WritesInPlace
+from retrograde.program.in_place import WritesInPlace, without_lists
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.spelling import SPELLINGS, call_function, call_ufunc
 
@@ -140,7 +140,7 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
         return apply(PRIMITIVES["not_equal"], (self, other), _NOTHING)
 
     def __getitem__(self, index: Any) -> Any:
-        return SPELLINGS[ArrayLike.__getitem__](self, index)
+        return self.process(PRIMITIVES["getitem"], (self, without_lists(index)), _NOTHING)
 
     def __len__(self) -> int:
         if not self.ndim:
