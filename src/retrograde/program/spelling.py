@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from retrograde.errors import UnsupportedError
+from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.dispatch import Intercepting
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -23,6 +23,8 @@ def spells(*functions: Callable[..., Any]) -> Callable[[_Function], _Function]:
 
     def declare(replacement: _Function) -> _Function:
         for function in functions:
+            if function in SPELLINGS:
+                raise UsageError(f"{function.__name__} is spelled twice; take one of the two away")
             SPELLINGS[function] = replacement
         return replacement
 
