@@ -53,6 +53,7 @@ class WritesInPlace:
         base._views = views
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        index = without_lists(index)
         if (locked := slot(self, "_locked", None)) is not None:
             state, written = locked
             if value is not written or not _is_place(written._place, index):
@@ -75,6 +76,19 @@ class WritesInPlace:
 
     def __itruediv__(self, other: Any) -> Any:
         return self._written(self / other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __imod__(self, other: Any) -> Any:
+        return self._written(self % other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        # Floors are plain arrays; what is behind this name stays what it is.
+        return self._written(np.zeros_like(self) + self // other)  # pyright: ignore
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._written(self**other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._written(self @ other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
 
     def _written(self, result: Any) -> Any:
         if self.is_number():
@@ -163,6 +177,16 @@ class WritesInPlace:
 
     def _same_array_type(self, other: Any) -> Any:
         raise NotImplementedError  # pragma: no cover
+
+
+def without_lists(index: Any) -> Any:
+    """An index with arrays in place of lists, which whoever made them may change before the derivative is there."""
+    kind = index.__class__
+    if kind is list:
+        return np.asarray(index) if index else np.zeros(0, np.intp)
+    if kind is tuple and list in map(type, index):
+        return tuple(map(without_lists, index))
+    return index
 
 
 def _is_place(place: tuple[Any, ...], index: Any) -> bool:

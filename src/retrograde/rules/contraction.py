@@ -21,7 +21,7 @@ from retrograde.errors import UsageError
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, Extent
-from retrograde.rules.elementwise import conj
+from retrograde.rules.declaring import conj
 from retrograde.rules.matrices import adjoint
 from retrograde.rules.pairwise import contract, layout_of, unequal
 from retrograde.rules.type_rules import broadcast_extents, dtype_of
@@ -180,9 +180,8 @@ def _vdot(a: Array, b: Array, /) -> Array:
     return einsum(conj(np.ravel(as_array(a))), np.ravel(as_array(b)), subscripts="a,a->")
 
 
-def _vecdot(x1: Array, x2: Array, axis: int = -1) -> Array:
-    x1, x2 = (np.moveaxis(as_array(x), axis, -1) for x in (x1, x2))
-    return _batched(conj(x1), x2, 1, 1, "a,a->")
+def _vecdot(x1: Array, x2: Array) -> Array:
+    return _batched(conj(as_array(x1)), as_array(x2), 1, 1, "a,a->")
 
 
 def _matvec(x1: Array, x2: Array) -> Array:
@@ -214,4 +213,7 @@ for _name, _product in (("vecdot", _vecdot), ("matvec", _matvec), ("vecmat", _ve
     if hasattr(np, _name):  # matvec and vecmat came with NumPy 2.2
         spells(getattr(np, _name))(_product)
 
-spells(np.linalg.vecdot)(_vecdot)
+
+@spells(np.linalg.vecdot)
+def _vecdot_along(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+    return _vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))

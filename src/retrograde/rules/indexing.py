@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
-from retrograde.program.array_like import ArrayLike
 from retrograde.program.kinds import as_tuple, is_ndarray
 from retrograde.program.primitive import Array, Primitive
-from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.type_rules import indexed, like_first
 
@@ -21,9 +20,11 @@ def is_basic(index: Any) -> bool:
     """Whether an index picks each element once, and NumPy gives a view of them: no arrays, lists or masks."""
     if index.__class__ is int or index.__class__ is slice:
         return True
-    return all(
-        part is None or part is Ellipsis or type(part) in (slice, int) or _is_number(part) for part in as_tuple(index)
-    )
+    for part in as_tuple(index):
+        kind = part.__class__
+        if not (kind is int or kind is slice or part is None or part is Ellipsis or _is_number(part)):
+            return False
+    return True
 
 
 def _is_number(part: Any) -> bool:
@@ -42,20 +43,14 @@ def _dtype(part: Any) -> np.dtype[Any]:
     return part.dtype if hasattr(part, "dtype") else np.asarray(part).dtype
 
 
-def _getitem_views(x: Array, index: Any) -> bool:
-    return is_basic(index)
-
-
-getitem = spells(ArrayLike.__getitem__)(
-    Primitive(
-        "getitem",
-        lambda x, index: x[index],
-        ("x", "index"),
-        result=lambda x, index: ArrayType(x.dtype, indexed(x.sizes, index)),
-        reverse={"x": lambda g, index, x_shape: scatter(g, index, x_shape)},
-        linear=("x",),
-        views=_getitem_views,
-    )
+getitem = Primitive(
+    "getitem",
+    operator.getitem,
+    ("x", "index"),
+    result=lambda x, index: ArrayType(x.dtype, indexed(x.sizes, index)),
+    reverse={"x": lambda g, index, x_shape: scatter(g, index, x_shape)},
+    linear=("x",),
+    views=lambda x, index: is_basic(index),
 )
 
 
@@ -160,10 +155,13 @@ last_writes = Primitive(
 """Which of the values written at an index are there in the end: of those with the same place, the last."""
 
 
-def _written(g: Array, index: Any, x_shape: tuple[Any, ...]) -> Array:
-    if _picks_once(index):
-        return g[index]
-    return np.where(last_writes(index, x_shape), g[index], 0.0)
+def _written(g: Array, index: Any, x_shape: tuple[Any, ...], v_shape: tuple[Any, ...]) -> Array:
+    share = g[index]
+    if not _picks_once(index):
+        share = np.where(last_writes(index, x_shape), share, 0.0)
+    # NumPy writes a value with more axes than there is room for, if their size is 1.
+    extra = len(v_shape) - share.ndim
+    return share[(None,) * extra] if extra > 0 else share
 
 
 update = Primitive(

@@ -17,6 +17,7 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.elementwise import where
+from retrograde.rules.indexing import getitem
 from retrograde.rules.joining import as_array
 from retrograde.rules.shapes_axes import at_least
 from retrograde.rules.sizes import known_values, own_memory
@@ -40,7 +41,7 @@ def _take(a: Array, indices: Any, axis: int | None = None, *, mode: str = "raise
     places = indices if isinstance(indices, ArrayLike) else np.asarray(indices)
     if not isinstance(places, ArrayLike) and not places.size:
         places = places.astype(np.intp)
-    return own_memory(a[(*[slice(None)] * axis, within(places, a.shape[axis], mode))])
+    return own_memory(getitem(a, (*[slice(None)] * axis, within(places, a.shape[axis], mode))))
 
 
 @spells(np.choose)

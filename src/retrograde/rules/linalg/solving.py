@@ -17,7 +17,7 @@ from retrograde.program.primitive import PRIMITIVES, Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, broadcast_extents
 from retrograde.rules.contraction import as_array
-from retrograde.rules.elementwise import conj
+from retrograde.rules.declaring import conj
 from retrograde.rules.matrices import adjoint, float_dtype, from_triangle
 
 
