@@ -132,7 +132,7 @@ def contract(x: Array, y: Array, subscripts: str) -> Array:
         out = np.matmul(x, y)
     else:
         # A reshaped product would be a view of an array that nobody else has.
-        out = np.empty_like(x, shape=steps.shape, dtype=np.result_type(x, y))
+        out = np.empty_like(x, shape=steps.shape, dtype=np.result_type(x, y), order="C")
         np.matmul(x, y, out=out.reshape(steps.made))
     return out if steps.last is None else np.transpose(out, steps.last)
 
