@@ -13,6 +13,7 @@ import numpy as np
 from retrograde.autodiff import containers
 from retrograde.autodiff.backward import pull_back
 from retrograde.autodiff.cotangents import seed
+from retrograde.autodiff.residuals import origin_of_source
 from retrograde.autodiff.tracked import Node, TrackedArray
 from retrograde.errors import UsageError
 from retrograde.program.array_like import ArrayLike
@@ -50,6 +51,7 @@ class GradientTape:
         self.persistent = persistent
         self.recording = False
         self.flat = True
+        self.large = False
         self.level = 0
         self.next_index = count(1).__next__
         self._state: Literal["new", "open", "closed", "used"] = "new"
@@ -103,7 +105,7 @@ class GradientTape:
             )
         if isinstance(array, ArrayLike):
             self.flat = False
-        node = Node(self, (), (), None, array)
+        node = Node(self, (), (), None, array, origin_of_source(array))
         tracked = TrackedArray(array, node)
         tracked.watched_at = node
         return tracked
