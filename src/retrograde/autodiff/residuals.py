@@ -8,16 +8,16 @@ memory cost", section 3.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import ref
 
-import numpy as np
+from numpy import ndarray
 
 from retrograde.autodiff.recipes import Recipe
 from retrograde.program.primitive import Primitive
 
-LARGE_BYTES = 1 << 14
+LARGE_BYTES = 1 << 15
 """From this size on, a value is worth a thought."""
 
 _ALLOWANCE = 4
@@ -55,13 +55,13 @@ class Origin:
         self.array = ref(value)
         self.held = held
         self.primitive: Primitive | None = None
-        self.operands: tuple[Any, ...] = ()
+        self.operands: Sequence[Any] = ()
         self.static: Mapping[str, Any] = {}
         self.cost = 0
         self.uses = 0
         self.readers = 0
 
-    def follow(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any], cost: int) -> None:
+    def follow(self, primitive: Primitive, operands: Sequence[Any], static: Mapping[str, Any], cost: int) -> None:
         """Remember what made the value."""
         self.primitive, self.operands, self.static, self.cost = primitive, operands, static, cost
         for operand in operands:
@@ -110,7 +110,8 @@ class _Search:
     def part(self, operand: Any) -> Any:
         """What has the value of an operand: itself, or what makes it again; _NOTHING if that takes too much."""
         if type(operand) is ref:
-            return _NOTHING if operand() is None else operand()
+            alive: Any = operand()  # pyright: ignore[reportUnknownVariableType]
+            return _NOTHING if alive is None else alive
         if type(operand) is not Origin:
             return operand
         if operand.held and (value := operand.array()) is not None:
@@ -190,11 +191,7 @@ class Residuals:
 
 def origin_of_source(value: Any) -> Origin | None:
     """Of a large watched array: it is the caller's, and held by him."""
-    return Origin(value, held=True) if _is_large(value) else None
-
-
-def _is_large(value: Any) -> bool:
-    return type(value) is np.ndarray and value.nbytes >= LARGE_BYTES
+    return Origin(value, held=True) if type(value) is ndarray and value.nbytes >= LARGE_BYTES else None
 
 
 def selected(
@@ -207,22 +204,27 @@ def selected(
     out: Any,
 ) -> tuple[Any, Origin | None]:
     """What to keep of an operation's residuals, and the origin of its result."""
-    origins = [_origin_of(operand, value) for operand, value in zip(operands, values, strict=True)]
+    sources: list[Any] = []
+    for operand, value in zip(operands, values, strict=True):
+        sources.append(_source(operand, value) if type(value) is ndarray and value.nbytes >= LARGE_BYTES else value)
     items = list(kept or ())
     for at, place in enumerate(recipe.places):
-        if place is not None and place >= 0 and (source := origins[place]) is not None:
+        if place is not None and place >= 0 and type(source := sources[place]) is Origin:
             items[at] = source.keep(items[at])
-    origin = _origin_of_result(out, primitive, origins, values, static) if _is_large(out) else None
-    if origin is not None and -1 in recipe.places:
-        items[recipe.places.index(-1)] = origin.keep(out)
+    origin = None
+    if type(out) is ndarray and out.nbytes >= LARGE_BYTES:
+        origin = _origin_of_result(out, primitive, sources, values, static)
+        if -1 in recipe.places:
+            items[recipe.places.index(-1)] = origin.keep(out)
     if not items:
         return None, origin
     return (Residuals(tuple(items)) if any(type(item) is Remade for item in items) else tuple(items)), origin
 
 
-def _origin_of(operand: Any, value: Any) -> Origin | None:
-    if operand is value or not _is_large(value):
-        return None
+def _source(operand: Any, value: Any) -> Any:
+    """The origin of a large operand; a weak reference, if it is plain."""
+    if operand is value:
+        return ref(value)
     node = operand.node
     if node.origin is None:
         node.origin = Origin(value)
@@ -230,17 +232,12 @@ def _origin_of(operand: Any, value: Any) -> Origin | None:
 
 
 def _origin_of_result(
-    out: Any, primitive: Primitive, origins: list[Origin | None], values: list[Any], static: Mapping[str, Any]
+    out: Any, primitive: Primitive, sources: list[Any], values: list[Any], static: Mapping[str, Any]
 ) -> Origin:
-    if out is values[0] and origins[0] is not None:
-        return origins[0]
+    if out is values[0] and type(sources[0]) is Origin:
+        return sources[0]
     origin = Origin(out)
     cost = 0 if primitive.views is not None and out.base is not None else _COSTS.get(primitive.name)
     if cost is not None:
-        operands = (origin or _weak(value) for origin, value in zip(origins, values, strict=True))
-        origin.follow(primitive, tuple(operands), static, cost)
+        origin.follow(primitive, sources, static, cost)
     return origin
-
-
-def _weak(value: Any) -> Any:
-    return ref(value) if _is_large(value) else value
