@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from retrograde.autodiff.cotangents import Scattered, fit, sum_of_shares
-from retrograde.autodiff.residuals import LARGE_BYTES
+from retrograde.autodiff.residuals import is_large
 from retrograde.autodiff.tracked import Node
 from retrograde.program.ownership import ALONE, getrefcount
 from retrograde.program.primitive import Array
+
+_MANY = 32
+"""Of so many large results, the residuals of one more do not matter."""
 
 
 class Frontier:
@@ -65,28 +68,39 @@ def pull_back(seeds: list[tuple[Node, Array]], sources: list[Node], *, keep: boo
     wanted: dict[int, Array | None] = {source.index: None for source in sources}
     for node, cotangent in seeds:
         frontier.add(node, cotangent)
+    # A heap gives its end back to the system as soon as that is free, and it costs more to get memory again than to
+    # fill it. The latest residuals lie at the end, and would go first: held on to, they hold the heap together.
+    latest: Any = None
     while frontier:
         node, held = frontier.take()
         if node.index in wanted:
             wanted[node.index] = held[0]
-        parents, pulls, kept = node.parents, node.pulls, node.kept
-        if not keep:
-            node.free()
-        if kept is not None and type(kept) is not tuple:
-            kept = kept.restore()
-        for parent, pull in zip(parents, pulls, strict=True):
-            if pull is not None:
-                share = pull(held, kept)
-                if share.shape != parent.shape or share.dtype != parent.dtype:
-                    share = fit(share, parent.shape, parent.dtype)
-                if type(share) is np.ndarray and share.base is not None:
-                    share = _unpinned(share)
-                frontier.add(parent, share)
+        if latest is None and node.tape.large > _MANY:
+            latest = next(filter(is_large, node.kept or ()), None)
+        _carry(frontier, node, held, keep)
     return [wanted[source.index] for source in sources]
+
+
+def _carry(frontier: Frontier, node: Node, held: list[Any], keep: bool) -> None:
+    """Carry a node's cotangent to its parents."""
+    parents, pulls, kept = node.parents, node.pulls, node.kept
+    if not keep:
+        node.free()
+    if kept is not None and type(kept) is not tuple:
+        kept = kept.restore()
+    for parent, pull in zip(parents, pulls, strict=True):
+        if pull is None:
+            continue
+        share = pull(held, kept)
+        if share.shape != parent.shape or share.dtype != parent.dtype:
+            share = fit(share, parent.shape, parent.dtype)
+        if type(share) is np.ndarray and share.base is not None:
+            share = _unpinned(share)
+        frontier.add(parent, share)
 
 
 def _unpinned(share: Any) -> Any:
     """A small part of a large cotangent as an array of its own, so that the large one can go, or be written."""
     base = share.base
-    pins = type(base) is np.ndarray and base.nbytes >= LARGE_BYTES and 2 * share.nbytes <= base.nbytes
+    pins = is_large(base) and 2 * share.nbytes <= base.nbytes
     return share.copy() if pins else share

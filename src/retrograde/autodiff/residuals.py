@@ -8,7 +8,7 @@ memory cost", section 3.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from weakref import ref
 
@@ -111,7 +111,7 @@ class _Search:
         """What has the value of an operand: itself, or what makes it again; _NOTHING if that takes too much."""
         if type(operand) is ref:
             alive: Any = operand()  # pyright: ignore[reportUnknownVariableType]
-            return _NOTHING if alive is None else alive
+            return _NOTHING if alive is None else alive  # pyright: ignore[reportUnknownVariableType]
         if type(operand) is not Origin:
             return operand
         if operand.held and (value := operand.array()) is not None:
@@ -183,15 +183,23 @@ class Residuals:
     def __init__(self, items: tuple[Any, ...]) -> None:
         self.items = items
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
     def restore(self) -> tuple[Any, ...]:
         """The residuals as the rules read them."""
         done: dict[int, Any] = {}
         return tuple(item.value(done) if type(item) is Remade else item for item in self.items)
 
 
+def is_large(value: Any) -> bool:
+    """Whether a value is a NumPy array worth a thought."""
+    return type(value) is ndarray and value.nbytes >= LARGE_BYTES
+
+
 def origin_of_source(value: Any) -> Origin | None:
     """Of a large watched array: it is the caller's, and held by him."""
-    return Origin(value, held=True) if type(value) is ndarray and value.nbytes >= LARGE_BYTES else None
+    return Origin(value, held=True) if is_large(value) else None
 
 
 def selected(
@@ -206,14 +214,14 @@ def selected(
     """What to keep of an operation's residuals, and the origin of its result."""
     sources: list[Any] = []
     for operand, value in zip(operands, values, strict=True):
-        sources.append(_source(operand, value) if type(value) is ndarray and value.nbytes >= LARGE_BYTES else value)
+        sources.append(_source(operand, value) if is_large(value) else value)
     items = list(kept or ())
     for at, place in enumerate(recipe.places):
         if place is not None and place >= 0 and type(source := sources[place]) is Origin:
             items[at] = source.keep(items[at])
     origin = None
-    if type(out) is ndarray and out.nbytes >= LARGE_BYTES:
-        origin = _origin_of_result(out, primitive, sources, values, static)
+    if is_large(out):
+        origin = _origin_of_result(out, primitive, sources, static)
         if -1 in recipe.places:
             items[recipe.places.index(-1)] = origin.keep(out)
     if not items:
@@ -231,10 +239,8 @@ def _source(operand: Any, value: Any) -> Any:
     return node.origin
 
 
-def _origin_of_result(
-    out: Any, primitive: Primitive, sources: list[Any], values: list[Any], static: Mapping[str, Any]
-) -> Origin:
-    if out is values[0] and type(sources[0]) is Origin:
+def _origin_of_result(out: Any, primitive: Primitive, sources: list[Any], static: Mapping[str, Any]) -> Origin:
+    if type(sources[0]) is Origin and sources[0].array() is out:
         return sources[0]
     origin = Origin(out)
     cost = 0 if primitive.views is not None and out.base is not None else _COSTS.get(primitive.name)

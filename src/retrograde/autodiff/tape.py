@@ -51,7 +51,7 @@ class GradientTape:
         self.persistent = persistent
         self.recording = False
         self.flat = True
-        self.large = False
+        self.large = 0
         self.level = 0
         self.next_index = count(1).__next__
         self._state: Literal["new", "open", "closed", "used"] = "new"

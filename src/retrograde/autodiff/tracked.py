@@ -176,7 +176,7 @@ def _recorded(
         return out
     origin = None
     if tape.flat and (tape.large or out.nbytes >= LARGE_BYTES):
-        tape.large = True
+        tape.large += 1
         kept, origin = selected(recipe, kept, primitive, operands, values, static, out)
     tracked = TrackedArray(out, Node(tape, tuple(parents), recipe.pulls, kept, out, origin))
     if primitive.views is not None and out.ndim and primitive.views(*operands):
