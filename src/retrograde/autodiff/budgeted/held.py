@@ -125,16 +125,16 @@ class Held(ArrayLike):
         array = np.asarray(self.numpy())
         return array.astype(dtype) if copy or dtype not in (None, array.dtype) else array
 
-    def __float__(self) -> float:
+    def __float__(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         return float(self.numpy())
 
-    def __complex__(self) -> complex:
+    def __complex__(self) -> complex:  # pyright: ignore[reportIncompatibleMethodOverride]
         return complex(self.numpy())
 
-    def __int__(self) -> int:
+    def __int__(self) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         return int(self.numpy())
 
-    def __index__(self) -> int:
+    def __index__(self) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.numpy().__index__()
 
     def __reduce__(self) -> Any:

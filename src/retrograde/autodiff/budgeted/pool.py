@@ -8,7 +8,7 @@ is computed from. In the backward pass nothing is recorded: what it computes sta
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from math import prod
 from typing import Any
@@ -19,7 +19,7 @@ from retrograde.autodiff.budgeted.account import Account
 from retrograde.autodiff.budgeted.cell import Cell, Step
 from retrograde.autodiff.budgeted.policies import Policy
 from retrograde.autodiff.budgeted.queue import Candidates
-from retrograde.autodiff.budgeted.sizes import estimated_cost, expected_bytes, operand_bytes
+from retrograde.autodiff.budgeted.sizes import estimated_cost, expected_bytes
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import Primitive
 
@@ -113,7 +113,9 @@ class Pool:
         begin = self.account.now()
         self._make_room(expected_bytes(primitive, values, step.static), step.name, roots)
         out = step.evaluate(*values, **step.static)
-        made = tuple(self._admit(step, result, values, place) for place, result in enumerate(out if step.several else (out,)))
+        made = tuple(
+            self._admit(step, result, values, place) for place, result in enumerate(out if step.several else (out,))
+        )
         step.result_bytes = sum(cell.data_bytes for cell in made if type(cell) is Cell and cell.root is cell)
         step.cost = estimated_cost(step.name, values, step.result_bytes)
         if step.result_bytes:
