@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from retrograde.autodiff.budgeted.cell import Cell
+from retrograde.autodiff.budgeted.cell import TINY_BYTES, Cell
 from retrograde.errors import UnsupportedError
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.dispatch import Intercepting
@@ -15,6 +16,32 @@ from retrograde.program.in_place import slot
 from retrograde.program.kinds import is_ndarray, is_slice
 from retrograde.program.primitive import Primitive
 from retrograde.program.spelling import SPELLINGS
+
+
+def _as_numbers(name: str) -> Callable[..., Any]:
+    """An operator of arrays that, between numbers, rounds as NumPy's numbers do; its functions may round otherwise."""
+    general = getattr(ArrayLike, name)
+    of_numbers = getattr(operator, name.replace("__r", "__", 1))
+
+    def method(self: Held, *others: Any) -> Any:
+        if not self.is_number() or not all(map(_is_number, others)):
+            return general(self, *others)
+        operands = (*others, self) if name.startswith("__r") else (self, *others)
+        value = of_numbers(*map(plain, operands))
+        return Held(self.cell.pool.constant(value)) if isinstance(value, np.generic) else value
+
+    return method
+
+
+def _on_arrays(name: str) -> Callable[..., Any]:
+    """An operator that has no derivative rule: that of the arrays."""
+
+    def method(self: Held, *others: Any) -> Any:
+        if _has_others(others):
+            return NotImplemented
+        return getattr(self.numpy(), name)(*map(plain, others))
+
+    return method
 
 
 class Held(ArrayLike):
@@ -97,13 +124,12 @@ class Held(ArrayLike):
         pool = self.cell.pool
         inside: list[Any] = []
         for operand in operands:
-            if type(operand) is Held:
-                cell = operand.cell
-                inside.append(cell if cell.pool is pool else pool.constant(operand.numpy()))
-            elif is_ndarray(operand) and operand.nbytes > 256:
-                inside.append(pool.constant(operand))
+            if type(operand) is Held and operand.cell.pool is pool:
+                inside.append(operand.cell)
+            elif is_ndarray(value := plain(operand)) and value.nbytes > TINY_BYTES:
+                inside.append(pool.constant(value))
             else:
-                inside.append(plain(operand))
+                inside.append(value)
         out = pool.run(primitive, tuple(inside), static)
         if primitive.outputs:
             return tuple(map(_outside, out))
@@ -118,6 +144,19 @@ class Held(ArrayLike):
 
     def __bool__(self) -> bool:
         return bool(self.numpy())
+
+    __add__, __radd__ = _as_numbers("__add__"), _as_numbers("__radd__")
+    __sub__, __rsub__ = _as_numbers("__sub__"), _as_numbers("__rsub__")
+    __mul__, __rmul__ = _as_numbers("__mul__"), _as_numbers("__rmul__")
+    __truediv__, __rtruediv__ = _as_numbers("__truediv__"), _as_numbers("__rtruediv__")
+    __pow__, __rpow__ = _as_numbers("__pow__"), _as_numbers("__rpow__")
+
+    __and__, __rand__ = _on_arrays("__and__"), _on_arrays("__rand__")
+    __or__, __ror__ = _on_arrays("__or__"), _on_arrays("__ror__")
+    __xor__, __rxor__ = _on_arrays("__xor__"), _on_arrays("__rxor__")
+    __mod__, __rmod__ = _on_arrays("__mod__"), _on_arrays("__rmod__")
+    __floordiv__, __rfloordiv__ = _on_arrays("__floordiv__"), _on_arrays("__rfloordiv__")
+    __invert__ = _on_arrays("__invert__")
 
     # Whatever has no derivative rule needs none here.
 
@@ -175,6 +214,10 @@ def plain(value: Any) -> Any:
     if is_slice(value):
         return slice(plain(value.start), plain(value.stop), plain(value.step))
     return value
+
+
+def _is_number(value: Any) -> bool:
+    return value.is_number() if type(value) is Held else isinstance(value, (np.generic, int, float, complex))
 
 
 def _outside(result: Any) -> Any:

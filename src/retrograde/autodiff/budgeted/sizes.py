@@ -24,7 +24,7 @@ _FACTORIZATIONS = frozenset({"inv", "solve", "det", "slogdet", "cholesky", "qr",
 def expected_bytes(primitive: Primitive, values: list[Any], static: Mapping[str, Any]) -> int:
     """The bytes of the results, views not counted; where only the run knows the size, as many as the operands have."""
     if primitive.views is not None and primitive.views(*values) and not _is_copied(primitive, values):
-        return 0
+        return values[0].itemsize  # of a number, which is no view
     try:
         results: Any = primitive.result(*(map_operand(_described, value) for value in values), **static)
     except UsageError:
