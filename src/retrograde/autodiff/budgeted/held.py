@@ -136,7 +136,7 @@ class Held(ArrayLike):
         result = _outside(out)
         is_view = primitive.views is not None and primitive.views(*operands)
         if is_view and type(result) is Held and type(operands[0]) is Held and result.shape:
-            result.note_view_of(operands[0])
+            result.note_view_of(operands[0], (primitive, *operands[1:]))
         return result
 
     def __repr__(self) -> str:

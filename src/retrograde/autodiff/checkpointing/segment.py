@@ -163,7 +163,7 @@ class _Segment:
         for item, out in zip(results, outs, strict=True):
             base = slot(item, "_base", None) if self._is_own(item) else None
             if base is not None and id(base) in made and not any(item is argument for argument in entered):
-                out.note_view_of(made[id(base)])
+                out.note_view_of(made[id(base)], slot(item, "_place", ()))
         return outs
 
     def _pulls(self, count: int) -> tuple[Callable[[Parts, Any], Any], ...]:
