@@ -18,7 +18,7 @@ _CASES = [
     pytest.param(name, sample, id=f"{name} {sample}")
     for name in sorted(PRIMITIVES)
     if PRIMITIVES[name].reverse and "stack" not in name
-    for sample in SAMPLES.get(name, [])
+    for sample in SAMPLES.get(name, [])[:3]
 ]
 
 
@@ -31,7 +31,11 @@ def _curved(name: str, sample: Sample) -> tuple[Any, list[Any]]:
     """A scalar of a primitive's results, in which operands are read before and after; and the operands to vary."""
     primitive = PRIMITIVES[name]
     names = primitive.names(len(sample.operands))
-    places = [at for at, operand in enumerate(names) if operand in primitive.reverse]
+    varied = [
+        operand in primitive.reverse and is_differentiable(np.asarray(value).dtype)
+        for operand, value in zip(names, sample.operands, strict=True)
+    ]
+    places = [at for at, varies in enumerate(varied) if varies]
 
     def scalar(*inputs: Any) -> Any:
         operands = list(sample.operands)

@@ -23,7 +23,6 @@ from retrograde.autodiff.budgeted.queue import Candidates
 from retrograde.autodiff.budgeted.sizes import estimated_cost, expected_bytes
 from retrograde.errors import BudgetError
 from retrograde.program.kinds import is_ndarray
-from retrograde.program.primitive import Primitive
 
 _IDLE_FOR = 8
 
@@ -90,11 +89,11 @@ class Pool:
 
     # Evaluation.
 
-    def run(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
+    def run(self, primitive: Any, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
         """Evaluate an operation: the cell of its result, or a tuple of those of its results.
 
         Args:
-            primitive: what to evaluate.
+            primitive: what to evaluate: a primitive, or a ufunc as one.
             operands: cells of this pool, and whatever else it takes.
             static: its static parameters.
 
@@ -129,7 +128,7 @@ class Pool:
         self._make_room(prod(shape) * dtype.itemsize, "zeros", [])
         return self._admit(step, step.evaluate(), [])
 
-    def _first_run(self, primitive: Primitive, step: Step, roots: list[Cell]) -> Any:
+    def _first_run(self, primitive: Any, step: Step, roots: list[Cell]) -> Any:
         values = [self._taken(operand) if type(operand) is Cell else operand for operand in step.operands]
         begin = self.account.now()
         self._make_room(expected_bytes(primitive, values, step.static), step.name, roots)
