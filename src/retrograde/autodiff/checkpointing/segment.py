@@ -239,8 +239,8 @@ class _Segment:
         return getattr(self.run, "name", "a function")
 
 
-def _same(g: Any, kept: Any) -> Any:
-    return g
+def _same(held: list[Any], kept: Any) -> Any:
+    return held[0]
 
 
 def _given(node: Node | None) -> Node:
