@@ -84,11 +84,7 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample((_matrix(cplx, columns=4),), {"form": "wide"}, _of_factors),
     ],
     "quotient": [Sample((real(2, 3), real(2, 3))), Sample((cplx(3), real(3)))],
-<<<<<<< HEAD
-    "free_of_phases": [Sample((real(2, 2),), {"of": "vectors"})],
-=======
     "free_of_phases": [Sample((real(2, 2),), {"of": "vectors"}), Sample((cplx(0, 0),), {"of": "vectors"})],
->>>>>>> main
     "expm": [Sample((0.3 * x,)) for x in (real(3, 3), cplx(2, 2, 2), real(0, 2, 2))],
     "expm_along": [
         Sample((0.3 * real(2, 2), real(2, 2)), analytic=False),
