@@ -73,4 +73,4 @@ SAMPLES: dict[str, list[Sample]] = {
 }
 
 _NO_COMPLEX_STEP = {"relu", "gelu", "log_sigmoid", "softplus", "mish", "elu", "logistic_loss", "max_pool"}
-SAMPLES |= {name: [replace(case, complex_step=False) for case in SAMPLES[name]] for name in _NO_COMPLEX_STEP}
+SAMPLES |= {name: [replace(case, analytic=False) for case in SAMPLES[name]] for name in _NO_COMPLEX_STEP}

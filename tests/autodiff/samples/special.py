@@ -81,5 +81,5 @@ _CASES: dict[str, list[Sample]] = {
 }
 
 SAMPLES = {
-    name: [replace(case, complex_step=name in _COMPLEX_STEP) for case in cases] for name, cases in _CASES.items()
+    name: [replace(case, analytic=name in _COMPLEX_STEP) for case in cases] for name, cases in _CASES.items()
 }
