@@ -16,6 +16,7 @@ import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
+from retrograde.rules.masking import masked
 from retrograde.rules.special.declare import scipy_special
 from retrograde.rules.special.error_functions import ndtr
 from retrograde.rules.type_rules import dtype_of, like_first
@@ -32,7 +33,7 @@ def _at_own_precision(name: str, x: Array) -> Array:
     return out if out.dtype == x.dtype else out.astype(x.dtype)
 
 
-relu = _activation("relu", lambda x: np.maximum(x, x.dtype.type(0)), lambda t, out: np.where(out > 0.0, t, 0.0))
+relu = _activation("relu", lambda x: np.maximum(x, x.dtype.type(0)), lambda t, out: masked(t, out > 0.0))
 
 
 gelu = _activation(
