@@ -16,7 +16,7 @@ import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
-from retrograde.rules.masking import masked
+from retrograde.rules.masking import masked, masked_bits
 from retrograde.rules.special.declare import scipy_special
 from retrograde.rules.special.error_functions import ndtr
 from retrograde.rules.type_rules import dtype_of, like_first
@@ -91,10 +91,15 @@ log_sigmoid = _activation(
 
 
 def _mish(x: Array) -> Array:
-    """x·tanh(log(1 + exp(x))) in one exponential: tanh of a logarithm is a quotient."""
+    """x·tanh(log(1 + exp(x))) in one exponential: tanh of a logarithm is a quotient.
+
+    With s = exp(-|x|) it is (2s + 1) / (2s + 1 + 2s²) where x is positive, else 1 and s² change places.
+    """
     small = np.exp(-np.abs(x))
-    over = np.where(x > 0, 1.0 + 2.0 * small, small * (small + 2.0))
-    return x * (over / (over + np.where(x > 0, 2.0 * small * small, 2.0)))
+    square = small * small
+    one = square + masked_bits(1.0 - square, x > 0.0)
+    over = 2.0 * small + one
+    return x * (over / (over + 2.0 * (1.0 + square - one)))
 
 
 def _mish_slope(x: Array) -> Array:
@@ -102,15 +107,16 @@ def _mish_slope(x: Array) -> Array:
     return bend + x * (1.0 - bend * bend) * sigmoid(x)
 
 
-mish = _activation("mish", lambda x: _mish(x).astype(x.dtype), lambda t, x: t * _mish_slope(x))
+mish = _activation("mish", _mish, lambda t, x: t * _mish_slope(x))
 
 
 def _elu(x: Array, alpha: float) -> Array:
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, x.dtype.type(0))))
+    zero = x.dtype.type(0)
+    return np.maximum(x, zero) + alpha * np.expm1(np.minimum(x, zero))
 
 
 def _elu_share(t: Array, out: Array, alpha: float) -> Array:
-    return t * np.where(out > 0.0, 1.0, out + alpha)
+    return masked(t, out > 0.0) + masked(t * (out + alpha), out <= 0.0)
 
 
 elu = Primitive(
