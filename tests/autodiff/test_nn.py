@@ -15,6 +15,7 @@ from retrograde.autodiff import reverse
 from retrograde.errors import UsageError
 from retrograde.program import PRIMITIVES, ProgramBuilder
 from retrograde.rules.nn import convolution
+from retrograde.rules.nn.windows import Windows
 
 
 def _random(*shape: int, seed: int = 0) -> Any:
@@ -142,6 +143,7 @@ def test_layers_keep_the_dtype(dtype: Any) -> None:
         (lambda: nn.mse_loss(np.ones((2, 1)), np.ones((2, 2))), "in one shape"),
         (lambda: nn.huber_loss(np.ones(2), np.ones(2), 0.0), "it is positive"),
         (lambda: nn.scaled_dot_product_attention(np.ones(2), np.ones((2, 2)), np.ones((2, 2))), "features last"),
+        (lambda: nn.scaled_dot_product_attention(*[np.ones((2, 2))] * 3, block=0), "block=0"),
         (lambda: nn.multi_head_attention(*[np.ones((2, 4))] * 3, np.ones((12, 4)), np.ones((4, 4)), 3), "3 heads"),
         (lambda: nn.multi_head_attention(*[np.ones((2, 4))] * 3, np.ones((4, 4)), np.ones((4, 4)), 2), "in_weight"),
     ],
@@ -161,13 +163,7 @@ def test_the_first_of_several_largest_elements_has_the_derivative() -> None:
 
 def test_pooling_keeps_the_places_and_not_the_input() -> None:
     assert PRIMITIVES["max_pool"].reverse["x"].reads == ("place", "x_shape", "windows")
-    assert PRIMITIVES["max_pool"](np.ones(4), windows=_windows(2))[1].dtype == np.uint8
-
-
-def _windows(size: int) -> Any:
-    from retrograde.rules.nn.windows import Windows
-
-    return Windows((size,), (size,), ((0, 0),), (1,))
+    assert PRIMITIVES["max_pool"](np.ones(4), windows=Windows((2,), (2,), ((0, 0),), (1,)))[1].dtype == np.uint8
 
 
 def test_padding_is_never_the_largest() -> None:
@@ -309,6 +305,40 @@ def test_attention_sees_what_the_mask_lets_it_see() -> None:
     mask = np.tri(4, dtype=bool)
     np.testing.assert_array_equal(nn.scaled_dot_product_attention(q, k, v, mask=mask), causal)
     np.testing.assert_allclose(nn.scaled_dot_product_attention(q, k, v, np.where(mask, 0.0, -np.inf)), causal)
+
+
+@pytest.mark.parametrize("block", [1, 3, 20])
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_by_blocks_is_the_same(causal: bool, block: int) -> None:
+    q, k, v = (_random(2, 7, 4, seed=seed) for seed in range(3))
+    for mask in (None, _random(7, 7), _random(7, 1), np.arange(7) != 4, _random(7, 7) < 1.0):
+
+        def loss(q: Any, k: Any, v: Any, block: Any, mask: Any = mask) -> Any:
+            out = nn.scaled_dot_product_attention(q, k, v, mask, causal, block=block)
+            return np.sum(np.sin(out))
+
+        mask_kept = None if mask is None else mask.copy()
+        found = rg.grad(loss, (0, 1, 2))(q, k, v, block)
+        for gradient, expected in zip(found, rg.grad(loss, (0, 1, 2))(q, k, v, None), strict=True):
+            np.testing.assert_allclose(gradient, expected, rtol=1e-11, atol=1e-13)
+        assert mask is None or np.array_equal(mask, mask_kept)
+    products = [rg.hvp(lambda q, b=b: loss(q, k, v, b), (q,), (k,))[0] for b in (block, None)]
+    np.testing.assert_allclose(*products, rtol=1e-10, atol=1e-12)
+
+
+def test_attention_by_blocks_takes_little_memory() -> None:
+    q = _random(1024, 8)
+
+    def peak(block: int | None) -> int:
+        gradient = rg.grad(lambda q: np.sum(nn.scaled_dot_product_attention(q, q, q, causal=True, block=block)))
+        gradient(q[:64])
+        tracemalloc.start()
+        gradient(q)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak(64) < 0.2 * peak(None)
 
 
 def test_dropout_of_attention() -> None:
