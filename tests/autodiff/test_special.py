@@ -117,11 +117,18 @@ def test_derivatives_where_the_tail_vanishes() -> None:
 
 
 def test_products_with_a_logarithm_at_zero() -> None:
+    assert rg.grad(special.xlogy, 0)(0.0, 0.0) == -np.inf
     assert rg.grad(special.xlogy, 1)(0.0, 0.0) == 0.0
     assert rg.grad(special.xlog1py, 1)(0.0, -1.0) == 0.0
     mixed = rg.grad(lambda x, y: rg.grad(special.xlogy, 1)(x, y))
     assert mixed(0.0, 4.0) == 0.25
     assert rg.grad(special.rel_entr, 1)(0.0, 2.0) == 0.0
+
+
+def test_a_branch_that_is_not_chosen_adds_nothing() -> None:
+    x = np.array([0.0, 0.25])
+    gradient = rg.grad(lambda x: np.sum(np.where(x > 0.0, special.entr(x), 1.0)))(x)
+    np.testing.assert_allclose(gradient, [0.0, -np.log(0.25) - 1.0], rtol=1e-15)
 
 
 @pytest.mark.parametrize("a", [0.3, 2.7])

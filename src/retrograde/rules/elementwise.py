@@ -13,6 +13,7 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.declaring import conj, elementwise
+from retrograde.rules.masking import masked
 from retrograde.rules.quiet import divide_or_zero, multiply_or_zero
 from retrograde.rules.type_rules import always, broadcast_extents, dtype_of, like_first, sizes_of
 
@@ -66,12 +67,12 @@ where = Primitive(
     ("condition", "x", "y"),
     result=_where_type,
     reverse={
-        "x": lambda g, condition: np.where(condition, g, 0.0),
-        "y": lambda g, condition: np.where(condition, 0.0, g),
+        "x": lambda g, condition: masked(g, condition),
+        "y": lambda g, condition: masked(g, np.logical_not(condition)),
     },
     forward={
-        "x": lambda d, condition: np.where(condition, d, 0.0),
-        "y": lambda d, condition: np.where(condition, 0.0, d),
+        "x": lambda d, condition: masked(d, condition),
+        "y": lambda d, condition: masked(d, np.logical_not(condition)),
     },
 )
 

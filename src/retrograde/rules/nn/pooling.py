@@ -16,6 +16,7 @@ import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
+from retrograde.rules.masking import masked_bits
 from retrograde.rules.nn.windows import Windows, pad
 
 _STATIC = ("windows",)
@@ -96,7 +97,7 @@ def _scatter(y: Array, place: Array, shape: tuple[int, ...], windows: Windows) -
     extents = shape[-len(windows.kernel) :]
     out = np.zeros_like(y, shape=(*shape[: -len(extents)], *windows.padded(extents)))
     for at, part in enumerate(_parts(out, windows, windows.counts(extents))):
-        np.add(part, y, out=part, where=place == at)
+        part += masked_bits(y, place == at)
     return out[(..., *windows.inside(extents))]
 
 
