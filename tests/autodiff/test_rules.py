@@ -207,8 +207,7 @@ def _input_name(primitive: Primitive, at: int) -> str:
 
 def _programmable(case: Any) -> bool:
     name, sample = case.values
-    masks = any(getattr(operand, "dtype", None) == np.bool for operand in sample.operands[1:])
-    return "stack" not in name and name != "last_writes" and not masks and not sample.through
+    return "stack" not in name and name != "last_writes" and not sample.through
 
 
 @pytest.mark.parametrize(("name", "sample"), [case for case in _ALL if _programmable(case)])

@@ -14,7 +14,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_methods import ArrayMethods
 from retrograde.program.dispatch import Intercepting, apply
-from retrograde.program.in_place import WritesInPlace
+from retrograde.program.in_place import WritesInPlace, without_lists
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.spelling import SPELLINGS, call_function, call_ufunc
 
@@ -176,7 +176,7 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
         return apply(PRIMITIVES["invert"], (self,), _NOTHING)
 
     def __getitem__(self, index: Any) -> Any:
-        return SPELLINGS[ArrayLike.__getitem__](self, index)
+        return self.process(PRIMITIVES["getitem"], (self, without_lists(index)), _NOTHING)
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -194,9 +194,9 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
         """The array with its axes in the opposite order."""
         return SPELLINGS[np.transpose](self)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         """As `numpy.reshape`; the shape as one tuple or as several arguments."""
-        return SPELLINGS[np.reshape](self, shape[0] if len(shape) == 1 else shape)
+        return SPELLINGS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order, copy=copy)
 
     def transpose(self, *axes: Any) -> Any:
         """As `numpy.transpose`; the axes as one tuple or as several arguments."""

@@ -66,7 +66,7 @@ def _on_plain_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 without_derivative(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isneginf, np.isposinf)
-without_derivative(np.isreal, np.searchsorted, np.digitize, np.histogram, np.histogram2d, np.histogramdd)
+without_derivative(np.isreal, np.histogram, np.histogram2d, np.histogramdd)
 without_derivative(np.histogram_bin_edges, np.bincount, np.may_share_memory, np.shares_memory)
 
 
