@@ -9,7 +9,15 @@ import retrograde.rules
 from retrograde.program import PRIMITIVES, spelling
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "autodiff.md").read_text()
-_INSIDE_RULES = {"multiply_or_zero", "divide_or_zero", "log_or_zero", "quiet_power", "linear_recurrence", "exponent"}
+_INSIDE_RULES = {
+    "multiply_or_zero",
+    "divide_or_zero",
+    "divide_chosen",
+    "log_or_zero",
+    "quiet_power",
+    "linear_recurrence",
+    "exponent",
+}
 _INSIDE_RULES |= {"fraction", "spherical_bessel", "modified_bessel"}
 _OF_PROGRAMS_ONLY = {"add_stacks", "zero_stack", "sum_to", "scatter", "add_at", "last_writes", "size", "stop_gradient"}
 

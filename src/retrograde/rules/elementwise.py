@@ -13,7 +13,7 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.declaring import conj, elementwise
-from retrograde.rules.quiet import divide_or_zero, multiply_or_zero
+from retrograde.rules.quiet import divide_or_zero
 from retrograde.rules.type_rules import always, broadcast_extents, dtype_of, like_first, sizes_of
 
 add = elementwise(
@@ -42,9 +42,9 @@ divide = elementwise(
     ("x", "y"),
     reverse={
         "x": lambda g, y: divide_or_zero(g, conj(y)),
-        "y": lambda g, y, out: -multiply_or_zero(divide_or_zero(g, conj(y)), conj(out)),
+        "y": lambda g, x, y: -divide_or_zero(divide_or_zero(g, conj(y)) * conj(x), conj(y)),
     },
-    forward={"y": lambda d, y, out: -multiply_or_zero(divide_or_zero(d, y), out)},
+    forward={"y": lambda d, x, y: -divide_or_zero(divide_or_zero(d, y) * x, y)},
     linear=("x",),
 )
 
