@@ -1,4 +1,4 @@
-"""What to make of numbers that are none, or nearly real; and angles."""
+"""What to make of numbers that are none, or almost real."""
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
@@ -15,6 +15,7 @@ from retrograde.program.dispatch import Intercepting
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import missing_rule, spells
 from retrograde.rules.comparison import plain
+
 
 nan_to_num_ = Primitive(
     "nan_to_num",
