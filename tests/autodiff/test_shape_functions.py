@@ -303,7 +303,9 @@ def test_in_programs_of_unknown_sizes(function: Callable[..., Any], inputs: tupl
 
 
 @pytest.mark.parametrize(("function", "inputs"), [*AXES, *JOINING, *SIZED, *PICKING, *ROUNDED])
-def test_what_shares_memory_under_numpy_is_known_as_a_view(function: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
+def test_what_shares_memory_under_numpy_is_known_as_a_view(
+    function: Callable[..., Any], inputs: tuple[Any, ...]
+) -> None:
     """A copy that is taken for a view has a write refused; a view that is taken for a copy would give wrong numbers."""
     arrays = [np.asarray(x).copy() for x in inputs]
     expected = _parts(function(*arrays))

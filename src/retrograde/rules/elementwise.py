@@ -43,9 +43,9 @@ divide = elementwise(
     ("x", "y"),
     reverse={
         "x": lambda g, y: divide_or_zero(g, conj(y)),
-        "y": lambda g, y, out: -multiply_or_zero(divide_or_zero(g, conj(y)), conj(out)),
+        "y": lambda g, x, y: -divide_or_zero(divide_or_zero(g, conj(y)) * conj(x), conj(y)),
     },
-    forward={"y": lambda d, y, out: -multiply_or_zero(divide_or_zero(d, y), out)},
+    forward={"y": lambda d, x, y: -divide_or_zero(divide_or_zero(d, y) * x, y)},
     linear=("x",),
 )
 
