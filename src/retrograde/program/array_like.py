@@ -100,14 +100,32 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
     def __rtruediv__(self, other: Any) -> Any:
         return self.process(PRIMITIVES["divide"], (other, self), _NOTHING)
 
+    def __mod__(self, other: Any) -> Any:
+        return self.process(PRIMITIVES["remainder"], (self, other), _NOTHING)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self.process(PRIMITIVES["remainder"], (other, self), _NOTHING)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["floor_divide"], (self, other), _NOTHING)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["floor_divide"], (other, self), _NOTHING)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __pow__(self, other: Any) -> Any:
-        return np.power(self, other)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return SPELLINGS[ArrayLike.__pow__](self, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return np.power(other, self)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return self.process(PRIMITIVES["power"], (other, self), _NOTHING)
 
     def __abs__(self) -> Any:
-        return np.absolute(self)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return self.process(PRIMITIVES["absolute"], (self,), _NOTHING)
 
     def __neg__(self) -> Any:
         return self.process(PRIMITIVES["negative"], (self,), _NOTHING)
@@ -139,6 +157,24 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
     def __ne__(self, other: object) -> Any:
         return apply(PRIMITIVES["not_equal"], (self, other), _NOTHING)
 
+    def __and__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["bitwise_and"], (self, other), _NOTHING)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["bitwise_or"], (self, other), _NOTHING)
+
+    __ror__ = __or__
+
+    def __xor__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["bitwise_xor"], (self, other), _NOTHING)
+
+    __rxor__ = __xor__
+
+    def __invert__(self) -> Any:
+        return apply(PRIMITIVES["invert"], (self,), _NOTHING)
+
     def __getitem__(self, index: Any) -> Any:
         return self.process(PRIMITIVES["getitem"], (self, without_lists(index)), _NOTHING)
 
@@ -166,8 +202,12 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
         """As `numpy.transpose`; the axes as one tuple or as several arguments."""
         return SPELLINGS[np.transpose](self, (axes[0] if len(axes) == 1 else axes) if axes else None)
 
-    def astype(self, dtype: Any) -> Any:
-        """As `numpy.ndarray.astype`."""
+    def astype(
+        self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True, copy: Any = True
+    ) -> Any:
+        """As `numpy.ndarray.astype`; the order of the elements in memory is up to NumPy."""
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise TypeError(f"Cannot cast array data from {self.dtype} to {np.dtype(dtype)} according to {casting!r}")
         return SPELLINGS[np.astype](self, dtype)
 
     def copy(self) -> Any:

@@ -77,6 +77,19 @@ class WritesInPlace:
     def __itruediv__(self, other: Any) -> Any:
         return self._written(self / other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
 
+    def __imod__(self, other: Any) -> Any:
+        return self._written(self % other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        # Floors are plain arrays; what is behind this name stays what it is.
+        return self._written(np.zeros_like(self) + self // other)  # pyright: ignore
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._written(self**other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._written(self @ other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
     def _written(self, result: Any) -> Any:
         if self.is_number():
             return result

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from inspect import CO_VARKEYWORDS
 from typing import Any, TypeVar
 
+import numpy as np
+
 from retrograde.errors import UnsupportedError
 from retrograde.program.dispatch import Intercepting
 
@@ -31,10 +33,16 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
 
     Raises:
         UnsupportedError: there is no rule for this ufunc, this method of it, or one of the options.
+
+    For ufuncs with options, and for methods of ufuncs, `numpy.ufunc.__call__`, `numpy.ufunc.reduce` and so on are
+    spelled: once for all ufuncs, which come as the first argument.
     """
     replacement = SPELLINGS.get(ufunc)
     if method == "__call__" and replacement is not None and not options:
         return replacement(*inputs)
+    general = SPELLINGS.get(getattr(np.ufunc, method))
+    if replacement is not None and general is not None and _is_tracked(options.get("out", inputs)):
+        return general(ufunc, *inputs, **options)
     name = f"numpy.{ufunc.__name__}"
     if "out" in options:
         kind = type(next((item for item in options["out"] if item is not None), None)).__name__
@@ -60,19 +68,25 @@ def call_function(function: Callable[..., Any], arguments: tuple[Any, ...], opti
     replacement = SPELLINGS.get(function)
     if replacement is None:
         raise missing_rule(f"{function.__module__}.{function.__name__}", (*arguments, *options.values()))
-    known, takes_any = _parameters(replacement)
-    unknown = [name for name, value in options.items() if not takes_any and name not in known and value is not None]
-    if unknown:
+    if not options:
+        return replacement(*arguments)
+    known, any_other = _parameters(replacement)
+    unknown = [name for name, value in options.items() if name not in known and value is not None]
+    if unknown and not any_other:
         name = f"{function.__module__}.{function.__name__}"
         raise UnsupportedError(
             f"{name} with {', '.join(unknown)} has no derivative rule, and an operand is "
             f"{_interceptor((*arguments, *options.values()))}; {name} with {', '.join(known)} has one"
         )
-    return replacement(*arguments, **{name: value for name, value in options.items() if takes_any or name in known})
+    return replacement(*arguments, **{name: value for name, value in options.items() if any_other or name in known})
+
+
+def _is_tracked(targets: tuple[Any, ...]) -> bool:
+    return any(isinstance(target, Intercepting) for target in targets)
 
 
 def _parameters(replacement: Any) -> tuple[tuple[str, ...], bool]:
-    """The names of what a function takes, and whether it takes any other name, too."""
+    """The names of a function's parameters, and whether it takes others, too."""
     code = getattr(replacement, "__code__", None)
     if code is None:
         return (), False

@@ -55,6 +55,17 @@ def of_shape(x: Any, shape: tuple[Extent, ...]) -> ArrayType:
     return ArrayType(dtype_of(x), tuple(None if extent == -1 else extent for extent in shape))
 
 
+def reduced(ufunc: np.ufunc) -> TypeRule:
+    """Axes reduced by a ufunc, in the dtype that it reduces to."""
+
+    def result(x: ArrayType, axis: tuple[int, ...], keepdims: bool, **_: Any) -> ArrayType:
+        dtype = ufunc.reduce(np.zeros(1, x.dtype)).dtype
+        sizes = ((1 if at in axis else size) for at, size in enumerate(x.sizes) if keepdims or at not in axis)
+        return ArrayType(dtype, tuple(sizes))
+
+    return result
+
+
 def indexed(sizes: tuple[Extent, ...], index: Any) -> tuple[Extent, ...]:
     """The extents of an array indexed by ints, slices, `...`, None, integer arrays, lists and masks.
 
