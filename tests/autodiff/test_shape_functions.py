@@ -113,6 +113,7 @@ JOINING = _entries(
 SIZED = _entries(
     ("flat", lambda x: x.flat[2:5] * sum(x.flat), (A,)),
     ("broadcast_arrays", lambda x, y: np.broadcast_arrays(x, y), (V, np.ones((2, 6)))),
+    ("broadcast_arrays alike", lambda x: np.broadcast_arrays(x, x * x, 1.0), (A,)),
     ("squeeze", np.squeeze, (ONE,)),
     ("broadcast_arrays of unlike", lambda x, y: np.broadcast_arrays(x, y), (V, np.ones((2, 1)))),
     ("insert", lambda x: np.insert(x, 2, 7.0), (V,)),
@@ -259,7 +260,7 @@ def _check(function: Callable[..., Any], inputs: tuple[Any, ...], tolerance: flo
         found = _parts(function(*map(tape.watch, map(np.copy, inputs))))
     for part, expected in zip(found, _parts(function(*map(np.copy, inputs))), strict=True):
         np.testing.assert_allclose(rg.stop_gradient(part), expected, rtol=tolerance, atol=0.0)
-        assert part.dtype == expected.dtype
+        assert (part.shape, part.dtype) == (expected.shape, expected.dtype)
     h = 1e-6
     above = scalar(*(x + h * d for x, d in zip(inputs, directions, strict=True)))
     below = scalar(*(x - h * d for x, d in zip(inputs, directions, strict=True)))

@@ -71,9 +71,9 @@ class ArrayMethods:
         """A copy with one axis."""
         return call_function(np.ravel, (self, order), {}).copy()
 
-    def compress(self, condition: Any, axis: int | None = None) -> Any:
+    def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Any:
         """As `numpy.compress`."""
-        return call_function(np.compress, (condition, self, axis), {})
+        return call_function(np.compress, (condition, self, axis, out), {})
 
     def fill(self, value: Any) -> None:
         """Write a value into every element."""

@@ -16,6 +16,7 @@ from retrograde.program.kinds import is_list, is_tuple
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
+from retrograde.rules.outputs import into
 from retrograde.rules.shapes_axes import at_least, at_least_3d
 from retrograde.rules.sizes import known_shape
 from retrograde.rules.type_rules import dtype_of
@@ -67,32 +68,34 @@ def _has_tracked(value: Any) -> bool:
 
 
 @spells(np.concatenate)
-def _concatenate(arrays: Any, axis: int | None = 0, *, dtype: Any = None) -> Array:
+def _concatenate(
+    arrays: Any, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind"
+) -> Array:
     parts = list(map(as_array, arrays))
     if axis is None:
         parts, axis = [np.reshape(part, (-1,)) for part in parts], 0
     joined = concatenate(*parts, axis=normalize_axis_index(axis, parts[0].ndim))
-    return joined if dtype is None else joined.astype(dtype)
+    return into(out, joined if dtype is None else joined.astype(dtype, casting=casting))
 
 
 @spells(np.stack)
-def _stack(arrays: Any, axis: int = 0, *, dtype: Any = None) -> Array:
+def _stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind") -> Array:
     parts = list(map(as_array, arrays))
     if len({part.ndim for part in parts}) > 1:
         raise UsageError(f"stack of arrays of shapes {[part.shape for part in parts]}; give them all one shape")
     at = normalize_axis_index(axis, parts[0].ndim + 1)
-    return _concatenate([np.expand_dims(part, at) for part in parts], at, dtype=dtype)
+    return _concatenate([np.expand_dims(part, at) for part in parts], at, out, dtype=dtype, casting=casting)
 
 
 @spells(np.hstack)
-def _hstack(tup: Any, *, dtype: Any = None) -> Array:
+def _hstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Array:
     parts = [at_least(as_array(part), 1) for part in tup]
-    return _concatenate(parts, 0 if parts[0].ndim == 1 else 1, dtype=dtype)
+    return _concatenate(parts, 0 if parts[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
 @spells(np.vstack)
-def _vstack(tup: Any, *, dtype: Any = None) -> Array:
-    return _concatenate([at_least(as_array(part), 2) for part in tup], 0, dtype=dtype)
+def _vstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Array:
+    return _concatenate([at_least(as_array(part), 2) for part in tup], 0, dtype=dtype, casting=casting)
 
 
 @spells(np.dstack)
