@@ -13,7 +13,7 @@ _INSIDE_RULES = {"multiply_or_zero", "divide_or_zero", "log_or_zero", "quiet_pow
 _INSIDE_RULES |= {"fraction", "spherical_bessel", "modified_bessel"}
 _OF_PROGRAMS_ONLY = {"add_stacks", "zero_stack", "sum_to", "scatter", "add_at", "last_writes", "size", "stop_gradient"}
 
-_OF_PROGRAMS_ONLY |= {"from_diagonal", "add_along_axis", "partition_order"}
+_OF_PROGRAMS_ONLY |= {"from_diagonal", "add_along_axis", "partition_order", "add_windows"}
 
 
 def test_every_function_with_a_rule_is_listed_and_no_other() -> None:

@@ -82,7 +82,7 @@ _UNSUPPORTED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: np.vectorize(lambda v: v * v)(x), "was to become a NumPy array"),
     (lambda x: np.frompyfunc(lambda v: v * v, 1, 1)(x), "has no derivative rule, and an operand is a TrackedArray"),
     (lambda x: np.array([x[0], x[1]]), r"write np\.stack\(\[\.\.\.\]\)"),
-    (lambda x: np.r_[x[0], 1.0], r"np\.concatenate\(\[\.\.\.\]\) for np\.array, np\.asarray, np\.r_ and np\.c_"),
+    (lambda x: np.r_[x[0], 1.0], r"np\.concatenate\(\[\.\.\.\]\), or np\.array\(\[\.\.\.\], like=x\)"),
 ]
 
 _IN_PROGRAMS: list[tuple[Callable[[Any], Any], str]] = [

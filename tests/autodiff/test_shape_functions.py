@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 import retrograde as rg
 from retrograde.autodiff import reverse
 from retrograde.errors import UnsupportedError
 from retrograde.program import ProgramBuilder
+from retrograde.program.array_like import ArrayLike
 from retrograde.program.in_place import slot
 
 _RANDOM = np.random.default_rng(5)
@@ -24,6 +26,12 @@ ONE = _RANDOM.standard_normal((1, 3, 1))
 S = np.float64(0.7)
 C = _RANDOM.standard_normal((2, 3)) + 1j * _RANDOM.standard_normal((2, 3))
 PLACES = np.array([2, 0, 2, 1])
+
+
+def _like(x: Any) -> Any:
+    """What NumPy's `like` is to be: a plain array says nothing of tracked ones."""
+    return x if isinstance(x, ArrayLike) else None
+
 
 Entry = tuple[str, Callable[..., Any], tuple[Any, ...]]
 
@@ -76,6 +84,8 @@ AXES = _entries(
     ("tril", lambda x: np.tril(x, 1), (A,)),
     ("triu", lambda x: np.triu(x, -1), (T,)),
     ("triu of a vector", np.triu, (V,)),
+    ("sliding_window_view", lambda x: sliding_window_view(x, 3), (V,)),
+    ("sliding_window_view of axes", lambda x: sliding_window_view(x, (2, 3), (0, 1)), (A,)),
     ("stacked indices", lambda x: x[np.array([[0, 2], [1, 1]])], (A,)),
 )
 
@@ -96,6 +106,9 @@ JOINING = _entries(
     ("append", lambda x: np.append(x, [1.0, 2.0]), (A,)),
     ("append to a list", lambda x: np.append([1.0, x[0]], x), (V,)),
     ("append axis", lambda x, y: np.append(x, y, axis=1), (A, A * 2)),
+    ("array like", lambda x: np.array([[x[0], 1.0], [x[1] * x[2], x[0]]], like=_like(x)), (V,)),
+    ("asarray like", lambda x: np.asarray([x, x * x], dtype=complex, like=_like(x)), (V,)),
+    ("array of dimensions", lambda x: np.array(x, ndmin=3, like=_like(x)), (V,)),
     ("repeat", lambda x: np.repeat(x, 2), (A,)),
     ("repeat axis", lambda x: x.repeat(3, axis=1), (A,)),
     ("repeat once", lambda x: np.repeat(x, 1, axis=0), (A,)),
@@ -190,6 +203,9 @@ PICKING = _entries(
     ("lexsort", lambda x: x[np.lexsort((x, PLACES.repeat(2)[:6]))], (V,)),
     ("unique", lambda x: np.unique(x[PLACES]), (A,)),
     ("unique rows", lambda x: np.unique(x[PLACES], return_counts=True, axis=0)[0], (A,)),
+    ("union1d", lambda x: np.union1d(x[:4], x[2:]), (V,)),
+    ("intersect1d", lambda x: np.intersect1d(x[:4], x[2:], return_indices=True)[0], (V,)),
+    ("setdiff1d", lambda x: np.setdiff1d(x, x[2:4]), (V,)),
     ("apply_along_axis", lambda x: np.apply_along_axis(lambda v: v[1:] * v[0], 0, x), (A,)),
     ("apply_along_axis to numbers", lambda x: np.apply_along_axis(lambda v: np.sum(v * v), 1, x), (T,)),
     ("apply_over_axes", lambda x: np.apply_over_axes(np.sum, x, [0, -1]), (T,)),

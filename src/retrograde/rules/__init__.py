@@ -34,6 +34,7 @@ from retrograde.rules import (
     splitting,
     stacks,
     ufunc_methods,
+    windows,
     writing,
 )
 
@@ -71,5 +72,6 @@ __all__ = [
     "splitting",
     "stacks",
     "ufunc_methods",
+    "windows",
     "writing",
 ]

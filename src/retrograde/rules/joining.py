@@ -67,6 +67,21 @@ def _has_tracked(value: Any) -> bool:
     return any(map(_has_tracked, value)) if is_list(value) or is_tuple(value) else isinstance(value, Intercepting)
 
 
+@spells(np.array)
+def _array(
+    object: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", subok: bool = False, ndmin: int = 0
+) -> Array:
+    """With `like=`, an array that is tracked; without it NumPy does not ask."""
+    made = at_least(as_array(object), ndmin)
+    made = made if dtype is None else made.astype(dtype)
+    return made.copy() if copy else made
+
+
+@spells(np.asarray, np.asanyarray)
+def _asarray(a: Any, dtype: Any = None, order: str = "K", *, copy: Any = None, device: Any = None) -> Array:
+    return _array(a, dtype, copy=bool(copy))
+
+
 @spells(np.concatenate)
 def _concatenate(
     arrays: Any, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind"

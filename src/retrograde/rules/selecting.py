@@ -108,3 +108,22 @@ def _unique(
     asked = ((places, return_index), (inverse, return_inverse), (counts, return_counts))
     extra = tuple(found for found, wanted in asked if wanted)
     return (picked, *extra) if extra else picked
+
+
+@spells(np.union1d)
+def _union1d(ar1: Array, ar2: Array) -> Array:
+    return np.unique(np.concatenate((ar1, ar2), axis=None))
+
+
+@spells(np.intersect1d)
+def _intersect1d(ar1: Array, ar2: Array, assume_unique: bool = False, return_indices: bool = False) -> Any:
+    """Of two values that are equal, the one of the first array is taken."""
+    one, other = (known_values(x, "intersect1d") for x in (ar1, ar2))
+    _, places, others = np.intersect1d(one, other, assume_unique, return_indices=True)
+    return (np.take(ar1, places), places, others) if return_indices else np.take(ar1, places)
+
+
+@spells(np.setdiff1d)
+def _setdiff1d(ar1: Array, ar2: Array, assume_unique: bool = False) -> Array:
+    one = np.reshape(ar1, (-1,)) if assume_unique else np.unique(ar1)
+    return one[~np.isin(known_values(one, "setdiff1d"), known_values(ar2, "setdiff1d"))]
