@@ -10,7 +10,7 @@ import pytest
 from agreement import agrees
 
 import retrograde as rg
-from retrograde.errors import UnsupportedError
+from retrograde.errors import UnsupportedError, UsageError
 
 X = np.array([0.31, -1.13, 1.87, 0.72])
 P = np.abs(X)
@@ -85,9 +85,9 @@ def test_piecewise() -> None:
     agrees(lambda x: np.piecewise(x, [x < 0, x > 1], [np.negative, lambda v: v * v, 3.0]), X, programs=False)
     agrees(lambda x: np.piecewise(x, [x < 0, x > 5], [np.negative, np.sin]), X, programs=False)
     agrees(lambda x: np.piecewise(x, x > 0, [lambda v, power: v**power, 0.0], 2), X, programs=False)
-    with pytest.raises(ValueError, match="2 conditions and 1 functions"):
+    with pytest.raises(UsageError, match="2 conditions of 1 functions"):
         rg.grad(lambda x: np.sum(np.piecewise(x, [x < 0, x > 1], [1.0])))(X)
-    with pytest.raises(ValueError, match="2 conditions and 1 choices"):
+    with pytest.raises(UsageError, match="2 conditions of 1 arrays"):
         rg.grad(lambda x: np.sum(np.select([x < 0, x > 1], [x])))(X)
 
 

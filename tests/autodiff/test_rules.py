@@ -90,12 +90,16 @@ def _random_like(random: np.random.Generator, x: Any) -> Any:
     return drawn + 1j * random.standard_normal(x.shape) if np.iscomplexobj(x) else drawn
 
 
-def _difference(function: Any, case: Case, step: float = 1e-5) -> Any:
-    """The central difference in the direction of the tangents."""
-    above, below = function(*case.moved(step)), function(*case.moved(-step))
+def _difference(function: Any, case: Case, step: float = 2e-4) -> Any:
+    """The four-point central difference in the direction of the tangents."""
+    two_below, below, above, two_above = (function(*case.moved(count * step)) for count in (-2, -1, 1, 2))
+
+    def combined(at: Any) -> Any:
+        return (8.0 * (at(above) - at(below)) - (at(two_above) - at(two_below))) / (12.0 * step)
+
     if isinstance(above, tuple):
-        return [(one - other) / (2 * step) for one, other in zip(above, below, strict=True)]
-    return (above - below) / (2 * step)
+        return [combined(lambda values, place=place: values[place]) for place in range(len(above))]
+    return combined(lambda value: value)
 
 
 def test_every_primitive_has_samples() -> None:
@@ -146,7 +150,7 @@ def test_forward_and_reverse_are_transposes(name: str, sample: Sample) -> None:
 
 
 @pytest.mark.parametrize(("name", "sample"), [case for case in _COMPLEX_STEP if _real_only(case)])
-def test_the_forward_rule_agrees_with_a_complex_step(name: str, sample: Sample) -> None:
+def test_the_forward_rule_agrees_with_a_analytic(name: str, sample: Sample) -> None:
     case = Case(name, sample)
     _, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
     steps = case(*(x + 1e-30j * d for x, d in zip(case.inputs, case.tangents, strict=True)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from inspect import CO_VARKEYWORDS
 from typing import Any, TypeVar
 
 import numpy as np
 
-from retrograde.errors import UnsupportedError
+from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.dispatch import Intercepting
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -22,10 +23,31 @@ def spells(*functions: Callable[..., Any]) -> Callable[[_Function], _Function]:
 
     def declare(replacement: _Function) -> _Function:
         for function in functions:
+            if function in SPELLINGS:
+                raise UsageError(f"{function.__name__} is spelled twice; take one of the two away")
             SPELLINGS[function] = replacement
         return replacement
 
     return declare
+
+
+LATE_SPELLINGS: dict[str, tuple[str, Callable[..., Any]]] = {}
+"""By name, for functions of modules that are imported by whoever uses them: the module, and what is called instead."""
+
+
+def spells_late(module: str, *names: str) -> Callable[[_Function], _Function]:
+    """As `spells`, for functions of a module that is not imported for it, by their names there."""
+
+    def declare(replacement: _Function) -> _Function:
+        LATE_SPELLINGS.update(dict.fromkeys(names, (module, replacement)))
+        return replacement
+
+    return declare
+
+
+def _late(function: Any) -> Callable[..., Any] | None:
+    module, replacement = LATE_SPELLINGS.get(function.__name__, ("", None))
+    return replacement if getattr(sys.modules.get(module), function.__name__, None) is function else None
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -37,7 +59,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
     For ufuncs with options, and for methods of ufuncs, `numpy.ufunc.__call__`, `numpy.ufunc.reduce` and so on are
     spelled: once for all ufuncs, which come as the first argument.
     """
-    replacement = SPELLINGS.get(ufunc)
+    replacement = SPELLINGS.get(ufunc) or _late(ufunc)
     if method == "__call__" and replacement is not None and not options:
         return replacement(*inputs)
     general = SPELLINGS.get(getattr(np.ufunc, method))

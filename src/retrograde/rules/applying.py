@@ -44,3 +44,18 @@ def _apply_over_axes(func: Callable[..., Any], a: Array, axes: Any) -> Array:
                 "axis that it is given, or to leave all"
             )
     return a
+
+
+@spells(np.piecewise)
+def _piecewise(x: Array, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
+    conditions: list[Any] = [condlist] if np.isscalar(condlist) or np.ndim(condlist[0]) == 0 else list(condlist)
+    if len(conditions) == len(funclist) - 1:
+        conditions.append(~np.any(np.asarray(conditions, bool), axis=0))
+    if len(conditions) != len(funclist):
+        raise UsageError(f"piecewise by {len(conditions)} conditions of {len(funclist)} functions; give one for each")
+    out = np.zeros_like(x)
+    for condition, function in zip(conditions, funclist, strict=True):
+        mask = np.asarray(condition, bool)
+        value = function(x[mask], *args, **kw) if callable(function) else function
+        out[mask] = value
+    return out

@@ -11,6 +11,7 @@ import numpy as np
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.rules.declaring import conj
+from retrograde.rules.special.bessel_functions import i1
 
 
 def _spherical_bessel(x: Array, order: int) -> Array:
@@ -54,35 +55,14 @@ sinc = spells(np.sinc)(
 )
 
 
-def _modified_bessel(x: Array, order: int) -> Array:
-    from scipy.special import iv
-
-    return np.asarray(iv(order, x), x.dtype)[()]
-
-
-def _modified_slope(x: Array, order: int) -> Array:
-    """(Abramowitz and Stegun 1964, 9.6.26.)"""
-    return 0.5 * (modified_bessel(x, order=abs(order - 1)) + modified_bessel(x, order=order + 1))
-
-
-modified_bessel = Primitive(
-    "modified_bessel",
-    _modified_bessel,
-    ("x",),
-    static=("order",),
-    result=lambda x, order: x,
-    reverse={"x": lambda g, x, order: g * _modified_slope(x, order)},
-    forward={"x": lambda d, x, order: d * _modified_slope(x, order)},
-)
-"""The modified Bessel function of the first kind, of real numbers."""
-
 i0 = spells(np.i0)(
     Primitive(
-        "i0",
+        "numpy_i0",
         np.i0,
         ("x",),
         result=lambda x: x,
-        reverse={"x": lambda g, x: g * modified_bessel(x, order=1)},
-        forward={"x": lambda d, x: d * modified_bessel(x, order=1)},
+        reverse={"x": lambda g, x: g * i1(x)},
+        forward={"x": lambda d, x: d * i1(x)},
     )
 )
+"""NumPy's own, whose last digits are not those of SciPy's."""

@@ -16,6 +16,7 @@ from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
+from retrograde.rules.elementwise import where
 from retrograde.rules.indexing import getitem
 from retrograde.rules.joining import as_array
 from retrograde.rules.outputs import into
@@ -59,6 +60,16 @@ def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array
     return into(out, chosen)
 
 
+@spells(np.select)
+def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Array:
+    if not len(condlist) or len(condlist) != len(choicelist):
+        raise UsageError(f"select by {len(condlist)} conditions of {len(choicelist)} arrays; give one for each")
+    out: Any = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        out = np.where(condition, choice, out)
+    return out
+
+
 argwhere = Primitive(
     "argwhere",
     lambda x: np.argwhere(x),
@@ -75,6 +86,11 @@ def _nonzero(a: Array) -> tuple[Array, ...]:
         raise UsageError("nonzero of an array without axes; make it one with np.atleast_1d")
     places = argwhere(a)
     return tuple(places[:, axis] for axis in range(a.ndim))
+
+
+@spells(np.where)
+def _where(condition: Array, *branches: Array) -> Any:
+    return where(condition, *branches) if branches else _nonzero(condition)
 
 
 @spells(np.flatnonzero)

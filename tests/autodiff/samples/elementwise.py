@@ -36,13 +36,13 @@ _WITHOUT_DERIVATIVE = ("floor", "ceil", "rint", "trunc", "isnan", "isfinite", "i
 _WHOLE = np.array([[3, 5], [6, 1]])
 
 SAMPLES: dict[str, list[Sample]] = {
-    **{name: _everywhere() for name in ("exp2", "expm1", "square", "reciprocal", "tan", "sinh", "cosh", "arcsinh")},
+    **{name: _everywhere() for name in ("exp2", "expm1", "square", "reciprocal", "sinh", "cosh", "arcsinh")},
     **{name: _everywhere() for name in ("arctan", "sinc")},
     **{name: _samples(_positive(3), _positive(), cplx(3), real(0)) for name in ("log", "log2", "log10", "sqrt")},
-    **{name: _samples(_inside(3), _COMPLEX_INSIDE, _inside()) for name in ("log1p", "arcsin", "arccos", "arctanh")},
+    **{name: _samples(_inside(3), _COMPLEX_INSIDE, _inside()) for name in ("log1p", "tan", "arcsin", "arccos", "arctanh")},
     "log_or_zero": _samples(_positive(3), cplx(2)),
     "arccosh": _samples(1.5 + _positive(3), cplx(3), 2.0 + _positive()),
-    **{name: _samples(real(3), real(), real(0, 2), analytic=False) for name in ("cbrt", "deg2rad", "rad2deg", "i0")},
+    **{name: _samples(real(3), real(), real(0, 2), analytic=False) for name in ("cbrt", "deg2rad", "rad2deg", "numpy_i0")},
     **{name: _samples(real(3), real(), analytic=False) for name in ("fabs", "fraction")},
     "absolute": _samples(real(3), real(), cplx(3), cplx(), real(0), analytic=False),
     "power": _samples(
@@ -73,7 +73,6 @@ SAMPLES: dict[str, list[Sample]] = {
     "spherical_bessel": [
         Sample((x,), {"order": order}, analytic=False) for x in (real(3), cplx(2), real()) for order in (0, 1, 2)
     ],
-    "modified_bessel": [Sample((x,), {"order": order}, analytic=False) for x in (real(3), real()) for order in (0, 1)],
     "nan_to_num": [
         Sample((x,), {"nan": 0.5, "posinf": None, "neginf": -2.0}, analytic=False) for x in (real(3), cplx(2))
     ],

@@ -1,4 +1,4 @@
-"""Choices between several arrays, and what to make of numbers that are none."""
+"""What to make of numbers that are none, or almost real."""
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,47 +15,6 @@ from retrograde.program.dispatch import Intercepting
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import missing_rule, spells
 from retrograde.rules.comparison import plain
-from retrograde.rules.elementwise import where
-
-
-@spells(np.where)
-def _where(condition: Any, *choices: Any) -> Any:
-    return where(condition, *choices) if choices else np.nonzero(condition)
-
-
-@spells(np.select)
-def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Array:
-    if len(condlist) != len(choicelist) or not len(condlist):
-        raise ValueError(
-            f"select was given {len(condlist)} conditions and {len(choicelist)} choices; give as many of each, and one "
-            "at least"
-        )
-    out = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        out = np.where(condition, choice, out)
-    return out
-
-
-@spells(np.piecewise)
-def _piecewise(x: Array, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
-    """Each function gets the elements for which its condition is true; of several, the last one counts."""
-    conditions = np.asarray(plain(condlist), bool)
-    if conditions.ndim == x.ndim:
-        conditions = conditions[None]
-    if len(funclist) == len(conditions) + 1:
-        conditions = np.concatenate((conditions, ~np.any(conditions, axis=0, keepdims=True)))
-    elif len(funclist) != len(conditions):
-        raise ValueError(
-            f"piecewise was given {len(conditions)} conditions and {len(funclist)} functions; give as many, or one "
-            "function more for everything else"
-        )
-    out = np.zeros_like(x)
-    for condition, function in zip(conditions, funclist, strict=True):
-        if not isinstance(function, Callable):
-            out[condition] = function
-        elif condition.any():
-            out[condition] = function(x[condition], *args, **kw)
-    return out
 
 
 nan_to_num_ = Primitive(
