@@ -138,7 +138,10 @@ def _hstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Array
 
 @spells(np.vstack)
 def _vstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Array:
-    return _concatenate([at_least(as_array(part), 2) for part in tup], 0, dtype=dtype, casting=casting)
+    parts = list(map(as_array, tup))
+    if all(part.ndim == 1 for part in parts):
+        return _stack(parts, 0, dtype=dtype, casting=casting)
+    return _concatenate([at_least(part, 2) for part in parts], 0, dtype=dtype, casting=casting)
 
 
 @spells(np.dstack)
@@ -149,6 +152,8 @@ def _dstack(tup: Any) -> Array:
 @spells(np.column_stack)
 def _column_stack(tup: Any) -> Array:
     parts = list(map(as_array, tup))
+    if all(part.ndim == 1 for part in parts):
+        return _stack(parts, 1)
     return _concatenate([part if part.ndim > 1 else np.transpose(at_least(part, 2)) for part in parts], 1)
 
 
