@@ -41,7 +41,7 @@ def _can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
 @spells(np.common_type)
 def _common_type(*arrays: Any) -> Any:
     kinds: Any = (np.zeros((), x.dtype) if isinstance(x, ArrayLike) else x for x in arrays)
-    return np.common_type(*kinds)
+    return np.common_type(*kinds)  # pyright: ignore[reportUnknownVariableType]
 
 
 @spells(np.diag_indices_from)
