@@ -23,16 +23,30 @@ from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
 if TYPE_CHECKING:
-    from retrograde.autodiff import GradientTape, grad, hessian, hvp, jvp, stop_gradient, value_and_grad, vjp
+    from retrograde.autodiff import (
+        GradientTape,
+        check_gradients,
+        checkpoint,
+        custom_jvp,
+        custom_vjp,
+        grad,
+        hessian,
+        hvp,
+        jvp,
+        primitive,
+        stop_gradient,
+        value_and_grad,
+        vjp,
+    )
 
-_DERIVATIVES = ("GradientTape", "grad", "hessian", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
+_ENGINES = ("torch",)
 
 
 def __getattr__(name: str) -> object:
     """Import an engine, or what differentiates NumPy code, when it is first asked for."""
-    if name == "torch":
-        return import_module("retrograde.torch")
-    if name in _DERIVATIVES:
+    if name in _ENGINES:
+        return import_module(f"retrograde.{name}")
+    if name in __all__:
         return getattr(import_module("retrograde.autodiff"), name)
     raise AttributeError(f"module 'retrograde' has no attribute {name!r}")
 
@@ -71,6 +85,10 @@ __all__ = [
     "VersionError",
     "__version__",
     "analyze",
+    "check_gradients",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
     "execute",
     "grad",
     "hessian",
@@ -79,6 +97,7 @@ __all__ = [
     "loop_choices",
     "plan",
     "plan_loop",
+    "primitive",
     "stop_gradient",
     "tradeoff",
     "value_and_grad",

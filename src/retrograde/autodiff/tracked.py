@@ -140,10 +140,12 @@ class TrackedArray(ArrayLike):
     def _updated(self, index: Any, value: Any) -> Any:
         """The array after a write: written into where nobody else holds it, as no residual then does."""
         update = PRIMITIVES["update"]
-        if getrefcount(self.value) == ALONE and is_writable(self.value) and update.overwriting is not None:
+        tape = self.node.tape
+        own = not isinstance(value, Intercepting) or (type(value) is TrackedArray and value.node.tape is tape)
+        if own and tape.flat and getrefcount(self.value) == ALONE and is_writable(self.value):
             if self.node.origin is not None:
                 self.node.origin.forget()
-            update = update.overwriting
+            update = update.overwriting or update
         return update(self, index, value)
 
     def is_number(self) -> bool:
@@ -180,7 +182,7 @@ def _recorded(
         kept, origin = selected(recipe, kept, primitive, operands, values, static, out)
     tracked = TrackedArray(out, Node(tape, tuple(parents), recipe.pulls, kept, out, origin))
     if primitive.views is not None and out.ndim and primitive.views(*operands):
-        tracked.note_view_of(operands[0])
+        tracked.note_view_of(operands[0], (primitive, *operands[1:]))
     return tracked
 
 

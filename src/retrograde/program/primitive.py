@@ -76,6 +76,7 @@ class Primitive:
             linear in all of them together.
         overwrite: computes the result as `evaluate` does, into the memory of the first operand, a NumPy array that
             nobody reads afterwards.
+        registered: keep it in `PRIMITIVES`, where names are unique. Those of users are not.
 
     Attributes:
         overwriting: the same primitive, evaluated so; None without `overwrite`.
@@ -114,6 +115,7 @@ class Primitive:
         outputs: tuple[str, ...] = (),
         variadic: bool = False,
         overwrite: Callable[..., Array] | None = None,
+        registered: bool = True,
     ) -> None:
         self.name = name
         self.evaluate = evaluate
@@ -133,7 +135,8 @@ class Primitive:
             self.overwriting = copy(self)
             self.overwriting.evaluate = overwrite
         _check(self)
-        PRIMITIVES[name] = self
+        if registered:
+            _register(self)
 
     def __call__(self, *operands: Array, **static: Any) -> Array:
         """Apply the primitive."""
@@ -168,9 +171,13 @@ def _as_rule(rule: RuleFunction | Rule) -> Rule:
     return rule if isinstance(rule, Rule) else Rule(rule)
 
 
-def _check(primitive: Primitive) -> None:
+def _register(primitive: Primitive) -> None:
     if primitive.name in PRIMITIVES:
         raise UsageError(f"a primitive named {primitive.name!r} is already declared; give this one another name")
+    PRIMITIVES[primitive.name] = primitive
+
+
+def _check(primitive: Primitive) -> None:
     if set(primitive.reverse) != set(primitive.forward):
         raise UsageError(
             f"primitive {primitive.name!r} has reverse rules for {sorted(primitive.reverse)} and forward rules for "
