@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.program.primitive import Array, Primitive
+from retrograde.program.primitive import Array, Primitive, Rule
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.declaring import conj, elementwise
@@ -26,29 +26,45 @@ add = elementwise(
 subtract = elementwise(
     np.subtract,
     ("x", "y"),
-    reverse={"x": lambda g: g, "y": lambda g: -g},
+    reverse={"x": lambda g: g, "y": Rule(lambda g: -g, overwriting=lambda g: np.negative(g, out=g))},
     forward={"x": lambda d: d, "y": lambda d: -d},
 )
 
 multiply = elementwise(
     np.multiply,
     ("x", "y"),
-    reverse={"x": lambda g, y: g * conj(y), "y": lambda g, x: g * conj(x)},
+    reverse={
+        "x": Rule(lambda g, y: g * conj(y), overwriting=lambda g, y: np.multiply(g, conj(y), out=g)),
+        "y": Rule(lambda g, x: g * conj(x), overwriting=lambda g, x: np.multiply(g, conj(x), out=g)),
+    },
     linear=("x", "y"),
 )
+
+
+def _over_the_divisor(g: Array, y: Array, out: Array) -> Array:
+    if not (np.all(y) and np.all(np.isfinite(out))):
+        return -multiply_or_zero(divide_or_zero(g, conj(y)), conj(out))
+    np.divide(g, conj(y), out=g)
+    np.multiply(g, conj(out), out=g)
+    return np.negative(g, out=g)
+
 
 divide = elementwise(
     np.divide,
     ("x", "y"),
     reverse={
         "x": lambda g, y: divide_or_zero(g, conj(y)),
-        "y": lambda g, y, out: -multiply_or_zero(divide_or_zero(g, conj(y)), conj(out)),
+        "y": Rule(
+            lambda g, y, out: -multiply_or_zero(divide_or_zero(g, conj(y)), conj(out)), overwriting=_over_the_divisor
+        ),
     },
     forward={"y": lambda d, y, out: -multiply_or_zero(divide_or_zero(d, y), out)},
     linear=("x",),
 )
 
-negative = elementwise(np.negative, ("x",), reverse={"x": lambda g: -g}, linear=("x",))
+negative = elementwise(
+    np.negative, ("x",), reverse={"x": Rule(lambda g: -g, overwriting=lambda g: np.negative(g, out=g))}, linear=("x",)
+)
 
 positive = elementwise(np.positive, ("x",), reverse={"x": lambda g: g}, linear=("x",))
 
