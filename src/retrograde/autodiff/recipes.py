@@ -34,11 +34,11 @@ class Recipe:
         self.reads = tuple(dict.fromkeys(name for rule in rules if rule for name in rule.reads if name != "at"))
         self.places = tuple(_place(primitive, name) for name in self.reads)
         self.keep = _keeper(primitive, self.reads)
-        pulls = [
-            rule and _puller(primitive, rule, self.reads, position)
-            for rule, position in zip(rules, tracked, strict=True)
-        ]
         self.last = next((at for at, rule in enumerate(rules) if rule and rule.overwriting), None)
+        pulls = [
+            rule and _puller(primitive, rule, self.reads, position, may_overwrite=at == self.last)
+            for at, (rule, position) in enumerate(zip(rules, tracked, strict=True))
+        ]
         if self.last is not None:
             pulls.append(pulls.pop(self.last))
         self.pulls = tuple(pulls)
@@ -85,14 +85,16 @@ def _keeper(primitive: Primitive, reads: tuple[str, ...]) -> Callable[..., Kept]
     return eval(f"lambda operands, out, static: ({values})", {"shape": np.shape})
 
 
-def _puller(primitive: Primitive, rule: Rule, reads: tuple[str, ...], position: int) -> Callable[[Any, Kept], Any]:
+def _puller(
+    primitive: Primitive, rule: Rule, reads: tuple[str, ...], position: int, *, may_overwrite: bool
+) -> Callable[[list[Any], Kept], Any]:
     read = {name: f"kept[{at}]" for at, name in enumerate(reads)} | {"at": str(position)}
     names: dict[str, Any] = {"rule": rule.function, "overwriting": rule.overwriting, "Scattered": Scattered}
     names |= {"getrefcount": getrefcount, "ALONE": ALONE, "is_writable": is_writable}
     function = "rule"
     if rule.scatters:
         function = "Scattered"
-    elif rule.overwriting is not None:
+    elif may_overwrite:
         function = "(overwriting if getrefcount(held[0]) == ALONE and is_writable(held[0]) else rule)"
     cotangent = "held[0].parts" if primitive.outputs else "held[0]"
     return eval(f"lambda held, kept: {function}({', '.join((cotangent, *map(read.__getitem__, rule.reads)))})", names)
