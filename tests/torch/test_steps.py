@@ -3,6 +3,8 @@
 import copy
 import gc
 import logging
+import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +12,8 @@ from torch import nn
 from torch.nn import functional
 
 import retrograde as rg
+from retrograde.torch.options import Options
+from retrograde.torch.plan_store import find_small_plan
 from retrograde.torch.step.shape import Event, Outside, StepShape
 
 
@@ -390,3 +394,15 @@ def test_shapes_compare_as_they_begin():
     assert whole.events[2:] == (Event(0, "backward"), Event(1, "backward"))
     outside = Outside((0, 1), (2, 3, 4), (frozenset(), frozenset({(0, 0)})), frozenset()).with_events(3)
     assert (outside.during, outside.between) == ((0, 1, 4), (2, 3, 4, 4))
+
+
+def test_the_smallest_plan_does_not_waver_with_measured_costs():
+    """Whether a first step fits must not hang on how long an operation seemed to take."""
+    graph = rg.torch.capture_graph(Normed(), (rows(),))
+    draw = random.Random(0)
+    found = set()
+    for _ in range(20):
+        operations = tuple(replace(o, cost=o.cost * draw.lognormvariate(0.0, 1.5)) for o in graph.operations)
+        options = Options(budget=rg.Budget(graph.store_all_peak_bytes))
+        found.add(find_small_plan(replace(graph, operations=operations), options, 0).peak_bytes)
+    assert len(found) == 1

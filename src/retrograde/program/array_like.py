@@ -12,6 +12,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
+from retrograde.program.array_methods import ArrayMethods
 from retrograde.program.dispatch import Intercepting, apply
 from retrograde.program.in_place import WritesInPlace
 from retrograde.program.primitive import PRIMITIVES
@@ -20,7 +21,7 @@ from retrograde.program.spelling import SPELLINGS, call_function, call_ufunc
 _NOTHING: dict[str, Any] = {}
 
 
-class ArrayLike(WritesInPlace, Intercepting):
+class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
     """Behaves as a NumPy array in the code of a user or of a rule, and is none."""
 
     __slots__ = ()
@@ -150,16 +151,12 @@ class ArrayLike(WritesInPlace, Intercepting):
         for row in range(len(self)):
             yield self[row]
 
-    # Methods and properties go by way of the NumPy function of the same name.
+    # Methods whose arguments are not those of a NumPy function; the others are in `array_methods`.
 
     @property
     def T(self) -> Any:
         """The array with its axes in the opposite order."""
         return SPELLINGS[np.transpose](self)
-
-    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        """As `numpy.sum`."""
-        return SPELLINGS[np.sum](self, axis=axis, dtype=dtype, keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> Any:
         """As `numpy.reshape`; the shape as one tuple or as several arguments."""
@@ -172,10 +169,6 @@ class ArrayLike(WritesInPlace, Intercepting):
     def astype(self, dtype: Any) -> Any:
         """As `numpy.ndarray.astype`."""
         return SPELLINGS[np.astype](self, dtype)
-
-    def dot(self, other: Any) -> Any:
-        """As `numpy.dot`."""
-        return SPELLINGS[np.dot](self, other)
 
     def copy(self) -> Any:
         """An array of its own, that can be written without writing this one."""

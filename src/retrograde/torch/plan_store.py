@@ -12,7 +12,20 @@ import torch
 from retrograde.disk_cache import DiskCache
 from retrograde.errors import BudgetError, PlanError, UsageError
 from retrograde.graph import Graph
-from retrograde.planning import STRATEGIES, Budget, Lowering, Plan, RunOrder, Spill, Tier, certify, plan
+from retrograde.planning import (
+    STRATEGIES,
+    Budget,
+    Compute,
+    Free,
+    Lowering,
+    Plan,
+    RunOrder,
+    Schedule,
+    Spill,
+    Tier,
+    certify,
+    plan,
+)
 from retrograde.planning.strategies import Options as StrategyOptions
 from retrograde.runtime.progress import ProgressReporter
 from retrograde.runtime.tier_speed import measured_tier
@@ -88,17 +101,36 @@ def find_small_plan(graph: Graph, options: Options, held_bytes: int) -> Plan:
 
 
 def _smallest_of_the_simple(graph: Graph) -> Plan:
-    """Of what the simple strategies propose at no more than three times the cost, the one that takes least."""
+    """Of what the simple strategies propose, the plan that takes least, and of those that which hands over least.
+
+    Up to three times as many runs as operations, whatever they cost: measured costs waver, and whether a first step
+    fits must not.
+    """
     lowering = Lowering(graph)
-    best: tuple[int, RunOrder] | None = None
-    for candidates in STRATEGIES.values():
-        for sequence in _proposals(candidates, graph):
-            peak, cost = lowering.measure(sequence)
-            if cost <= 3 * graph.base_cost and (best is None or peak < best[0]):
-                best = (peak, sequence)
-    assert best is not None
-    schedule = lowering.lower(best[1])
+    most_runs = 3 * len(graph.operations)
+    proposals = [
+        (lowering.measure(sequence), sequence)
+        for candidates in STRATEGIES.values()
+        for sequence in _proposals(candidates, graph)
+        if sum(map(len, sequence)) <= most_runs
+    ]
+    least = min(peak_bytes for (peak_bytes, _), _ in proposals)
+    schedules = [(cost, lowering.lower(sequence)) for (peak_bytes, cost), sequence in proposals if peak_bytes == least]
+    _, schedule = min(schedules, key=lambda found: (_handed_over_bytes(graph, found[1]), found[0]))
     return certify(graph, schedule.actions, schedule.segments, strategy="auto")
+
+
+def _handed_over_bytes(graph: Graph, schedule: Schedule) -> int:
+    """Bytes that the first segment makes and leaves to the next."""
+    if len(schedule.segments) < 2:
+        return 0
+    live: set[int] = set()
+    for action in schedule.actions[: schedule.segments[1]]:
+        if isinstance(action, Compute):
+            live.update(graph.allocated_storages(action.operation))
+        elif isinstance(action, Free):
+            live.discard(action.storage)
+    return sum(graph.storages[storage].bytes for storage in live)
 
 
 def _proposals(candidates: Callable[[Graph, StrategyOptions], Iterable[RunOrder]], graph: Graph) -> Iterator[RunOrder]:
