@@ -1,4 +1,4 @@
-"""Functions with a derivative of their own: `custom_vjp` and `custom_jvp`, in every mode, and what their rules may return."""
+"""Functions with a derivative of their own: `custom_vjp` and `custom_jvp`."""
 
 from __future__ import annotations
 
@@ -153,7 +153,9 @@ def test_gradient_clipping_leaves_values_alone() -> None:
 
     clipped.defvjp(lambda x: (x, None), lambda _, g: (np.where(np.maximum(g, -g) > 1.0, g / np.maximum(g, -g), g),))
     np.testing.assert_array_equal(rg.grad(lambda x: np.sum(clipped(x) * np.array([5.0, -0.5, -7.0])))(X), [1, -0.5, -1])
-    with pytest.raises(UnsupportedError, match=r"clipped was differentiated forward.*takes that it is linear.*custom_jvp"):
+    with pytest.raises(
+        UnsupportedError, match=r"clipped was differentiated forward.*takes that it is linear.*custom_jvp"
+    ):
         rg.jvp(clipped, (X,), (V,))
 
 
@@ -266,7 +268,10 @@ def _vjp(backward: Any, forward: Any = None) -> Any:
     ("backward", "message"),
     [
         (lambda r, g: g, r"backward function of f returned float64 of shape \(3,\), and a tuple of 2 was expected"),
-        (lambda r, g: (g,), r"returned a tuple of 1, and a tuple of 2 was expected, a cotangent for each of \['x', 'y'\]"),
+        (
+            lambda r, g: (g,),
+            r"returned a tuple of 1, and a tuple of 2 was expected, a cotangent for each of \['x', 'y'\]",
+        ),
         (lambda r, g: (g[:2], None), r"for 'x' is float64 of shape \(2,\), and float64 of shape \(3,\) was expected"),
         (lambda r, g: (np.ones(3, int), None), r"for 'x' is int64 of shape \(3,\).*make it floating"),
         (lambda r, g: (g * 1j, None), r"for 'x' is complex128 of shape \(3,\).*take its real part"),
@@ -280,14 +285,19 @@ def test_what_a_backward_function_must_not_return(backward: Any, message: str) -
 
 
 def test_what_a_forward_function_must_not_return() -> None:
-    with pytest.raises(UsageError, match=r"forward function of f returned float64 .*; return the result and the residuals"):
+    with pytest.raises(
+        UsageError, match=r"forward function of f returned float64 .*; return the result and the residuals"
+    ):
         rg.grad(_vjp(lambda r, g: (g, None), lambda x, y: x * y))(X)
 
 
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        (lambda p, t: t[0], r"forward rule of f returned float64.*return the result and its tangent, as a tuple of two"),
+        (
+            lambda p, t: t[0],
+            r"forward rule of f returned float64.*return the result and its tangent, as a tuple of two",
+        ),
         (lambda p, t: (p[0], t[0][:2]), r"tangent that the forward rule of f returned is float64 of shape \(2,\)"),
         (lambda p, t: (p[0], [t[0]]), "tangent that the forward rule of f returned is"),
     ],
@@ -339,5 +349,7 @@ def test_a_static_argument_that_there_is_not() -> None:
 def test_in_a_program() -> None:
     builder = ProgramBuilder("p")
     x = builder.input("x", "float64", ("n",))
-    with pytest.raises(UnsupportedError, match=r"cube, a function of rg.custom_vjp, was called with a Symbol.*rg.primitive"):
+    with pytest.raises(
+        UnsupportedError, match=r"cube, a function of rg.custom_vjp, was called with a Symbol.*rg.primitive"
+    ):
         cube(x)
