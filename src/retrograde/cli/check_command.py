@@ -48,8 +48,8 @@ def check_command(
 ) -> int:
     """Check the derivatives of a function in a Python file numerically.
 
-    The arguments are those of --args, evaluated in the file's namespace (with NumPy as np), or FUNCTION_arguments in the
-    file: a tuple, or a function that returns one.
+    The arguments are those of --args, evaluated in the file's namespace (with NumPy as np), or FUNCTION_arguments in
+    the file: a tuple, or a function that returns one.
 
     Exits with 1 if the derivatives are wrong, or nothing could be told.
     """

@@ -9,7 +9,7 @@ from retrograde.report.tables import Cell, Table
 if TYPE_CHECKING:
     from retrograde.autodiff.checking import GradientReport
 
-_TONES = {"agrees": "good", "kink": "", "unclear": "muted", "right": "good", "wrong": "bad"}
+_TONES = {"agrees": "good", "kink": "", "rounding": "", "unclear": "muted", "right": "good", "wrong": "bad"}
 
 
 def gradient_tables(report: GradientReport) -> list[Table]:
@@ -17,18 +17,23 @@ def gradient_tables(report: GradientReport) -> list[Table]:
     from retrograde.autodiff.checking.text import counts_text, histogram_rows
 
     groups = [
-        (group.argument, group.mode, group.point, Cell(counts_text(group), "good" if group.passed else "bad"))
-        + (f"{group.largest_error:.1e}",)
+        (group.argument, group.mode, group.point, _toned(counts_text(group), group.passed), _small(group.largest_error))
         for group in report.groups
     ]
     groups += [
-        (identity.name, "", identity.point, Cell(*(("agrees", "good") if identity.passed else ("mistake", "bad"))))
-        + (f"{identity.difference:.1e}",)
-        for identity in report.identities
+        (one.name, "", one.point, _toned("agrees" if one.passed else "mistake", one.passed), _small(one.difference))
+        for one in report.identities
     ]
-    worst = [
-        (entry.place, entry.mode, entry.point, f"{entry.expected:.10g}", f"{entry.error:.0e}", f"{entry.found:.10g}")
-        + (_status(entry.status),)
+    worst: list[tuple[Cell | str, ...]] = [
+        (
+            entry.place,
+            entry.mode,
+            entry.point,
+            f"{entry.expected:.10g}",
+            f"{entry.error:.0e}",
+            f"{entry.found:.10g}",
+            Cell(entry.status, _TONES.get(entry.status, "bad")),
+        )
         for entry in report.worst
     ]
     verdict = (
@@ -41,13 +46,15 @@ def gradient_tables(report: GradientReport) -> list[Table]:
     tables = [
         Table(f"Derivatives of {report.function}", ("", ""), verdict, (*report.findings, *report.notes)),
         Table("By argument", ("argument", "mode", "point", "comparisons", ">largest difference"), tuple(groups)),
-        Table(
-            "Worst", ("place", "mode", "point", ">expected", ">± at most", ">found", ""), tuple(worst)
-        ),
+        Table("Worst", ("place", "mode", "point", ">expected", ">± at most", ">found", ""), tuple(worst)),
         Table("Relative differences", (">", "", ">"), tuple(histogram_rows(report))),
     ]
     return [table for table in tables if table.rows]
 
 
-def _status(status: str) -> Cell:
-    return Cell(status, _TONES.get(status, "bad"))
+def _toned(text: str, passed: bool) -> Cell:
+    return Cell(text, "good" if passed else "bad")
+
+
+def _small(number: float) -> str:
+    return f"{number:.1e}"

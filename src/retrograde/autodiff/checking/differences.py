@@ -31,17 +31,24 @@ _STENCILS: dict[str, tuple[tuple[float, float], ...]] = {
 }
 _STENCIL_FACTOR = 6.0
 _RICHARDSON_FACTOR = 3.0
-_MOST_STEPS = 24
+_MOST_STEPS = 80
 _COLUMNS = 6
 _NOISE_SAMPLES = 9
 
 
 @dataclass(frozen=True)
 class Steps:
-    """A ladder of steps: the first, and one that has to be tried before the ladder ends."""
+    """A ladder of steps.
+
+    Attributes:
+        first: the largest step.
+        finest: a step that has to be tried before the ladder ends.
+        grain: how far off a step may be, because the arguments are rounded.
+    """
 
     first: float
     finest: float
+    grain: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ def _descend(line: Line, stencil: tuple[tuple[float, float], ...], noise: Vector
             break
         value = _difference(line, stencil, h)
         best.saw(value)
-        best.offer(value, np.abs(value - before) + rounding)
+        best.offer(value, np.abs(value - before) + rounding + np.abs(value) * steps.grain / h)
         before = value
         h /= _STENCIL_FACTOR
     return best.estimate()
@@ -142,6 +149,7 @@ def _extrapolate(line: Line, side: str, noise: Vector, steps: Steps) -> Estimate
             break
         row = [_difference(line, stencil, h)]
         best.saw(row[0])
+        rounding = rounding + 2.0 * np.abs(row[0]) * steps.grain / h
         for column, above in enumerate(before[: _COLUMNS - 1], 1):
             factor = power**column
             row.append((factor * row[-1] - above) / (factor - 1.0))
@@ -165,7 +173,7 @@ def noise_of(line: Line, at_zero: Vector, scale: float) -> Vector:
     """
     smallest = np.finfo(float).eps * np.abs(at_zero)
     noise = smallest.copy()
-    gap = 50 * np.finfo(float).eps * scale
+    gap = 71.37 * np.finfo(float).eps * scale
     waiting = np.isfinite(at_zero)
     while np.any(waiting) and gap < 1e-3 * scale:
         samples = np.stack([line((k - _NOISE_SAMPLES // 2) * gap) for k in range(_NOISE_SAMPLES)])
