@@ -7,7 +7,6 @@ from retrograde.analysis import Analysis, analyze
 from retrograde.errors import (
     BudgetError,
     CaptureError,
-    GradientError,
     GraphError,
     PlanError,
     RankError,
@@ -24,20 +23,30 @@ from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
 if TYPE_CHECKING:
-    from retrograde.autodiff import GradientTape, grad, hessian, hvp, jvp, stop_gradient, value_and_grad, vjp
-    from retrograde.autodiff.checking import check_gradients
-    from retrograde.autodiff.custom import custom_jvp, custom_vjp
-    from retrograde.autodiff.custom_primitive import primitive
+    from retrograde.autodiff import (
+        GradientTape,
+        check_gradients,
+        checkpoint,
+        custom_jvp,
+        custom_vjp,
+        grad,
+        hessian,
+        hvp,
+        jvp,
+        primitive,
+        stop_gradient,
+        value_and_grad,
+        vjp,
+    )
 
-_DERIVATIVES = ("GradientTape", "grad", "hessian", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
-_DERIVATIVES += ("check_gradients", "custom_jvp", "custom_vjp", "primitive")
+_ENGINES = ("torch",)
 
 
 def __getattr__(name: str) -> object:
     """Import an engine, or what differentiates NumPy code, when it is first asked for."""
-    if name == "torch":
-        return import_module("retrograde.torch")
-    if name in _DERIVATIVES:
+    if name in _ENGINES:
+        return import_module(f"retrograde.{name}")
+    if name in __all__:
         return getattr(import_module("retrograde.autodiff"), name)
     raise AttributeError(f"module 'retrograde' has no attribute {name!r}")
 
@@ -53,7 +62,6 @@ __all__ = [
     "Disk",
     "EventLog",
     "Free",
-    "GradientError",
     "GradientTape",
     "Graph",
     "GraphError",
@@ -78,6 +86,7 @@ __all__ = [
     "__version__",
     "analyze",
     "check_gradients",
+    "checkpoint",
     "custom_jvp",
     "custom_vjp",
     "execute",

@@ -2,6 +2,7 @@
 
 from retrograde import rules
 from retrograde.autodiff.checking import check_gradients
+from retrograde.autodiff.checkpointing import checkpoint
 from retrograde.autodiff.custom import custom_jvp, custom_vjp
 from retrograde.autodiff.custom_primitive import primitive
 from retrograde.autodiff.functions import grad, hessian, hvp, jvp, value_and_grad, vjp
@@ -13,6 +14,7 @@ _ = rules  # importing it declares the primitives
 __all__ = [
     "GradientTape",
     "check_gradients",
+    "checkpoint",
     "custom_jvp",
     "custom_vjp",
     "grad",

@@ -51,6 +51,18 @@ def labels(container: Any, name: str) -> list[str]:
     return [accessor.codify(name) for accessor in structure.accessors()]
 
 
+def take_apart(container: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
+    """The arrays of a container, and what makes the container of others in their place, without holding on to these."""
+    if is_leaf(container):
+        return [container], _only
+    found, structure = _optree().tree_flatten(container, namespace=_NAMESPACE)
+    return found, structure.unflatten
+
+
+def _only(values: Sequence[Any]) -> Any:
+    return values[0]
+
+
 def leaves_like(container: Any, other: Any) -> list[Any]:
     """The arrays of a container that has to be built as another one is.
 

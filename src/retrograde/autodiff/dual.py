@@ -93,7 +93,7 @@ class Dual(ArrayLike):
             and primitive.views(*operands)
             and isinstance(operands[0], Dual)
         ):
-            result.note_view_of(operands[0])
+            result.note_view_of(operands[0], (primitive, *operands[1:]))
         return result
 
     def _with(self, out: Array, shares: list[Array]) -> Any:
