@@ -113,7 +113,9 @@ class Pool:
         begin = self.account.now()
         self._make_room(expected_bytes(primitive, values, step.static), step.name, roots)
         out = step.evaluate(*values, **step.static)
-        made = tuple(self._admit(step, result, values, place) for place, result in enumerate(out if step.several else (out,)))
+        made = tuple(
+            self._admit(step, result, values, place) for place, result in enumerate(out if step.several else (out,))
+        )
         step.result_bytes = sum(cell.data_bytes for cell in made if type(cell) is Cell and cell.root is cell)
         step.cost = estimated_cost(step.name, values, step.result_bytes)
         if step.result_bytes:

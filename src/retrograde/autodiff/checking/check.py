@@ -103,7 +103,7 @@ def check_gradients(
     if order == 2:
         if gradient is not None:
             raise UsageError("order=2 was asked for with a gradient of your own; check that gradient's function itself")
-        check.run_second(_second(f, args, places, names, problem, settings))
+        check.run_second(_second(problem, name_of(f), settings))
     return summarize(name_of(f), check, settings)
 
 
@@ -276,33 +276,27 @@ def _rounded(direction: Direction, problem: Problem) -> Direction:
     return replace(direction, vector=problem.rounded(direction.vector))
 
 
-def _second(
-    f: Callable[..., Any],
-    args: Sequence[Any],
-    places: Sequence[int],
-    names: Sequence[str],
-    problem: Problem,
-    settings: Settings,
-) -> Problem:
+def _second(problem: Problem, name: str, settings: Settings) -> Problem:
     """The gradient of a function, or of a random combination of its outputs, as something to check."""
     kinds = [(part.shape, part.dtype) for part in problem.outputs]
     random = np.random.default_rng(settings.seed)
     count = sum(part.size for part in problem.outputs)
     weights = to_arrays(np.ones(1) if count == 1 else random.standard_normal(count), kinds)
 
-    def combined(*arguments: Any) -> Any:
-        leaves = [leaf for leaf in containers.flatten(f(*arguments))[0] if has_derivative(leaf)]
+    def combined(*arrays: Any) -> Any:
         total: Any = 0.0
-        for w, leaf in zip(weights, leaves, strict=True):
-            product: Any = np.conjugate(w) * leaf
+        for w, out in zip(weights, problem.on_arrays(*arrays), strict=True):
+            product: Any = np.conjugate(w) * out
             total = total + np.sum(np.real(product))
         return total
 
-    def gradient(*arguments: Any) -> Any:
-        return functions.grad(combined, tuple(places))(*arguments)
+    places = tuple(range(len(problem.parts)))
 
-    gradient.__name__ = f"the gradient of {name_of(f)}"
-    return Problem(gradient, args, places, names)
+    def gradient(*arrays: Any) -> Any:
+        return functions.grad(combined, places)(*arrays)
+
+    gradient.__name__ = f"the gradient of {name}"
+    return Problem(gradient, problem.arrays(problem.point), places, [part.name for part in problem.parts])
 
 
 def _places(f: Any, wrt: Any, args: Sequence[Any], names: Sequence[str]) -> list[int]:

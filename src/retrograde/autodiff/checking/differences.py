@@ -29,9 +29,10 @@ _STENCILS: dict[str, tuple[tuple[float, float], ...]] = {
     "four_point": ((1.0, 2 / 3), (-1.0, -2 / 3), (2.0, -1 / 12), (-2.0, 1 / 12)),
     "six_point": ((1.0, 3 / 4), (-1.0, -3 / 4), (2.0, -3 / 20), (-2.0, 3 / 20), (3.0, 1 / 60), (-3.0, -1 / 60)),
 }
-_STENCIL_FACTOR = 6.0
-_RICHARDSON_FACTOR = 3.0
+_STENCIL_FACTOR = 5.7
+_RICHARDSON_FACTOR = 2.9
 _MOST_STEPS = 80
+_CONFIRMATIONS = 2
 _COLUMNS = 6
 _NOISE_SAMPLES = 9
 
@@ -74,6 +75,7 @@ class _Best:
         self.value = np.full(size, np.nan)
         self.error = np.full(size, np.inf)
         self.last = np.full((2, size), np.nan)
+        self._unchanged = 0
 
     def offer(self, value: Vector, error: Vector) -> None:
         """Take an estimate that claims to be better, or that shows the one so far to be wrong."""
@@ -81,9 +83,23 @@ class _Best:
         better = np.isfinite(value) & ((error < self.error) | contradicted)
         self.value[better] = value[better]
         self.error[better] = error[better]
+        self._unchanged = 0 if np.any(better) else self._unchanged
 
-    def saw(self, difference: Vector) -> None:
+    def saw(self, difference: Vector, rounding: Vector) -> None:
+        """Take note of a difference. One at a smaller step has to be nearer, or the estimate so far was a coincidence.
+
+        (As of sin(1000 x) at steps that are multiples of its period.)
+        """
+        nearer = np.abs(self.last[1] - self.value) + 10.0 * (rounding + self.error)
+        coincidence = np.abs(difference - self.value) > 2.0 * nearer
+        self.value[coincidence] = np.nan
+        self.error[coincidence] = np.inf
         self.last = np.stack([self.last[1], difference])
+        self._unchanged += 1
+
+    def is_final(self, rounding: Vector) -> bool:
+        """Whether smaller steps cannot give anything better, and two more have been looked at."""
+        return self._unchanged >= _CONFIRMATIONS and bool(np.all(rounding > self.error))
 
     def estimate(self) -> Estimate:
         return Estimate(self.value, self.error, self.last)
@@ -125,11 +141,12 @@ def _descend(line: Line, stencil: tuple[tuple[float, float], ...], noise: Vector
     before = np.full(len(noise), np.nan)
     for _ in range(_MOST_STEPS):
         rounding = noise * weight / h
-        if h < steps.finest and np.all(rounding > best.error):
+        if h < steps.finest and best.is_final(rounding):
             break
         value = _difference(line, stencil, h)
-        best.saw(value)
-        best.offer(value, np.abs(value - before) + rounding + np.abs(value) * steps.grain / h)
+        rounding = rounding + np.abs(value) * steps.grain / h
+        best.saw(value, rounding)
+        best.offer(value, np.abs(value - before) + rounding)
         before = value
         h /= _STENCIL_FACTOR
     return best.estimate()
@@ -145,11 +162,11 @@ def _extrapolate(line: Line, side: str, noise: Vector, steps: Steps) -> Estimate
     before: list[Vector] = []
     for _ in range(_MOST_STEPS):
         rounding = 2.0 * noise * weight / h
-        if h < steps.finest and np.all(rounding > best.error):
+        if h < steps.finest and best.is_final(rounding):
             break
         row = [_difference(line, stencil, h)]
-        best.saw(row[0])
         rounding = rounding + 2.0 * np.abs(row[0]) * steps.grain / h
+        best.saw(row[0], rounding)
         for column, above in enumerate(before[: _COLUMNS - 1], 1):
             factor = power**column
             row.append((factor * row[-1] - above) / (factor - 1.0))

@@ -82,7 +82,8 @@ class Problem:
                 "convert them (`x.astype(float)`), or name others in wrt"
             )
         self.point = to_vector([self._leaves[at] for at in self._moving])
-        out = self._call(self.arrays(self.point))
+        with np.errstate(all="ignore"):
+            out = self._call(self.arrays(self.point))
         self.outputs = self._output_parts(out)
 
     def in_double(self) -> Problem | None:
@@ -111,12 +112,12 @@ class Problem:
 
     def push(self, vector: Vector, direction: Vector) -> Vector:
         """The derivative in a direction, by forward mode, in the dtypes that were given."""
-        _, tangents = jvp(self._on_arrays, tuple(self.arrays(vector)), tuple(self.arrays(direction)))
+        _, tangents = jvp(self.on_arrays, tuple(self.arrays(vector)), tuple(self.arrays(direction)))
         return to_vector(tangents)
 
     def pull(self, vector: Vector, cotangents: Sequence[Vector]) -> list[Vector]:
         """The transposed derivative of each cotangent, by reverse mode, in the dtypes that were given."""
-        _, pullback = vjp(self._on_arrays)(*self.arrays(vector))
+        _, pullback = vjp(self.on_arrays)(*self.arrays(vector))
         dtypes = [(part.shape, part.dtype) for part in self.outputs]
         return [to_vector(pullback(tuple(to_arrays(w, dtypes)))) for w in cotangents]
 
@@ -154,7 +155,8 @@ class Problem:
     def _call(self, arrays: Sequence[Any]) -> Any:
         return self.function(*containers.map_leaves(_copied, self._positional(arrays)))
 
-    def _on_arrays(self, *arrays: Any) -> tuple[Any, ...]:
+    def on_arrays(self, *arrays: Any) -> tuple[Any, ...]:
+        """The function of the arrays to differentiate by, and the arrays of its result."""
         out = self.function(*self._positional(arrays))
         return tuple(leaf for leaf in containers.flatten(out)[0] if has_derivative(leaf))
 
