@@ -15,7 +15,7 @@ Array: TypeAlias = Any
 """Whatever speaks NumPy's protocols: an array, a number, a tracked array, a dual, a symbol of a program."""
 
 RuleFunction: TypeAlias = Callable[..., Array]
-TypeRule: TypeAlias = Callable[..., ArrayType]
+TypeRule: TypeAlias = Callable[..., ArrayType | tuple[ArrayType, ...]]
 
 
 class Rule:

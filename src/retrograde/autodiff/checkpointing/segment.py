@@ -172,7 +172,7 @@ class _Segment:
 
         def puller(place: int) -> Callable[[list[Parts], Any], Any]:
             def pull(held: list[Parts], kept: Any) -> Any:
-                g = held[0]
+                (g,) = held
                 if g not in made:
                     made.clear()
                     made[g] = self._pull(g.parts)
@@ -276,11 +276,12 @@ def _recording(tape: GradientTape) -> Generator[None]:
 @contextmanager
 def _cut_off(nodes: list[Node]) -> Generator[None]:
     """Let a pull end at these nodes, which stay as they are."""
-    saved = [(node, node.parents, node.pulls, node.kept) for node in nodes]
+    saved = [{name: getattr(node, name) for name in Node.__slots__} for node in nodes]
     for node in nodes:
         node.parents, node.pulls = (), ()
     try:
         yield
     finally:
-        for node, parents, pulls, kept in saved:
-            node.parents, node.pulls, node.kept = parents, pulls, kept
+        for node, state in zip(nodes, saved, strict=True):
+            for name, part in state.items():
+                setattr(node, name, part)
