@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from retrograde.autodiff.cotangents import Scattered
+from retrograde.program.dispatch import Intercepting
 from retrograde.program.ownership import ALONE, getrefcount, is_writable
 from retrograde.program.primitive import Primitive, Rule
 
@@ -90,11 +91,12 @@ def _puller(
 ) -> Callable[[list[Any], Kept], Any]:
     read = {name: f"kept[{at}]" for at, name in enumerate(reads)} | {"at": str(position)}
     names: dict[str, Any] = {"rule": rule.function, "overwriting": rule.overwriting, "Scattered": Scattered}
-    names |= {"getrefcount": getrefcount, "ALONE": ALONE, "is_writable": is_writable}
+    names |= {"getrefcount": getrefcount, "ALONE": ALONE, "is_writable": is_writable, "Intercepting": Intercepting}
     function = "rule"
     if rule.scatters:
         function = "Scattered"
     elif may_overwrite:
-        function = "(overwriting if getrefcount(held[0]) == ALONE and is_writable(held[0]) else rule)"
+        plain = "".join(f" and not isinstance({read[name]}, Intercepting)" for name in rule.reads)
+        function = f"(overwriting if getrefcount(held[0]) == ALONE and is_writable(held[0]){plain} else rule)"
     cotangent = "held[0].parts" if primitive.outputs else "held[0]"
     return eval(f"lambda held, kept: {function}({', '.join((cotangent, *map(read.__getitem__, rule.reads)))})", names)

@@ -172,7 +172,7 @@ class _Segment:
 
         def puller(place: int) -> Callable[[list[Parts], Any], Any]:
             def pull(held: list[Parts], kept: Any) -> Any:
-                g = held[0]
+                (g,) = held
                 if g not in made:
                     made.clear()
                     made[g] = self._pull(g.parts)
