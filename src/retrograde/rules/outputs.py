@@ -28,8 +28,8 @@ def into(out: Any, result: Array) -> Array:
         )
     if not np.can_cast(result.dtype, out.dtype, "same_kind"):
         raise UsageError(
-            f"a {result.dtype} result was to be written into a {out.dtype} array (out=...); leave `out` away, or give an "
-            f"array of dtype {result.dtype}"
+            f"a {result.dtype} result was to be written into a {out.dtype} array (out=...); leave `out` away, or give "
+            f"an array of dtype {result.dtype}"
         )
     out[...] = result
     return out
