@@ -46,6 +46,7 @@ AXES = _entries(
     ("swapaxes", lambda x: np.swapaxes(x, 0, -1), (T,)),
     ("swapaxes method", lambda x: x.swapaxes(1, 0), (A,)),
     ("rollaxis", lambda x: np.rollaxis(x, 2), (T,)),
+    ("rollaxis negative start", lambda x: np.rollaxis(x, 0, -1), (T,)),
     ("rollaxis start", lambda x: np.rollaxis(x, 0, 3), (T,)),
     ("permute_dims", lambda x: np.permute_dims(x, (1, 2, 0)), (T,)),
     ("matrix_transpose", np.matrix_transpose, (T,)),

@@ -14,7 +14,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_methods import ArrayMethods
 from retrograde.program.dispatch import Intercepting, apply
-from retrograde.program.in_place import WritesInPlace, without_lists
+from retrograde.program.in_place import WritesInPlace, array_without_axes, without_lists
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.spelling import SPELLINGS, call_function, call_ufunc
 
@@ -212,7 +212,7 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
 
     def copy(self) -> Any:
         """An array of its own, that can be written without writing this one."""
-        return +self
+        return +self if self.ndim or self.is_number() else array_without_axes(+self)
 
     # NumPy's protocols.
 
@@ -238,10 +238,10 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
         raise self._no_conversion("an index")
 
     def __copy__(self) -> Any:
-        return +self
+        return self.copy()
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return +self
+        return self.copy()
 
     def __reduce__(self) -> NoReturn:
         raise self._no_conversion("bytes (a pickle)")

@@ -17,7 +17,7 @@ from retrograde.program.spelling import spells
 from retrograde.rules.indexing import scatter
 from retrograde.rules.joining import as_array
 from retrograde.rules.shapes import broadcast_to
-from retrograde.rules.sizes import known_shape
+from retrograde.rules.sizes import is_known, known_shape
 
 _OPTIONS = {
     "constant": {"constant_values": 0},
@@ -97,11 +97,11 @@ def _in_zeros(x: Array, widths: list[tuple[Any, Any]]) -> Array:
 
 def _padded(x: Array, axis: int, widths: tuple[int, int], mode: Any, value: tuple[Any, Any]) -> Array:
     """An array padded along one axis. `value` is what the mode's option says for the two sides."""
+    if mode != "constant" and is_known(x.shape[axis]) and not x.shape[axis]:
+        raise UsageError(f"pad in mode {mode!r} along axis {axis}, which has no elements to take; pad in another mode")
     if mode in ("constant", "linear_ramp") or mode in _STATISTICS:
         return _joined(x, axis, widths, lambda after, width: _side(x, axis, after, width, mode, value[after]))
     size = known_shape(x, f"pad in mode {mode!r}")[axis]
-    if not size:
-        raise UsageError(f"pad in mode {mode!r} along axis {axis}, which has no elements to take; pad in another mode")
     if value[0] == "odd" and size > 1:
         return _turned(x, axis, widths, mode)
     if max(widths) < size:

@@ -45,7 +45,9 @@ def _swapaxes(a: Array, axis1: int, axis2: int) -> Array:
 def _rollaxis(a: Array, axis: int, start: int = 0) -> Array:
     rank = a.ndim
     axis = normalize_axis_index(axis, rank)
-    start = normalize_axis_index(start, rank + 1, "start")
+    start += rank * (start < 0)
+    if not 0 <= start <= rank:
+        raise np.exceptions.AxisError(start, rank + 1, "start")
     order = [at for at in range(rank) if at != axis]
     order.insert(start - (axis < start), axis)
     return transpose(a, axes=tuple(order))
