@@ -105,6 +105,27 @@ def test_layers_keep_the_dtype(dtype: Any) -> None:
             assert rg.grad(lambda x, f=function: np.sum(f(x)))(x).dtype == dtype
 
 
+def test_bfloat16() -> None:
+    dtype = pytest.importorskip("ml_dtypes").bfloat16
+    x = _random(1, 2, 6)
+    functions = [nn.relu, nn.gelu, nn.silu, nn.mish, nn.elu, nn.sigmoid, nn.softmax, nn.layer_norm, nn.softplus]
+    functions += [lambda x: nn.max_pool1d(x, 2), lambda x: nn.conv1d(x, np.ones((3, 2, 2), x.dtype))]
+    for function in functions:
+        out, (gradient,) = function(x.astype(dtype)), rg.grad(lambda x, f=function: np.sum(f(x)), (0,))(x.astype(dtype))
+        assert (out.dtype, gradient.dtype) == (dtype, dtype)
+        np.testing.assert_allclose(out.astype(float), function(x), rtol=0.02, atol=0.02)
+        expected = rg.grad(lambda x, f=function: np.sum(f(x)))(x)
+        np.testing.assert_allclose(gradient.astype(float), expected, rtol=0.05, atol=0.05)
+
+
+def test_losses_keep_the_dtype() -> None:
+    x = _random(3, 4).astype(np.float32)
+    for targets in (np.array([0, 3, -100]), np.full((3, 4), 0.25, np.float32)):
+        assert nn.cross_entropy(x, targets, label_smoothing=0.1).dtype == np.float32
+    for loss in (nn.mse_loss, nn.l1_loss, nn.huber_loss, nn.binary_cross_entropy_with_logits):
+        assert loss(x, np.zeros_like(x)).dtype == np.float32
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
