@@ -271,6 +271,19 @@ def test_second_derivatives_of_a_loss() -> None:
     np.testing.assert_allclose(rg.hvp(loss, (logits,), (d,))[0], _slope(rg.grad(loss), logits, d), rtol=1e-7, atol=1e-9)
 
 
+def test_a_loss_as_a_program_of_any_batch() -> None:
+    builder = ProgramBuilder("loss")
+    logits = builder.input("logits", "float64", ("n", "classes"))
+    labels = builder.input("labels", "int64", ("n",))
+    program = builder.finish(loss=nn.cross_entropy(logits, labels, label_smoothing=0.1))
+    for count in (2, 5):
+        x, wanted = _random(count, 3), np.arange(count) % 3
+        expected = rg.value_and_grad(lambda x, w=wanted: nn.cross_entropy(x, w, label_smoothing=0.1))(x)
+        found = reverse(program, ["logits"], ["loss"])(x, wanted, 1.0)
+        for mine, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-13, atol=1e-15)
+
+
 def test_classes_on_another_axis() -> None:
     logits, labels = _random(2, 3, 4), np.array([[0, 3, 1], [2, 2, 0]])
     flat = nn.cross_entropy(logits.reshape(6, 4), labels.ravel())
