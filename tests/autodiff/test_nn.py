@@ -312,6 +312,21 @@ def test_a_generator_draws_another_mask_each_time() -> None:
     np.testing.assert_array_equal(first, nn.dropout(x, 0.5, np.random.default_rng(0)))
 
 
+def test_dropout_in_a_checkpoint_and_on_a_tape_with_a_budget() -> None:
+    x = _random(100)
+
+    def loss(x: Any, random: Any) -> Any:
+        return np.sum(nn.dropout(np.sin(nn.dropout(x, 0.5, random)), 0.5, random))
+
+    expected = rg.grad(loss)(x, np.random.default_rng(0))
+    found = rg.grad(rg.checkpoint(loss))(x, np.random.default_rng(0))
+    np.testing.assert_array_equal(found, expected)
+    with rg.GradientTape(budget=8 * x.nbytes) as tape:
+        tracked = tape.watch(x)
+        out = loss(tracked, np.random.default_rng(0))
+    np.testing.assert_array_equal(tape.gradient(out, tracked), expected)
+
+
 def test_dropout_at_the_ends_of_its_range() -> None:
     x = _random(5)
     assert nn.dropout(x, 0.0, None) is x
