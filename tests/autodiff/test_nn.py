@@ -105,6 +105,27 @@ def test_layers_keep_the_dtype(dtype: Any) -> None:
             assert rg.grad(lambda x, f=function: np.sum(f(x)))(x).dtype == dtype
 
 
+def test_bfloat16() -> None:
+    dtype = pytest.importorskip("ml_dtypes").bfloat16
+    x = _random(1, 2, 6)
+    functions = [nn.relu, nn.gelu, nn.silu, nn.mish, nn.elu, nn.sigmoid, nn.softmax, nn.layer_norm, nn.softplus]
+    functions += [lambda x: nn.max_pool1d(x, 2), lambda x: nn.conv1d(x, np.ones((3, 2, 2), x.dtype))]
+    for function in functions:
+        out, (gradient,) = function(x.astype(dtype)), rg.grad(lambda x, f=function: np.sum(f(x)), (0,))(x.astype(dtype))
+        assert (out.dtype, gradient.dtype) == (dtype, dtype)
+        np.testing.assert_allclose(out.astype(float), function(x), rtol=0.02, atol=0.02)
+        expected = rg.grad(lambda x, f=function: np.sum(f(x)))(x)
+        np.testing.assert_allclose(gradient.astype(float), expected, rtol=0.05, atol=0.05)
+
+
+def test_losses_keep_the_dtype() -> None:
+    x = _random(3, 4).astype(np.float32)
+    for targets in (np.array([0, 3, -100]), np.full((3, 4), 0.25, np.float32)):
+        assert nn.cross_entropy(x, targets, label_smoothing=0.1).dtype == np.float32
+    for loss in (nn.mse_loss, nn.l1_loss, nn.huber_loss, nn.binary_cross_entropy_with_logits):
+        assert loss(x, np.zeros_like(x)).dtype == np.float32
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -250,6 +271,19 @@ def test_second_derivatives_of_a_loss() -> None:
     np.testing.assert_allclose(rg.hvp(loss, (logits,), (d,))[0], _slope(rg.grad(loss), logits, d), rtol=1e-7, atol=1e-9)
 
 
+def test_a_loss_as_a_program_of_any_batch() -> None:
+    builder = ProgramBuilder("loss")
+    logits = builder.input("logits", "float64", ("n", "classes"))
+    labels = builder.input("labels", "int64", ("n",))
+    program = builder.finish(loss=nn.cross_entropy(logits, labels, label_smoothing=0.1))
+    for count in (2, 5):
+        x, wanted = _random(count, 3), np.arange(count) % 3
+        expected = rg.value_and_grad(lambda x, w=wanted: nn.cross_entropy(x, w, label_smoothing=0.1))(x)
+        found = reverse(program, ["logits"], ["loss"])(x, wanted, 1.0)
+        for mine, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-13, atol=1e-15)
+
+
 def test_classes_on_another_axis() -> None:
     logits, labels = _random(2, 3, 4), np.array([[0, 3, 1], [2, 2, 0]])
     flat = nn.cross_entropy(logits.reshape(6, 4), labels.ravel())
@@ -276,6 +310,21 @@ def test_a_generator_draws_another_mask_each_time() -> None:
     first, second = nn.dropout(x, 0.5, random), nn.dropout(x, 0.5, random)
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(first, nn.dropout(x, 0.5, np.random.default_rng(0)))
+
+
+def test_dropout_in_a_checkpoint_and_on_a_tape_with_a_budget() -> None:
+    x = _random(100)
+
+    def loss(x: Any, random: Any) -> Any:
+        return np.sum(nn.dropout(np.sin(nn.dropout(x, 0.5, random)), 0.5, random))
+
+    expected = rg.grad(loss)(x, np.random.default_rng(0))
+    found = rg.grad(rg.checkpoint(loss))(x, np.random.default_rng(0))
+    np.testing.assert_array_equal(found, expected)
+    with rg.GradientTape(budget=8 * x.nbytes) as tape:
+        tracked = tape.watch(x)
+        out = loss(tracked, np.random.default_rng(0))
+    np.testing.assert_array_equal(tape.gradient(out, tracked), expected)
 
 
 def test_dropout_at_the_ends_of_its_range() -> None:

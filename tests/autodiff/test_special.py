@@ -73,8 +73,13 @@ def test_a_function_of_scipy_itself_may_be_called(name: str) -> None:
 
 
 def test_a_function_of_scipy_without_a_rule_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="ellipk has no derivative rule"):
+    with pytest.raises(UnsupportedError, match=r"^scipy\.special\.ellipk has no derivative rule"):
         rg.grad(scipy_special.ellipk)(0.5)
+
+
+def test_a_function_that_scipy_writes_in_python_says_where_it_is() -> None:
+    with pytest.raises(UnsupportedError, match=r"Functions of SciPy that convert are in rg\.special"):
+        rg.grad(lambda x: scipy_special.polygamma(1, x))(0.5)
 
 
 def test_scipy_is_not_imported_before_it_is_needed() -> None:

@@ -64,7 +64,7 @@ def scaled_dot_product_attention(
         )
     if scale is None:
         scale = 1.0 / sqrt(known(q.shape[-1:], "attention without a scale")[0])
-    q = q * scale
+    q = q * q.dtype.type(scale)
     seed = drawn_seed(seed) if dropout else 0
     if block is None:
         visible = np.tri(*known((q.shape[-2], k.shape[-2]), "causal attention"), dtype=bool) if causal else None

@@ -23,14 +23,23 @@ from retrograde.rules.type_rules import dtype_of, like_first
 
 
 def _activation(name: str, evaluate: Any, share: Any) -> Primitive:
-    """One that is its own kind of array, by its share of a tangent; the share of a cotangent is the same."""
-    return Primitive(name, evaluate, ("x",), result=like_first, reverse={"x": share}, forward={"x": share})
+    """One by its share of a tangent; the share of a cotangent is the same."""
+    return Primitive(name, _same_dtype(evaluate), ("x",), result=like_first, reverse={"x": share}, forward={"x": share})
+
+
+def _same_dtype(evaluate: Any) -> Any:
+    """Dtypes from outside NumPy, such as bfloat16, become others beside Python numbers."""
+
+    def own(x: Array, **static: Any) -> Array:
+        out = evaluate(x, **static)
+        return out if out.dtype == x.dtype else out.astype(x.dtype)
+
+    return own
 
 
 def _at_own_precision(name: str, x: Array) -> Array:
-    """A function of scipy.special, which knows no half precision, in the dtype of its operand."""
-    out = getattr(scipy_special(), name)(x if x.dtype.itemsize > 2 else x.astype(np.float32))
-    return out if out.dtype == x.dtype else out.astype(x.dtype)
+    """A function of scipy.special, which knows no half precision."""
+    return getattr(scipy_special(), name)(x if x.dtype.itemsize > 2 else x.astype(np.float32))
 
 
 relu = _activation("relu", lambda x: np.maximum(x, x.dtype.type(0)), lambda t, out: masked(t, out > 0.0))
@@ -121,7 +130,7 @@ def _elu_share(t: Array, out: Array, alpha: float) -> Array:
 
 elu = Primitive(
     "elu",
-    _elu,
+    _same_dtype(_elu),
     ("x",),
     static=("alpha",),
     result=lambda x, alpha: x,

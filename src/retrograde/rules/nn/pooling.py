@@ -23,7 +23,7 @@ _STATIC = ("windows",)
 
 
 def _lowest(dtype: np.dtype[Any]) -> Any:
-    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+    return np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
 
 
 def _place_dtype(windows: Windows) -> np.dtype[Any]:
