@@ -85,6 +85,7 @@ def test_piecewise() -> None:
     agrees(lambda x: np.piecewise(x, [x < 0, x > 1], [np.negative, lambda v: v * v, 3.0]), X, programs=False)
     agrees(lambda x: np.piecewise(x, [x < 0, x > 5], [np.negative, np.sin]), X, programs=False)
     agrees(lambda x: np.piecewise(x, x > 0, [lambda v, power: v**power, 0.0], 2), X, programs=False)
+    agrees(lambda x: np.piecewise(x, [x > 9], [lambda v: np.max(v) * v, np.sin]), X, programs=False)
     with pytest.raises(UsageError, match="2 conditions of 1 functions"):
         rg.grad(lambda x: np.sum(np.piecewise(x, [x < 0, x > 1], [1.0])))(X)
     with pytest.raises(UsageError, match="2 conditions of 1 arrays"):

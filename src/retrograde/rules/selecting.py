@@ -62,9 +62,11 @@ def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array
 
 @spells(np.select)
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Array:
+    parts = [*choicelist, default]
     if not len(condlist) or len(condlist) != len(choicelist):
         raise UsageError(f"select by {len(condlist)} conditions of {len(choicelist)} arrays; give one for each")
-    out: Any = default
+    dtype = np.result_type(*(part if type(part) in (int, float, complex) else as_array(part).dtype for part in parts))
+    out: Any = default if hasattr(default, "dtype") else np.asarray(default, dtype)
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
         out = np.where(condition, choice, out)
     return out
