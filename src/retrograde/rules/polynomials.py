@@ -1,5 +1,8 @@
 """Sums of powers, and spacings by powers."""
 
+# The arrays are anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any
