@@ -249,7 +249,7 @@ def stop_gradient(arrays: Any) -> Any:
 
     Returns:
         The same, with the value of each tracked array or dual in its place, whatever tapes and derivatives are around
-        it.
+        it. Such a value cannot be written, since derivatives read it; a copy of it can.
 
     Example:
         >>> import numpy as np
@@ -257,4 +257,12 @@ def stop_gradient(arrays: Any) -> Any:
         >>> rg.grad(lambda x: x * rg.stop_gradient(x))(3.0)
         np.float64(3.0)
     """
-    return containers.map_leaves(PRIMITIVES["stop_gradient"], arrays)
+    return containers.map_leaves(_plain, arrays)
+
+
+def _plain(array: Any) -> Any:
+    plain = PRIMITIVES["stop_gradient"](array)
+    if plain is not array and is_ndarray(plain):
+        plain = plain.view()
+        plain.flags.writeable = False
+    return plain
