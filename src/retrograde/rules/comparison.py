@@ -66,8 +66,23 @@ def _on_plain_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 without_derivative(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isneginf, np.isposinf)
-without_derivative(np.isreal, np.histogram, np.histogram2d, np.histogramdd)
-without_derivative(np.histogram_bin_edges, np.bincount, np.may_share_memory, np.shares_memory)
+without_derivative(np.isreal, np.iscomplex, np.isin, np.may_share_memory, np.shares_memory)
+without_derivative(np.array2string, np.array_repr, np.array_str)
+
+
+@spells(np.result_type)
+def _result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
+    return np.result_type(*(part.dtype if isinstance(part, Intercepting) else part for part in arrays_and_dtypes))  # pyright: ignore
+
+
+@spells(np.can_cast)
+def _can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
+    return np.can_cast(from_.dtype if isinstance(from_, Intercepting) else from_, to, casting)  # pyright: ignore
+
+
+@spells(np.common_type)
+def _common_type(*arrays: Any) -> Any:
+    return np.common_type(*(np.zeros(0, array.dtype) for array in arrays))
 
 
 @spells(np.iscomplexobj)

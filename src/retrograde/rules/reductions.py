@@ -16,6 +16,7 @@ from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.axes import axes_of, count, spread
 from retrograde.rules.declaring import conj
+from retrograde.rules.joining import as_array
 from retrograde.rules.outputs import into
 from retrograde.rules.reductions_cumulative import products_of_others
 from retrograde.rules.shapes import broadcast_to, reshape
@@ -121,6 +122,7 @@ def _prod(
 
 @spells(np.average)
 def _average(a: Array, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    a = as_array(a)
     axes = axes_of(a, axis)
     if weights is None:
         mean = np.mean(a, axis=axes, keepdims=keepdims)
@@ -134,7 +136,7 @@ def _average(a: Array, axis: Any = None, weights: Any = None, returned: bool = F
 
 def _weights_like(a: Array, axes: tuple[int, ...], weights: Any) -> Array:
     """Weights in the rank of what they weigh: they may be given for the axes alone."""
-    weights = weights if hasattr(weights, "dtype") else np.asarray(weights)
+    weights = as_array(weights)
     if weights.ndim == a.ndim:
         return broadcast_to(weights, a.shape)
     if weights.ndim != len(axes):
