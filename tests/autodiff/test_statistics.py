@@ -1,4 +1,4 @@
-"""Functions made of others: order statistics without NaN, histograms, polynomials, phases; and questions about types."""
+"""Functions made of others: order statistics without NaN, histograms, polynomials, phases; questions about types."""
 
 from __future__ import annotations
 

@@ -85,13 +85,13 @@ def _real(a: Array) -> Array:
     return a
 
 
-def _place(many: int, q: Any, method: Any) -> Any:
+def _place(many: int, q: Array, method: Any) -> Any:
     """The places of quantiles among sorted values. NumPy's quantiles of 0, 1, 2, … are these places."""
     if not isinstance(q, Intercepting):
         return np.quantile(np.arange(many, dtype=np.float64), q, method=method)
     if method != "linear":
         raise missing_rule(f"numpy.quantile with method={method!r} and a tracked q", (q,))
-    return q * (many - 1)
+    return np.multiply(q, many - 1)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 @spells(np.percentile)

@@ -55,7 +55,7 @@ def of_shape(x: Any, shape: tuple[Extent, ...]) -> ArrayType:
     return ArrayType(dtype_of(x), tuple(None if extent == -1 else extent for extent in shape))
 
 
-def reduced(ufunc: np.ufunc) -> TypeRule:
+def reduced(ufunc: np.ufunc) -> Callable[..., ArrayType]:
     """Axes reduced by a ufunc, in the dtype that it reduces to."""
 
     def result(x: ArrayType, axis: tuple[int, ...], keepdims: bool, **_: Any) -> ArrayType:
