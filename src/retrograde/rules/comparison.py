@@ -65,24 +65,9 @@ def _on_plain_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
     return constant
 
 
-without_derivative(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isneginf, np.isposinf)
-without_derivative(np.isreal, np.iscomplex, np.isin, np.may_share_memory, np.shares_memory)
+without_derivative(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isneginf, np.isposinf, np.isin)
+without_derivative(np.isreal, np.iscomplex, np.digitize, np.lexsort, np.may_share_memory, np.shares_memory)
 without_derivative(np.array2string, np.array_repr, np.array_str)
-
-
-@spells(np.result_type)
-def _result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
-    return np.result_type(*(part.dtype if isinstance(part, Intercepting) else part for part in arrays_and_dtypes))  # pyright: ignore
-
-
-@spells(np.can_cast)
-def _can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
-    return np.can_cast(from_.dtype if isinstance(from_, Intercepting) else from_, to, casting)  # pyright: ignore
-
-
-@spells(np.common_type)
-def _common_type(*arrays: Any) -> Any:
-    return np.common_type(*(np.zeros(0, array.dtype) for array in arrays))
 
 
 @spells(np.iscomplexobj)

@@ -59,9 +59,22 @@ def _sum_down_to(x: Array, shape: tuple[int, ...]) -> Array:
             f"a cotangent of shape {tuple(x.shape)} came for a value of shape {tuple(shape)}, of which it is no "
             "broadcast; the rule that made it has to return one of the value's shape"
         )
+    if narrow == (x.ndim - 1,) and not leading and 1 < x.shape[-1] < _FEW_COLUMNS:
+        return _sum_of_columns(x)
     if leading or narrow:
         x = x.sum(axis=(*range(leading), *narrow), keepdims=bool(narrow))
     return x.reshape(shape) if x.shape != shape else x
+
+
+_FEW_COLUMNS = 8
+
+
+def _sum_of_columns(x: Array) -> Array:
+    """The sum along the last axis: NumPy's own takes ten times as long where that axis is short."""
+    out = x[..., :1] + x[..., 1:2]
+    for at in range(2, x.shape[-1]):
+        out += x[..., at : at + 1]
+    return out
 
 
 sum_to = Primitive(

@@ -6,6 +6,7 @@ shape its extents; for an index the index, with types in place of arrays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np

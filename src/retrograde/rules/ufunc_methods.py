@@ -34,6 +34,9 @@ _REDUCED: dict[Any, Callable[..., Array]] = {
 @spells(np.ufunc.__call__)
 def _call(ufunc: np.ufunc, *inputs: Any, out: Any = None, where: Any = True, dtype: Any = None, **others: Any) -> Any:
     """A ufunc with options: `dtype` casts what goes in, `out` is written, where `where` is true."""
+    if ufunc.signature is not None and "axis" in others:
+        axis = others.pop("axis")
+        inputs = tuple(np.moveaxis(x, axis, -1) for x in inputs)
     if others.keys() - {"casting", "order", "subok"} or ufunc.nout > 1:
         options = {"out": out, "dtype": dtype, **others}
         asked = ", ".join(name for name, value in options.items() if value is not None)
