@@ -10,6 +10,7 @@ from agreement import agrees
 
 import retrograde as rg
 from retrograde.errors import UnsupportedError, UsageError
+from retrograde.program import ProgramBuilder
 
 M = np.random.default_rng(1).uniform(-1.5, 1.5, (3, 5))
 V = M[0]
@@ -98,6 +99,14 @@ def test_histograms() -> None:
     np.testing.assert_array_equal(rg.grad(lambda x: np.sum(np.histogram(x)[1]))(np.ones(2)), [5.5, 5.5])
     with pytest.raises(UnsupportedError, match="histogram with tracked weights"):
         rg.grad(lambda x: np.sum(np.histogram(V, weights=x[0])[0]))(M)
+
+
+def test_constants_of_values_are_refused_in_programs() -> None:
+    builder = ProgramBuilder("constant")
+    x = builder.input("x", "float64", ("n",))
+    for function in (np.allclose, lambda x, _: np.isin([1.0, 2.0], [x[0], 1.0])):
+        with pytest.raises(UnsupportedError, match="in a program has no derivative rule"):
+            function(x, x)
 
 
 def test_orders_below_zero_are_refused() -> None:

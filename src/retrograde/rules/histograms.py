@@ -20,11 +20,13 @@ from retrograde.rules.sizes import known_values
 def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Array:
     """Linear in the weights: each is added to the element that its integer names."""
     places = known_values(x, "bincount")
-    if not isinstance(weights, Intercepting):
-        return np.bincount(places, weights, minlength)
     counts = np.bincount(places, minlength=minlength)
     out = np.zeros_like(weights, dtype=np.float64, shape=counts.shape)
     return PRIMITIVES["add_at"](out, np.asarray(places), weights)
+
+
+def _is_tracked(a: Array) -> bool:
+    return isinstance(a, Intercepting)
 
 
 @spells(np.histogram)
@@ -42,7 +44,7 @@ def _edges(a: Array, bins: Any = 10, range: Any = None, weights: Any = None) -> 
     if np.ndim(bins):
         return as_array(bins)
     edges = np.histogram_bin_edges(known_values(a, "histogram_bin_edges"), bins, range, weights)
-    if range is not None or not isinstance(a, Intercepting) or not np.size(a):
+    if range is not None or not _is_tracked(a) or not a.size:
         return edges
     least, largest = np.min(a), np.max(a)
     if edges[0] != known_values(least, "histogram_bin_edges"):
