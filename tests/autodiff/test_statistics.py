@@ -104,7 +104,7 @@ def test_histograms() -> None:
 def test_constants_of_values_are_refused_in_programs() -> None:
     builder = ProgramBuilder("constant")
     x = builder.input("x", "float64", ("n",))
-    for function in (np.allclose, lambda x, _: np.isin([1.0, 2.0], [x[0], 1.0])):
+    for function in (np.allclose, lambda x, _: np.isin(x, [x[0], 1.0])):
         with pytest.raises(UnsupportedError, match="in a program has no derivative rule"):
             function(x, x)
 
