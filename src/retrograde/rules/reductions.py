@@ -93,6 +93,9 @@ def _mean(
 ) -> Array:
     """The sum over the number of elements; of half precision, as in NumPy, the sum is in single."""
     axes, half = axes_of(a, axis), dtype is None and a.dtype == np.float16
+    if not half and where is True and dtype is None and out is None:
+        total = sum_(a, axis=axes, keepdims=bool(keepdims))
+        return total / count(a, axes, total.dtype)
     total = np.sum(a, axes, np.float32 if half else dtype, keepdims=keepdims, where=where)
     mean = total / count(a, axes, total.dtype, where, keepdims)
     return into(out, np.astype(mean, a.dtype) if half else mean)
