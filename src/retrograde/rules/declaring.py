@@ -2,6 +2,7 @@
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 

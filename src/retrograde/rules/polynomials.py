@@ -1,4 +1,4 @@
-"""Sums of powers, and spacings by powers."""
+"""Polynomials as NumPy's functions take them: coefficients, the highest power first."""
 
 # The arrays are anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from retrograde.errors import UsageError
 from retrograde.program.primitive import Array
-from retrograde.program.spelling import spells
+from retrograde.program.spelling import missing_rule, spells
 from retrograde.rules.joining import as_array
-from retrograde.rules.shapes_axes import at_least
 from retrograde.rules.sizes import known_shape
 
 
@@ -26,14 +26,53 @@ def _polyval(p: Any, x: Any) -> Array:
     return out
 
 
-@spells(np.logspace)
-def _logspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+@spells(np.polyadd)
+def _polyadd(a1: Any, a2: Any) -> Array:
+    a1, a2 = (np.atleast_1d(as_array(a)) for a in (a1, a2))
+    longest = max(len(a1), len(a2))
+    one, other = (np.pad(a, (longest - len(a), 0)) if len(a) < longest else a for a in (a1, a2))
+    return one + other
+
+
+@spells(np.polysub)
+def _polysub(a1: Any, a2: Any) -> Array:
+    return np.polyadd(a1, -as_array(a2))
+
+
+@spells(np.polyder)
+def _polyder(p: Any, m: int = 1) -> Array:
+    if m < 0:
+        raise UsageError(f"the derivative of order {m} of a polynomial was asked for; orders begin at 0")
+    p = as_array(p)
+    for _ in range(m):
+        p = p[:-1] * np.arange(len(p) - 1, 0, -1)
+    return p
+
+
+@spells(np.polyint)
+def _polyint(p: Any, m: int = 1, k: Any = None) -> Array:
+    if m < 0:
+        raise UsageError(f"the integral of order {m} of a polynomial was asked for; orders begin at 0")
+    p, constants = as_array(p), np.atleast_1d(as_array(0.0 if k is None else k))
+    for turn in range(m):
+        constant = constants[turn if len(constants) > 1 else 0]
+        p = np.concatenate((p / np.arange(len(p), 0, -1), np.reshape(constant, (1,))))
+    return p
+
+
+@spells(np.polyfit)
+def _polyfit(
+    x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False, w: Any = None, cov: Any = False
 ) -> Array:
-    if np.ndim(base):
-        rank = max(map(np.ndim, (start, stop, base)))
-        start, stop = at_least(as_array(start), rank), at_least(as_array(stop), rank)
-        base = np.expand_dims(at_least(as_array(base), rank), axis)
-    exponents: Any = np.linspace(start, stop, num, endpoint, axis=axis)
-    out: Any = np.power(base, exponents)
-    return out if dtype is None else out.astype(dtype)
+    """Least squares on powers that are scaled to have columns of length 1, as in NumPy."""
+    if full or cov is not False or np.ndim(deg):
+        raise missing_rule("numpy.polyfit with full, cov or several degrees", (x, y))
+    x, y = as_array(x) + 0.0, as_array(y) + 0.0
+    powers = np.vander(x, deg + 1)
+    if w is not None:
+        w = as_array(w)
+        powers, y = powers * w[:, None], y * (w[:, None] if y.ndim == 2 else w)
+    scale = np.sqrt(np.sum(powers * powers, axis=0))
+    rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
+    found = np.linalg.lstsq(powers / scale, y, rcond)[0]
+    return found / (scale[:, None] if found.ndim == 2 else scale)

@@ -48,6 +48,8 @@ SAMPLES: dict[str, list[Sample]] = {
         name: _samples(_inside(3), _COMPLEX_INSIDE, _inside())
         for name in ("log1p", "tan", "arcsin", "arccos", "arctanh")
     },
+    "square_plus_one": _everywhere(),
+    "larger_share": _samples((real(3), real(3), real(3)), (real(2, 3), real(3), 0.5), (2.0, real(2), real())),
     "log_or_zero": _samples(_positive(3), cplx(2)),
     "arccosh": _samples(1.5 + _positive(3), cplx(3), 2.0 + _positive()),
     **{
