@@ -348,6 +348,24 @@ def test_matrices_made_of_others() -> None:
     np.testing.assert_array_equal(rg.linalg.block_diag(x, c), scipy.linalg.block_diag(x, c))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+def test_single_precision_stays(dtype: Any) -> None:
+    x = _matrix(_real).astype(dtype)
+    functions: list[Callable[[Any], Any]] = [np.linalg.inv, np.linalg.det, np.linalg.cholesky, np.linalg.pinv]
+    functions += [np.linalg.eigvalsh, np.linalg.eigvals, np.linalg.svdvals, rg.linalg.expm, rg.linalg.sqrtm]
+    functions += [lambda x: np.linalg.solve(x, x[0]), lambda x: np.linalg.qr(x)[1], lambda x: np.linalg.slogdet(x)[1]]
+    for function in functions:
+        with rg.GradientTape() as tape:
+            tracked = tape.watch(x)
+            out = function(tracked)
+            loss = np.sum(_length(out))
+        assert out.dtype == function(x).dtype
+        gradient = tape.gradient(loss, tracked)
+        wide = rg.grad(lambda x, function=function: np.sum(_length(function(x))))(x.astype(complex))
+        assert gradient.dtype == dtype
+        np.testing.assert_allclose(gradient, wide, rtol=1e-3, atol=1e-3)
+
+
 def test_no_matrices_at_all() -> None:
     empty = np.ones((0, 2, 2)) + np.eye(2)
     for function in (np.linalg.inv, np.linalg.det, np.linalg.eigvalsh, np.linalg.svdvals, rg.linalg.expm):
