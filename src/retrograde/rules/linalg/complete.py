@@ -17,12 +17,11 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
 from retrograde.rules.linalg.singular import over_values, svd_forward, svd_reverse
 from retrograde.rules.linalg.triangular import qr_forward, qr_reverse, solve_lower, solve_upper
-from retrograde.rules.matrices import adjoint, float_dtype, real_dtype, total
+from retrograde.rules.matrices import adjoint, beyond_rounding, float_dtype, real_dtype, total
 
 
 def _checked(x: Array) -> Array:
-    turning = x - np.conjugate(np.swapaxes(x, -1, -2))
-    if x.size and np.abs(turning).max() > np.finfo(x.dtype).eps ** (1 / 3) * np.abs(x).max():
+    if beyond_rounding(x - np.conjugate(np.swapaxes(x, -1, -2)), x):
         raise UnsupportedError(
             "a gradient was asked for of something that depends on single columns of a complete basis, of which only "
             "what they span together is defined; make it of the projector on them (rest @ rest^H), or of what svd "
