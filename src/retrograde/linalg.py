@@ -224,7 +224,7 @@ def block_diag(*arrays: Array) -> Array:
     rows: list[Any] = []
     for at, block in enumerate(blocks):
         height = block.shape[0]
-        sides = (np.zeros((height, sum(part)), block.dtype) for part in (widths[:at], widths[at + 1 :]))
+        sides = (np.zeros_like(block, shape=(height, sum(part))) for part in (widths[:at], widths[at + 1 :]))
         rows.append(np.concatenate([next(sides), block, next(sides)], axis=1))
     return np.concatenate(rows, axis=0)
 

@@ -100,14 +100,18 @@ def gaps(values: Array) -> Array:
     return values[..., None, :] - values[..., :, None]
 
 
+def beyond_rounding(part: Array, whole: Array) -> bool:
+    """Whether a part of cotangents that should be zero is more than rounding, also where all of them nearly cancel."""
+    eps = float(np.finfo(whole.dtype).eps)
+    return bool(whole.size) and np.abs(part).max() > max(eps ** (1 / 3) * np.abs(whole).max(), eps**0.5)
+
+
 def _checked(x: Array, of: str) -> Array:
-    if x.dtype.kind == "c" and x.size:
-        turning = np.abs(np.einsum("...ii->...i", x).imag).max()
-        if turning > np.finfo(x.dtype).eps ** (1 / 3) * np.abs(x).max():
-            raise UnsupportedError(
-                f"a gradient was asked for of something that depends on the phases of the {of}, which are arbitrary; "
-                "make it of what has no phase (np.abs of a vector, v * np.conj(v), v @ f(values) @ v^H, the values)"
-            )
+    if x.dtype.kind == "c" and beyond_rounding(np.einsum("...ii->...i", x).imag, x):
+        raise UnsupportedError(
+            f"a gradient was asked for of something that depends on the phases of the {of}, which are arbitrary; "
+            "make it of what has no phase (np.abs of a vector, v * np.conj(v), v @ f(values) @ v^H, the values)"
+        )
     return x
 
 

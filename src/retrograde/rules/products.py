@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UsageError
+from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
 from retrograde.rules.contraction import as_array, einsum, letters
+from retrograde.rules.diagonals import from_diagonal
 
 
 @spells(np.trace)
@@ -49,10 +51,11 @@ def _cross(a: Array, b: Array, axisa: int = -1, axisb: int = -1, axisc: int = -1
 
 def _components(x: Array, axis: int) -> list[Array]:
     x = np.moveaxis(as_array(x), axis, -1)
-    count = x.shape[-1]
+    # A size that only the run knows is taken for 3.
+    count: Any = 3 if isinstance(x.shape[-1], ArrayLike) else x.shape[-1]
     if count not in (2, 3):
         raise UsageError(f"cross was given vectors of {count} components; it takes 3 (or 2: those of a plane)")
-    return [x[..., at] for at in range(int(count))]
+    return [x[..., at] for at in range(count)]
 
 
 def _turn(x: list[Array], y: list[Array], at: int) -> Array:
@@ -80,7 +83,7 @@ def _matrix_power(a: Array, n: int) -> Array:
     if n < 0:
         return _matrix_power(np.linalg.inv(a), -n)
     if n == 0:
-        return np.zeros_like(a) + np.eye(a.shape[-1], dtype=a.dtype)
+        return from_diagonal(np.ones_like(a[..., 0]), a.shape, offset=0, axis1=a.ndim - 2, axis2=a.ndim - 1)
     square, power = a, None
     while n:
         if n & 1:

@@ -39,6 +39,13 @@ def _of_factors(u: Any, s: Any, vh: Any) -> tuple[Any, ...]:
     return s, np.real(u * np.conjugate(u)), np.real(vh * np.conjugate(vh)), u @ vh
 
 
+def _with_projector(*parts: Any) -> tuple[Any, ...]:
+    """What is free of the phases of the factors and of turns of the rest."""
+    *others, rest = parts
+    sizes = (np.real(part * np.conjugate(part)) for part in others)
+    return *sizes, rest @ np.conjugate(np.swapaxes(rest, -1, -2))
+
+
 SAMPLES: dict[str, list[Sample]] = {
     "solve": [
         Sample((_matrix(real), real(3, 2))),
@@ -83,6 +90,16 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample((_matrix(cplx, rows=4),), {"form": "any"}, _of_factors),
         Sample((_matrix(cplx, columns=4),), {"form": "wide"}, _of_factors),
     ],
+    "complete_svd": [
+        Sample((_matrix(of, rows=rows, columns=columns),), {"form": form}, _with_projector, analytic=False)
+        for of, rows, columns, form in ((real, 4, 2, "tall"), (real, 2, 4, "wide"), (cplx, 4, 2, "tall"))
+    ]
+    + [Sample((_matrix(real, 2, columns=4),), {"form": "wide"}, analytic=False)],
+    "complete_qr": [
+        Sample((_matrix(real, 2, rows=4),), analytic=False),
+        Sample((_matrix(cplx, rows=4, columns=2),), through=_with_projector, analytic=False),
+    ],
+    "free_of_turns": [Sample((real(2, 1, 1),))],
     "quotient": [Sample((real(2, 3), real(2, 3))), Sample((cplx(3), real(3)))],
     "free_of_phases": [Sample((real(2, 2),), {"of": "vectors"}), Sample((cplx(0, 0),), {"of": "vectors"})],
     "expm": [Sample((0.3 * x,)) for x in (real(3, 3), cplx(2, 2, 2), real(0, 2, 2))],
