@@ -76,6 +76,23 @@ def test_a_convolution_takes_little_memory() -> None:
     assert peak < 8 * x.nbytes + 4 * convolution.BLOCK_BYTES
 
 
+@pytest.mark.parametrize("shape", [(0, 2, 5, 5), (2, 0, 5, 5)])
+@pytest.mark.parametrize("channels", [0, 3])
+def test_convolutions_of_nothing(shape: tuple[int, ...], channels: int) -> None:
+    x, w = np.ones(shape), np.ones((channels, shape[1], 3, 3))
+    out = nn.conv2d(x, w)
+    assert (out.shape, np.any(out)) == ((shape[0], channels, 3, 3), False)
+    by_x, by_w = rg.grad(lambda x, w: np.sum(nn.conv2d(x, w, stride=2)), (0, 1))(x, w)
+    assert (by_x.shape, by_w.shape, np.any(by_w)) == (x.shape, w.shape, False)
+
+
+def test_pooling_of_nothing() -> None:
+    for function in (nn.max_pool2d, nn.avg_pool2d):
+        x = np.ones((0, 2, 4, 4))
+        assert function(x, 2).shape == (0, 2, 2, 2)
+        assert rg.grad(lambda x, f=function: np.sum(f(x, 2)))(x).shape == x.shape
+
+
 def test_padding_by_name_in_ints_and_in_pairs() -> None:
     x, w = _random(1, 2, 6), _random(3, 2, 4)
     np.testing.assert_array_equal(nn.conv1d(x, w, padding="valid"), nn.conv1d(x, w))

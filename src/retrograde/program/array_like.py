@@ -249,7 +249,7 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
     def _no_conversion(self, to: str) -> Exception:
         return UnsupportedError(
             f"{self.kind} was to become {to}, which would drop its derivative without a word; "
-            "rg.stop_gradient(x) gives its plain value. Functions of SciPy that convert are in rg.special and rg.linalg. "
+            "rg.stop_gradient(x) gives its plain value. SciPy functions that convert are in rg.special and rg.linalg. "
             "To fill an array with tracked values, make the array with np.zeros_like of a tracked one, or pass it to "
             "tape.watch"
         )

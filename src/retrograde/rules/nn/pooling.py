@@ -98,7 +98,7 @@ def _scatter(y: Array, place: Array, shape: tuple[int, ...], windows: Windows) -
     out = np.zeros_like(y, shape=(*shape[: -len(extents)], *windows.padded(extents)))
     for at, part in enumerate(_parts(out, windows, windows.counts(extents))):
         part += masked_bits(y, place == at)
-    return out[(..., *windows.inside(extents))]
+    return out if out.shape == shape else out[(..., *windows.inside(extents))]
 
 
 scatter_windows = Primitive(
@@ -140,7 +140,7 @@ def _spread(y: Array, shape: tuple[int, ...], windows: Windows, count_padding: b
     out = np.zeros_like(y, shape=(*shape[: -len(extents)], *windows.padded(extents)))
     for part in _parts(out, windows, windows.counts(extents)):
         part += y
-    return out[(..., *windows.inside(extents))]
+    return out if out.shape == shape else out[(..., *windows.inside(extents))]
 
 
 avg_pool = Primitive(
