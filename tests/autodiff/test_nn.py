@@ -164,6 +164,9 @@ def test_losses_keep_the_dtype() -> None:
         (lambda: nn.max_pool1d(np.ones(4), 2, padding=2), "in the padding alone"),
         (lambda: nn.group_norm(np.ones((1, 3, 2)), 2), "a divisor of 3"),
         (lambda: nn.batch_norm(np.ones((2, 3)), training=False), "no statistics"),
+        (lambda: nn.batch_norm(np.ones(3)), "an array with 1 axes"),
+        (lambda: nn.instance_norm(np.ones((2, 3))), "takes 3 or more"),
+        (lambda: nn.cross_entropy(np.ones((2, 3)), np.array([0, 1]), np.ones(4)), "for 3 classes"),
         (lambda: nn.glu(np.ones(3)), "an even number"),
         (lambda: nn.embedding([0.5], np.ones((2, 2))), "indices are integers"),
         (lambda: nn.embedding([2], np.ones((2, 2))), "from 0 to 1"),
@@ -238,6 +241,11 @@ def test_derivatives_of_the_statistics(output: int) -> None:
             return np.sum(PRIMITIVES["normalize"](x, **static)[output] * np.array([[1.0], [2.0], [-1.0]]))
 
         np.testing.assert_allclose(np.sum(rg.grad(total)(x) * d), _slope(total, x, d), rtol=1e-7, atol=1e-9)
+
+
+def test_statistics_in_single_numbers() -> None:
+    x = _random(2, 3)
+    np.testing.assert_allclose(nn.batch_norm(x, (1.0, 4.0), training=False, epsilon=0.0)[0], (x - 1.0) / 2.0)
 
 
 def test_statistics_are_constants_to_a_derivative() -> None:
