@@ -120,6 +120,7 @@ fraction = Primitive(
 
 @spells(np.clip)
 def _clip(a: Array, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Array:
+    a = a if hasattr(a, "dtype") else np.asarray(a)
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     if low is not None:
         a = np.maximum(a, low)
