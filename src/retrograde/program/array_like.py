@@ -251,8 +251,8 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
             f"{self.kind} was to become {to}, which would drop its derivative without a word; "
             "rg.stop_gradient(x) gives its plain value. SciPy functions that convert are in rg.special and rg.linalg. "
             "To make an array of tracked values, write np.stack([...]), np.concatenate([...]), or np.array([...], "
-            "like=x) where x is a tracked one; to fill an array, make it with np.zeros_like of a tracked one, or pass it to "
-            "tape.watch"
+            "like=x) where x is a tracked one; to fill an array, make it with np.zeros_like of a tracked one, or pass "
+            "it to tape.watch"
         )
 
     def __getattr__(self, name: str) -> Any:
