@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import retrograde as rg
-from retrograde import nn
+from retrograde import nn, special
 from retrograde.autodiff import reverse
 from retrograde.errors import UsageError
 from retrograde.program import PRIMITIVES, ProgramBuilder
@@ -153,6 +153,19 @@ def test_statistics_are_constants_to_a_derivative() -> None:
 def test_activations_keep_one_array() -> None:
     for name, read in [("relu", "out"), ("gelu", "x"), ("gelu_tanh", "x"), ("silu", "x"), ("mish", "x")]:
         assert PRIMITIVES[name].reverse["x"].reads == (read,)
+
+
+def test_the_normal_distribution_in_single_precision() -> None:
+    x = np.linspace(-9.0, 9.0, 200_001).astype(np.float32)
+    exact = special.ndtr(x.astype(np.float64))
+    found = PRIMITIVES["normal_cdf"](x)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, exact, rtol=5e-6, atol=0.0)
+    near = np.abs(x) < 4.0
+    np.testing.assert_allclose(found[near], exact[near], rtol=1e-6, atol=0.0)
+    assert PRIMITIVES["normal_cdf"](np.array([-np.inf, np.inf], np.float32)).tolist() == [0.0, 1.0]
+    assert np.isnan(PRIMITIVES["normal_cdf"](np.float32(np.nan)))
+    np.testing.assert_array_equal(PRIMITIVES["normal_cdf"](x.astype(np.float64)), exact)
 
 
 def test_kinks() -> None:

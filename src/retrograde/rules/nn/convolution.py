@@ -114,7 +114,7 @@ def _convolution(x: Array, w: Array, strides: Ints, padding: Pads, dilation: Int
 def _to_inputs(y: Array, w: Array, shape: Ints, strides: Ints, padding: Pads, dilation: Ints, groups: int) -> Array:
     windows = Windows(w.shape[2:], strides, padding, dilation)
     flipped = _flipped_padding(windows)
-    if set(strides) == {1} and min(flipped, default=0) >= 0 and w.shape[0] <= shape[1]:
+    if set(strides) == {1} and min(flipped, default=0) >= 0 and w.shape[0] <= 2 * shape[1]:
         return _convolution(
             y, _flipped(w, groups), strides, tuple(zip(flipped[::2], flipped[1::2], strict=True)), dilation, groups
         )
