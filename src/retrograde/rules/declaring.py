@@ -1,6 +1,7 @@
 """How the elementwise families declare their primitives: ufuncs with their rules."""
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownVariableType=false
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ def conj(x: Array) -> Array:
     return np.conjugate(x) if kind == "c" else x
 
 
+def multiplied(g: Array, y: Array) -> Array:
+    """A plain cotangent times a conjugate; in the cotangent's memory, where that gives the same bits."""
+    return np.multiply(g, y, out=g) if g.dtype.kind == "f" else g * conj(y)
+
+
 def elementwise(ufunc: np.ufunc, operands: tuple[str, ...], **rules: Any) -> Primitive:
     """The primitive of a ufunc, which is its spelling, too."""
     primitive = Primitive(ufunc.__name__, ufunc, operands, result=of_ufunc(ufunc), **rules)
@@ -33,11 +39,17 @@ def analytic(ufunc: np.ufunc, derivative: RuleFunction, times: Callable[..., Arr
     Where the derivative can be infinite, `times` is `multiply_or_zero`.
     """
     reads = _reads(derivative)
-    overwriting: Any = (lambda g, at: np.multiply(g, conj(derivative(at)), out=g)) if times is np.multiply else None
+    in_place: RuleFunction = lambda g, at: multiplied(g, derivative(at))  # noqa: E731
     return elementwise(
         ufunc,
         ("x",),
-        reverse={"x": Rule(lambda g, at: times(g, conj(derivative(at))), reads, overwriting=overwriting)},
+        reverse={
+            "x": Rule(
+                lambda g, at: times(g, conj(derivative(at))),
+                reads,
+                overwriting=in_place if times is np.multiply else None,
+            )
+        },
         forward={"x": Rule(lambda d, at: times(d, derivative(at)), reads)},
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 from retrograde.program.primitive import Array, Primitive, Rule
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
-from retrograde.rules.declaring import conj, elementwise
+from retrograde.rules.declaring import conj, elementwise, multiplied
 from retrograde.rules.quiet import divide_or_zero, multiply_or_zero
 from retrograde.rules.type_rules import always, broadcast_extents, dtype_of, like_first, sizes_of
 
@@ -34,18 +34,19 @@ multiply = elementwise(
     np.multiply,
     ("x", "y"),
     reverse={
-        "x": Rule(lambda g, y: g * conj(y), overwriting=lambda g, y: np.multiply(g, conj(y), out=g)),
-        "y": Rule(lambda g, x: g * conj(x), overwriting=lambda g, x: np.multiply(g, conj(x), out=g)),
+        "x": Rule(lambda g, y: g * conj(y), overwriting=multiplied),
+        "y": Rule(lambda g, x: g * conj(x), overwriting=multiplied),
     },
     linear=("x", "y"),
 )
 
 
 def _over_the_divisor(g: Array, y: Array, out: Array) -> Array:
-    if not (np.all(y) and np.all(np.isfinite(out))):
+    """The divisor's share, in the cotangent's memory: without a zero or an infinity in the way, and of real numbers."""
+    if g.dtype.kind != "f" or not (np.all(y) and np.all(np.isfinite(out))):
         return -multiply_or_zero(divide_or_zero(g, conj(y)), conj(out))
-    np.divide(g, conj(y), out=g)
-    np.multiply(g, conj(out), out=g)
+    np.divide(g, y, out=g)
+    np.multiply(g, out, out=g)
     return np.negative(g, out=g)
 
 
