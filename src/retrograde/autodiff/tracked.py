@@ -13,6 +13,7 @@ from retrograde.autodiff.residuals import LARGE_BYTES, Origin, selected
 from retrograde.program.array_like import ArrayLike, holds_number
 from retrograde.program.dispatch import Intercepting, apply
 from retrograde.program.in_place import slot
+from retrograde.program.kinds import OTHER_MEANING, other_meaning
 from retrograde.program.ownership import ALONE, getrefcount, is_writable
 from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import is_differentiable
@@ -168,7 +169,13 @@ def _recorded(
     static: Mapping[str, Any],
     out: Any,
 ) -> Any:
-    """The result of an operation, with the node that remembers it."""
+    """The result of an operation, with the node that remembers it.
+
+    Raises:
+        UsageError: the result is of a subclass of NumPy's arrays whose operations mean something else.
+    """
+    if isinstance(out, OTHER_MEANING):
+        raise other_meaning(out)
     kept: Any = recipe.keep(values, out, static) if recipe.keep else None
     if recipe.last is not None:
         parents.append(parents.pop(recipe.last))
@@ -177,7 +184,7 @@ def _recorded(
     if not is_differentiable(out.dtype):
         return out
     origin = None
-    if tape.flat and (tape.large or out.nbytes >= LARGE_BYTES):
+    if tape.flat and (tape.large or (type(out) is np.ndarray and out.nbytes >= LARGE_BYTES)):
         tape.large += 1
         kept, origin = selected(recipe, kept, primitive, operands, values, static, out)
     tracked = TrackedArray(out, Node(tape, tuple(parents), recipe.pulls, kept, out, origin))
