@@ -22,11 +22,6 @@ def conj(x: Array) -> Array:
     return np.conjugate(x) if kind == "c" else x
 
 
-def multiplied(g: Array, y: Array) -> Array:
-    """A plain cotangent times a conjugate; in the cotangent's memory, where that gives the same bits."""
-    return np.multiply(g, y, out=g) if g.dtype.kind == "f" else g * conj(y)
-
-
 def elementwise(ufunc: np.ufunc, operands: tuple[str, ...], **rules: Any) -> Primitive:
     """The primitive of a ufunc, which is its spelling, too."""
     primitive = Primitive(ufunc.__name__, ufunc, operands, result=of_ufunc(ufunc), **rules)
@@ -39,17 +34,11 @@ def analytic(ufunc: np.ufunc, derivative: RuleFunction, times: Callable[..., Arr
     Where the derivative can be infinite, `times` is `multiply_or_zero`.
     """
     reads = _reads(derivative)
-    in_place: RuleFunction = lambda g, at: multiplied(g, derivative(at))  # noqa: E731
+    overwriting: Any = (lambda g, at: np.multiply(g, conj(derivative(at)), out=g)) if times is np.multiply else None
     return elementwise(
         ufunc,
         ("x",),
-        reverse={
-            "x": Rule(
-                lambda g, at: times(g, conj(derivative(at))),
-                reads,
-                overwriting=in_place if times is np.multiply else None,
-            )
-        },
+        reverse={"x": Rule(lambda g, at: times(g, conj(derivative(at))), reads, overwriting=overwriting)},
         forward={"x": Rule(lambda d, at: times(d, derivative(at)), reads)},
     )
 
