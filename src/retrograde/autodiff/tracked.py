@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retrograde.autodiff.tape import GradientTape
 
 _UNKNOWN: Any = object()
+_USUAL = (np.ndarray, np.float64)
 
 
 class Node:
@@ -174,14 +175,14 @@ def _recorded(
     Raises:
         UsageError: the result is of a subclass of NumPy's arrays whose operations mean something else.
     """
-    if isinstance(out, OTHER_MEANING):
+    if type(out) not in _USUAL and isinstance(out, OTHER_MEANING):
         raise other_meaning(out)
     kept: Any = recipe.keep(values, out, static) if recipe.keep else None
     if recipe.last is not None:
         parents.append(parents.pop(recipe.last))
     if primitive.outputs:
         return _several_recorded(Node(tape, tuple(parents), recipe.pulls, kept, Parts), out)
-    if not is_differentiable(out.dtype):
+    if out.dtype.kind != "f" and not is_differentiable(out.dtype):
         return out
     origin = None
     if tape.flat and (tape.large or (type(out) is np.ndarray and out.nbytes >= LARGE_BYTES)):
