@@ -49,7 +49,9 @@ def _panel(drawing: Drawing, name: str, lines: Mapping[str, Points], best: Point
         for share, runs in lines[strategy]:
             drawing.dot(axes.x(math.log(share)), axes.y(min(runs, _HIGHEST)), 4.5, colour)
     axes.draw_ground(drawing)
-    drawing.text((axes.left + axes.right) / 2, axes.bottom + 38, "budget, in % of the plain tape's peak", "muted", "middle")
+    drawing.text(
+        (axes.left + axes.right) / 2, axes.bottom + 38, "budget, in % of the plain tape's peak", "muted", "middle"
+    )
 
 
 def _line(drawing: Drawing, axes: Axes, points: Points, colour: str, dash: str) -> None:

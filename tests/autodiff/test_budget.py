@@ -14,8 +14,8 @@ from retrograde.runtime import EventLog, measure_python
 
 STEPS, SIZE = 1000, 10_000
 X = np.linspace(0.1, 1.0, SIZE)
-SLACK_BYTES = 40_000
-"""What Python may hold beside the records of operations: the tape itself, and tables that do not grow with it."""
+SLACK_BYTES = 150_000
+"""What may come on top: the buffers through which NumPy casts (8192 elements), and frames of Python."""
 
 HEURISTICS = ("auto", "dtr", "dtr_local", "lru", "largest", "random")
 
@@ -138,8 +138,9 @@ def test_gradients_are_the_same_to_the_bit_under_fixed_strategies(function: Any,
 
 @pytest.mark.parametrize(("function", "arrays"), PROGRAMS)
 def test_the_measured_peak_is_inside_the_budget(function: Any, arrays: Any) -> None:
-    budget = _smallest_budget(function, arrays, "auto")
-    measured = measure_python(lambda: _on_a_tape(function, *arrays, budget=budget)).peak_bytes
+    larger = tuple(np.tile(x, 8) if np.shape(x) == (4000,) else x for x in arrays)
+    budget = _smallest_budget(function, larger, "auto")
+    measured = measure_python(lambda: _on_a_tape(function, *larger, budget=budget)).peak_bytes
     assert measured <= budget + SLACK_BYTES
 
 
