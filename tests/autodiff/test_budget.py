@@ -391,8 +391,8 @@ def test_two_tapes_with_budgets_read_each_others_arrays() -> None:
 def test_an_exception_of_the_caller_leaves_the_tape_usable() -> None:
     with rg.GradientTape(budget="1 MB") as tape:
         x = tape.watch(X)
-        with pytest.raises(ValueError, match="matmul"):
-            np.sin(x) @ np.ones(3)
+        with pytest.raises(ValueError, match="broadcast"):
+            np.sin(x) + np.ones(3)
         y = np.sum(np.sin(x))
     np.testing.assert_array_equal(tape.gradient(y, x), np.cos(X))
 

@@ -213,12 +213,12 @@ def record(
     )
 
 
-def _pulled(pull: Callable[[list[Any]], list[Array]]) -> Callable[[Parts, Any], Parts]:
-    return lambda g, kept: Parts(tuple(pull(list(g.parts))))
+def _pulled(pull: Callable[[list[Any]], list[Array]]) -> Callable[[list[Parts], Any], Parts]:
+    return lambda held, kept: Parts(tuple(pull(list(held[0].parts))))
 
 
-def _share(at: int) -> Callable[[Parts, Any], Any]:
-    return lambda g, kept: g.parts[at]
+def _share(at: int) -> Callable[[list[Parts], Any], Any]:
+    return lambda held, kept: held[0].parts[at]
 
 
 @dataclass(frozen=True, slots=True)
