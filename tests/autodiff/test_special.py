@@ -78,7 +78,7 @@ def test_a_function_of_scipy_without_a_rule_is_refused() -> None:
 
 
 def test_a_function_that_scipy_writes_in_python_says_where_it_is() -> None:
-    with pytest.raises(UnsupportedError, match=r"SciPy functions that convert are in rg\.special"):
+    with pytest.raises(UnsupportedError, match=r"Functions of SciPy that convert are in rg\.special"):
         rg.grad(lambda x: scipy_special.polygamma(1, x))(0.5)
 
 

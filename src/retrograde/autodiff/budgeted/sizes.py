@@ -20,6 +20,19 @@ _CONTRACTIONS = frozenset({"matmul", "einsum", "tensordot", "convolve", "convolu
 _FACTORIZATIONS = frozenset({"inv", "solve", "det", "slogdet", "cholesky", "qr", "eigh", "eig", "svd", "expm"})
 
 
+def kind_of_operand(value: Any) -> Any:
+    """What of an operand decides on sizes, as something to look up by."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.shape, value.dtype  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return value.__class__ if isinstance(value, (float, complex)) else value
+
+
+def estimates(primitive: Any, values: list[Any], static: Mapping[str, Any]) -> tuple[int, int]:
+    """The bytes of the results of an operation, and what it costs."""
+    expected = expected_bytes(primitive, values, static)
+    return expected, estimated_cost(primitive.name, values, expected)
+
+
 def expected_bytes(primitive: Any, values: list[Any], static: Mapping[str, Any]) -> int:
     """The bytes of the results, views not counted; where only the run knows the size, as many as the operands have."""
     if primitive.views is not None and primitive.views(*values) and not _is_copied(primitive, values):
