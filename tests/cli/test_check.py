@@ -99,10 +99,8 @@ def test_arguments(run: Run) -> None:
 
 
 def test_options(run: Run) -> None:
-    result = run(
-        "check", "model.py:loss", "--json", "--wrt", "1", "--mode", "forward", "--method", "central", "--point", "given",
-        "--point", "boundary", "--bounds", "0,", "--rtol", "1e-4", "--seed", "7", "--directions", "2", "--samples", "1",
-    )  # fmt: skip
+    options = "--wrt 1 --mode forward --method central --point given --point boundary --bounds 0, --rtol 1e-4 --seed 7"
+    result = run("check", "model.py:loss", "--json", *options.split(), "--directions", "2", "--samples", "1")
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
     assert {group["argument"] for group in found["groups"]} == {"k"}
