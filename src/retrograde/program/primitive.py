@@ -74,9 +74,9 @@ class Primitive:
         outputs: names of the results, if it has several: `evaluate` and `result` then return tuples.
         variadic: there is one name in `operands`, for any number of them. Its reverse rule serves each; it has to be
             linear in all of them together.
-        registered: keep it in `PRIMITIVES`, where names are unique. Those of users are not.
         overwrite: computes the result as `evaluate` does, into the memory of the first operand, a NumPy array that
             nobody reads afterwards.
+        registered: keep it in `PRIMITIVES`, where names are unique. Those of users are not.
 
     Attributes:
         overwriting: the same primitive, evaluated so; None without `overwrite`.
@@ -114,8 +114,8 @@ class Primitive:
         views: Callable[..., bool] | None = None,
         outputs: tuple[str, ...] = (),
         variadic: bool = False,
-        registered: bool = True,
         overwrite: Callable[..., Array] | None = None,
+        registered: bool = True,
     ) -> None:
         self.name = name
         self.evaluate = evaluate
