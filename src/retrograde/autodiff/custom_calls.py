@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.autodiff import containers
+from retrograde.autodiff.budgeted.held import Held
 from retrograde.autodiff.cotangents import Parts
 from retrograde.autodiff.tracked import Node, TrackedArray
 from retrograde.errors import UsageError
@@ -77,7 +78,7 @@ class Call:
 
     def top(self) -> Intercepting | None:
         """The leaf that handles the call: of those under differentiation the one of the highest level."""
-        tops = [leaf for leaf in self.leaves if isinstance(leaf, Intercepting)]
+        tops = [leaf for leaf in self.leaves if isinstance(leaf, Intercepting) and not isinstance(leaf, Held)]
         return max(tops, key=lambda leaf: leaf.level) if tops else None
 
     def containers(self, leaves: Sequence[Any]) -> tuple[Any, ...]:

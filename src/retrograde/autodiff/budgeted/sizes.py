@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.errors import UsageError
+from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.model import map_operand
 from retrograde.program.types import ArrayType
@@ -39,7 +39,7 @@ def expected_bytes(primitive: Any, values: list[Any], static: Mapping[str, Any])
         return values[0].itemsize  # of a number, which is no view
     try:
         results: Any = primitive.result(*(map_operand(_described, value) for value in values), **static)
-    except (UsageError, TypeError):
+    except (UsageError, UnsupportedError, TypeError):
         return operand_bytes(values)
     results = results if primitive.outputs else (results,)
     return sum(_bytes_of(result, values) for result in results)

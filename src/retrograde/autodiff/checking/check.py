@@ -251,19 +251,25 @@ class Check:
         w = _rounded_output(problem, random.standard_normal(sum(part.size for part in problem.outputs)))
         with np.errstate(all="ignore"):
             pushed, (pulled,) = problem.push(problem.point, v), problem.pull(problem.point, [w])
-        self._identity("reverse is the transpose of forward", w * pushed, pulled * v)
+        self._identity(problem, "reverse is the transpose of forward", w, v, w * pushed, pulled * v)
 
     def _symmetry(self, second: Problem) -> None:
         random = np.random.default_rng(self.settings.seed)
         u, v = (second.rounded(random.standard_normal(second.point.shape)) for _ in range(2))
         with np.errstate(all="ignore"):
-            self._identity(
-                "the Hessian is symmetric", u * second.push(second.point, v), v * second.push(second.point, u)
-            )
+            one, other = u * second.push(second.point, v), v * second.push(second.point, u)
+        self._identity(second, "the Hessian is symmetric", u, v, one, other)
 
-    def _identity(self, name: str, one: Vector, other: Vector) -> None:
+    def _identity(self, problem: Problem, name: str, w: Vector, v: Vector, one: Vector, other: Vector) -> None:
+        """That two sums are equal, next to their terms, and to what would change the values by as much as themselves.
+
+        (A derivative that is zero leaves nothing but rounding to compare.)
+        """
         left, right = float(np.sum(one)), float(np.sum(other))
-        size = float(np.sum(np.abs(one)) + np.sum(np.abs(other)))
+        natural = float(np.median(np.abs(problem.point)) if len(v) else 1.0) or 1.0
+        furthest = float(np.max(np.abs(v), initial=0.0)) / natural
+        values = float(np.sum(np.abs(w * problem.value(problem.point)))) * furthest
+        size = float(np.sum(np.abs(one)) + np.sum(np.abs(other))) + values
         if not np.isfinite(size):
             self.notes.append(f"{name}: not checked, since a derivative at the point given is not finite")
             return
