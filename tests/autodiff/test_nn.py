@@ -240,7 +240,7 @@ def test_a_generator_draws_another_mask_each_time() -> None:
 
 
 def test_dropout_in_a_checkpoint_and_on_a_tape_with_a_budget() -> None:
-    x = _random(100)
+    x = _random(10_000)
 
     def loss(x: Any, random: Any) -> Any:
         return np.sum(nn.dropout(np.sin(nn.dropout(x, 0.5, random)), 0.5, random))

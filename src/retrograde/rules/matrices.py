@@ -17,7 +17,7 @@ from retrograde.errors import UnsupportedError
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
 from retrograde.rules.declaring import conj
-from retrograde.rules.type_rules import dtype_of
+from retrograde.rules.type_rules import always, dtype_of
 
 
 def float_dtype(*operands: Any) -> np.dtype[Any]:
@@ -123,5 +123,6 @@ free_of_phases = Primitive(
     result=lambda x, of: x,
     reverse={"x": lambda g: g},
     forward={"x": lambda d: d},
+    views=always,
 )
 """Its operand, the products of complex vectors with their cotangents: an error if these say that a phase matters."""

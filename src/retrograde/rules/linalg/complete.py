@@ -18,6 +18,7 @@ from retrograde.program.types import ArrayType
 from retrograde.rules.linalg.singular import over_values, svd_forward, svd_reverse
 from retrograde.rules.linalg.triangular import qr_forward, qr_reverse, solve_lower, solve_upper
 from retrograde.rules.matrices import adjoint, beyond_rounding, float_dtype, real_dtype, total
+from retrograde.rules.type_rules import always
 
 
 def _checked(x: Array) -> Array:
@@ -37,6 +38,7 @@ free_of_turns = Primitive(
     result=lambda x: x,
     reverse={"x": lambda g: g},
     forward={"x": lambda d: d},
+    views=always,
 )
 """Its operand, the products of a basis with its cotangents: an error if these say that a turn of the basis matters."""
 
