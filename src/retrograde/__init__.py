@@ -23,9 +23,11 @@ from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
 if TYPE_CHECKING:
-    from retrograde.autodiff import GradientTape, grad, hessian, hvp, jvp, stop_gradient, value_and_grad, vjp
+    from retrograde.autodiff import GradientTape, grad, hvp, jvp, stop_gradient, value_and_grad, vjp
+    from retrograde.autodiff import hessian, jacobian, linearize
 
-_DERIVATIVES = ("GradientTape", "grad", "hessian", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
+_DERIVATIVES = ("GradientTape", "grad", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
+_DERIVATIVES += ("hessian", "jacobian", "linearize")
 
 
 def __getattr__(name: str) -> object:
@@ -75,7 +77,9 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "jacobian",
     "jvp",
+    "linearize",
     "loop_choices",
     "plan",
     "plan_loop",

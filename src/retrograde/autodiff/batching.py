@@ -1,0 +1,210 @@
+"""How operations take a whole batch at once: past an axis in front that the operands do not know of.
+
+A rule gets the operands, in which stacks stand at the `places` of batches, and returns the stack of the results, or None
+where it does not know how: then the operation is applied to each array by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from retrograde.program.dispatch import Intercepting, apply
+from retrograde.program.kinds import as_tuple
+from retrograde.program.primitive import PRIMITIVES, Array, Primitive
+
+Operands: TypeAlias = list[Any]
+Places: TypeAlias = list[int]
+Static: TypeAlias = Mapping[str, Any]
+BatchingRule: TypeAlias = Callable[[Primitive, Operands, Places, int, Static], Any]
+
+RULES: dict[str, BatchingRule] = {}
+"""By the name of the primitive. Ufuncs need no entry."""
+
+_FULL = slice(None)
+
+
+def together(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    """The stack of an operation's results for a batch of operands, or None if that is not known for the operation."""
+    rule = RULES.get(primitive.name)
+    if rule is None:
+        if not is_elementwise(primitive):
+            return None
+        rule = elementwise
+    return rule(primitive, operands, places, count, static)
+
+
+def is_elementwise(primitive: Primitive) -> bool:
+    """Whether an element of the result depends on the elements at the same place only, after broadcasting."""
+    if primitive.name in ELEMENTWISE:
+        return True
+    evaluate = primitive.evaluate
+    return isinstance(evaluate, np.ufunc) and evaluate.signature is None and not primitive.outputs
+
+
+ELEMENTWISE = {"where", "real", "imag", "astype", "stop_gradient"}
+"""Elementwise primitives that are no ufuncs."""
+
+
+def batches(*names: str) -> Callable[[BatchingRule], BatchingRule]:
+    """Declare how primitives take a batch."""
+
+    def declare(rule: BatchingRule) -> BatchingRule:
+        for name in names:
+            RULES[name] = rule
+        return rule
+
+    return declare
+
+
+def elementwise(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    """Ranks are made equal behind the axis in front; broadcasting does the rest."""
+    ranks = [np.ndim(operand) - (at in places) for at, operand in enumerate(operands)]
+    rank = max(ranks)
+    aligned = [
+        widened(operand, rank) if at in places and ranks[at] < rank else operand for at, operand in enumerate(operands)
+    ]
+    return apply(primitive, tuple(aligned), static)
+
+
+def widened(stack: Array, rank: int) -> Array:
+    """A stack whose arrays have axes of size 1 put in front, up to a rank."""
+    shape = np.shape(stack)
+    return PRIMITIVES["reshape"](stack, (shape[0], *(1,) * (rank + 1 - len(shape)), *shape[1:]))
+
+
+def everywhere(operand: Any, count: int) -> Array:
+    """A stack of the same array again and again."""
+    return PRIMITIVES["broadcast_to"](operand, (count, *np.shape(operand)))
+
+
+for _name in ELEMENTWISE:
+    RULES[_name] = elementwise
+
+
+@batches("reshape")
+def _reshape(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    stack, shape = operands
+    known = -int(np.prod(shape))
+    if known > 0:
+        shape = tuple(int(np.prod(stack.shape[1:])) // known if extent == -1 else extent for extent in shape)
+    return primitive(stack, (count, *shape))
+
+
+@batches("broadcast_to")
+def _broadcast_to(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    stack, shape = operands
+    return primitive(widened(stack, len(shape)), (count, *shape))
+
+
+@batches("sum_to")
+def _sum_to(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    stack, shape = operands
+    leading = len(stack.shape) - 1 - len(shape)
+    if leading > 0:
+        stack = PRIMITIVES["sum"](stack, axis=tuple(range(1, leading + 1)), keepdims=False)
+    return primitive(stack, (count, *shape))
+
+
+@batches("transpose")
+def _transpose(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    return primitive(operands[0], axes=(0, *(axis + 1 for axis in static["axes"])))
+
+
+@batches("sum")
+def _sum(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    return primitive(operands[0], axis=tuple(axis + 1 for axis in static["axis"]), keepdims=static["keepdims"])
+
+
+@batches("concatenate")
+def _concatenate(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    stacks = [operand if at in places else everywhere(operand, count) for at, operand in enumerate(operands)]
+    return primitive(*stacks, axis=static["axis"] + 1)
+
+
+@batches("size")
+def _size(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    return primitive(operands[0], axis=static["axis"] + 1, offset=static["offset"])
+
+
+@batches("matmul")
+def _matmul(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    """One large product where one operand is a single matrix; a product for each direction otherwise."""
+    x, y = operands
+    if places == [0] and np.ndim(y) == 2:
+        rows = PRIMITIVES["reshape"](x, (-1, x.shape[-1])) if x.size else None
+        return (
+            primitive(x, y) if rows is None else PRIMITIVES["reshape"](primitive(rows, y), (*x.shape[:-1], y.shape[-1]))
+        )
+    if places == [1] and np.ndim(x) == 2 and y.shape[-1] == 1 and y.size:
+        *front, inner, _ = y.shape
+        turned = PRIMITIVES["transpose"](x, axes=(1, 0))
+        rows = primitive(PRIMITIVES["reshape"](y, (-1, inner)), turned)
+        return PRIMITIVES["reshape"](rows, (*front, x.shape[0], 1))
+    rank = max(np.ndim(operand) - (at in places) for at, operand in enumerate(operands))
+    return primitive(*(widened(operand, rank) if at in places else operand for at, operand in enumerate(operands)))
+
+
+@batches("getitem")
+def _getitem(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    stack, index = operands
+    apart = _axes_moved_in_front(index)
+    taken = primitive(stack, (_FULL, *as_tuple(index)))
+    return _moved(taken, apart, 0) if apart else taken
+
+
+@batches("scatter")
+def _scatter(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    stack, index, shape = operands
+    apart = _axes_moved_in_front(index)
+    return primitive(_moved(stack, 0, apart) if apart else stack, (_FULL, *as_tuple(index)), (count, *shape))
+
+
+@batches("update", "add_at")
+def _written(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    x, index, v = operands
+    if _axes_moved_in_front(index):
+        return None
+    x = x if 0 in places else everywhere(x, count)
+    if 2 in places:
+        rank = np.broadcast_to(np.empty(()), x.shape[1:])[index].ndim
+        if v.ndim - 1 > rank:
+            return None
+        v = widened(v, rank)
+    return primitive(x, (_FULL, *as_tuple(index)), v)
+
+
+def _axes_moved_in_front(index: Any) -> int:
+    """How many axes the arrays of an index make, if NumPy puts them first because something stands between them."""
+    parts = as_tuple(index)
+    arrays = (
+        [part for part in parts if np.ndim(part) or isinstance(part, (bool, np.bool))] if _has_arrays(parts) else []
+    )
+    if not arrays:
+        return 0
+    picks = [at for at, part in enumerate(parts) if not _is_sliced(part)]
+    if picks[-1] - picks[0] == len(picks) - 1:
+        return 0
+    return max(1 if _is_mask(part) else np.ndim(part) for part in arrays)
+
+
+def _has_arrays(parts: tuple[Any, ...]) -> bool:
+    return any(isinstance(part, (np.ndarray, list, Intercepting, bool, np.bool)) for part in parts)
+
+
+def _is_mask(part: Any) -> bool:
+    return (
+        isinstance(part, (bool, np.bool)) or getattr(part, "dtype", None) == np.bool or np.asarray(part).dtype == bool
+    )
+
+
+def _is_sliced(part: Any) -> bool:
+    return part is None or part is Ellipsis or isinstance(part, slice)
+
+
+def _moved(array: Array, source: int, target: int) -> Array:
+    order = [axis for axis in range(np.ndim(array)) if axis != source]
+    order.insert(target, source)
+    return PRIMITIVES["transpose"](array, axes=tuple(order))
