@@ -24,10 +24,12 @@ from retrograde.version import __version__
 
 if TYPE_CHECKING:
     from retrograde.autodiff import GradientTape, grad, hvp, jvp, stop_gradient, value_and_grad, vjp
-    from retrograde.autodiff import hessian, jacobian, linearize
+    from retrograde.autodiff import directional_second_derivative, hessian_diagonal, taylor
+    from retrograde.autodiff import hessian, jacobian, laplacian, linearize, value_grad_and_laplacian
 
 _DERIVATIVES = ("GradientTape", "grad", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
-_DERIVATIVES += ("hessian", "jacobian", "linearize")
+_DERIVATIVES += ("hessian", "jacobian", "linearize", "directional_second_derivative", "hessian_diagonal", "taylor")
+_DERIVATIVES += ("laplacian", "value_grad_and_laplacian")
 
 
 def __getattr__(name: str) -> object:
@@ -73,18 +75,23 @@ __all__ = [
     "VersionError",
     "__version__",
     "analyze",
+    "directional_second_derivative",
     "execute",
     "grad",
     "hessian",
+    "hessian_diagonal",
     "hvp",
     "jacobian",
     "jvp",
+    "laplacian",
     "linearize",
     "loop_choices",
     "plan",
     "plan_loop",
     "stop_gradient",
+    "taylor",
     "tradeoff",
     "value_and_grad",
+    "value_grad_and_laplacian",
     "vjp",
 ]

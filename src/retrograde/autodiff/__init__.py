@@ -3,22 +3,29 @@
 from retrograde import rules
 from retrograde.autodiff.functions import grad, hvp, jvp, value_and_grad, vjp
 from retrograde.autodiff.jacobians import hessian, jacobian
+from retrograde.autodiff.laplacians import laplacian, value_grad_and_laplacian
 from retrograde.autodiff.linearizing import linearize
 from retrograde.autodiff.reversal import reverse
 from retrograde.autodiff.tape import GradientTape, stop_gradient
+from retrograde.autodiff.taylor import directional_second_derivative, hessian_diagonal, taylor
 
 _ = rules  # importing it declares the primitives
 
 __all__ = [
     "GradientTape",
+    "directional_second_derivative",
     "grad",
     "hessian",
+    "hessian_diagonal",
     "hvp",
     "jacobian",
     "jvp",
+    "laplacian",
     "linearize",
     "reverse",
     "stop_gradient",
+    "taylor",
     "value_and_grad",
+    "value_grad_and_laplacian",
     "vjp",
 ]

@@ -17,7 +17,8 @@ from retrograde.program.primitive import Array
 
 Way = Literal["forward", "reverse"]
 
-_BATCH_BYTES = 1 << 24
+BATCH_BYTES = 1 << 24
+"""What a batch of directions may take, of the largest value that it goes through."""
 _PRODUCT = 0.1
 """What a multiplication inside a matrix product takes, in units of what an element takes in a step."""
 
@@ -39,11 +40,13 @@ def matrix(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slot],
     """The derivatives of all elements of the targets (rows) by all elements of the sources (columns)."""
     starts, ends = (sources, targets) if way == "forward" else (targets, sources)
     sweep = graph.push if way == "forward" else graph.pull
+    if not total(starts):
+        return np.zeros((total(targets), total(sources)))
     level = new_level()
     stacks: list[Array] = []
     for part in _parts(graph, total(starts), span):
         count = len(part)
-        found = sweep(_units(starts, part, level), ends, span)
+        found = sweep(units(starts, part, level), ends, span)
         rows = [_flat(d, slot, level, count) for d, slot in zip(found, ends, strict=True)]
         stacks.append(rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1))
     whole: Any = stacks[0] if len(stacks) == 1 else np.concatenate(stacks, axis=0)
@@ -56,7 +59,7 @@ def matrix(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slot],
 def _parts(graph: LinearGraph, count: int, span: slice) -> Iterator[range]:
     """The directions in parts, so small that a batch of the largest value takes some megabytes."""
     width = _directions_at_once(graph, span)
-    for start in range(0, max(count, 1), width):
+    for start in range(0, count, width):
         yield range(start, min(start + width, count))
 
 
@@ -65,16 +68,16 @@ def _directions_at_once(graph: LinearGraph, span: slice) -> int:
         (slot.size * slot.dtype.itemsize for step in graph.steps[span] for slot in step.results if slot is not None),
         default=1,
     )
-    return max(1, _BATCH_BYTES // max(largest, 1))
+    return max(1, BATCH_BYTES // max(largest, 1))
 
 
-def _units(slots: Sequence[Slot], part: range, level: int) -> Tangents:
+def units(slots: Sequence[Slot], part: range, level: int) -> Tangents:
     """Unit directions, by number, among the elements of values together; a value that none moves is left out."""
     directions: Tangents = {}
     first = 0
     for slot in slots:
         low, high = max(part.start, first), min(part.stop, first + slot.size)
-        if low < high or not len(part):
+        if low < high:
             stack = np.zeros((len(part), slot.size), slot.dtype)
             stack[np.arange(low, high) - part.start, np.arange(low, high) - first] = 1
             directions[slot] = Batched(stack.reshape(len(part), *slot.shape), level)
@@ -151,7 +154,7 @@ def choose(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slot])
 
 
 def _trial(sweep: Any, starts: Sequence[Slot], ends: Sequence[Slot], width: int) -> float:
-    directions = _units(starts, range(width), new_level())
+    directions = units(starts, range(width), new_level())
     begun = time.perf_counter()
     sweep(directions, ends)
     return time.perf_counter() - begun
