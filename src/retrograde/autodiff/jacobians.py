@@ -20,7 +20,7 @@ from retrograde.program.types import is_differentiable
 Mode = Literal["auto", "forward", "reverse", "mixed"]
 
 
-def jacobian(f: Function, wrt: Wrt = 0, mode: Mode = "auto") -> Function:
+def jacobian(f: Function, wrt: Wrt = 0, mode: Mode = "auto", sparsity: Any = None) -> Function:
     """A function that computes the Jacobian of a function: every output's derivative by every input.
 
     The function runs once. Unit directions then go through its derivative in batches: forward, one for each input;
@@ -31,14 +31,18 @@ def jacobian(f: Function, wrt: Wrt = 0, mode: Mode = "auto") -> Function:
         wrt: as in `rg.grad`. An argument is a real array or a container of such.
         mode: "forward", "reverse", "mixed" (by the best waist), or "auto": what is the least work by the shapes, and
             where these do not say it, what is faster in a trial.
+        sparsity: the pattern of the Jacobian, of one array by one array: a boolean matrix, dense or of scipy.sparse,
+            with an entry wherever the Jacobian may have one; or "detect". Columns (or rows) that share no row are found
+            in one direction, so that a banded Jacobian takes as many directions as it has bands, whatever its size.
 
     Returns:
         A function of the same arguments. It returns the container of the outputs, with the container of the argument
-        in place of each array, and in it arrays of shape `output.shape + input.shape`.
+        in place of each array, and in it arrays of shape `output.shape + input.shape`. With `sparsity`, it returns a
+        `scipy.sparse.csr_array` of shape (elements of the output, elements of the input).
 
     Raises:
-        UsageError: `mode` is none of these; when it is called: an argument is complex or has no derivative, or reverse
-            mode is asked for and an output is complex.
+        UsageError: `mode` is none of these; when it is called: an argument is complex or has no derivative, reverse
+            mode is asked for and an output is complex, or the pattern misses entries that are not zero.
 
     Example:
         >>> import numpy as np
@@ -53,6 +57,10 @@ def jacobian(f: Function, wrt: Wrt = 0, mode: Mode = "auto") -> Function:
     def derivative(*arguments: Any, **options: Any) -> Any:
         call = Call(f, wrt, arguments, options)
         call.require_real("a Jacobian")
+        if sparsity is not None:
+            from retrograde.autodiff.sparse import sparse_jacobian
+
+            return sparse_jacobian(call, mode, sparsity)
         linear = Linearization(call, both=mode != "forward")
         _check_outputs(linear, mode, f)
         return nested(call, linear, _whole(linear, mode))
@@ -60,7 +68,7 @@ def jacobian(f: Function, wrt: Wrt = 0, mode: Mode = "auto") -> Function:
     return derivative
 
 
-def hessian(f: Function, wrt: Wrt = 0) -> Function:
+def hessian(f: Function, wrt: Wrt = 0, sparsity: Any = None) -> Function:
     """A function that computes the Hessian of a scalar function.
 
     Forward over reverse: the gradient runs once, and unit directions go through its derivative in batches.
@@ -68,13 +76,15 @@ def hessian(f: Function, wrt: Wrt = 0) -> Function:
     Args:
         f: any NumPy code that returns a real scalar.
         wrt: as in `rg.grad`. An argument is a real array or a container of such.
+        sparsity: as in `rg.jacobian`. Each entry is found in its row or in its column (Coleman and Moré 1984).
 
     Returns:
         A function of the same arguments. Its result has the axes of the argument twice; by a container, it is that
-        container twice, one in the other, as in JAX.
+        container twice, one in the other, as in JAX. With `sparsity`, a `scipy.sparse.csr_array`.
 
     Raises:
-        UsageError: when it is called: as `rg.grad`, and if an argument is complex.
+        UsageError: when it is called: as `rg.grad`, and if an argument is complex, or the pattern misses entries that
+            are not zero.
 
     Example:
         >>> import numpy as np
@@ -88,6 +98,10 @@ def hessian(f: Function, wrt: Wrt = 0) -> Function:
         call = Call(f, wrt, arguments, options)
         call.require_real("a Hessian")
         gradient = Call(grad(call), 0, (call.chosen,), {})
+        if sparsity is not None:
+            from retrograde.autodiff.sparse import sparse_hessian
+
+            return sparse_hessian(call, gradient, sparsity)
         linear = Linearization(gradient)
         return nested(gradient, linear, _whole(linear, "forward"))
 

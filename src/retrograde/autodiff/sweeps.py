@@ -39,21 +39,49 @@ def total(slots: Sequence[Slot]) -> int:
 def matrix(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slot], span: slice, way: Way) -> Array:
     """The derivatives of all elements of the targets (rows) by all elements of the sources (columns)."""
     starts, ends = (sources, targets) if way == "forward" else (targets, sources)
-    sweep = graph.push if way == "forward" else graph.pull
     if not total(starts):
         return np.zeros((total(targets), total(sources)))
     level = new_level()
-    stacks: list[Array] = []
-    for part in _parts(graph, total(starts), span):
-        count = len(part)
-        found = sweep(units(starts, part, level), ends, span)
-        rows = [_flat(d, slot, level, count) for d, slot in zip(found, ends, strict=True)]
-        stacks.append(rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1))
+    stacks = [
+        _sweep(graph, units(starts, part, level), ends, span, way, level, len(part))
+        for part in _parts(graph, total(starts), span)
+    ]
     whole: Any = stacks[0] if len(stacks) == 1 else np.concatenate(stacks, axis=0)
     if way == "reverse":
         return whole
     turned = np.transpose(whole)
     return np.ascontiguousarray(turned) if is_ndarray(turned) else turned
+
+
+def swept(graph: LinearGraph, starts: Sequence[Slot], ends: Sequence[Slot], directions: Array, way: Way) -> Array:
+    """What becomes of some directions: a row for each, before and after.
+
+    Args:
+        graph: the derivative.
+        starts: values whose elements together have the directions: sources forward, targets in reverse.
+        ends: where they go.
+        directions: an array of shape (directions, elements of `starts`).
+        way: which way they go.
+    """
+    level = new_level()
+    ends_of = np.cumsum([slot.size for slot in starts])
+    stacks: list[Array] = []
+    for part in _parts(graph, len(directions), slice(None)):
+        columns = np.split(directions[part.start : part.stop], ends_of[:-1], axis=1)
+        given: Tangents = {
+            slot: Batched(column.reshape(len(part), *slot.shape).astype(slot.dtype, copy=False), level)
+            for slot, column in zip(starts, columns, strict=True)
+        }
+        stacks.append(_sweep(graph, given, ends, slice(None), way, level, len(part)))
+    return stacks[0] if len(stacks) == 1 else np.concatenate(stacks, axis=0)
+
+
+def _sweep(
+    graph: LinearGraph, given: Tangents, ends: Sequence[Slot], span: slice, way: Way, level: int, count: int
+) -> Array:
+    found = (graph.push if way == "forward" else graph.pull)(given, ends, span)
+    rows = [_flat(d, slot, level, count) for d, slot in zip(found, ends, strict=True)]
+    return rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
 
 
 def _parts(graph: LinearGraph, count: int, span: slice) -> Iterator[range]:

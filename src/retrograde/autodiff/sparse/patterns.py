@@ -1,0 +1,186 @@
+"""How patterns go through operations, by families of primitives; through any other one, everything reaches everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import sparse
+
+from retrograde.autodiff.batching import is_elementwise
+from retrograde.autodiff.sparse.footprints import everything, joined
+from retrograde.program.kinds import as_tuple
+from retrograde.program.primitive import Array, Primitive
+
+Patterns: TypeAlias = dict[int, Any]
+"""By the positions of operands; those without entries are left out."""
+Static: TypeAlias = Mapping[str, Any]
+PatternRule: TypeAlias = Callable[[Primitive, list[Any], Patterns, Any, Static], Any]
+
+RULES: dict[str, PatternRule] = {}
+"""By the name of the primitive: from the primitive, its operands, their patterns, the result and static parameters to
+the pattern of the result."""
+
+
+def pattern_of(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    """The pattern of a result of an operation."""
+    rule = RULES.get(primitive.name)
+    if rule is not None:
+        return rule(primitive, values, patterns, out, static)
+    if is_elementwise(primitive):
+        return _elementwise(primitive, values, patterns, out, static)
+    return everything(list(patterns.values()), out.size, primitive)
+
+
+def _rule(*names: str) -> Callable[[PatternRule], PatternRule]:
+    def declare(rule: PatternRule) -> PatternRule:
+        for name in names:
+            RULES[name] = rule
+        return rule
+
+    return declare
+
+
+def _numbers(x: Array) -> Any:
+    return np.arange(x.size).reshape(x.shape)
+
+
+def _elementwise(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    return joined(
+        [_taken(pattern, np.broadcast_to(_numbers(values[place]), out.shape)) for place, pattern in patterns.items()]
+        if any(values[place].shape != out.shape for place in patterns)
+        else list(patterns.values())
+    )
+
+
+def _taken(pattern: Any, rows: Array) -> Any:
+    """The rows of a pattern at given numbers."""
+    rows = np.ravel(rows)
+    if len(rows) == pattern.shape[0] and np.array_equal(rows, np.arange(len(rows))):
+        return pattern
+    return pattern[rows]
+
+
+def _gathered(pattern: Any, targets: Array, count: int) -> Any:
+    """The rows of a pattern joined into `count` rows, each into the one that `targets` names."""
+    targets = np.ravel(targets)
+    into = sparse.csr_array(
+        (np.ones(len(targets), bool), (targets, np.arange(len(targets)))), shape=(count, len(targets)), dtype=bool
+    )
+    return into @ pattern
+
+
+def moves(*names: str) -> None:
+    """Declare primitives whose result has elements of its first operand, and zeros, in other places."""
+    for name in names:
+        RULES[name] = _moved
+
+
+def _moved(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    """The operation on the numbers of the elements, counted from 1, says what went where; 0 is nothing."""
+    numbers = np.asarray(primitive.evaluate(_numbers(values[0]) + 1, *values[1:], **static)).ravel()
+    pattern = patterns[0]
+    if numbers.size and numbers.min() > 0:
+        return _taken(pattern, numbers - 1)
+    return sparse.vstack([sparse.csr_array((1, pattern.shape[1]), dtype=bool), pattern], format="csr")[numbers]
+
+
+moves("reshape", "transpose", "broadcast_to", "getitem")
+
+
+@_rule("concatenate")
+def _concatenated(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    ends = np.cumsum([0, *(np.size(value) for value in values)])
+    numbers = [_numbers(np.asarray(value)) + start for value, start in zip(values, ends, strict=False)]
+    width = next(iter(patterns.values())).shape[1]
+    rows = [patterns.get(at, sparse.csr_array((np.size(value), width), dtype=bool)) for at, value in enumerate(values)]
+    return _taken(sparse.vstack(rows, format="csr"), primitive.evaluate(*numbers, **static))
+
+
+@_rule("scatter")
+def _scattered(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    return _gathered(patterns[0], np.broadcast_to(_numbers(out)[values[1]], values[0].shape), out.size)
+
+
+@_rule("add_at")
+def _added_at(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    parts = [patterns[0]] if 0 in patterns else []
+    if 2 in patterns:
+        places = _numbers(out)[values[1]]
+        added = _taken(patterns[2], np.broadcast_to(_numbers(values[2]), places.shape))
+        parts.append(_gathered(added, places, out.size))
+    return joined(parts)
+
+
+@_rule("update")
+def _updated(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    """The operation on numbers again: elements of `x` are counted from 1, those of `v` behind them."""
+    x, index, v = values
+    width = next(iter(patterns.values())).shape[1]
+    empty = sparse.csr_array((1, width), dtype=bool)
+    rows = [empty, patterns.get(0, sparse.csr_array((x.size, width), dtype=bool))]
+    numbers: Any = 0
+    if 2 in patterns:
+        rows.append(patterns[2])
+        numbers = _numbers(v) + 1 + x.size
+    return sparse.vstack(rows, format="csr")[primitive.evaluate(_numbers(x) + 1, index, numbers).ravel()]
+
+
+def reduces(*names: str) -> None:
+    """Declare primitives whose result depends on the elements along the axes in `axis`, which it may have no more."""
+    for name in names:
+        RULES[name] = _reduced
+
+
+def _reduced(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    return _gathered(patterns[0], _lines(values[0].shape, as_tuple(static["axis"])), out.size)
+
+
+def _lines(shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
+    """For each element the number of the line along some axes that it is on."""
+    axes = tuple(axis % len(shape) for axis in axes)
+    kept = tuple(1 if axis in axes else extent for axis, extent in enumerate(shape))
+    return np.broadcast_to(np.arange(int(np.prod(kept))).reshape(kept), shape)
+
+
+reduces("sum")
+
+
+def mixes(*names: str) -> None:
+    """Declare primitives whose result has the shape of the operand, and depends on what is on the same line of `axis`."""
+    for name in names:
+        RULES[name] = _mixed
+
+
+def _mixed(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    lines = _lines(values[0].shape, as_tuple(static["axis"]))
+    count = int(lines.max()) + 1 if lines.size else 0
+    return _taken(_gathered(patterns[0], lines, count), lines)
+
+
+@_rule("sum_to")
+def _summed_to(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    return _gathered(patterns[0], np.broadcast_to(_numbers(out), values[0].shape), out.size)
+
+
+@_rule("matmul")
+def _matmul(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    """Row i of the one and column j of the other; of a constant matrix, its zeros count."""
+    x, y = values
+    if len(patterns) == 1 and np.ndim(x) == np.ndim(y) == 2:
+        if 1 in patterns:
+            weights = sparse.kron(sparse.csr_array(x != 0), sparse.eye_array(y.shape[1], dtype=bool), format="csr")
+            return weights @ patterns[1]
+        weights = sparse.kron(sparse.eye_array(x.shape[0], dtype=bool), sparse.csr_array((y != 0).T), format="csr")
+        return weights @ patterns[0]
+    parts: list[Any] = []
+    for place, axis in ((0, -1), (1, -2)):
+        if place in patterns:
+            value = values[place]
+            lines = _lines(value.shape, (axis,))
+            count = value.size // max(value.shape[axis], 1)
+            kept = tuple(1 if at == axis % value.ndim else extent for at, extent in enumerate(value.shape))
+            rows = np.broadcast_to(np.arange(count).reshape(kept), out.shape)
+            parts.append(_taken(_gathered(patterns[place], lines, count), rows))
+    return joined(parts)
