@@ -23,13 +23,31 @@ from retrograde.runtime import Callbacks, EventLog, execute
 from retrograde.version import __version__
 
 if TYPE_CHECKING:
-    from retrograde.autodiff import GradientTape, grad, hvp, jvp, stop_gradient, value_and_grad, vjp
-    from retrograde.autodiff import directional_second_derivative, hessian_diagonal, taylor
-    from retrograde.autodiff import hessian, jacobian, laplacian, linearize, value_grad_and_laplacian
+    from retrograde.autodiff import (
+        GradientTape,
+        directional_second_derivative,
+        grad,
+        hessian,
+        hessian_diagonal,
+        hvp,
+        jacobian,
+        jvp,
+        laplacian,
+        linearize,
+        natural_gradient,
+        newton_direction,
+        stop_gradient,
+        taylor,
+        value_and_grad,
+        value_grad_and_laplacian,
+        vjp,
+    )
 
-_DERIVATIVES = ("GradientTape", "grad", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp")
-_DERIVATIVES += ("hessian", "jacobian", "linearize", "directional_second_derivative", "hessian_diagonal", "taylor")
-_DERIVATIVES += ("laplacian", "value_grad_and_laplacian")
+_DERIVATIVES = (
+    *("GradientTape", "grad", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp"),
+    *("hessian", "hessian_diagonal", "jacobian", "laplacian", "linearize", "value_grad_and_laplacian"),
+    *("directional_second_derivative", "natural_gradient", "newton_direction", "taylor"),
+)
 
 
 def __getattr__(name: str) -> object:
@@ -86,6 +104,8 @@ __all__ = [
     "laplacian",
     "linearize",
     "loop_choices",
+    "natural_gradient",
+    "newton_direction",
     "plan",
     "plan_loop",
     "stop_gradient",

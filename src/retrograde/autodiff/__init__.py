@@ -1,13 +1,14 @@
 """Derivatives of NumPy code: the tape, forward mode, derivatives of functions, and the reversal of programs."""
 
 from retrograde import rules
+from retrograde.autodiff.along_lines import directional_second_derivative, hessian_diagonal, taylor
+from retrograde.autodiff.directions import natural_gradient, newton_direction
 from retrograde.autodiff.functions import grad, hvp, jvp, value_and_grad, vjp
 from retrograde.autodiff.jacobians import hessian, jacobian
 from retrograde.autodiff.laplacians import laplacian, value_grad_and_laplacian
 from retrograde.autodiff.linearizing import linearize
 from retrograde.autodiff.reversal import reverse
 from retrograde.autodiff.tape import GradientTape, stop_gradient
-from retrograde.autodiff.taylor import directional_second_derivative, hessian_diagonal, taylor
 
 _ = rules  # importing it declares the primitives
 
@@ -22,6 +23,8 @@ __all__ = [
     "jvp",
     "laplacian",
     "linearize",
+    "natural_gradient",
+    "newton_direction",
     "reverse",
     "stop_gradient",
     "taylor",

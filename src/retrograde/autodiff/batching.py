@@ -1,11 +1,12 @@
 """How operations take a whole batch at once: past an axis in front that the operands do not know of.
 
-A rule gets the operands, in which stacks stand at the `places` of batches, and returns the stack of the results, or None
-where it does not know how: then the operation is applied to each array by itself.
+A rule gets the operands, in which stacks stand at the `places` of batches, and returns the stack of the results, or
+None where it does not know how: then the operation is applied to each array by itself.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -87,9 +88,9 @@ for _name in ELEMENTWISE:
 @batches("reshape")
 def _reshape(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
     stack, shape = operands
-    known = -int(np.prod(shape))
+    known = -math.prod(shape)
     if known > 0:
-        shape = tuple(int(np.prod(stack.shape[1:])) // known if extent == -1 else extent for extent in shape)
+        shape = tuple(math.prod(stack.shape[1:]) // known if extent == -1 else extent for extent in shape)
     return primitive(stack, (count, *shape))
 
 
@@ -179,25 +180,17 @@ def _written(primitive: Primitive, operands: Operands, places: Places, count: in
 def _axes_moved_in_front(index: Any) -> int:
     """How many axes the arrays of an index make, if NumPy puts them first because something stands between them."""
     parts = as_tuple(index)
-    arrays = (
-        [part for part in parts if np.ndim(part) or isinstance(part, (bool, np.bool))] if _has_arrays(parts) else []
-    )
-    if not arrays:
+    if not any(isinstance(part, (np.ndarray, list, Intercepting, bool, np.bool)) for part in parts):
         return 0
+    ranks = [_rank(part) for part in parts if not _is_sliced(part)]
     picks = [at for at, part in enumerate(parts) if not _is_sliced(part)]
-    if picks[-1] - picks[0] == len(picks) - 1:
-        return 0
-    return max(1 if _is_mask(part) else np.ndim(part) for part in arrays)
+    return max(ranks) if picks[-1] - picks[0] != len(picks) - 1 else 0
 
 
-def _has_arrays(parts: tuple[Any, ...]) -> bool:
-    return any(isinstance(part, (np.ndarray, list, Intercepting, bool, np.bool)) for part in parts)
-
-
-def _is_mask(part: Any) -> bool:
-    return (
-        isinstance(part, (bool, np.bool)) or getattr(part, "dtype", None) == np.bool or np.asarray(part).dtype == bool
-    )
+def _rank(part: Any) -> int:
+    """How many axes a part of an index makes; a mask makes one."""
+    dtype = part.dtype if hasattr(part, "dtype") else np.asarray(part).dtype
+    return 1 if dtype == np.bool else int(np.ndim(part))
 
 
 def _is_sliced(part: Any) -> bool:

@@ -72,7 +72,7 @@ class Carried(ArrayLike):
                     return operand.process(primitive, operands, static)
                 values.append(operand)
         result = self.carry(primitive, values, moving, static)
-        if primitive.views is not None and isinstance(result, Carried) and moving[0][0] == 0:
-            if len(result.shape) and primitive.views(*operands):
-                result.note_view_of(operands[0])
+        views = primitive.views if isinstance(result, Carried) and moving[0][0] == 0 else None
+        if views is not None and len(result.shape) and views(*operands):
+            result.note_view_of(operands[0])
         return result

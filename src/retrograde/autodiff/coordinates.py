@@ -8,7 +8,7 @@ import numpy as np
 
 from retrograde.autodiff.arguments import Call
 from retrograde.autodiff.linear_graph import Slot, Tangents
-from retrograde.autodiff.sweeps import BATCH_BYTES, total, units
+from retrograde.autodiff.sweeps import BATCH_BYTES, ends_of, total, units
 from retrograde.program.primitive import Array
 
 
@@ -37,11 +37,8 @@ class Coordinates:
 
     def split(self, vector: Array) -> Any:
         """A vector with an element for each coordinate, in the form of the argument."""
-        ends = np.cumsum([0, *(slot.size for slot in self.slots)])
-        leaves = [
-            np.reshape(vector[int(start) : int(start) + slot.size], slot.shape)
-            for start, slot in zip(ends, self.slots, strict=False)
-        ]
+        pieces = zip(ends_of(self.slots), self.slots, strict=True)
+        leaves = [np.reshape(vector[int(end) - slot.size : int(end)], slot.shape) for end, slot in pieces]
         return self._call.rebuilt(
             [
                 leaf if leaf.dtype == slot.dtype else leaf.astype(slot.dtype)

@@ -221,6 +221,6 @@ def _tangent(leaf: Any, level: int) -> Array:
 
 def _no_scalar(f: Function, found: str) -> UsageError:
     return UsageError(
-        f"the gradient of {name_of(f)} was asked for, which returned {found}; a gradient is that of a real scalar: reduce "
-        "the result (np.sum), or use rg.vjp"
+        f"the gradient of {name_of(f)} was asked for, which returned {found}; a gradient is that of a real scalar: "
+        "reduce the result (np.sum), or use rg.vjp"
     )

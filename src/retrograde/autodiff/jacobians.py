@@ -12,7 +12,7 @@ from retrograde.autodiff.arguments import Call, Function, Wrt, dtype_of, name_of
 from retrograde.autodiff.functions import grad
 from retrograde.autodiff.linear_graph import LinearGraph, Slot
 from retrograde.autodiff.linearizing import Linearization
-from retrograde.autodiff.sweeps import choose, matrix, narrowest, through
+from retrograde.autodiff.sweeps import choose, ends_of, matrix, narrowest, through
 from retrograde.errors import UsageError
 from retrograde.program.primitive import Array
 from retrograde.program.types import is_differentiable
@@ -165,5 +165,4 @@ def nested(call: Call, linear: Linearization, found: tuple[Array, list[Slot]]) -
 
 
 def _ranges(slots: Sequence[Slot]) -> list[slice]:
-    ends = np.cumsum([0, *(slot.size for slot in slots)])
-    return [slice(int(start), int(stop)) for start, stop in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(int(end) - slot.size, int(end)) for slot, end in zip(slots, ends_of(slots), strict=True)]

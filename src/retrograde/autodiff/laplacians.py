@@ -106,7 +106,7 @@ def _curvature(
     out = apply(primitive, tuple(duals), static)
     pushed = push_forward(primitive, slopes, duals, out, static)
     assert pushed is not None
-    return tuple(_sum_over_directions(d.tangent) if _is_dual(d, level) else None for d in pushed)
+    return tuple(_sum_over_directions(_tangent(d, level)) for d in pushed)
 
 
 def _elementwise(primitive: Primitive, kind: str, values: list[Any], slopes: Moving, static: Mapping[str, Any]) -> Any:
@@ -137,15 +137,15 @@ def _second_derivative(primitive: Primitive, values: list[Any], one: int, other:
     operands[other] = Dual(values[other], _ones(values[other]), level)
     out = apply(primitive, tuple(operands), static)
     pushed = push_forward(primitive, [(one, _ones(values[one]))], operands, out, static)
-    return pushed[0].tangent if pushed is not None and _is_dual(pushed[0], level) else None
+    return _tangent(None if pushed is None else pushed[0], level)
 
 
 def _ones(x: Array) -> Array:
     return np.ones(x.shape, x.dtype)
 
 
-def _is_dual(value: Any, level: int) -> bool:
-    return isinstance(value, Dual) and value.level == level
+def _tangent(value: Any, level: int) -> Any:
+    return value.tangent if isinstance(value, Dual) and value.level == level else None
 
 
 def _sum_over_directions(batch: Any) -> Any:

@@ -36,6 +36,11 @@ def total(slots: Sequence[Slot]) -> int:
     return sum(slot.size for slot in slots)
 
 
+def ends_of(slots: Sequence[Slot]) -> Any:
+    """Where each value's elements end, if all stand in a row."""
+    return np.cumsum([slot.size for slot in slots], dtype=np.int64)
+
+
 def matrix(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slot], span: slice, way: Way) -> Array:
     """The derivatives of all elements of the targets (rows) by all elements of the sources (columns)."""
     starts, ends = (sources, targets) if way == "forward" else (targets, sources)
@@ -64,10 +69,10 @@ def swept(graph: LinearGraph, starts: Sequence[Slot], ends: Sequence[Slot], dire
         way: which way they go.
     """
     level = new_level()
-    ends_of = np.cumsum([slot.size for slot in starts])
+    boundaries = ends_of(starts)[:-1]
     stacks: list[Array] = []
     for part in _parts(graph, len(directions), slice(None)):
-        columns = np.split(directions[part.start : part.stop], ends_of[:-1], axis=1)
+        columns = np.split(directions[part.start : part.stop], boundaries, axis=1)
         given: Tangents = {
             slot: Batched(column.reshape(len(part), *slot.shape).astype(slot.dtype, copy=False), level)
             for slot, column in zip(starts, columns, strict=True)

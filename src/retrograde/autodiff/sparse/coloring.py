@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+
+sparse: Any = import_module("scipy.sparse")
 
 _DENSE_ROW = 1000
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from retrograde.autodiff.arguments import Call, Function, name_of
 from retrograde.autodiff.linear_graph import Slot
@@ -17,6 +17,8 @@ from retrograde.autodiff.sweeps import Way, swept
 from retrograde.errors import UsageError
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.primitive import Array
+
+sparse: Any = import_module("scipy.sparse")
 
 
 def sparse_jacobian(call: Call, mode: str, sparsity: Any) -> Any:
@@ -43,7 +45,7 @@ def sparse_jacobian(call: Call, mode: str, sparsity: Any) -> Any:
     row, col = _entries(pattern)
     seeded = col if way == "forward" else row
     stack, probe = _compressed(linear, [source], [target], colors, way)
-    values = stack[colors[seeded], row if way == "forward" else col]
+    values: Any = stack[colors[seeded], row if way == "forward" else col]
     found = sparse.csr_array((values, pattern.indices, pattern.indptr), shape=pattern.shape)
     _check_complete(found if way == "forward" else sparse.csr_array(found.T), probe, call)
     return found
@@ -72,7 +74,7 @@ def sparse_hessian(call: Call, gradient: Call, sparsity: Any) -> Any:
     alone = np.bincount(row * width + colors[col], minlength=1)
     here = alone[row * width + colors[col]] == 1
     assert (here | here[_transposed(pattern)]).all(), "a star colouring leaves every entry in the open on one side"
-    values = np.where(here, stack[colors[col], row], stack[colors[row], col])
+    values: Any = np.where(here, stack[colors[col], row], stack[colors[row], col])
     found = sparse.csr_array((values, pattern.indices, pattern.indptr), shape=pattern.shape)
     _check_complete(found, probe, call)
     return found
@@ -114,7 +116,7 @@ def _pattern(call: Call, x: Any, sparsity: Any, shape: tuple[int, int]) -> Any:
     if isinstance(sparsity, str):
         if sparsity != "detect":
             raise UsageError(f'sparsity={sparsity!r} was asked for; it is "detect", or a pattern (an array)')
-        pattern = detect(lambda at: call.at([at]), x)
+        pattern = detect(_of_array(call), x)
     else:
         pattern = sparse.csr_array(sparsity if sparse.issparse(sparsity) else np.asarray(sparsity)).astype(bool)
     if pattern.shape != shape:
@@ -127,8 +129,12 @@ def _pattern(call: Call, x: Any, sparsity: Any, shape: tuple[int, int]) -> Any:
     return pattern
 
 
+def _of_array(call: Call) -> Function:
+    return lambda x: call.at([x])  # pyright: ignore[reportUnknownLambdaType]
+
+
 def _entries(pattern: Any) -> tuple[Array, Array]:
-    rows = np.repeat(np.arange(pattern.shape[0]), np.diff(pattern.indptr))
+    rows: Any = np.repeat(np.arange(pattern.shape[0]), pattern.indptr[1:] - pattern.indptr[:-1])
     return rows, pattern.indices.astype(np.int64)
 
 

@@ -9,10 +9,10 @@ nothing is probed with numbers. A branch is taken as the values say, and so has 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse
 
 from retrograde.autodiff import containers
 from retrograde.autodiff.carried import Carried
@@ -21,6 +21,8 @@ from retrograde.errors import UsageError
 from retrograde.program.dispatch import Intercepting, apply, new_level
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import is_differentiable
+
+sparse: Any = import_module("scipy.sparse")
 
 _MOST_ENTRIES = 100_000_000
 

@@ -1,17 +1,19 @@
-"""How patterns go through operations, by families of primitives; through any other one, everything reaches everything."""
+"""How patterns go through operations, by families of primitives; through any other, everything reaches everything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy import sparse
 
 from retrograde.autodiff.batching import is_elementwise
 from retrograde.autodiff.sparse.footprints import everything, joined
 from retrograde.program.kinds import as_tuple
 from retrograde.program.primitive import Array, Primitive
+
+sparse: Any = import_module("scipy.sparse")
 
 Patterns: TypeAlias = dict[int, Any]
 """By the positions of operands; those without entries are left out."""
@@ -43,7 +45,8 @@ def _rule(*names: str) -> Callable[[PatternRule], PatternRule]:
 
 
 def _numbers(x: Array) -> Any:
-    return np.arange(x.size).reshape(x.shape)
+    numbers: Any = np.arange(x.size)
+    return numbers.reshape(x.shape)
 
 
 def _elementwise(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
@@ -148,7 +151,7 @@ reduces("sum")
 
 
 def mixes(*names: str) -> None:
-    """Declare primitives whose result has the shape of the operand, and depends on what is on the same line of `axis`."""
+    """Declare primitives whose result has the shape of the operand, and depends on the same line of `axis`."""
     for name in names:
         RULES[name] = _mixed
 
@@ -181,6 +184,6 @@ def _matmul(primitive: Primitive, values: list[Any], patterns: Patterns, out: An
             lines = _lines(value.shape, (axis,))
             count = value.size // max(value.shape[axis], 1)
             kept = tuple(1 if at == axis % value.ndim else extent for at, extent in enumerate(value.shape))
-            rows = np.broadcast_to(np.arange(count).reshape(kept), out.shape)
+            rows: Any = np.broadcast_to(_numbers(np.empty(kept)), out.shape)
             parts.append(_taken(_gathered(patterns[place], lines, count), rows))
     return joined(parts)
