@@ -113,5 +113,5 @@ def _as_array(leaf: Any) -> Any:
 
 
 def dtype_of(value: Any) -> np.dtype[Any]:
-    """The dtype of an array of any kind, or of a number."""
-    return value.dtype if hasattr(value, "dtype") else np.result_type(value)
+    """The dtype of an array of any kind, or of what NumPy makes one of."""
+    return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype

@@ -127,6 +127,8 @@ def _flat(found: Any, slot: Slot, level: int, count: int) -> Array:
 def narrowest(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slot]) -> tuple[float, Cut]:
     """The cut at which it is cheapest to meet: going from it both ways, or up to it if that is less.
 
+    Looked for between operations in the order in which they ran.
+
     (Griewank and Walther 2008, "Evaluating Derivatives", chapter 10: accumulation by cross-country elimination; here
     one cut is eliminated.)
 

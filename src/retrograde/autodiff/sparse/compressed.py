@@ -45,7 +45,7 @@ def sparse_jacobian(call: Call, mode: str, sparsity: Any) -> Any:
     row, col = _entries(pattern)
     seeded = col if way == "forward" else row
     stack, probe = _compressed(linear, [source], [target], colors, way)
-    values: Any = stack[colors[seeded], row if way == "forward" else col]
+    values = _picked(stack, colors[seeded], row if way == "forward" else col)
     found = sparse.csr_array((values, pattern.indices, pattern.indptr), shape=pattern.shape)
     _check_complete(found if way == "forward" else sparse.csr_array(found.T), probe, call)
     return found
@@ -74,7 +74,7 @@ def sparse_hessian(call: Call, gradient: Call, sparsity: Any) -> Any:
     alone = np.bincount(row * width + colors[col], minlength=1)
     here = alone[row * width + colors[col]] == 1
     assert (here | here[_transposed(pattern)]).all(), "a star colouring leaves every entry in the open on one side"
-    values: Any = np.where(here, stack[colors[col], row], stack[colors[row], col])
+    values = np.where(here, _picked(stack, colors[col], row), _picked(stack, colors[row], col))
     found = sparse.csr_array((values, pattern.indices, pattern.indptr), shape=pattern.shape)
     _check_complete(found, probe, call)
     return found
@@ -129,12 +129,23 @@ def _pattern(call: Call, x: Any, sparsity: Any, shape: tuple[int, int]) -> Any:
     return pattern
 
 
+def _picked(stack: Any, rows: Any, columns: Any) -> Any:
+    return stack[rows, columns]
+
+
+def _differences(numbers: Any) -> Any:
+    return numbers[1:] - numbers[:-1]
+
+
 def _of_array(call: Call) -> Function:
-    return lambda x: call.at([x])  # pyright: ignore[reportUnknownLambdaType]
+    def of_array(x: Array) -> Any:
+        return call.at([x])
+
+    return of_array
 
 
 def _entries(pattern: Any) -> tuple[Array, Array]:
-    rows: Any = np.repeat(np.arange(pattern.shape[0]), pattern.indptr[1:] - pattern.indptr[:-1])
+    rows: Any = np.repeat(np.arange(int(pattern.shape[0])), _differences(pattern.indptr))
     return rows, pattern.indices.astype(np.int64)
 
 

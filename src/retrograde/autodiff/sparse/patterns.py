@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeAlias
@@ -45,8 +46,7 @@ def _rule(*names: str) -> Callable[[PatternRule], PatternRule]:
 
 
 def _numbers(x: Array) -> Any:
-    numbers: Any = np.arange(x.size)
-    return numbers.reshape(x.shape)
+    return np.reshape(np.arange(int(x.size)), x.shape)
 
 
 def _elementwise(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
@@ -184,6 +184,6 @@ def _matmul(primitive: Primitive, values: list[Any], patterns: Patterns, out: An
             lines = _lines(value.shape, (axis,))
             count = value.size // max(value.shape[axis], 1)
             kept = tuple(1 if at == axis % value.ndim else extent for at, extent in enumerate(value.shape))
-            rows: Any = np.broadcast_to(_numbers(np.empty(kept)), out.shape)
+            rows: Any = np.broadcast_to(np.arange(math.prod(kept)).reshape(kept), out.shape)
             parts.append(_taken(_gathered(patterns[place], lines, count), rows))
     return joined(parts)
