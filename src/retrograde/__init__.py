@@ -25,6 +25,10 @@ from retrograde.version import __version__
 if TYPE_CHECKING:
     from retrograde.autodiff import (
         GradientTape,
+        check_gradients,
+        checkpoint,
+        custom_jvp,
+        custom_vjp,
         directional_second_derivative,
         grad,
         hessian,
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
         linearize,
         natural_gradient,
         newton_direction,
+        primitive,
         stop_gradient,
         taylor,
         value_and_grad,
@@ -43,18 +48,14 @@ if TYPE_CHECKING:
         vjp,
     )
 
-_DERIVATIVES = (
-    *("GradientTape", "grad", "hvp", "jvp", "stop_gradient", "value_and_grad", "vjp"),
-    *("hessian", "hessian_diagonal", "jacobian", "laplacian", "linearize", "value_grad_and_laplacian"),
-    *("directional_second_derivative", "natural_gradient", "newton_direction", "taylor"),
-)
+_ENGINES = ("torch",)
 
 
 def __getattr__(name: str) -> object:
     """Import an engine, or what differentiates NumPy code, when it is first asked for."""
-    if name == "torch":
-        return import_module("retrograde.torch")
-    if name in _DERIVATIVES:
+    if name in _ENGINES:
+        return import_module(f"retrograde.{name}")
+    if name in __all__:
         return getattr(import_module("retrograde.autodiff"), name)
     raise AttributeError(f"module 'retrograde' has no attribute {name!r}")
 
@@ -93,6 +94,10 @@ __all__ = [
     "VersionError",
     "__version__",
     "analyze",
+    "check_gradients",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
     "directional_second_derivative",
     "execute",
     "grad",
@@ -108,6 +113,7 @@ __all__ = [
     "newton_direction",
     "plan",
     "plan_loop",
+    "primitive",
     "stop_gradient",
     "taylor",
     "tradeoff",

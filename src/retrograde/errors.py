@@ -60,6 +60,10 @@ class UnsupportedError(RetrogradeError, NotImplementedError):
     """
 
 
+class GradientError(RetrogradeError, AssertionError):
+    """A check of derivatives failed. The message is its report."""
+
+
 class CaptureError(RetrogradeError):
     """A computation cannot be captured, or not as one graph. The message names the line in the user's code."""
 

@@ -34,7 +34,11 @@ def operation(name: str, sample: Sample) -> tuple[Callable[..., tuple[Any, ...]]
     """A function that returns the results that have derivatives, and its arguments."""
     primitive = PRIMITIVES[name]
     names = primitive.names(len(sample.operands))
-    places = [at for at, operand in enumerate(names) if operand in primitive.reverse]
+    places = [
+        at
+        for at, operand in enumerate(names)
+        if operand in primitive.reverse and is_differentiable(np.asarray(sample.operands[at]).dtype)
+    ]
 
     def f(*inputs: Any) -> tuple[Any, ...]:
         operands = list(sample.operands)

@@ -25,7 +25,7 @@ _CASES = [
 
 def _batches(sample: Sample, places: list[int], level: int) -> list[Any]:
     """Each operand of the sample, scaled differently for each direction at the places."""
-    factors = 1.0 + 0.25 * np.arange(_COUNT)
+    factors = 1.0 - 0.001 * np.arange(_COUNT)
     return [
         Batched(np.stack([np.asarray(operand * factor, np.asarray(operand).dtype) for factor in factors]), level)
         if at in places

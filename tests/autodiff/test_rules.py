@@ -28,7 +28,8 @@ _COMPLEX_STEP = [case for case in _SMOOTH if case.values[0] not in ("maximum", "
 
 
 def _real_only(case: Any) -> bool:
-    return not any(np.iscomplexobj(operand) for operand in case.values[1].operands if hasattr(operand, "shape"))
+    sample = case.values[1]
+    return sample.analytic and not any(np.iscomplexobj(one) for one in sample.operands if hasattr(one, "shape"))
 
 
 def _pairing(one: Any, other: Any) -> float:
@@ -46,7 +47,11 @@ class Case:
         self.sample = sample
         random = np.random.default_rng(3)
         names = self.primitive.names(len(sample.operands))
-        self.places = [at for at, operand in enumerate(names) if operand in self.primitive.reverse]
+        self.places = [
+            at
+            for at, operand in enumerate(names)
+            if operand in self.primitive.reverse and is_differentiable(np.asarray(sample.operands[at]).dtype)
+        ]
         self.inputs = [np.asarray(sample.operands[at]) for at in self.places]
         self.outs = [np.asarray(out) for out in self(*self.inputs)]
         self.tangents = [_random_like(random, x) for x in self.inputs]
@@ -85,12 +90,16 @@ def _random_like(random: np.random.Generator, x: Any) -> Any:
     return drawn + 1j * random.standard_normal(x.shape) if np.iscomplexobj(x) else drawn
 
 
-def _difference(function: Any, case: Case, step: float = 1e-5) -> Any:
-    """The central difference in the direction of the tangents."""
-    above, below = function(*case.moved(step)), function(*case.moved(-step))
+def _difference(function: Any, case: Case, step: float = 2e-4) -> Any:
+    """The four-point central difference in the direction of the tangents."""
+    two_below, below, above, two_above = (function(*case.moved(count * step)) for count in (-2, -1, 1, 2))
+
+    def combined(at: Any) -> Any:
+        return (8.0 * (at(above) - at(below)) - (at(two_above) - at(two_below))) / (12.0 * step)
+
     if isinstance(above, tuple):
-        return [(one - other) / (2 * step) for one, other in zip(above, below, strict=True)]
-    return (above - below) / (2 * step)
+        return [combined(lambda values, place=place: values[place]) for place in range(len(above))]
+    return combined(lambda value: value)
 
 
 def test_every_primitive_has_samples() -> None:
@@ -141,7 +150,7 @@ def test_forward_and_reverse_are_transposes(name: str, sample: Sample) -> None:
 
 
 @pytest.mark.parametrize(("name", "sample"), [case for case in _COMPLEX_STEP if _real_only(case)])
-def test_the_forward_rule_agrees_with_a_complex_step(name: str, sample: Sample) -> None:
+def test_the_forward_rule_agrees_with_a_analytic(name: str, sample: Sample) -> None:
     case = Case(name, sample)
     _, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
     steps = case(*(x + 1e-30j * d for x, d in zip(case.inputs, case.tangents, strict=True)))
@@ -202,8 +211,7 @@ def _input_name(primitive: Primitive, at: int) -> str:
 
 def _programmable(case: Any) -> bool:
     name, sample = case.values
-    masks = any(getattr(operand, "dtype", None) == np.bool for operand in sample.operands[1:])
-    return "stack" not in name and name != "last_writes" and not masks and not sample.through
+    return "stack" not in name and name != "last_writes" and not sample.through
 
 
 @pytest.mark.parametrize(("name", "sample"), [case for case in _ALL if _programmable(case)])

@@ -353,9 +353,10 @@ def test_an_unknown_word_for_unconnected() -> None:
 _UNSUPPORTED: list[Any] = [
     (lambda x: np.packbits(x), r"numpy\.packbits has no derivative rule, and an operand is a TrackedArray.*Add a prim"),
     (lambda x: np.busday_count([X, x], x), r"numpy\.busday_count has no derivative rule"),
-    (lambda x: np.add.reduce(x), r"numpy\.add\.reduce has no derivative rule"),
-    (lambda x: np.add(x, x, dtype=np.float32), r"numpy\.add with dtype has no derivative rule"),
-    (lambda x: np.sum(x, where=X > 0), r"numpy\.sum with where has no derivative rule"),
+    (lambda x: np.hypot.reduce(x), r"numpy\.hypot\.reduce has no derivative rule"),
+    (lambda x: np.add.reduceat(x, [0, 1]), r"numpy\.add\.reduceat has no derivative rule.*called plainly has one"),
+    (lambda x: np.add(x, x, signature="dd->d"), r"numpy\.add with signature has no derivative rule"),
+    (lambda x: np.quantile(x, 0.5, weights=X), r"numpy\.quantile with weights has no derivative rule"),
     (lambda x: np.add(x, 1.0, out=np.zeros(3)), r"numpy\.add was asked to write into an existing array \(ndarray\)"),
     (lambda x: np.zeros(3).__iadd__(x), r"write `y = y \+ x` for `y \+= x`"),
     (lambda x: np.dot(x, np.ones((2, 3, 4))), r"numpy\.dot of arrays with 1 and 3 axes has no derivative rule"),

@@ -407,7 +407,7 @@ def test_the_same_iterations_give_the_same_plan() -> None:
 
 
 def test_dozens_of_regions_with_a_fast_strategy() -> None:
-    graph = regions_in_training(36, plain=1)
+    graph = regions_in_training(24, plain=1)
     found = plan(graph, "30%", "selective")
     found.verify(graph)
     assert 0 < found.overhead < 0.5

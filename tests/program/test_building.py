@@ -184,8 +184,9 @@ def test_the_truth_of_a_symbol() -> None:
     ("function", "message"),
     [
         (lambda x: x[0, 0, 0], "3 indices were given for an array of 2 axes"),
-        (lambda x: x[x > 0.0], "a boolean mask has a size that only values know; use np.where, or the tape"),
-        (lambda x: x["row"], "an index of type str is not known to programs"),
+        (lambda x: x["row"], "an index by str was asked for in a program; use ints, slices, ..., None, integer"),
+        (lambda x: x[True], "an index by bool was asked for in a program"),
+        (lambda x: x[np.array([0.5])], "an index by an array of float64 was asked for in a program"),
         (lambda x: x + np.ones(5), r"axes of sizes \[4, 5\] cannot be broadcast together"),
         (lambda x: x @ np.ones((5, 2)), "the axes summed over have sizes 4 and 5"),
         (lambda x: np.packbits(x), r"numpy\.packbits has no derivative rule, and an operand is a Symbol"),

@@ -82,3 +82,14 @@ def test_cuda_devices_are_captured_where_cuda_is_in_use(monkeypatch: pytest.Monk
     monkeypatch.setattr(torch.cuda, "set_rng_state_all", restored.append)
     capture_random_state().restore()
     assert restored == [["state of cuda:0", "state of cuda:1"]]
+
+
+def test_a_state_is_current_until_something_is_drawn():
+    generator = np.random.default_rng(0)
+    for draw in (random.random, np.random.random, generator.random):
+        state = capture_random_state(generator)
+        assert state.is_current()
+        draw()
+        assert not state.is_current()
+        state.restore()
+        assert state.is_current()

@@ -2,6 +2,10 @@
 
 from retrograde import rules
 from retrograde.autodiff.along_lines import directional_second_derivative, hessian_diagonal, taylor
+from retrograde.autodiff.checking import check_gradients
+from retrograde.autodiff.checkpointing import checkpoint
+from retrograde.autodiff.custom import custom_jvp, custom_vjp
+from retrograde.autodiff.custom_primitive import primitive
 from retrograde.autodiff.directions import natural_gradient, newton_direction
 from retrograde.autodiff.functions import grad, hvp, jvp, value_and_grad, vjp
 from retrograde.autodiff.jacobians import hessian, jacobian
@@ -14,6 +18,10 @@ _ = rules  # importing it declares the primitives
 
 __all__ = [
     "GradientTape",
+    "check_gradients",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
     "directional_second_derivative",
     "grad",
     "hessian",
@@ -25,6 +33,7 @@ __all__ = [
     "linearize",
     "natural_gradient",
     "newton_direction",
+    "primitive",
     "reverse",
     "stop_gradient",
     "taylor",

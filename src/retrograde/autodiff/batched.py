@@ -89,7 +89,7 @@ class Batched(ArrayLike):
             return made
         result = Batched(made, level)
         if primitive.views is not None and result.shape and primitive.views(*operands) and 0 in places:
-            result.note_view_of(operands[0])
+            result.note_view_of(operands[0], (primitive, *operands[1:]))
         return result
 
     def _one_by_one(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:

@@ -74,5 +74,5 @@ class Carried(ArrayLike):
         result = self.carry(primitive, values, moving, static)
         views = primitive.views if isinstance(result, Carried) and moving[0][0] == 0 else None
         if views is not None and len(result.shape) and views(*operands):
-            result.note_view_of(operands[0])
+            result.note_view_of(operands[0], (primitive, *operands[1:]))
         return result

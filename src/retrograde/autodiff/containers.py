@@ -40,6 +40,29 @@ def rebuild(container: Any, values: Sequence[Any]) -> Any:
     return _optree().tree_structure(container, namespace=_NAMESPACE).unflatten(values)
 
 
+def flatten(container: Any) -> tuple[list[Any], Any]:
+    """Everything in a container, in order, None and what is no array included; and its structure."""
+    return _optree().tree_flatten(container, none_is_leaf=True, namespace=_NAMESPACE)
+
+
+def labels(container: Any, name: str) -> list[str]:
+    """What a person would write for each thing that `flatten` finds in a container of this name."""
+    structure = _optree().tree_structure(container, none_is_leaf=True, namespace=_NAMESPACE)
+    return [accessor.codify(name) for accessor in structure.accessors()]
+
+
+def take_apart(container: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
+    """The arrays of a container, and what makes the container of others in their place, without holding on to these."""
+    if is_leaf(container):
+        return [container], _only
+    found, structure = _optree().tree_flatten(container, namespace=_NAMESPACE)
+    return found, structure.unflatten
+
+
+def _only(values: Sequence[Any]) -> Any:
+    return values[0]
+
+
 def leaves_like(container: Any, other: Any) -> list[Any]:
     """The arrays of a container that has to be built as another one is.
 

@@ -6,20 +6,23 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, SupportsIndex
 
 import numpy as np
 
 from retrograde.autodiff import containers
 from retrograde.autodiff.backward import pull_back
+from retrograde.autodiff.budgeted import MemoryReport, border_for
 from retrograde.autodiff.cotangents import seed
 from retrograde.autodiff.tracked import Node, TrackedArray
 from retrograde.errors import UsageError
+from retrograde.planning import Budget
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.dispatch import new_level
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import is_differentiable
+from retrograde.runtime import EventLog
 
 Unconnected = Literal["none", "zero"]
 
@@ -33,6 +36,16 @@ class GradientTape:
     Args:
         persistent: keep the recording, so that `gradient` can be called again. Otherwise it is freed as the first
             call passes through it.
+        budget: the most bytes that the tape may hold, the backward pass and the gradients included: an int, "800 MB", a
+            `Budget`. To stay within, it drops arrays and computes them again; gradients are the same to the bit. What
+            was there before (watched arrays, for one) does not count.
+        strategy: what is dropped. "auto", or "dtr", "dtr_local", "lru", "largest", "random", "store_all",
+            "recompute_all", "sqrt": see docs/autodiff.md.
+        events: a log in which a tape with a budget records what it computes and drops.
+
+    Raises:
+        UsageError: the budget is in percent, or the strategy unknown, or one that has to know the whole computation.
+        BudgetError: by an operation, in the recording or in `gradient`, for which there is no room.
 
     Tapes nest, for derivatives of derivatives. A tape belongs to the thread that began it.
 
@@ -46,8 +59,16 @@ class GradientTape:
         array([2., 4.])
     """
 
-    def __init__(self, persistent: bool = False) -> None:
+    def __init__(
+        self,
+        persistent: bool = False,
+        *,
+        budget: int | str | SupportsIndex | Budget | None = None,
+        strategy: str = "auto",
+        events: EventLog | None = None,
+    ) -> None:
         self.persistent = persistent
+        self.border = border_for(budget, strategy, events) if budget is not None or strategy != "auto" else None
         self.recording = False
         self.flat = True
         self.level = 0
@@ -101,6 +122,8 @@ class GradientTape:
                 f"an array of dtype {array.dtype} was to be watched, and only floating and complex ones have "
                 "gradients; convert it (`x.astype(float)`), or use it without watching"
             )
+        if self.border is not None:
+            array = self.border.enter(array)
         if isinstance(array, ArrayLike):
             self.flat = False
         node = Node(self, (), (), None, array)
@@ -152,7 +175,10 @@ class GradientTape:
         ]
         recorded, self.recording = self.recording, False
         try:
-            gradients = pull_back(seeds, nodes, keep=self.persistent)
+            if self.border is None:
+                gradients = pull_back(seeds, nodes, keep=self.persistent)
+            else:
+                gradients = self.border.pull_back(seeds, nodes, keep=self.persistent)
         finally:
             self.recording = recorded and self.persistent
             if not self.persistent:
@@ -163,6 +189,11 @@ class GradientTape:
                 for gradient, node in zip(gradients, nodes, strict=True)
             ]
         return containers.rebuild(sources, own(gradients, given))
+
+    @property
+    def memory(self) -> MemoryReport | None:
+        """What a tape with a budget held and recomputed so far; None of a tape without."""
+        return None if self.border is None else self.border.report()
 
     @contextmanager
     def stop_recording(self) -> Generator[None]:

@@ -133,7 +133,7 @@ class TrackedArray(ArrayLike):
             return out
         tracked = TrackedArray(out, Node(tape, tuple(parents), recipe.pulls, kept, out))
         if primitive.views is not None and out.ndim and primitive.views(*operands):
-            tracked.note_view_of(operands[0])
+            tracked.note_view_of(operands[0], (primitive, *operands[1:]))
         return tracked
 
     def is_number(self) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_methods import ArrayMethods
 from retrograde.program.dispatch import Intercepting, apply
-from retrograde.program.in_place import WritesInPlace
+from retrograde.program.in_place import WritesInPlace, without_lists
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.spelling import SPELLINGS, call_function, call_ufunc
 
@@ -100,14 +100,32 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
     def __rtruediv__(self, other: Any) -> Any:
         return self.process(PRIMITIVES["divide"], (other, self), _NOTHING)
 
+    def __mod__(self, other: Any) -> Any:
+        return self.process(PRIMITIVES["remainder"], (self, other), _NOTHING)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self.process(PRIMITIVES["remainder"], (other, self), _NOTHING)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["floor_divide"], (self, other), _NOTHING)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["floor_divide"], (other, self), _NOTHING)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __pow__(self, other: Any) -> Any:
-        return np.power(self, other)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return SPELLINGS[ArrayLike.__pow__](self, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return np.power(other, self)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return self.process(PRIMITIVES["power"], (other, self), _NOTHING)
 
     def __abs__(self) -> Any:
-        return np.absolute(self)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return self.process(PRIMITIVES["absolute"], (self,), _NOTHING)
 
     def __neg__(self) -> Any:
         return self.process(PRIMITIVES["negative"], (self,), _NOTHING)
@@ -139,8 +157,26 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
     def __ne__(self, other: object) -> Any:
         return apply(PRIMITIVES["not_equal"], (self, other), _NOTHING)
 
+    def __and__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["bitwise_and"], (self, other), _NOTHING)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["bitwise_or"], (self, other), _NOTHING)
+
+    __ror__ = __or__
+
+    def __xor__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["bitwise_xor"], (self, other), _NOTHING)
+
+    __rxor__ = __xor__
+
+    def __invert__(self) -> Any:
+        return apply(PRIMITIVES["invert"], (self,), _NOTHING)
+
     def __getitem__(self, index: Any) -> Any:
-        return SPELLINGS[ArrayLike.__getitem__](self, index)
+        return self.process(PRIMITIVES["getitem"], (self, without_lists(index)), _NOTHING)
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -158,16 +194,20 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
         """The array with its axes in the opposite order."""
         return SPELLINGS[np.transpose](self)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         """As `numpy.reshape`; the shape as one tuple or as several arguments."""
-        return SPELLINGS[np.reshape](self, shape[0] if len(shape) == 1 else shape)
+        return SPELLINGS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order, copy=copy)
 
     def transpose(self, *axes: Any) -> Any:
         """As `numpy.transpose`; the axes as one tuple or as several arguments."""
         return SPELLINGS[np.transpose](self, (axes[0] if len(axes) == 1 else axes) if axes else None)
 
-    def astype(self, dtype: Any) -> Any:
-        """As `numpy.ndarray.astype`."""
+    def astype(
+        self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True, copy: Any = True
+    ) -> Any:
+        """As `numpy.ndarray.astype`; the order of the elements in memory is up to NumPy."""
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise TypeError(f"Cannot cast array data from {self.dtype} to {np.dtype(dtype)} according to {casting!r}")
         return SPELLINGS[np.astype](self, dtype)
 
     def copy(self) -> Any:

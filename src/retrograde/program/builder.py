@@ -89,7 +89,7 @@ class Symbol(ArrayLike):
             and primitive.views(*operands)
             and isinstance(operands[0], Symbol)
         ):
-            result.note_view_of(operands[0])
+            result.note_view_of(operands[0], (primitive, *operands[1:]))
         return result
 
 

@@ -14,16 +14,19 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from weakref import ref
 
+import numpy as np
+
 from retrograde.errors import UnsupportedError
+from retrograde.program.kinds import is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
 
 
 class WritesInPlace:
     """What makes writes into an array-like right, or refuses them."""
 
-    # _views: weak references to the views taken of it. _base: what it is a view of. _locked: its state and the view
-    # written.
-    __slots__ = ("__weakref__", "_base", "_locked", "_views")
+    # _views: weak references to the views taken of it. _base: what it is a view of, and _place: how it was taken.
+    # _locked: its state and the view written.
+    __slots__ = ("__weakref__", "_base", "_locked", "_place", "_views")
 
     _state: ClassVar[tuple[str, ...]]
     kind: ClassVar[str]
@@ -32,16 +35,28 @@ class WritesInPlace:
         """Whether NumPy's array would be a number, which `+=` replaces and does not change."""
         raise NotImplementedError  # pragma: no cover
 
-    def note_view_of(self, base: Any) -> None:
-        """Remember that NumPy's array here would share its memory with the base."""
+    def note_view_of(self, base: Any, place: tuple[Any, ...]) -> None:
+        """Remember that NumPy's array here would share its memory with the base.
+
+        Args:
+            base: what it is a view of.
+            place: how the view was taken: the primitive, and its operands behind the base.
+        """
+        if not base.ndim and base.level and base.is_number():
+            return
         self._base = base
-        alive = [view for view in slot(base, "_views", ()) if view() is not None]
-        base._views = [*alive, ref(self)]
+        self._place = place
+        views = slot(base, "_views", [])
+        if not len(views) & (len(views) - 1):  # at powers of two: a look through all of them costs little on average
+            views = [view for view in views if view() is not None]
+        views.append(ref(self))
+        base._views = views
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        index = without_lists(index)
         if (locked := slot(self, "_locked", None)) is not None:
             state, written = locked
-            if value is not written:
+            if value is not written or not _is_place(written._place, index):
                 self._complain_if_locked()
             for name, part in zip(self._state, state, strict=True):
                 setattr(self, name, part)
@@ -62,6 +77,19 @@ class WritesInPlace:
     def __itruediv__(self, other: Any) -> Any:
         return self._written(self / other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
 
+    def __imod__(self, other: Any) -> Any:
+        return self._written(self % other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        # Floors are plain arrays; what is behind this name stays what it is.
+        return self._written(np.zeros_like(self) + self // other)  # pyright: ignore
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._written(self**other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._written(self @ other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]
+
     def _written(self, result: Any) -> Any:
         if self.is_number():
             return result
@@ -79,6 +107,25 @@ class WritesInPlace:
         self._lock_views(self)
         self._become(same)
         return self
+
+    def own_memory(self) -> Any:
+        """This array, of which NumPy's would be a copy, although it was made by views here."""
+        base = slot(self, "_base", None)
+        if base is not None:
+            base._views = [view for view in base._views if view() is not self]
+            del self._base
+        return self
+
+    def replace(self, result: Any) -> None:
+        """Take over another array's state, as if every element had been written.
+
+        Raises:
+            UnsupportedError: other names share memory with this array.
+            UsageError: the other array has another shape, or a dtype that cannot be cast to this one.
+        """
+        self._complain_if_locked()
+        self._refuse_if_shared(None)
+        self._become(self._same_array_type(result))
 
     def _become(self, other: Any) -> None:
         if type(other) is not type(self):
@@ -130,6 +177,32 @@ class WritesInPlace:
 
     def _same_array_type(self, other: Any) -> Any:
         raise NotImplementedError  # pragma: no cover
+
+
+def without_lists(index: Any) -> Any:
+    """An index with arrays in place of lists, which whoever made them may change before the derivative is there."""
+    kind = index.__class__
+    if kind is list:
+        return np.asarray(index) if index else np.zeros(0, np.intp)
+    if kind is tuple and list in map(type, index):
+        return tuple(map(without_lists, index))
+    return index
+
+
+def _is_place(place: tuple[Any, ...], index: Any) -> bool:
+    """Whether a view was taken by this very index."""
+    primitive, *operands = place
+    return primitive is PRIMITIVES["getitem"] and _is_same(operands[0], index)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    if is_tuple(one) and is_tuple(other):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    if is_slice(one) and is_slice(other):
+        return all(map(_is_same, (one.start, one.stop, one.step), (other.start, other.stop, other.step)))
+    return isinstance(one, (int, np.integer)) and isinstance(other, (int, np.integer)) and one == other
 
 
 def slot(owner: Any, name: str, default: Any) -> Any:

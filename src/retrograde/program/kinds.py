@@ -22,6 +22,16 @@ def is_ndarray(value: Any) -> TypeGuard[np.ndarray[Any, np.dtype[Any]]]:
     return isinstance(value, np.ndarray)
 
 
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    """Whether a value is a list."""
+    return isinstance(value, list)
+
+
+def as_extents(value: Any) -> tuple[Any, ...]:
+    """A shape, or anything else that NumPy takes for each axis, as a tuple; of a single value the tuple of it."""
+    return tuple(value) if is_tuple(value) or is_list(value) or is_ndarray(value) else (value,)
+
+
 def as_tuple(value: Any) -> tuple[Any, ...]:
     """A tuple as it is, and anything else in a tuple."""
     return value if is_tuple(value) else (value,)

@@ -57,6 +57,7 @@ class Primitive:
         outputs: names of the results, if it has several: `evaluate` and `result` then return tuples.
         variadic: there is one name in `operands`, for any number of them. Its reverse rule serves each; it has to be
             linear in all of them together.
+        registered: keep it in `PRIMITIVES`, where names are unique. Those of users are not.
 
     Calling a primitive applies it, to whatever speaks NumPy's protocols.
     """
@@ -90,6 +91,7 @@ class Primitive:
         views: Callable[..., bool] | None = None,
         outputs: tuple[str, ...] = (),
         variadic: bool = False,
+        registered: bool = True,
     ) -> None:
         self.name = name
         self.evaluate = evaluate
@@ -105,7 +107,8 @@ class Primitive:
         self.views = views
         self.recipes: dict[Any, Any] = {}
         _check(self)
-        PRIMITIVES[name] = self
+        if registered:
+            _register(self)
 
     def __call__(self, *operands: Array, **static: Any) -> Array:
         """Apply the primitive."""
@@ -140,9 +143,13 @@ def _as_rule(rule: RuleFunction | Rule) -> Rule:
     return rule if isinstance(rule, Rule) else Rule(rule)
 
 
-def _check(primitive: Primitive) -> None:
+def _register(primitive: Primitive) -> None:
     if primitive.name in PRIMITIVES:
         raise UsageError(f"a primitive named {primitive.name!r} is already declared; give this one another name")
+    PRIMITIVES[primitive.name] = primitive
+
+
+def _check(primitive: Primitive) -> None:
     if set(primitive.reverse) != set(primitive.forward):
         raise UsageError(
             f"primitive {primitive.name!r} has reverse rules for {sorted(primitive.reverse)} and forward rules for "

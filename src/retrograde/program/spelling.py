@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from inspect import CO_VARKEYWORDS
 from typing import Any, TypeVar
 
-from retrograde.errors import UnsupportedError
+import numpy as np
+
+from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.dispatch import Intercepting
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -19,10 +23,31 @@ def spells(*functions: Callable[..., Any]) -> Callable[[_Function], _Function]:
 
     def declare(replacement: _Function) -> _Function:
         for function in functions:
+            if function in SPELLINGS:
+                raise UsageError(f"{function.__name__} is spelled twice; take one of the two away")
             SPELLINGS[function] = replacement
         return replacement
 
     return declare
+
+
+LATE_SPELLINGS: dict[str, tuple[str, Callable[..., Any]]] = {}
+"""By name, for functions of modules that are imported by whoever uses them: the module, and what is called instead."""
+
+
+def spells_late(module: str, *names: str) -> Callable[[_Function], _Function]:
+    """As `spells`, for functions of a module that is not imported for it, by their names there."""
+
+    def declare(replacement: _Function) -> _Function:
+        LATE_SPELLINGS.update(dict.fromkeys(names, (module, replacement)))
+        return replacement
+
+    return declare
+
+
+def _late(function: Any) -> Callable[..., Any] | None:
+    module, replacement = LATE_SPELLINGS.get(function.__name__, ("", None))
+    return replacement if getattr(sys.modules.get(module), function.__name__, None) is function else None
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -30,10 +55,16 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
 
     Raises:
         UnsupportedError: there is no rule for this ufunc, this method of it, or one of the options.
+
+    For ufuncs with options, and for methods of ufuncs, `numpy.ufunc.__call__`, `numpy.ufunc.reduce` and so on are
+    spelled: once for all ufuncs, which come as the first argument.
     """
-    replacement = SPELLINGS.get(ufunc)
+    replacement = SPELLINGS.get(ufunc) or _late(ufunc)
     if method == "__call__" and replacement is not None and not options:
         return replacement(*inputs)
+    general = SPELLINGS.get(getattr(np.ufunc, method))
+    if replacement is not None and general is not None and _is_tracked(options.get("out", inputs)):
+        return general(ufunc, *inputs, **options)
     name = f"numpy.{ufunc.__name__}"
     if "out" in options:
         kind = type(next((item for item in options["out"] if item is not None), None)).__name__
@@ -59,20 +90,29 @@ def call_function(function: Callable[..., Any], arguments: tuple[Any, ...], opti
     replacement = SPELLINGS.get(function)
     if replacement is None:
         raise missing_rule(f"{function.__module__}.{function.__name__}", (*arguments, *options.values()))
-    known = _parameters(replacement)
+    if not options:
+        return replacement(*arguments)
+    known, any_other = _parameters(replacement)
     unknown = [name for name, value in options.items() if name not in known and value is not None]
-    if unknown:
+    if unknown and not any_other:
         name = f"{function.__module__}.{function.__name__}"
         raise UnsupportedError(
             f"{name} with {', '.join(unknown)} has no derivative rule, and an operand is "
             f"{_interceptor((*arguments, *options.values()))}; {name} with {', '.join(known)} has one"
         )
-    return replacement(*arguments, **{name: value for name, value in options.items() if name in known})
+    return replacement(*arguments, **{name: value for name, value in options.items() if any_other or name in known})
 
 
-def _parameters(replacement: Any) -> tuple[str, ...]:
+def _is_tracked(targets: tuple[Any, ...]) -> bool:
+    return any(isinstance(target, Intercepting) for target in targets)
+
+
+def _parameters(replacement: Any) -> tuple[tuple[str, ...], bool]:
+    """The names of a function's parameters, and whether it takes others, too."""
     code = getattr(replacement, "__code__", None)
-    return () if code is None else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if code is None:
+        return (), False
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount], bool(code.co_flags & CO_VARKEYWORDS)
 
 
 def missing_rule(name: str, operands: tuple[Any, ...]) -> UnsupportedError:

@@ -1,5 +1,7 @@
 """The primitives and their derivatives, one file for each family. Importing this room declares them all."""
 
-from retrograde.rules import comparison, contraction, elementwise, indexing, joining, reductions, shapes, stacks
+from importlib import import_module
+from pkgutil import walk_packages
 
-__all__ = ["comparison", "contraction", "elementwise", "indexing", "joining", "reductions", "shapes", "stacks"]
+for _family in walk_packages(__path__, f"{__name__}."):
+    import_module(_family.name)

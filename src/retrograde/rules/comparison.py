@@ -1,21 +1,80 @@
-"""Comparisons: their derivative is zero wherever they have one, so their results are plain arrays."""
+"""Comparisons, tests and logic: their derivative is zero wherever they have one, so their results are plain arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from retrograde.program.primitive import Primitive
-from retrograde.program.spelling import spells
-from retrograde.rules.type_rules import of_ufunc
+from retrograde.program.dispatch import Intercepting
+from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.spelling import missing_rule, spells
+from retrograde.rules.declaring import elementwise
+
+less = elementwise(np.less, ("x", "y"))
+less_equal = elementwise(np.less_equal, ("x", "y"))
+greater = elementwise(np.greater, ("x", "y"))
+greater_equal = elementwise(np.greater_equal, ("x", "y"))
+equal = elementwise(np.equal, ("x", "y"))
+not_equal = elementwise(np.not_equal, ("x", "y"))
+
+isnan = elementwise(np.isnan, ("x",))
+isfinite = elementwise(np.isfinite, ("x",))
+isinf = elementwise(np.isinf, ("x",))
+signbit = elementwise(np.signbit, ("x",))
+
+logical_and = elementwise(np.logical_and, ("x", "y"))
+logical_or = elementwise(np.logical_or, ("x", "y"))
+logical_xor = elementwise(np.logical_xor, ("x", "y"))
+logical_not = elementwise(np.logical_not, ("x",))
+
+# Of integers and truth values, which are tracked nowhere: these are for programs.
+bitwise_and = elementwise(np.bitwise_and, ("x", "y"))
+bitwise_or = elementwise(np.bitwise_or, ("x", "y"))
+bitwise_xor = elementwise(np.bitwise_xor, ("x", "y"))
+invert = elementwise(np.invert, ("x",))
 
 
-def _comparison(ufunc: np.ufunc) -> Primitive:
-    return spells(ufunc)(Primitive(ufunc.__name__, ufunc, ("x", "y"), result=of_ufunc(ufunc)))
+def plain(value: Any) -> Any:
+    """The plain arrays behind a value, or a tuple or list of values: constants to every derivative."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(plain, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return PRIMITIVES["stop_gradient"](value) if isinstance(value, Intercepting) else value
 
 
-less = _comparison(np.less)
-less_equal = _comparison(np.less_equal)
-greater = _comparison(np.greater)
-greater_equal = _comparison(np.greater_equal)
-equal = _comparison(np.equal)
-not_equal = _comparison(np.not_equal)
+def _holds_symbol(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return any(map(_holds_symbol, value))  # pyright: ignore[reportUnknownArgumentType]
+    return isinstance(value, Intercepting)
+
+
+def without_derivative(*functions: Callable[..., Any]) -> None:
+    """Say that NumPy functions have constant results: they are called with the plain arrays, and not in programs."""
+    for function in functions:
+        spells(function)(_on_plain_arrays(function))
+
+
+def _on_plain_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+    def constant(*arguments: Any, **options: Any) -> Any:
+        arguments, options = plain(arguments), {name: plain(option) for name, option in options.items()}
+        if any(map(_holds_symbol, (*arguments, *options.values()))):
+            raise missing_rule(f"numpy.{function.__name__} in a program", (*arguments, *options.values()))
+        return function(*arguments, **options)
+
+    return constant
+
+
+without_derivative(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isneginf, np.isposinf)
+without_derivative(np.isreal, np.histogram, np.histogram2d, np.histogramdd)
+without_derivative(np.histogram_bin_edges, np.bincount, np.may_share_memory, np.shares_memory)
+
+
+@spells(np.iscomplexobj)
+def _iscomplexobj(x: Any) -> bool:
+    return x.dtype.kind == "c"
+
+
+@spells(np.isrealobj)
+def _isrealobj(x: Any) -> bool:
+    return x.dtype.kind != "c"

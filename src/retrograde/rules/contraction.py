@@ -11,7 +11,7 @@ from retrograde.errors import UsageError
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import missing_rule, spells
 from retrograde.program.types import ArrayType
-from retrograde.rules.elementwise import conj
+from retrograde.rules.declaring import conj
 from retrograde.rules.type_rules import broadcast_extents, dtype_of
 
 

@@ -11,9 +11,13 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from retrograde.errors import UsageError
+from retrograde.program.dispatch import Intercepting
+from retrograde.program.kinds import is_list, is_tuple
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
+from retrograde.rules.shapes_axes import at_least, at_least_3d
+from retrograde.rules.sizes import known_shape
 from retrograde.rules.type_rules import dtype_of
 
 
@@ -51,9 +55,114 @@ concatenate = Primitive(
 )
 
 
+def as_array(value: Any) -> Array:
+    """An array as it is, and a list of numbers and arrays as an array: tracked, if one of them is."""
+    if (is_list(value) or is_tuple(value)) and _has_tracked(value):
+        return _stack(list(map(as_array, value)))
+    return value if hasattr(value, "dtype") else np.asarray(value)
+
+
+def _has_tracked(value: Any) -> bool:
+    return any(map(_has_tracked, value)) if is_list(value) or is_tuple(value) else isinstance(value, Intercepting)
+
+
 @spells(np.concatenate)
-def _concatenate(arrays: Any, axis: int | None = 0) -> Array:
-    arrays = tuple(arrays)
+def _concatenate(arrays: Any, axis: int | None = 0, *, dtype: Any = None) -> Array:
+    parts = list(map(as_array, arrays))
     if axis is None:
-        arrays, axis = tuple(np.ravel(array) for array in arrays), 0
-    return concatenate(*arrays, axis=normalize_axis_index(axis, np.ndim(arrays[0])))
+        parts, axis = [np.reshape(part, (-1,)) for part in parts], 0
+    joined = concatenate(*parts, axis=normalize_axis_index(axis, parts[0].ndim))
+    return joined if dtype is None else joined.astype(dtype)
+
+
+@spells(np.stack)
+def _stack(arrays: Any, axis: int = 0, *, dtype: Any = None) -> Array:
+    parts = list(map(as_array, arrays))
+    if len({part.ndim for part in parts}) > 1:
+        raise UsageError(f"stack of arrays of shapes {[part.shape for part in parts]}; give them all one shape")
+    at = normalize_axis_index(axis, parts[0].ndim + 1)
+    return _concatenate([np.expand_dims(part, at) for part in parts], at, dtype=dtype)
+
+
+@spells(np.hstack)
+def _hstack(tup: Any, *, dtype: Any = None) -> Array:
+    parts = [at_least(as_array(part), 1) for part in tup]
+    return _concatenate(parts, 0 if parts[0].ndim == 1 else 1, dtype=dtype)
+
+
+@spells(np.vstack)
+def _vstack(tup: Any, *, dtype: Any = None) -> Array:
+    return _concatenate([at_least(as_array(part), 2) for part in tup], 0, dtype=dtype)
+
+
+@spells(np.dstack)
+def _dstack(tup: Any) -> Array:
+    return _concatenate([at_least_3d(as_array(part)) for part in tup], 2)
+
+
+@spells(np.column_stack)
+def _column_stack(tup: Any) -> Array:
+    parts = list(map(as_array, tup))
+    return _concatenate([part if part.ndim > 1 else np.transpose(at_least(part, 2)) for part in parts], 1)
+
+
+@spells(np.block)
+def _block(arrays: Any) -> Array:
+    depth = _depth(arrays)
+    rank = max(depth, _largest_rank(arrays))
+    return _joined(arrays, rank, depth) if depth else as_array(arrays).copy()
+
+
+def _depth(arrays: Any) -> int:
+    if not is_list(arrays):
+        return 0
+    depths = set(map(_depth, arrays))
+    if len(depths) != 1:
+        raise UsageError("block of lists of different depths, or of an empty list; nest all lists equally deep")
+    return 1 + depths.pop()
+
+
+def _largest_rank(arrays: Any) -> int:
+    return max(map(_largest_rank, arrays)) if is_list(arrays) else np.ndim(arrays)
+
+
+def _joined(arrays: Any, rank: int, depth: int) -> Array:
+    if not is_list(arrays):
+        return at_least(as_array(arrays), rank)
+    return _concatenate([_joined(part, rank, depth - 1) for part in arrays], -depth)
+
+
+@spells(np.append)
+def _append(arr: Any, values: Any, axis: int | None = None) -> Array:
+    return _concatenate((as_array(arr), as_array(values)), axis)
+
+
+@spells(np.insert)
+def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
+    arr, values = as_array(arr), as_array(values)
+    if axis is None:
+        arr, axis = np.reshape(arr, (-1,)), 0
+    axis = normalize_axis_index(axis, arr.ndim)
+    shape = known_shape(arr, "insert")
+    places = _places(obj, shape[axis])
+    values = at_least(values, arr.ndim)
+    if not places.ndim:
+        # For a single place NumPy takes the first axis of the values to be the one inserted along.
+        values = np.moveaxis(values, 0, axis)
+    size, count = shape[axis], values.shape[axis] if places.size == 1 else places.size
+    block = np.broadcast_to(values, (*shape[:axis], count, *shape[axis + 1 :])).astype(arr.dtype)
+    order = np.insert(np.arange(size), places, np.arange(size, size + count))
+    return np.take(_concatenate((arr, block), axis), order, axis=axis)
+
+
+def _places(obj: Any, size: int) -> Any:
+    places = np.arange(*obj.indices(size)) if isinstance(obj, slice) else np.asarray(obj)
+    return np.flatnonzero(places) if places.dtype.kind == "b" else places.astype(np.intp)
+
+
+@spells(np.delete)
+def _delete(arr: Array, obj: Any, axis: int | None = None) -> Array:
+    if axis is None:
+        arr, axis = np.reshape(arr, (-1,)), 0
+    axis = normalize_axis_index(axis, arr.ndim)
+    return np.take(arr, np.delete(np.arange(known_shape(arr, "delete")[axis]), obj), axis=axis)

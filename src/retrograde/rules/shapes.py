@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from retrograde.errors import UnsupportedError
+from retrograde.program.kinds import as_extents
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
@@ -27,13 +29,23 @@ reshape = Primitive(
 
 
 @spells(np.reshape)
-def _reshape(a: Array, /, shape: Any) -> Array:
-    return reshape(a, tuple(shape) if isinstance(shape, (tuple, list)) else (shape,))
+def _reshape(a: Array, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Array:
+    extents = as_extents(shape)
+    if order == "C":
+        shaped = reshape(a, extents)
+    elif order == "F":
+        shaped = _transpose(reshape(_transpose(a), extents[::-1]))
+    else:
+        raise UnsupportedError(
+            f"reshape in order {order!r} was asked for, which depends on how the array lies in memory; use order "
+            '"C" or "F"'
+        )
+    return shaped.copy() if copy else shaped
 
 
 @spells(np.ravel)
-def _ravel(a: Array) -> Array:
-    return reshape(a, (-1,))
+def _ravel(a: Array, order: str = "C") -> Array:
+    return _reshape(a, (-1,), order)
 
 
 def _transposed(x: ArrayType, axes: tuple[int, ...]) -> ArrayType:
@@ -74,13 +86,8 @@ broadcast_to = Primitive(
 
 
 @spells(np.broadcast_to)
-def _broadcast_to(array: Array, shape: Any) -> Array:
-    return broadcast_to(array, tuple(shape) if isinstance(shape, (tuple, list)) else (shape,))
-
-
-@spells(np.zeros_like)
-def _zeros_like(a: Array, dtype: Any = None, *, shape: Any = None) -> Array:
-    return a.zeros(a.shape if shape is None else shape, a.dtype if dtype is None else np.dtype(dtype))
+def _broadcast_to(array: Array, shape: Any, subok: bool = False) -> Array:
+    return broadcast_to(array, as_extents(shape))
 
 
 @spells(np.shape)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UsageError
-from retrograde.program.kinds import as_tuple, is_slice
+from retrograde.program.kinds import as_tuple, is_list, is_slice
 from retrograde.program.primitive import TypeRule
-from retrograde.program.types import ArrayType, Extent, Size, broadcast_extents
+from retrograde.program.types import ArrayType, Extent, Size, broadcast_extents, type_of
 
 
 def of_ufunc(ufunc: np.ufunc) -> TypeRule:
@@ -55,29 +55,67 @@ def of_shape(x: Any, shape: tuple[Extent, ...]) -> ArrayType:
     return ArrayType(dtype_of(x), tuple(None if extent == -1 else extent for extent in shape))
 
 
+def reduced(ufunc: np.ufunc) -> TypeRule:
+    """Axes reduced by a ufunc, in the dtype that it reduces to."""
+
+    def result(x: ArrayType, axis: tuple[int, ...], keepdims: bool, **_: Any) -> ArrayType:
+        dtype = ufunc.reduce(np.zeros(1, x.dtype)).dtype
+        sizes = ((1 if at in axis else size) for at, size in enumerate(x.sizes) if keepdims or at not in axis)
+        return ArrayType(dtype, tuple(sizes))
+
+    return result
+
+
 def indexed(sizes: tuple[Extent, ...], index: Any) -> tuple[Extent, ...]:
-    """The extents of an array indexed by ints, slices, `...`, None and integer arrays.
+    """The extents of an array indexed by ints, slices, `...`, None, integer arrays, lists and masks.
 
     Raises:
         UsageError: there are more indices than axes, or one of another kind.
     """
-    parts = as_tuple(index)
-    taken = sum(part is not None and part is not Ellipsis for part in parts)
+    parts = tuple(map(_index_part, as_tuple(index)))
+    taken = sum(map(_axes_taken, parts))
     if taken > len(sizes):
         raise UsageError(
             f"{taken} indices were given for an array of {len(sizes)} axes; give one for each axis at most"
         )
-    if Ellipsis not in parts:
+    if not any(part is Ellipsis for part in parts):
         parts = (*parts, Ellipsis)
-    at = parts.index(Ellipsis)
+    at = next(place for place, part in enumerate(parts) if part is Ellipsis)
     parts = (*parts[:at], *[slice(None)] * (len(sizes) - taken), *parts[at + 1 :])
     return _indexed_axes(sizes, parts)
 
 
+def _index_part(part: Any) -> Any:
+    if is_list(part):
+        return type_of(np.asarray(part) if part else np.zeros(0, np.int64))
+    if part is None or part is Ellipsis or is_slice(part) or _is_int(part):
+        return part
+    if isinstance(part, ArrayType) and (part.dtype.kind in "iu" or (part.dtype.kind == "b" and part.rank)):
+        return part
+    kind = f"an array of {part.dtype}" if isinstance(part, ArrayType) else type(part).__name__
+    raise UsageError(
+        f"an index by {kind} was asked for in a program; use ints, slices, ..., None, integer arrays and masks"
+    )
+
+
+def _is_int(part: Any) -> bool:
+    return isinstance(part, (int, np.integer)) and not isinstance(part, bool)
+
+
+def _axes_taken(part: Any) -> int:
+    if part is None or part is Ellipsis:
+        return 0
+    return part.rank if _is_mask(part) else 1
+
+
+def _is_mask(part: Any) -> bool:
+    return isinstance(part, ArrayType) and part.dtype.kind == "b"
+
+
 def _indexed_axes(sizes: tuple[Extent, ...], parts: tuple[Any, ...]) -> tuple[Extent, ...]:
-    """Arrays broadcast together, ints with them; their axes stand where they stood, or first if a slice is between "
-    "them."""
-    arrays = [part.sizes for part in parts if not _is_sliced(part) and _is_array(part)]
+    """Arrays broadcast together, ints with them; their axes stand where they stood, or first if a slice is between
+    them. A mask is an array of as many places as it has true elements, which only values know."""
+    arrays = [(None,) if _is_mask(part) else part.sizes for part in parts if _is_array(part)]
     picks = [at for at, part in enumerate(parts) if not _is_sliced(part)]
     together = not picks or picks[-1] - picks[0] == len(picks) - 1
     axes = iter(sizes)
@@ -89,7 +127,8 @@ def _indexed_axes(sizes: tuple[Extent, ...], parts: tuple[Any, ...]) -> tuple[Ex
         elif is_slice(part):
             result.append(_sliced(next(axes), part))
         else:
-            next(axes)
+            for _ in range(_axes_taken(part)):
+                next(axes)
             place = len(result) if together and at == picks[0] else place
     return (*result[:place], *broadcast_extents(*arrays), *result[place:]) if arrays else tuple(result)
 
@@ -99,15 +138,7 @@ def _is_sliced(part: Any) -> bool:
 
 
 def _is_array(part: Any) -> bool:
-    if isinstance(part, ArrayType):
-        if part.dtype.kind == "b":
-            raise UsageError("an index by a boolean mask has a size that only values know; use np.where, or the tape")
-        return part.rank > 0
-    if isinstance(part, (int, np.integer)):
-        return False
-    raise UsageError(
-        f"an index of type {type(part).__name__} is not known to programs; use ints, slices and integer arrays"
-    )
+    return isinstance(part, ArrayType) and part.rank > 0
 
 
 def _sliced(size: Extent, part: slice) -> Extent:

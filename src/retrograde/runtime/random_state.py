@@ -42,6 +42,27 @@ class RandomState:
             if self.torch_cuda:
                 torch.cuda.set_rng_state_all(list(self.torch_cuda))
 
+    def is_current(self) -> bool:
+        """Whether nothing was drawn since: every state is as it was captured."""
+        now = capture_random_state(*(generator for generator, _ in self.generators))
+        pairs = zip((state for _, state in self.generators), (state for _, state in now.generators), strict=True)
+        return (
+            self.python == now.python
+            and _is_same(self.numpy, now.numpy)
+            and all(_is_same(before, after) for before, after in pairs)
+            and _is_same(self.torch_cpu, now.torch_cpu)
+            and _is_same(self.torch_cuda, now.torch_cuda)
+        )
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Equality of states: of numbers, of texts, of arrays, and of containers of these."""
+    if isinstance(one, Mapping):
+        return all(_is_same(one[name], other[name]) for name in one)  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_is_same, one, other))  # pyright: ignore[reportUnknownArgumentType]
+    return bool(np.all(np.asarray(one) == np.asarray(other)))
+
 
 def capture_random_state(*generators: np.random.Generator) -> RandomState:
     """The random states of Python, NumPy and, where it is imported, PyTorch, as they are now.

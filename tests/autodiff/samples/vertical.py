@@ -20,6 +20,7 @@ def _unary() -> list[Sample]:
 
 _INDICES: list[Any] = [1, (slice(1, None), 0), (Ellipsis, slice(None, None, -1)), (None, slice(0, 2))]
 _INDICES += [np.array([2, 0, 2]), (np.array([[0], [2]]), np.array([1, 1])), (slice(None), np.array([1, 0]))]
+_MASK = np.array([True, False, True])
 _COMPARED = [Sample((real(3), real(3))), Sample((real(2, 1), 1.0))]
 _MATRICES = [
     (real(2, 3), real(3, 4)),
@@ -56,7 +57,12 @@ SAMPLES: dict[str, list[Sample]] = {
     "scatter": [Sample((np.ones((3, 2))[index] * real(), index, (3, 2))) for index in _INDICES],
     "add_at": [Sample((real(3, 2), index, np.ones((3, 2))[index] * real())) for index in _INDICES],
     "update": [Sample((real(3, 2), index, np.ones((3, 2))[index] * real())) for index in _INDICES]
-    + [Sample((real(3, 2), 1, real())), Sample((cplx(3), slice(1, 3), real(2))), Sample((real(3), slice(0, 2), 1.0))],
+    + [Sample((real(3, 2), 1, real())), Sample((cplx(3), slice(1, 3), real(2))), Sample((real(3), slice(0, 2), 1.0))]
+    + [
+        Sample((real(2, 3), 1, real(1, 1, 3))),
+        Sample((real(3), _MASK, real(2))),
+        Sample((cplx(2, 3), (_MASK[:2], 0), real())),
+    ],
     "last_writes": [Sample((np.array([2, 0, 2]), (3,)))],
     "add_stacks": [Sample((_STACK, _STACK))],
     "zero_stack": [Sample((_STACK,))],
