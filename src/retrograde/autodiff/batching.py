@@ -22,7 +22,7 @@ Static: TypeAlias = Mapping[str, Any]
 BatchingRule: TypeAlias = Callable[[Primitive, Operands, Places, int, Static], Any]
 
 RULES: dict[str, BatchingRule] = {}
-"""By the name of the primitive. Ufuncs need no entry."""
+"""By the name of the primitive. What is elementwise needs no entry."""
 
 _FULL = slice(None)
 
@@ -31,22 +31,10 @@ def together(primitive: Primitive, operands: Operands, places: Places, count: in
     """The stack of an operation's results for a batch of operands, or None if that is not known for the operation."""
     rule = RULES.get(primitive.name)
     if rule is None:
-        if not is_elementwise(primitive):
+        if not primitive.elementwise:
             return None
         rule = elementwise
     return rule(primitive, operands, places, count, static)
-
-
-def is_elementwise(primitive: Primitive) -> bool:
-    """Whether an element of the result depends on the elements at the same place only, after broadcasting."""
-    if primitive.name in ELEMENTWISE:
-        return True
-    evaluate = primitive.evaluate
-    return isinstance(evaluate, np.ufunc) and evaluate.signature is None and not primitive.outputs
-
-
-ELEMENTWISE = {"where", "real", "imag", "astype", "stop_gradient"}
-"""Elementwise primitives that are no ufuncs."""
 
 
 def batches(*names: str) -> Callable[[BatchingRule], BatchingRule]:
@@ -81,10 +69,6 @@ def everywhere(operand: Any, count: int) -> Array:
     return PRIMITIVES["broadcast_to"](operand, (count, *np.shape(operand)))
 
 
-for _name in ELEMENTWISE:
-    RULES[_name] = elementwise
-
-
 @batches("reshape")
 def _reshape(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
     stack, shape = operands
@@ -114,20 +98,42 @@ def _transpose(primitive: Primitive, operands: Operands, places: Places, count: 
     return primitive(operands[0], axes=(0, *(axis + 1 for axis in static["axes"])))
 
 
-@batches("sum")
-def _sum(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
-    return primitive(operands[0], axis=tuple(axis + 1 for axis in static["axis"]), keepdims=static["keepdims"])
-
-
-@batches("concatenate")
-def _concatenate(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+@batches("sum", "prod", "max", "min", "norm", "std", "var", "cumsum", "cumprod", "concatenate", "linear_recurrence")
+@batches("logsumexp", "softmax", "log_softmax", "normalize", "take_along_axis", "size")
+def _along_axes(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    """The axes that it works along are counted from behind the one in front."""
     stacks = [operand if at in places else everywhere(operand, count) for at, operand in enumerate(operands)]
-    return primitive(*stacks, axis=static["axis"] + 1)
+    return primitive(*stacks, **{**static, "axis": behind(static["axis"])})
 
 
-@batches("size")
-def _size(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
-    return primitive(operands[0], axis=static["axis"] + 1, offset=static["offset"])
+def behind(axis: Any) -> Any:
+    """An axis, or several, where there is one more in front. Those counted from the end stay."""
+    if isinstance(axis, int):
+        return axis + 1 if axis >= 0 else axis
+    return tuple(map(behind, axis))
+
+
+@batches("add_along_axis")
+def _add_along_axis(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    stack, indices, shape = operands
+    return primitive(stack, everywhere(indices, count), (count, *shape), axis=behind(static["axis"]))
+
+
+@batches("diagonal", "from_diagonal")
+def _diagonal(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    stack, *shape = operands
+    axes = {name: behind(static[name]) for name in ("axis1", "axis2")}
+    return primitive(stack, *((count, *extents) for extents in shape), offset=static["offset"], **axes)
+
+
+@batches("tril", "triu")
+def _triangle(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    return primitive(*operands, **static)
+
+
+@batches("roll")
+def _roll(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    return primitive(*operands, axis=behind(static["axis"])) if places == [0] else None
 
 
 @batches("matmul")

@@ -16,7 +16,6 @@ import numpy as np
 from retrograde.autodiff import containers
 from retrograde.autodiff.arguments import Call, Function, Wrt
 from retrograde.autodiff.batched import Batched
-from retrograde.autodiff.batching import is_elementwise
 from retrograde.autodiff.carried import Carried
 from retrograde.autodiff.coordinates import Coordinates
 from retrograde.autodiff.dual import Dual
@@ -90,7 +89,7 @@ def _curvature(
 ) -> tuple[Any, ...]:
     """For each result the sum of the second derivatives in the directions; None is zero."""
     real = all(slope.dtype.kind != "c" for _, slope in slopes)
-    if is_elementwise(primitive) and real:
+    if primitive.elementwise and real and not primitive.outputs:
         return (_elementwise(primitive, kind, values, slopes, static),)
     if kind == "bilinear":
         if len(slopes) < 2:

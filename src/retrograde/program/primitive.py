@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from retrograde.errors import UsageError
 from retrograde.program.dispatch import apply
 from retrograde.program.types import ArrayType
@@ -57,12 +59,15 @@ class Primitive:
         outputs: names of the results, if it has several: `evaluate` and `result` then return tuples.
         variadic: there is one name in `operands`, for any number of them. Its reverse rule serves each; it has to be
             linear in all of them together.
+        elementwise: an element of a result depends on the elements of the operands at the same place only, after
+            broadcasting. What batches directions and finds sparsity makes use of it. A ufunc need not say it.
         registered: keep it in `PRIMITIVES`, where names are unique. Those of users are not.
 
     Calling a primitive applies it, to whatever speaks NumPy's protocols.
     """
 
     __slots__ = (
+        "elementwise",
         "evaluate",
         "forward",
         "linear",
@@ -91,6 +96,7 @@ class Primitive:
         views: Callable[..., bool] | None = None,
         outputs: tuple[str, ...] = (),
         variadic: bool = False,
+        elementwise: bool = False,
         registered: bool = True,
     ) -> None:
         self.name = name
@@ -105,6 +111,7 @@ class Primitive:
         self.forward.update({operand: self._linear_rule(operand) for operand in linear})
         self.linear = linear
         self.views = views
+        self.elementwise = elementwise or (isinstance(evaluate, np.ufunc) and evaluate.signature is None)
         self.recipes: dict[Any, Any] = {}
         _check(self)
         if registered:

@@ -73,6 +73,7 @@ where = Primitive(
         "x": lambda d, condition: np.where(condition, d, 0.0),
         "y": lambda d, condition: np.where(condition, 0.0, d),
     },
+    elementwise=True,
 )
 
 
@@ -89,6 +90,7 @@ real = spells(np.real)(
         reverse={"x": lambda g: g},
         linear=("x",),
         views=always,
+        elementwise=True,
     )
 )
 
@@ -101,6 +103,7 @@ imag = spells(np.imag)(
         reverse={"x": lambda g: g * 1j},
         linear=("x",),
         views=always,
+        elementwise=True,
     )
 )
 
@@ -112,6 +115,7 @@ astype = Primitive(
     result=lambda x, dtype: ArrayType(dtype, sizes_of(x)),
     reverse={"x": lambda g: g},
     linear=("x",),
+    elementwise=True,
 )
 
 
@@ -123,5 +127,5 @@ def _astype(x: Array, dtype: Any, /, *, copy: bool = True) -> Array:
     return astype(x, dtype=dtype)
 
 
-stop_gradient = Primitive("stop_gradient", lambda x: x, ("x",), result=like_first)
+stop_gradient = Primitive("stop_gradient", lambda x: x, ("x",), result=like_first, elementwise=True)
 """Its operand, as a constant to every derivative."""

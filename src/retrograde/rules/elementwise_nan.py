@@ -16,7 +16,6 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import missing_rule, spells
 from retrograde.rules.comparison import plain
 
-
 nan_to_num_ = Primitive(
     "nan_to_num",
     lambda x, nan, posinf, neginf: np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf),
@@ -25,6 +24,7 @@ nan_to_num_ = Primitive(
     result=lambda x, **_: x,
     reverse={"x": lambda g, x: _where_finite(g, x)},
     forward={"x": lambda d, x: _where_finite(d, x)},
+    elementwise=True,
 )
 
 

@@ -59,6 +59,7 @@ multiply_or_zero = Primitive(
         "y": lambda g, x: multiply_or_zero(g, conj(x)),
     },
     linear=("x", "y"),
+    elementwise=True,
 )
 """`x * y`, and 0 where one of them is 0 and the other infinite."""
 
@@ -73,6 +74,7 @@ divide_or_zero = Primitive(
     },
     forward={"y": lambda d, y, out: -multiply_or_zero(divide_or_zero(out, y), d)},
     linear=("x",),
+    elementwise=True,
 )
 """`x / y`, and 0 where both are 0."""
 
@@ -95,6 +97,7 @@ log_or_zero = Primitive(
     result=of_ufunc(np.log),
     reverse={"x": lambda g, x: divide_or_zero(g, conj(x))},
     forward={"x": lambda d, x: divide_or_zero(d, x)},
+    elementwise=True,
 )
 """The logarithm of a base, and 0 where the base is 0: `0**y` does not change with `y`."""
 
@@ -122,5 +125,7 @@ power_rules: dict[str, Any] = {
     },
 }
 
-quiet_power = Primitive("quiet_power", _quiet_power, ("x", "y"), result=of_ufunc(np.power), **power_rules)
+quiet_power = Primitive(
+    "quiet_power", _quiet_power, ("x", "y"), result=of_ufunc(np.power), elementwise=True, **power_rules
+)
 """`x**y`, without a warning where that is infinite or undefined."""

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from retrograde.autodiff.batching import is_elementwise
 from retrograde.autodiff.sparse.footprints import everything, joined
 from retrograde.program.kinds import as_tuple
 from retrograde.program.primitive import Array, Primitive
@@ -31,7 +30,7 @@ def pattern_of(primitive: Primitive, values: list[Any], patterns: Patterns, out:
     rule = RULES.get(primitive.name)
     if rule is not None:
         return rule(primitive, values, patterns, out, static)
-    if is_elementwise(primitive):
+    if primitive.elementwise:
         return _elementwise(primitive, values, patterns, out, static)
     return everything(list(patterns.values()), out.size, primitive)
 
@@ -89,7 +88,8 @@ def _moved(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any
     return sparse.vstack([sparse.csr_array((1, pattern.shape[1]), dtype=bool), pattern], format="csr")[numbers]
 
 
-moves("reshape", "transpose", "broadcast_to", "getitem")
+moves("reshape", "transpose", "broadcast_to", "getitem", "roll", "diagonal", "from_diagonal", "tril", "triu")
+moves("take_along_axis")
 
 
 @_rule("concatenate")
@@ -130,36 +130,33 @@ def _updated(primitive: Primitive, values: list[Any], patterns: Patterns, out: A
     return sparse.vstack(rows, format="csr")[primitive.evaluate(_numbers(x) + 1, index, numbers).ravel()]
 
 
-def reduces(*names: str) -> None:
-    """Declare primitives whose result depends on the elements along the axes in `axis`, which it may have no more."""
-    for name in names:
-        RULES[name] = _reduced
-
-
-def _reduced(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
-    return _gathered(patterns[0], _lines(values[0].shape, as_tuple(static["axis"])), out.size)
+@_rule("sum", "prod", "max", "min", "norm", "std", "var", "cumsum", "cumprod", "logsumexp", "softmax", "log_softmax")
+@_rule("normalize", "linear_recurrence", "add_along_axis")
+def _along_axes(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    """What is on the same line along some axes. A result that has these axes has it in each of its elements there."""
+    parts: list[Any] = []
+    for place, pattern in patterns.items():
+        shape = values[place].shape
+        axes = tuple(axis % len(shape) for axis in as_tuple(static["axis"]))
+        together = _gathered(pattern, _lines(shape, axes), _line_count(shape, axes))
+        keeps = len(shape) == len(out.shape)
+        parts.append(_taken(together, _lines(out.shape, axes)) if keeps else together)
+    return joined(parts)
 
 
 def _lines(shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
     """For each element the number of the line along some axes that it is on."""
-    axes = tuple(axis % len(shape) for axis in axes)
     kept = tuple(1 if axis in axes else extent for axis, extent in enumerate(shape))
-    return np.broadcast_to(np.arange(int(np.prod(kept))).reshape(kept), shape)
+    return np.broadcast_to(np.arange(math.prod(kept)).reshape(kept), shape)
 
 
-reduces("sum")
+def _line_count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    return math.prod(extent for axis, extent in enumerate(shape) if axis not in axes)
 
 
-def mixes(*names: str) -> None:
-    """Declare primitives whose result has the shape of the operand, and depends on the same line of `axis`."""
-    for name in names:
-        RULES[name] = _mixed
-
-
-def _mixed(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
-    lines = _lines(values[0].shape, as_tuple(static["axis"]))
-    count = int(lines.max()) + 1 if lines.size else 0
-    return _taken(_gathered(patterns[0], lines, count), lines)
+@_rule("dropout")
+def _of_first(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    return patterns[0]
 
 
 @_rule("sum_to")
@@ -181,9 +178,9 @@ def _matmul(primitive: Primitive, values: list[Any], patterns: Patterns, out: An
     for place, axis in ((0, -1), (1, -2)):
         if place in patterns:
             value = values[place]
-            lines = _lines(value.shape, (axis,))
-            count = value.size // max(value.shape[axis], 1)
-            kept = tuple(1 if at == axis % value.ndim else extent for at, extent in enumerate(value.shape))
+            axes = (axis % value.ndim,)
+            lines, count = _lines(value.shape, axes), _line_count(value.shape, axes)
+            kept = tuple(1 if at in axes else extent for at, extent in enumerate(value.shape))
             rows: Any = np.broadcast_to(np.arange(math.prod(kept)).reshape(kept), out.shape)
             parts.append(_taken(_gathered(patterns[place], lines, count), rows))
     return joined(parts)

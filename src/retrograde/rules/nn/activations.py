@@ -24,7 +24,8 @@ from retrograde.rules.type_rules import dtype_of, like_first
 
 def _activation(name: str, evaluate: Any, share: Any) -> Primitive:
     """One that is its own kind of array, by its share of a tangent; the share of a cotangent is the same."""
-    return Primitive(name, evaluate, ("x",), result=like_first, reverse={"x": share}, forward={"x": share})
+    rules = {"x": share}
+    return Primitive(name, evaluate, ("x",), result=like_first, reverse=rules, forward=rules, elementwise=True)
 
 
 def _at_own_precision(name: str, x: Array) -> Array:
@@ -93,6 +94,7 @@ elu = Primitive(
     result=lambda x, alpha: x,
     reverse={"x": _elu_share},
     forward={"x": _elu_share},
+    elementwise=True,
 )
 
 
@@ -112,5 +114,6 @@ logistic_loss = Primitive(
     result=lambda x, z: ArrayType(dtype_of(x, z), x.sizes),
     reverse={"x": lambda g, x, z: g * _logistic_slope(x, z), "z": lambda g, x: -g * x},
     forward={"x": lambda d, x, z: d * _logistic_slope(x, z), "z": lambda d, x: -d * x},
+    elementwise=True,
 )
 """-z·log(expit(x)) - (1-z)·log(expit(-x)), of operands of one shape."""
