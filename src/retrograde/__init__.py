@@ -48,12 +48,12 @@ if TYPE_CHECKING:
         vjp,
     )
 
-_ENGINES = ("torch",)
+_ROOMS = ("linalg", "nn", "special", "torch")
 
 
 def __getattr__(name: str) -> object:
-    """Import an engine, or what differentiates NumPy code, when it is first asked for."""
-    if name in _ENGINES:
+    """Import an engine, or what has to do with NumPy code, when it is first asked for."""
+    if name in _ROOMS:
         return import_module(f"retrograde.{name}")
     if name in __all__:
         return getattr(import_module("retrograde.autodiff"), name)

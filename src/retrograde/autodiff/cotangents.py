@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retrograde.errors import UsageError
+from retrograde.program.ownership import is_writable
 from retrograde.program.primitive import PRIMITIVES, Array
 
 
@@ -36,7 +37,7 @@ class Parts:
     def of(place: int, count: int) -> Callable[[Array, Any], Parts]:
         """What makes, of the cotangent of one result, that of the operation; called as a rule of the tape is."""
         before, after = (None,) * place, (None,) * (count - place - 1)
-        return lambda g, kept: Parts((*before, g, *after))
+        return lambda held, kept: Parts((*before, held[0], *after))
 
 
 def fit(cotangent: Array, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Array:
@@ -55,32 +56,44 @@ def cast(array: Array, dtype: np.dtype[Any]) -> Array:
     return array if array.dtype == dtype else PRIMITIVES["astype"](array, dtype=dtype)
 
 
-class Accumulator:
-    """Cotangents by key, added up as they come; a sum is added to in place once it is nobody else's."""
+class Scattered:
+    """A cotangent that is zero but at an index: `scatter(part, index, shape)`, without the array."""
 
-    __slots__ = ("_owned", "_sums")
+    __slots__ = ("index", "part", "shape")
 
-    def __init__(self) -> None:
-        self._sums: dict[Any, Array] = {}
-        self._owned: set[Any] = set()
+    def __init__(self, part: Array, index: Any, shape: tuple[int, ...]) -> None:
+        self.part = part
+        self.index = index
+        self.shape = shape
 
-    def add(self, key: Any, cotangent: Array) -> bool:
-        """Add a cotangent; says whether it is the first for its key."""
-        present = self._sums.get(key)
-        if present is None:
-            self._sums[key] = cotangent
-            return True
-        if key in self._owned and type(present) is np.ndarray and type(cotangent) is np.ndarray:
-            present += cotangent
-        else:
-            self._sums[key] = present + cotangent
-            self._owned.add(key)
-        return False
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return self.part.dtype
 
-    def take(self, key: Any) -> Array:
-        """A key's sum, which is forgotten here."""
-        self._owned.discard(key)
-        return self._sums.pop(key)
+    def dense(self) -> Array:
+        """The array."""
+        return PRIMITIVES["scatter"](self.part, self.index, self.shape)
+
+    def added_to(self, total: Array, alone: bool) -> Array:
+        """The sum with an array; in its memory, if nobody else holds it."""
+        primitive = PRIMITIVES["add_at"]
+        if alone and is_writable(total):
+            primitive = primitive.overwriting or primitive
+        return primitive(total, self.index, self.part)
+
+
+def sum_of_shares(present: Any, share: Any, alone: bool) -> Any:
+    """The sum of two cotangents of one value; in the memory of the first, if that is nobody else's."""
+    if type(share) is Scattered:
+        dense = type(present) is Scattered
+        return share.added_to(present.dense() if dense else present, alone or dense)
+    if type(present) is Scattered:
+        return present.added_to(share, False)
+    if alone and type(share) is np.ndarray and is_writable(present):
+        present += share
+        return present
+    return present + share
 
 
 def seed(target: Any, given: Any, position: int) -> Array:

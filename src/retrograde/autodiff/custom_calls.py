@@ -214,11 +214,11 @@ def record(
 
 
 def _pulled(pull: Callable[[list[Any]], list[Array]]) -> Callable[[Parts, Any], Parts]:
-    return lambda g, kept: Parts(tuple(pull(list(g.parts))))
+    return lambda held, kept: Parts(tuple(pull(list(held[0].parts))))
 
 
 def _share(at: int) -> Callable[[Parts, Any], Any]:
-    return lambda g, kept: g.parts[at]
+    return lambda held, kept: held[0].parts[at]
 
 
 @dataclass(frozen=True, slots=True)

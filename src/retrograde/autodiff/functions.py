@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
 from retrograde.autodiff import containers
 from retrograde.autodiff.arguments import Function, Wrt, name_of, places_of
+from retrograde.autodiff.budgeted import output
 from retrograde.autodiff.dual import Dual
 from retrograde.autodiff.tape import GradientTape
 from retrograde.autodiff.tracked import TrackedArray
 from retrograde.errors import UsageError
+from retrograde.planning import Budget
 from retrograde.program.dispatch import new_level
 from retrograde.program.primitive import Array
 from retrograde.program.types import is_differentiable
 
+BudgetLike: TypeAlias = int | str | SupportsIndex | Budget | None
 
-def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
+
+def value_and_grad(f: Function, wrt: Wrt = 0, *, budget: BudgetLike = None, strategy: str = "auto") -> Function:
     """A function that computes a function's value and gradient.
 
     Args:
         f: any NumPy code that returns a real scalar.
         wrt: the position or the name of the argument to differentiate by, or a tuple of them. An argument may be a
             container of arrays (tuples, lists and dicts, nested at will).
+        budget, strategy: the most bytes that may be held, and what is dropped to hold no more: see `GradientTape`. The
+            arguments were there before and do not count.
 
     Returns:
         A function of the same arguments that returns the value and the gradient: in the form of the argument, or a
@@ -32,6 +40,7 @@ def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
     Raises:
         UsageError: when it is called: the result is no real scalar, `wrt` names no argument, an argument to
             differentiate by is not of a floating or complex type.
+        BudgetError: when it is called: there is no room for an operation.
 
     Example:
         >>> import numpy as np
@@ -41,7 +50,8 @@ def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
     """
 
     def derivative(*arguments: Any, **options: Any) -> tuple[Any, Any]:
-        value, sources, gradient = _record(f, wrt, arguments, options, persistent=False)
+        limits = {"budget": budget, "strategy": strategy}
+        value, sources, gradient = _record(f, wrt, arguments, options, persistent=False, limits=limits)
         if not hasattr(value, "shape"):
             raise _no_scalar(f, f"a {type(value).__name__}")
         if value.shape != () or value.dtype.kind == "c":
@@ -51,7 +61,7 @@ def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
     return derivative
 
 
-def grad(f: Function, wrt: Wrt = 0) -> Function:
+def grad(f: Function, wrt: Wrt = 0, *, budget: BudgetLike = None, strategy: str = "auto") -> Function:
     """A function that computes a function's gradient: `value_and_grad` without the value.
 
     Example:
@@ -62,7 +72,7 @@ def grad(f: Function, wrt: Wrt = 0) -> Function:
         >>> rg.grad(rg.grad(np.sin))(0.5) == -np.sin(0.5)
         np.True_
     """
-    both = value_and_grad(f, wrt)
+    both = value_and_grad(f, wrt, budget=budget, strategy=strategy)
 
     def derivative(*arguments: Any, **options: Any) -> Any:
         return both(*arguments, **options)[1]
@@ -70,12 +80,13 @@ def grad(f: Function, wrt: Wrt = 0) -> Function:
     return derivative
 
 
-def vjp(f: Function, wrt: Wrt | None = None) -> Function:
+def vjp(f: Function, wrt: Wrt | None = None, *, budget: BudgetLike = None, strategy: str = "auto") -> Function:
     """A function that computes a function's outputs and its pullback, from their cotangents to those of the arguments.
 
     Args:
         f: any NumPy code; it returns an array or a container of arrays.
         wrt: as in `value_and_grad`; None for all arguments.
+        budget, strategy: as in `value_and_grad`.
 
     Returns:
         A function of the same arguments that returns the outputs and the pullback. The pullback takes a cotangent for
@@ -91,7 +102,8 @@ def vjp(f: Function, wrt: Wrt | None = None) -> Function:
 
     def derivative(*arguments: Any, **options: Any) -> tuple[Any, Function]:
         chosen = tuple(range(len(arguments))) if wrt is None else wrt
-        value, sources, gradient = _record(f, chosen, arguments, options, persistent=True)
+        limits = {"budget": budget, "strategy": strategy}
+        value, sources, gradient = _record(f, chosen, arguments, options, persistent=True, limits=limits)
         outputs = containers.map_leaves(lambda leaf: _untracked(leaf, sources), value)
 
         def pullback(cotangents: Any) -> Any:
@@ -156,12 +168,20 @@ def hvp(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any
 
 
 def _record(
-    f: Function, wrt: Wrt, arguments: tuple[Any, ...], options: dict[str, Any], *, persistent: bool
+    f: Function,
+    wrt: Wrt,
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
+    *,
+    persistent: bool,
+    limits: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Any, GradientTape, Function]:
     """Run a function on a tape: what it returned, the tape, and what computes its gradient."""
     several = isinstance(wrt, tuple)
     places = places_of(f, wrt if several else (wrt,), arguments, options)
-    tape = GradientTape(persistent=persistent)
+    tape = GradientTape(persistent=persistent, **limits)
+    if tape.border is not None:
+        containers.map_leaves(tape.border.foreign, (arguments, options))
     with tape:
         sources = {
             place: tape.watch(arguments[place] if isinstance(place, int) else options[place]) for place in places
@@ -195,7 +215,7 @@ def _is_of(array: Any, tape: GradientTape) -> bool:
 
 
 def _untracked(array: Any, tape: GradientTape) -> Any:
-    return array.value if _is_of(array, tape) else array
+    return output(array.value if _is_of(array, tape) else array)
 
 
 def _dual(value: Any, tangent: Any, position: int, level: int) -> Dual:

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from retrograde.autodiff.cotangents import Scattered
+from retrograde.program.ownership import ALONE, getrefcount, is_writable
 from retrograde.program.primitive import Primitive, Rule
 
 Kept: TypeAlias = tuple[Any, ...]
@@ -17,22 +19,29 @@ class Recipe:
 
     Attributes:
         keep: from operands, result and static parameters to the residuals: what the rules name, each once, and no more.
-        pulls: for each tracked operand, in order, what makes its cotangent from that of the result and the residuals;
-            None where the primitive has no derivative.
+        pulls: for each tracked operand, in order, what makes its cotangent from that of the result (in a list, whose
+            only item it is) and the residuals; None where the primitive has no derivative.
+        last: of the pull that may overwrite the cotangent, its place among them in the order of operands: it goes last.
         reads: the names of the residuals, in order.
+        places: of each residual that is an operand, its position; of one that is the result, -1; None of another.
     """
 
-    __slots__ = ("keep", "pulls", "reads")
+    __slots__ = ("keep", "last", "places", "pulls", "reads")
 
     def __init__(self, primitive: Primitive, tracked: tuple[int, ...]) -> None:
         names = primitive.names(max(tracked) + 1)
         rules = [primitive.reverse.get(names[position]) for position in tracked]
         self.reads = tuple(dict.fromkeys(name for rule in rules if rule for name in rule.reads if name != "at"))
+        self.places = tuple(_place(primitive, name) for name in self.reads)
         self.keep = _keeper(primitive, self.reads)
-        self.pulls = tuple(
+        pulls = [
             rule and _puller(primitive, rule, self.reads, position)
             for rule, position in zip(rules, tracked, strict=True)
-        )
+        ]
+        self.last = next((at for at, rule in enumerate(rules) if rule and rule.overwriting), None)
+        if self.last is not None:
+            pulls.append(pulls.pop(self.last))
+        self.pulls = tuple(pulls)
 
 
 def recipe_of(primitive: Primitive, mask: int) -> Recipe | None:
@@ -59,6 +68,12 @@ def reading(primitive: Primitive, name: str) -> str:
     return f"shape(operands[{primitive.operands.index(name.removesuffix('_shape'))}])"
 
 
+def _place(primitive: Primitive, name: str) -> int | None:
+    if name == "out":
+        return -1
+    return primitive.operands.index(name) if name in primitive.operands and not primitive.variadic else None
+
+
 # These functions run once for each recorded operation. Written out and compiled they take a third of the time that a
 # loop over getters takes.
 
@@ -71,6 +86,13 @@ def _keeper(primitive: Primitive, reads: tuple[str, ...]) -> Callable[..., Kept]
 
 
 def _puller(primitive: Primitive, rule: Rule, reads: tuple[str, ...], position: int) -> Callable[[Any, Kept], Any]:
-    arguments = "".join(f", {position if name == 'at' else f'kept[{reads.index(name)}]'}" for name in rule.reads)
-    cotangent = "g.parts" if primitive.outputs else "g"
-    return eval(f"lambda g, kept: rule({cotangent}{arguments})", {"rule": rule.function})
+    read = {name: f"kept[{at}]" for at, name in enumerate(reads)} | {"at": str(position)}
+    names: dict[str, Any] = {"rule": rule.function, "overwriting": rule.overwriting, "Scattered": Scattered}
+    names |= {"getrefcount": getrefcount, "ALONE": ALONE, "is_writable": is_writable}
+    function = "rule"
+    if rule.scatters:
+        function = "Scattered"
+    elif rule.overwriting is not None:
+        function = "(overwriting if getrefcount(held[0]) == ALONE and is_writable(held[0]) else rule)"
+    cotangent = "held[0].parts" if primitive.outputs else "held[0]"
+    return eval(f"lambda held, kept: {function}({', '.join((cotangent, *map(read.__getitem__, rule.reads)))})", names)

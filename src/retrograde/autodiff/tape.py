@@ -14,6 +14,7 @@ from retrograde.autodiff import containers
 from retrograde.autodiff.backward import pull_back
 from retrograde.autodiff.budgeted import MemoryReport, border_for
 from retrograde.autodiff.cotangents import seed
+from retrograde.autodiff.residuals import origin_of_source
 from retrograde.autodiff.tracked import Node, TrackedArray
 from retrograde.errors import UsageError
 from retrograde.planning import Budget
@@ -71,6 +72,7 @@ class GradientTape:
         self.border = border_for(budget, strategy, events) if budget is not None or strategy != "auto" else None
         self.recording = False
         self.flat = True
+        self.large = 0
         self.level = 0
         self.next_index = count(1).__next__
         self._state: Literal["new", "open", "closed", "used"] = "new"
@@ -126,7 +128,7 @@ class GradientTape:
             array = self.border.enter(array)
         if isinstance(array, ArrayLike):
             self.flat = False
-        node = Node(self, (), (), None, array)
+        node = Node(self, (), (), None, array, origin_of_source(array))
         tracked = TrackedArray(array, node)
         tracked.watched_at = node
         return tracked

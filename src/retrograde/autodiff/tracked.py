@@ -9,10 +9,12 @@ import numpy as np
 
 from retrograde.autodiff.cotangents import Parts
 from retrograde.autodiff.recipes import Recipe, recipe_of
+from retrograde.autodiff.residuals import LARGE_BYTES, Origin, selected
 from retrograde.program.array_like import ArrayLike, holds_number
 from retrograde.program.dispatch import Intercepting, apply
 from retrograde.program.in_place import slot
-from retrograde.program.primitive import Primitive
+from retrograde.program.ownership import ALONE, getrefcount, is_writable
+from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import is_differentiable
 
 if TYPE_CHECKING:
@@ -32,19 +34,21 @@ class Node:
         index: when it was recorded; larger than that of every parent.
         parents: the nodes of the tracked operands.
         pulls: for each parent, what makes its cotangent.
-        kept: the residuals.
+        kept: the residuals; or what has a method `restore` that gives them.
         shape, dtype: of the value, which the node itself does not hold.
+        origin: of a large value, how it could be made again.
     """
 
-    __slots__ = ("dtype", "index", "kept", "parents", "pulls", "shape", "tape")
+    __slots__ = ("dtype", "index", "kept", "origin", "parents", "pulls", "shape", "tape")
 
     def __init__(
         self,
         tape: GradientTape,
         parents: tuple[Node, ...],
         pulls: tuple[Any, ...],
-        kept: tuple[Any, ...] | None,
+        kept: Any,
         value: Any,
+        origin: Origin | None = None,
     ) -> None:
         self.tape = tape
         self.parents = parents
@@ -53,6 +57,11 @@ class Node:
         self.shape = value.shape
         self.dtype = value.dtype
         self.index = tape.next_index()
+        self.origin = origin
+
+    def free(self) -> None:
+        """Let go of everything, after the backward pass has passed."""
+        self.parents, self.pulls, self.kept, self.origin = (), (), None, None
 
 
 class TrackedArray(ArrayLike):
@@ -126,15 +135,16 @@ class TrackedArray(ArrayLike):
             recipe = recipe_of(primitive, mask)
         if recipe is None or not tape.recording:
             return out
-        kept = recipe.keep(values, out, static) if recipe.keep else None
-        if primitive.outputs:
-            return _record_several(Node(tape, tuple(parents), recipe.pulls, kept, Parts), out)
-        if not is_differentiable(out.dtype):
-            return out
-        tracked = TrackedArray(out, Node(tape, tuple(parents), recipe.pulls, kept, out))
-        if primitive.views is not None and out.ndim and primitive.views(*operands):
-            tracked.note_view_of(operands[0], (primitive, *operands[1:]))
-        return tracked
+        return _recorded(tape, recipe, primitive, operands, values, parents, static, out)
+
+    def _updated(self, index: Any, value: Any) -> Any:
+        """The array after a write: written into where nobody else holds it, as no residual then does."""
+        update = PRIMITIVES["update"]
+        if getrefcount(self.value) == ALONE and is_writable(self.value) and update.overwriting is not None:
+            if self.node.origin is not None:
+                self.node.origin.forget()
+            update = update.overwriting
+        return update(self, index, value)
 
     def is_number(self) -> bool:
         """Whether the value is a number, which `+=` replaces and does not change."""
@@ -146,7 +156,35 @@ class TrackedArray(ArrayLike):
         return TrackedArray(value, Node(self.node.tape, (), (), None, value))
 
 
-def _record_several(operation: Node, results: tuple[Any, ...]) -> tuple[Any, ...]:
+def _recorded(
+    tape: GradientTape,
+    recipe: Recipe,
+    primitive: Primitive,
+    operands: tuple[Any, ...],
+    values: list[Any],
+    parents: list[Node],
+    static: Mapping[str, Any],
+    out: Any,
+) -> Any:
+    """The result of an operation, with the node that remembers it."""
+    kept: Any = recipe.keep(values, out, static) if recipe.keep else None
+    if recipe.last is not None:
+        parents.append(parents.pop(recipe.last))
+    if primitive.outputs:
+        return _several_recorded(Node(tape, tuple(parents), recipe.pulls, kept, Parts), out)
+    if not is_differentiable(out.dtype):
+        return out
+    origin = None
+    if tape.flat and (tape.large or out.nbytes >= LARGE_BYTES):
+        tape.large += 1
+        kept, origin = selected(recipe, kept, primitive, operands, values, static, out)
+    tracked = TrackedArray(out, Node(tape, tuple(parents), recipe.pulls, kept, out, origin))
+    if primitive.views is not None and out.ndim and primitive.views(*operands):
+        tracked.note_view_of(operands[0], (primitive, *operands[1:]))
+    return tracked
+
+
+def _several_recorded(operation: Node, results: tuple[Any, ...]) -> tuple[Any, ...]:
     """The results of an operation that has several: each with a node of its own, if it can have a derivative."""
     return tuple(
         TrackedArray(result, Node(operation.tape, (operation,), (Parts.of(place, len(results)),), None, result))

@@ -61,9 +61,14 @@ class WritesInPlace:
             for name, part in zip(self._state, state, strict=True):
                 setattr(self, name, part)
             self._locked = None
+            # These names would count as readers of the value.
+            del locked, state, part  # pyright: ignore[reportPossiblyUnboundVariable]
         self._refuse_if_shared(value)
-        updated: Any = PRIMITIVES["update"](self, index, value)
-        self._become(updated)
+        self._become(self._updated(index, value))
+
+    def _updated(self, index: Any, value: Any) -> Any:
+        """The array after the write, as a new version."""
+        return PRIMITIVES["update"](self, index, value)
 
     def __iadd__(self, other: Any) -> Any:
         return self._written(self + other)  # pyright: ignore[reportOperatorIssue, reportUnknownArgumentType]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -16,7 +17,7 @@ Array: TypeAlias = Any
 """Whatever speaks NumPy's protocols: an array, a number, a tracked array, a dual, a symbol of a program."""
 
 RuleFunction: TypeAlias = Callable[..., Array]
-TypeRule: TypeAlias = Callable[..., ArrayType]
+TypeRule: TypeAlias = Callable[..., ArrayType | tuple[ArrayType, ...]]
 
 
 class Rule:
@@ -29,16 +30,32 @@ class Rule:
     Of a primitive with several `outputs`, `g` is a tuple with None for an output that no cotangent came for, a forward
     rule returns a tuple, and outputs are read by their names. Of a variadic one, `at` is the position of the operand
     that the rule is for, and `xs_shape` has the shapes of all operands.
+
+    Args:
+        function: the rule.
+        reads: the names of what it reads, where they are not those of its parameters.
+        scatters: of a reverse rule, that it is `scatter(g, index, x_shape)`: engines may add `g` at the index instead.
+        overwriting: of a reverse rule, the same for plain arrays, with the share in the memory of `g`, which nobody
+            reads afterwards.
     """
 
-    __slots__ = ("function", "reads")
+    __slots__ = ("function", "overwriting", "reads", "scatters")
 
-    def __init__(self, function: RuleFunction, reads: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        function: RuleFunction,
+        reads: tuple[str, ...] | None = None,
+        *,
+        scatters: bool = False,
+        overwriting: RuleFunction | None = None,
+    ) -> None:
         if reads is None:
             code: Any = function.__code__
             reads = tuple(code.co_varnames[1 : code.co_argcount])
         self.function = function
         self.reads = reads
+        self.scatters = scatters
+        self.overwriting = overwriting
 
 
 class Primitive:
@@ -62,6 +79,11 @@ class Primitive:
         elementwise: an element of a result depends on the elements of the operands at the same place only, after
             broadcasting. What batches directions and finds sparsity makes use of it. A ufunc need not say it.
         registered: keep it in `PRIMITIVES`, where names are unique. Those of users are not.
+        overwrite: computes the result as `evaluate` does, into the memory of the first operand, a NumPy array that
+            nobody reads afterwards.
+
+    Attributes:
+        overwriting: the same primitive, evaluated so; None without `overwrite`.
 
     Calling a primitive applies it, to whatever speaks NumPy's protocols.
     """
@@ -74,6 +96,7 @@ class Primitive:
         "name",
         "operands",
         "outputs",
+        "overwriting",
         "recipes",
         "result",
         "reverse",
@@ -98,6 +121,7 @@ class Primitive:
         variadic: bool = False,
         elementwise: bool = False,
         registered: bool = True,
+        overwrite: Callable[..., Array] | None = None,
     ) -> None:
         self.name = name
         self.evaluate = evaluate
@@ -113,6 +137,10 @@ class Primitive:
         self.views = views
         self.elementwise = elementwise or (isinstance(evaluate, np.ufunc) and evaluate.signature is None)
         self.recipes: dict[Any, Any] = {}
+        self.overwriting: Primitive | None = None
+        if overwrite is not None:
+            self.overwriting = copy(self)
+            self.overwriting.evaluate = overwrite
         _check(self)
         if registered:
             _register(self)

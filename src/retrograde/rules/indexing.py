@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.program.kinds import as_tuple, is_ndarray
-from retrograde.program.primitive import Array, Primitive
+from retrograde.program.primitive import Array, Primitive, Rule
 from retrograde.program.types import ArrayType
 from retrograde.rules.type_rules import indexed, like_first
 
@@ -48,7 +48,7 @@ getitem = Primitive(
     operator.getitem,
     ("x", "index"),
     result=lambda x, index: ArrayType(x.dtype, indexed(x.sizes, index)),
-    reverse={"x": lambda g, index, x_shape: scatter(g, index, x_shape)},
+    reverse={"x": Rule(lambda g, index, x_shape: scatter(g, index, x_shape), scatters=True)},
     linear=("x",),
     views=lambda x, index: is_basic(index),
 )
@@ -113,30 +113,29 @@ scatter = Primitive(
 """Zeros of a shape, with `x` added at an index; where the index names an element twice, both are added."""
 
 
-def _add_at(x: Array, index: Any, v: Array) -> Array:
-    out = x.copy()
+def _add_into(x: Array, index: Any, v: Array) -> Array:
     if _picks_once(index):
-        out[index] += v
+        x[index] += v
     else:
-        _add_repeated(out, index, v)
-    return out
+        _add_repeated(x, index, v)
+    return x
 
 
 add_at = Primitive(
     "add_at",
-    _add_at,
+    lambda x, index, v: _add_into(x.copy(), index, v),
     ("x", "index", "v"),
     result=like_first,
     reverse={"x": lambda g: g, "v": lambda g, index: g[index]},
     forward={"x": lambda d: d, "v": lambda d, index, x_shape: scatter(d, index, x_shape)},
+    overwrite=_add_into,
 )
 """`x` plus `scatter(v, index, shape of x)`, without the array in between."""
 
 
-def _update(x: Array, index: Any, v: Array) -> Array:
-    out = x.copy()
-    out[index] = v
-    return out
+def _write(x: Array, index: Any, v: Array) -> Array:
+    x[index] = v
+    return x
 
 
 def _last_writes(index: Any, shape: tuple[int, ...]) -> Array:
@@ -166,13 +165,20 @@ def _written(g: Array, index: Any, x_shape: tuple[Any, ...], v_shape: tuple[Any,
 
 update = Primitive(
     "update",
-    _update,
+    lambda x, index, v: _write(x.copy(), index, v),
     ("x", "index", "v"),
     result=like_first,
-    reverse={"x": lambda g, index: update(g, index, 0.0), "v": _written},
+    reverse={
+        "x": Rule(
+            lambda g, index: update(g, index, 0.0),
+            overwriting=lambda g, index: _write(g, index, 0.0),
+        ),
+        "v": _written,
+    },
     forward={
         "x": lambda d, index: update(d, index, 0.0),
         "v": lambda d, index, x_shape: update(np.zeros_like(d, shape=x_shape), index, d),
     },
+    overwrite=_write,
 )
 """The array `x` after `x[index] = v`; `x` itself is not changed."""

@@ -35,6 +35,11 @@ _COMPLEX_INSIDE = 0.2 * cplx(3)
 _WITHOUT_DERIVATIVE = ("floor", "ceil", "rint", "trunc", "isnan", "isfinite", "isinf", "signbit", "logical_not", "sign")
 _WHOLE = np.array([[3, 5], [6, 1]])
 
+_BETWEEN_JUMPS = (
+    (np.array([5.2, -3.3, 0.7]), np.array([1.5, 2.0, -1.6])),
+    (np.array([1.1, -0.4, 0.9]), np.float64(0.7)),
+)
+
 SAMPLES: dict[str, list[Sample]] = {
     **{name: _everywhere() for name in ("exp2", "expm1", "square", "reciprocal", "sinh", "cosh", "arcsinh")},
     **{name: _everywhere() for name in ("arctan", "sinc")},
@@ -63,10 +68,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "multiply_or_zero": _samples((real(3), real(3)), (cplx(3), real(2, 1)), (2.0, real(2))),
     "divide_or_zero": _samples((real(3), real(3)), (cplx(3), cplx(2, 1)), (2.0, real(2))),
     **{name: _of_two_reals() for name in ("hypot", "arctan2", "logaddexp", "logaddexp2", "minimum", "fmax", "fmin")},
-    **{
-        name: _samples((5.2 * _positive(3), real(3)), (real(3), real()), analytic=False)
-        for name in ("remainder", "fmod")
-    },
+    **{name: _samples(*_BETWEEN_JUMPS, analytic=False) for name in ("remainder", "fmod")},
     "copysign": _samples((real(3), real(3)), (real(2, 1), real(2)), (real(3), -1.0), analytic=False),
     "heaviside": _samples((np.array([0.0, 1.0, -1.0]), real(3)), (np.zeros(2), real()), analytic=False),
     "ldexp": _samples((real(3), np.array([1, -2, 3])), (real(2), 2), analytic=False),

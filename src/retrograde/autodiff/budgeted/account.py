@@ -84,9 +84,9 @@ class Account:
         at_least = operand_bytes + result_bytes
         return BudgetError(
             f"a tape with a budget of {format_bytes(self.limit)} came to the operation {name}, whose results take "
-            f"{format_bytes(result_bytes)}, and nothing more of the {format_bytes(self.held_bytes)} that it holds can be "
-            f"dropped; {format_bytes(needed)} ({needed} bytes) are enough for this operation. Raise the budget, or work "
-            "on smaller arrays",
+            f"{format_bytes(result_bytes)}, and of the {format_bytes(self.held_bytes)} that it holds nothing can be "
+            f"dropped; for this operation {format_bytes(needed)} ({needed} bytes) are enough. Raise the budget, or "
+            "work on smaller arrays",
             budget_bytes=self.limit,
             minimum_bytes=needed,
             bound_bytes=min(at_least, needed),

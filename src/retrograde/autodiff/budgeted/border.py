@@ -80,8 +80,8 @@ class Border:
             return Dual(self.enter(array.value), self.enter(array.tangent), array.level)
         if isinstance(array, ArrayLike):
             raise UsageError(
-                f"a tape with a budget was to watch {array.kind}: an outer tape, which keeps what the inner one drops, is "
-                "around it; give the budget to the outermost tape or derivative"
+                f"a tape with a budget was to watch {array.kind}: an outer tape, which keeps what the inner one "
+                "drops, is around it; give the budget to the outermost tape or derivative"
             )
         array = np.asarray(array) if not hasattr(array, "dtype") else array
         self._pool.foreign(array)

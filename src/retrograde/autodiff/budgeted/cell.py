@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from retrograde.autodiff.budgeted.pool import Pool
 
 
+TINY_BYTES = 256
+"""Up to this size, keeping a value takes less than keeping account of it."""
+
+
 class Step:
     """How arrays were computed: a function with its operands.
 

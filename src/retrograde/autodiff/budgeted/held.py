@@ -2,19 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from retrograde.autodiff.budgeted.cell import Cell
+from retrograde.autodiff.budgeted.cell import TINY_BYTES, Cell
 from retrograde.errors import UnsupportedError
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.dispatch import Intercepting
-from retrograde.program.in_place import slot
 from retrograde.program.kinds import is_ndarray, is_slice
 from retrograde.program.primitive import Primitive
 from retrograde.program.spelling import SPELLINGS
+from retrograde.rules.type_rules import of_ufunc
+
+
+class Handle:
+    """A reference to a cell that is counted."""
+
+    __slots__ = ("cell",)
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        cell.root.handles += 1
+
+    def __del__(self) -> None:
+        root = self.cell.root
+        root.pool.release(root)
+
+
+def _as_numbers(name: str) -> Callable[..., Any]:
+    """An operator of arrays that, between numbers, rounds as NumPy's numbers do; its functions may round otherwise."""
+    general = getattr(ArrayLike, name)
+    of_numbers = getattr(operator, name.replace("__r", "__", 1))
+
+    def method(self: Held, *others: Any) -> Any:
+        if not self.is_number() or not all(map(_is_number, others)):
+            return general(self, *others)
+        operands = (*others, self) if name.startswith("__r") else (self, *others)
+        value = of_numbers(*map(plain, operands))
+        return Held(self.cell.pool.constant(value)) if isinstance(value, np.generic) else value
+
+    return method
+
+
+class Native:
+    """A ufunc of NumPy itself, which rounds as it does on plain arrays; what takes its place may round otherwise."""
+
+    __slots__ = ("evaluate", "name", "outputs", "result", "views")
+
+    def __init__(self, ufunc: np.ufunc) -> None:
+        self.name = ufunc.__name__
+        self.evaluate = ufunc
+        self.result = of_ufunc(ufunc)
+        self.outputs: tuple[str, ...] = ()
+        self.views: None = None
 
 
 class Held(ArrayLike):
@@ -24,43 +67,23 @@ class Held(ArrayLike):
     arrays it can do with this one, on the array itself.
 
     Attributes:
-        cell: where the array is, or how it is computed.
+        handle: what keeps the array, or what it is computed from.
     """
 
-    __slots__ = ("_cell",)
-    _state = ("cell",)
+    __slots__ = ("handle",)
+    _state = ("handle",)
     kind: ClassVar[str] = "an array that a tape with a budget holds"
 
-    _cell: Cell
+    handle: Handle
     level = 0
 
     def __init__(self, cell: Cell) -> None:
-        self.cell = cell
+        self.handle = Handle(cell)
 
     @property
     def cell(self) -> Cell:
         """Where the array is, or how it is computed."""
-        self._complain_if_locked()
-        return self._cell
-
-    @cell.setter
-    def cell(self, cell: Cell) -> None:
-        cell.root.handles += 1
-        self._let_go()
-        self._cell = cell
-
-    @cell.deleter
-    def cell(self) -> None:
-        self._let_go()
-        del self._cell
-
-    def __del__(self) -> None:
-        self._let_go()
-
-    def _let_go(self) -> None:
-        cell: Cell | None = slot(self, "_cell", None)
-        if cell is not None:
-            cell.pool.release(cell.root)
+        return self.handle.cell
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -89,7 +112,7 @@ class Held(ArrayLike):
         """Zeros in the same pool."""
         return Held(self.cell.pool.zeros(shape, dtype))
 
-    def process(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
+    def process(self, primitive: Any, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
         """Evaluate an operation on what is inside, where there is room for it."""
         others = [operand for operand in operands if isinstance(operand, Intercepting) and operand.level > self.level]
         if others:
@@ -97,13 +120,12 @@ class Held(ArrayLike):
         pool = self.cell.pool
         inside: list[Any] = []
         for operand in operands:
-            if type(operand) is Held:
-                cell = operand.cell
-                inside.append(cell if cell.pool is pool else pool.constant(operand.numpy()))
-            elif is_ndarray(operand) and operand.nbytes > 256:
-                inside.append(pool.constant(operand))
+            if type(operand) is Held and (cell := operand.cell).pool is pool:
+                inside.append(cell)
+            elif is_ndarray(value := plain(operand)) and value.nbytes > TINY_BYTES:
+                inside.append(pool.constant(value))
             else:
-                inside.append(plain(operand))
+                inside.append(value)
         out = pool.run(primitive, tuple(inside), static)
         if primitive.outputs:
             return tuple(map(_outside, out))
@@ -119,22 +141,49 @@ class Held(ArrayLike):
     def __bool__(self) -> bool:
         return bool(self.numpy())
 
+    __add__, __radd__ = _as_numbers("__add__"), _as_numbers("__radd__")
+    __sub__, __rsub__ = _as_numbers("__sub__"), _as_numbers("__rsub__")
+    __mul__, __rmul__ = _as_numbers("__mul__"), _as_numbers("__rmul__")
+    __truediv__, __rtruediv__ = _as_numbers("__truediv__"), _as_numbers("__rtruediv__")
+    __pow__, __rpow__ = _as_numbers("__pow__"), _as_numbers("__rpow__")
+
+    def __and__(self, other: Any) -> Any:
+        return np.bitwise_and(self, other)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    def __rand__(self, other: Any) -> Any:
+        return np.bitwise_and(other, self)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    def __or__(self, other: Any) -> Any:
+        return np.bitwise_or(self, other)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    def __ror__(self, other: Any) -> Any:
+        return np.bitwise_or(other, self)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    def __xor__(self, other: Any) -> Any:
+        return np.bitwise_xor(self, other)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    def __rxor__(self, other: Any) -> Any:
+        return np.bitwise_xor(other, self)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    def __invert__(self) -> Any:
+        return np.invert(self)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
     # Whatever has no derivative rule needs none here.
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         array = np.asarray(self.numpy())
         return array.astype(dtype) if copy or dtype not in (None, array.dtype) else array
 
-    def __float__(self) -> float:
+    def __float__(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         return float(self.numpy())
 
-    def __complex__(self) -> complex:
+    def __complex__(self) -> complex:  # pyright: ignore[reportIncompatibleMethodOverride]
         return complex(self.numpy())
 
-    def __int__(self) -> int:
+    def __int__(self) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         return int(self.numpy())
 
-    def __index__(self) -> int:
+    def __index__(self) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.numpy().__index__()
 
     def __reduce__(self) -> Any:
@@ -147,9 +196,14 @@ class Held(ArrayLike):
         return getattr(self.numpy(), name)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        spelled = method == "__call__" and not options and ufunc in SPELLINGS
-        if spelled or _has_others((inputs, options)):
+        if _has_others((inputs, options)):
             return super().__array_ufunc__(ufunc, method, *inputs, **options)
+        if method == "__call__" and not options and ufunc.nout == 1:
+            spelled = SPELLINGS.get(ufunc)
+            if isinstance(spelled, Primitive) or ufunc.signature is None:
+                return self.process(spelled if isinstance(spelled, Primitive) else Native(ufunc), inputs, {})
+            if spelled is not None:
+                return spelled(*inputs)
         return getattr(ufunc, method)(*plain(inputs), **plain(options))
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
@@ -175,6 +229,10 @@ def plain(value: Any) -> Any:
     if is_slice(value):
         return slice(plain(value.start), plain(value.stop), plain(value.step))
     return value
+
+
+def _is_number(value: Any) -> bool:
+    return value.is_number() if type(value) is Held else isinstance(value, (np.generic, int, float, complex))
 
 
 def _outside(result: Any) -> Any:

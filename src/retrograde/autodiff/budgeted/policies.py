@@ -86,17 +86,17 @@ def by_distance(cell: Cell, pool: Pool) -> float:
     On a chain of equal steps that leaves gaps that grow with the distance, nearly as the best schedule does whose
     length is known beforehand.
     """
-    return neighbourhood_cost(cell) / (cell.data_bytes * sqrt(max(1, pool.position - cell.index + 1)))
+    return neighbourhood_cost(cell) / (max(1, cell.data_bytes) * sqrt(max(1, pool.position - cell.index + 1)))
 
 
 def dtr(cell: Cell, pool: Pool) -> float:
     """The measure h_DTR: the cost of having it back, to the byte, over how long it was not read."""
-    return neighbourhood_cost(cell) / (cell.data_bytes * (pool.clock - cell.last_read + 1))
+    return neighbourhood_cost(cell) / (max(1, cell.data_bytes) * (pool.clock - cell.last_read + 1))
 
 
 def dtr_local(cell: Cell, pool: Pool) -> float:
     """The same with the cost of the cell alone."""
-    return _own_cost(cell) / (cell.data_bytes * (pool.clock - cell.last_read + 1))
+    return _own_cost(cell) / (max(1, cell.data_bytes) * (pool.clock - cell.last_read + 1))
 
 
 def least_recently_read(cell: Cell, pool: Pool) -> float:

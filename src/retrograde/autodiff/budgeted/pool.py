@@ -8,22 +8,22 @@ is computed from. In the backward pass nothing is recorded: what it computes sta
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
 from retrograde.autodiff.budgeted.account import Account
-from retrograde.autodiff.budgeted.cell import Cell, Step
+from retrograde.autodiff.budgeted.cell import TINY_BYTES, Cell, Step
 from retrograde.autodiff.budgeted.policies import Policy
 from retrograde.autodiff.budgeted.queue import Candidates
-from retrograde.autodiff.budgeted.sizes import estimated_cost, expected_bytes, operand_bytes
+from retrograde.autodiff.budgeted.sizes import estimated_cost, expected_bytes
+from retrograde.errors import BudgetError
 from retrograde.program.kinds import is_ndarray
-from retrograde.program.primitive import Primitive
 
-_TINY_BYTES = 256
 _IDLE_FOR = 8
 
 
@@ -49,6 +49,7 @@ class Pool:
         self._idle: deque[Cell] = deque()
         self._free_of_charge: dict[int, Any] = {}
         self._constants: dict[int, Cell] = {}
+        self._alive: dict[int, Any] = {}
 
     # What comes in.
 
@@ -59,21 +60,40 @@ class Pool:
             self._free_of_charge[id(owner(array))] = array
 
     def constant(self, array: Any) -> Cell:
-        """The cell for an array that this pool has not computed."""
+        """The cell for an array that this pool has not computed.
+
+        It counts for as long as it lives, since residuals may hold it.
+        """
         cell = self._constants.get(id(array))
         if cell is None:
+            if is_ndarray(array) and id(array) not in self._alive and not self._is_free(array):
+                self._count_while_alive(array)
             cell = self._constants[id(array)] = self._new_cell(array)
-            is_free = id(array) in self._free_of_charge or id(owner(array)) in self._free_of_charge
-            self._arrive(cell, 0 if is_free else min(array.nbytes, owner(array).nbytes))
+            self._arrive(cell, 0)
         return cell
+
+    def _is_free(self, array: Any) -> bool:
+        return id(array) in self._free_of_charge or id(owner(array)) in self._free_of_charge
+
+    def _count_while_alive(self, array: Any) -> None:
+        key, data_bytes = id(array), min(array.nbytes, owner(array).nbytes)
+        self._make_room(data_bytes, "(one that reads a constant)", [])
+        self.account.hold(data_bytes)
+        account, alive = self.account, self._alive
+
+        def died(_: Any) -> None:
+            del alive[key]
+            account.hold(-data_bytes)
+
+        alive[key] = ref(array, died)
 
     # Evaluation.
 
-    def run(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
+    def run(self, primitive: Any, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
         """Evaluate an operation: the cell of its result, or a tuple of those of its results.
 
         Args:
-            primitive: what to evaluate.
+            primitive: what to evaluate: a primitive, or a ufunc as one.
             operands: cells of this pool, and whatever else it takes.
             static: its static parameters.
 
@@ -108,12 +128,14 @@ class Pool:
         self._make_room(prod(shape) * dtype.itemsize, "zeros", [])
         return self._admit(step, step.evaluate(), [])
 
-    def _first_run(self, primitive: Primitive, step: Step, roots: list[Cell]) -> Any:
+    def _first_run(self, primitive: Any, step: Step, roots: list[Cell]) -> Any:
         values = [self._taken(operand) if type(operand) is Cell else operand for operand in step.operands]
         begin = self.account.now()
         self._make_room(expected_bytes(primitive, values, step.static), step.name, roots)
         out = step.evaluate(*values, **step.static)
-        made = tuple(self._admit(step, result, values, place) for place, result in enumerate(out if step.several else (out,)))
+        made = tuple(
+            self._admit(step, result, values, place) for place, result in enumerate(out if step.several else (out,))
+        )
         step.result_bytes = sum(cell.data_bytes for cell in made if type(cell) is Cell and cell.root is cell)
         step.cost = estimated_cost(step.name, values, step.result_bytes)
         if step.result_bytes:
@@ -135,7 +157,7 @@ class Pool:
             if type(operand) is Cell and value is not None and owner(value) is memory:
                 cell.root, cell.value = operand.root, None
                 return cell
-        droppable = not self._settled and memory.nbytes > _TINY_BYTES
+        droppable = not self._settled and memory.nbytes > TINY_BYTES
         if not droppable:
             cell.step = None
         self._arrive(cell, memory.nbytes)
@@ -178,9 +200,13 @@ class Pool:
         if self._settled and root.step is not None:
             self.position = root.index
         if root.value is None:
-            self._recompute(root)
+            try:
+                self._recompute(root)
+            except BudgetError:
+                self._recompute_on_demand(root)
 
     def _recompute(self, wanted: Cell) -> None:
+        """Each dropped cell that is needed, once: what any of them reads stays until then."""
         order = _dropped_before(wanted)
         readers: Counter[Cell] = Counter()
         for cell in order:
@@ -196,6 +222,28 @@ class Pool:
         finally:
             for root, count in readers.items():
                 root.pins -= count
+
+    def _recompute_on_demand(self, wanted: Cell) -> None:
+        """With no more in place than one operation after the other reads; perhaps some of them more than once."""
+        path = [(wanted, _latest_dropped_first(wanted))]
+        pinned: list[list[Cell]] = [[]]
+        try:
+            while path:
+                cell, roots = path[-1]
+                for root in roots:
+                    root.pins += 1
+                    pinned[-1].append(root)
+                    if root.value is None:
+                        path.append((root, _latest_dropped_first(root)))
+                        pinned.append([])
+                        break
+                else:
+                    self._run_again(cell)
+                    path.pop()
+                    _unpin(pinned.pop())
+        finally:
+            for cells in pinned:
+                _unpin(cells)
 
     def _run_again(self, cell: Cell) -> None:
         step = cell.step
@@ -295,6 +343,16 @@ def owner(array: Any) -> Any:
     while is_ndarray(array) and is_ndarray(array.base):
         array = array.base
     return array
+
+
+def _latest_dropped_first(cell: Cell) -> Iterator[Cell]:
+    """What a cell is computed from, in the order in which computing it again holds little: the present last."""
+    return iter(sorted(_roots_of(cell), key=lambda root: (root.value is not None, -root.index)))
+
+
+def _unpin(cells: list[Cell]) -> None:
+    for cell in cells:
+        cell.pins -= 1
 
 
 def _roots_of(cell: Cell) -> list[Cell]:

@@ -16,8 +16,8 @@ _Entry = tuple[float, int, int, "Cell"]
 class Candidates:
     """A heap of cells by the scores that they had when they were last looked at.
 
-    Scores change all the time. That of a cell is worked out anew before the cell is taken, and all of them after as many
-    were taken as an eighth of all.
+    Scores change all the time. That of a cell is worked out anew before the cell is taken, and all of them after as
+    many were taken as an eighth of all.
     """
 
     def __init__(self, pool: Pool) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from retrograde.errors import UsageError
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.model import map_operand
-from retrograde.program.primitive import Primitive
 from retrograde.program.types import ArrayType
 
 CALL_BYTES = 16_384
@@ -21,13 +20,13 @@ _CONTRACTIONS = frozenset({"matmul", "einsum", "tensordot", "convolve", "convolu
 _FACTORIZATIONS = frozenset({"inv", "solve", "det", "slogdet", "cholesky", "qr", "eigh", "eig", "svd", "expm"})
 
 
-def expected_bytes(primitive: Primitive, values: list[Any], static: Mapping[str, Any]) -> int:
+def expected_bytes(primitive: Any, values: list[Any], static: Mapping[str, Any]) -> int:
     """The bytes of the results, views not counted; where only the run knows the size, as many as the operands have."""
     if primitive.views is not None and primitive.views(*values) and not _is_copied(primitive, values):
-        return 0
+        return values[0].itemsize  # of a number, which is no view
     try:
         results: Any = primitive.result(*(map_operand(_described, value) for value in values), **static)
-    except UsageError:
+    except (UsageError, TypeError):
         return operand_bytes(values)
     results = results if primitive.outputs else (results,)
     return sum(_bytes_of(result, values) for result in results)
@@ -66,5 +65,5 @@ def _bytes_of(result: Any, values: list[Any]) -> int:
     return result.dtype.itemsize * prod(extent for extent in result.sizes if isinstance(extent, int))
 
 
-def _is_copied(primitive: Primitive, values: list[Any]) -> bool:
+def _is_copied(primitive: Any, values: list[Any]) -> bool:
     return primitive.name == "reshape" and is_ndarray(values[0]) and not values[0].flags.c_contiguous

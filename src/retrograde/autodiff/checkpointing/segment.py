@@ -166,12 +166,13 @@ class _Segment:
                 out.note_view_of(made[id(base)], slot(item, "_place", ()))
         return outs
 
-    def _pulls(self, count: int) -> tuple[Callable[[Parts, Any], Any], ...]:
+    def _pulls(self, count: int) -> tuple[Callable[[list[Parts], Any], Any], ...]:
         """What makes the parents' shares: all of them come of one recomputation, which the first one asks for."""
         made: dict[Parts, list[Any]] = {}
 
-        def puller(place: int) -> Callable[[Parts, Any], Any]:
-            def pull(g: Parts, kept: Any) -> Any:
+        def puller(place: int) -> Callable[[list[Parts], Any], Any]:
+            def pull(held: list[Parts], kept: Any) -> Any:
+                (g,) = held
                 if g not in made:
                     made.clear()
                     made[g] = self._pull(g.parts)
@@ -238,8 +239,8 @@ class _Segment:
         return getattr(self.run, "name", "a function")
 
 
-def _same(g: Any, kept: Any) -> Any:
-    return g
+def _same(held: list[Any], kept: Any) -> Any:
+    return held[0]
 
 
 def _given(node: Node | None) -> Node:
@@ -275,11 +276,12 @@ def _recording(tape: GradientTape) -> Generator[None]:
 @contextmanager
 def _cut_off(nodes: list[Node]) -> Generator[None]:
     """Let a pull end at these nodes, which stay as they are."""
-    saved = [(node, node.parents, node.pulls, node.kept) for node in nodes]
+    saved = [{name: getattr(node, name) for name in Node.__slots__} for node in nodes]
     for node in nodes:
         node.parents, node.pulls = (), ()
     try:
         yield
     finally:
-        for node, parents, pulls, kept in saved:
-            node.parents, node.pulls, node.kept = parents, pulls, kept
+        for node, state in zip(nodes, saved, strict=True):
+            for name, part in state.items():
+                setattr(node, name, part)

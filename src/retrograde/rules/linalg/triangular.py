@@ -1,0 +1,160 @@
+"""Triangular factors: Cholesky, QR, and triangular systems."""
+
+# Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from retrograde.errors import UnsupportedError
+from retrograde.program.array_like import ArrayLike
+from retrograde.program.primitive import Array, Primitive
+from retrograde.program.spelling import spells
+from retrograde.program.types import ArrayType, broadcast_extents
+from retrograde.rules.linalg.batches import over_batch
+from retrograde.rules.matrices import adjoint, float_dtype, from_triangle, half, to_triangle, total
+
+_QRResult: Any = type(np.linalg.qr(np.eye(1)))
+
+
+def _solve_one(a: Array, b: Array, lower: bool, unit_diagonal: bool) -> Array:
+    from scipy.linalg import solve_triangular
+
+    return solve_triangular(a, b, lower=lower, unit_diagonal=unit_diagonal, check_finite=False)
+
+
+def _solved_type(a: ArrayType, b: ArrayType, **_: Any) -> ArrayType:
+    batch = broadcast_extents(a.sizes[:-2], b.sizes[:-2])
+    return ArrayType(float_dtype(a, b), (*batch, a.sizes[-1], b.sizes[-1]))
+
+
+def _part(x: Array, lower: bool, unit_diagonal: bool) -> Array:
+    return np.tril(x, -int(unit_diagonal)) if lower else np.triu(x, int(unit_diagonal))
+
+
+solve_triangular = Primitive(
+    "solve_triangular",
+    lambda a, b, lower, unit_diagonal: over_batch(_solve_one, a, b, lower=lower, unit_diagonal=unit_diagonal),
+    ("a", "b"),
+    static=("lower", "unit_diagonal"),
+    result=_solved_type,
+    reverse={
+        "a": lambda g, a, out, lower, unit_diagonal: (
+            -_part(
+                np.matmul(solve_triangular(adjoint(a), g, lower=not lower, unit_diagonal=unit_diagonal), adjoint(out)),
+                lower,
+                unit_diagonal,
+            )
+        ),
+        "b": lambda g, a, lower, unit_diagonal: solve_triangular(
+            adjoint(a), g, lower=not lower, unit_diagonal=unit_diagonal
+        ),
+    },
+    forward={
+        "a": lambda d, a, out, lower, unit_diagonal: (
+            -solve_triangular(
+                a, np.matmul(_part(d, lower, unit_diagonal), out), lower=lower, unit_diagonal=unit_diagonal
+            )
+        )
+    },
+    linear=("b",),
+)
+"""Solves for matrices of right-hand sides; the other triangle of `a` is not read."""
+
+
+def _solve_lower(l: Array, x: Array) -> Array:  # noqa: E741
+    return solve_triangular(l, x, lower=True, unit_diagonal=False)
+
+
+def _solve_upper(u: Array, x: Array) -> Array:
+    return solve_triangular(u, x, lower=False, unit_diagonal=False)
+
+
+# Murray 2016, "Differentiation of the Cholesky decomposition", equations 8 and 10.
+
+
+def _cholesky_reverse(g: Array, out: Array) -> Array:
+    h = adjoint(out)
+    inner = _solve_upper(h, half(np.matmul(h, g)))
+    return to_triangle(_solve_upper(h, adjoint(inner)))
+
+
+def _cholesky_forward(d: Array, out: Array) -> Array:
+    inner = _solve_lower(out, from_triangle(d))
+    return np.matmul(out, half(_solve_lower(out, adjoint(inner))))
+
+
+cholesky = Primitive(
+    "cholesky",
+    np.linalg.cholesky,
+    ("a",),
+    result=lambda a: ArrayType(float_dtype(a), a.sizes),
+    reverse={"a": _cholesky_reverse},
+    forward={"a": _cholesky_forward},
+)
+"""The lower factor, of the Hermitian matrix whose lower triangle `a` has. The other triangle is not read."""
+
+
+@spells(np.linalg.cholesky)
+def _cholesky(a: Array, /, *, upper: bool = False) -> Array:
+    return adjoint(cholesky(adjoint(a))) if upper else cholesky(a)
+
+
+# Walter and Lehmann 2010, "Algorithmic differentiation of linear algebra functions", section 4; LAPACK makes the
+# diagonal of R real, which fixes the phases of complex factors.
+
+
+def _qr_reverse(g: tuple[Array | None, ...], q: Array, r: Array) -> Array:
+    of_q, of_r = g
+    by_q = None if of_q is None else -np.matmul(adjoint(q), of_q)
+    by_r = None if of_r is None else np.matmul(of_r, adjoint(r))
+    share = total(np.matmul(q, from_triangle(total(by_q, by_r), lower=False)), of_q)
+    return adjoint(_solve_upper(r, adjoint(share)))
+
+
+def _qr_forward(d: Array, q: Array, r: Array) -> tuple[Array, Array]:
+    b = adjoint(_solve_lower(adjoint(r), adjoint(d)))
+    turned = to_triangle(np.matmul(adjoint(q), b), lower=False)
+    return b - np.matmul(q, turned), np.matmul(turned, r)
+
+
+qr = Primitive(
+    "qr",
+    np.linalg.qr,
+    ("a",),
+    outputs=("q", "r"),
+    result=lambda a: (
+        ArrayType(float_dtype(a), a.sizes),
+        ArrayType(float_dtype(a), (*a.sizes[:-2], a.sizes[-1], a.sizes[-1])),
+    ),
+    reverse={"a": _qr_reverse},
+    forward={"a": _qr_forward},
+)
+"""Of matrices with as many rows as columns, or more."""
+
+
+@spells(np.linalg.qr)
+def _qr(a: Array, mode: str = "reduced") -> Any:
+    if mode not in ("reduced", "complete", "r"):
+        raise UnsupportedError(f'qr with mode={mode!r} has no derivative rule; "reduced", "complete" and "r" have one')
+    rows, columns = a.shape[-2:]
+    if isinstance(rows, ArrayLike) or isinstance(columns, ArrayLike):
+        raise UnsupportedError(
+            "qr of a matrix whose sizes only the run knows; say them when the program is built, because the factors "
+            "of wide and tall matrices are different ones"
+        )
+    if mode == "complete" and rows > columns:
+        raise UnsupportedError(
+            f"the complete Q of {rows} x {columns} matrices has columns that are any basis of what is left, and no "
+            'derivative; use mode="reduced"'
+        )
+    if rows < columns:
+        q, left = qr(a[..., :rows])
+        r = np.concatenate([left, np.matmul(adjoint(q), a[..., rows:])], axis=-1)
+    else:
+        q, r = qr(a)
+    return r if mode == "r" else _QRResult(q, r)

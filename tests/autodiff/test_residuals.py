@@ -1,0 +1,291 @@
+"""What a tape keeps of large arrays, and what it does in the memory of those that are nobody else's."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import test_in_place
+import test_random_writes
+
+import retrograde as rg
+from retrograde.autodiff import backward, residuals, tracked
+
+N = 20_000
+X = np.linspace(0.1, 0.9, N)
+BYTES = X.nbytes
+
+
+@pytest.fixture(params=["all", "none"])
+def large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every array is large, and then none is."""
+    limit = 1 if request.param == "all" else 1 << 60
+    monkeypatch.setattr(residuals, "LARGE_BYTES", limit)
+    monkeypatch.setattr(tracked, "LARGE_BYTES", limit)
+
+
+def _gates(x: Any) -> Any:
+    for _ in range(4):
+        gate = 1.0 / (1.0 + np.exp(-x))
+        x = gate * x + (1.0 - gate) * np.tanh(2.0 * x)
+    return np.sum(x)
+
+
+def _stencil(x: Any) -> Any:
+    for _ in range(4):
+        middle = 0.5 * (x[1:] + x[:-1])
+        flow = (1.0 + middle * middle) * (x[1:] - x[:-1])
+        x = np.concatenate((x[:1], x[1:-1] + 0.1 * (flow[1:] - flow[:-1]), x[-1:]))
+    return np.sum(x * x)
+
+
+def _slices(x: Any) -> Any:
+    active = np.maximum(x - 0.5, 0.0) * x
+    return np.sum(active[1:] * active[:-1]) + np.sum(active[2:] * x[:-2] * active[::-1][2:])
+
+
+def _sines(x: Any) -> Any:
+    y = x
+    for _ in range(3):
+        y = np.tanh(np.sin(y * 1.01) + x)
+    return np.sum(y)
+
+
+def _oscillator(x: Any) -> Any:
+    p, q = x, 0.3 * x
+    for _ in range(3):
+        p, q = p + 0.1 * (q - p * p), q - 0.1 * (p * q) / (1.0 + q)
+    return np.sum(p * q)
+
+
+_PROGRAMS = [_gates, _stencil, _slices, _sines, _oscillator]
+
+
+@pytest.mark.parametrize("program", _PROGRAMS)
+def test_the_bits_are_those_of_a_tape_that_keeps_everything(
+    program: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = rg.grad(program)(X)
+    with rg.GradientTape(persistent=True) as tape:
+        x = tape.watch(X)
+        y = program(x)
+    np.testing.assert_array_equal(tape.gradient(y, x), found)
+    np.testing.assert_array_equal(tape.gradient(y, x), found)
+    monkeypatch.setattr(residuals, "LARGE_BYTES", 1 << 60)
+    monkeypatch.setattr(tracked, "LARGE_BYTES", 1 << 60)
+    np.testing.assert_array_equal(rg.grad(program)(X), found)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("function", test_in_place._RIGHT)
+def test_writes_in_place(function: Any) -> None:
+    test_in_place.test_the_tape(function)
+
+
+@pytest.mark.usefixtures("large")
+def test_random_programs_of_writes() -> None:
+    test_random_writes.test_right_or_refused(0)
+
+
+def _held_bytes(program: Callable[[Any], Any], x: Any) -> int:
+    """What a recording holds when the program is through."""
+    gc.collect()
+    tracemalloc.start()
+    with rg.GradientTape() as tape:
+        out = program(tape.watch(x))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert out.shape == ()
+    return held
+
+
+@pytest.mark.parametrize(
+    ("step", "arrays"),
+    [
+        pytest.param(lambda y: np.tanh(np.sin(y * 1.01)), 1, id="a scaled operand is made again"),
+        pytest.param(lambda y: 1.0 / (1.0 + np.exp(-y)), 1, id="a sigmoid holds its exponential"),
+        pytest.param(lambda y: y + 0.1 * (1.0 + y * y) * (1.0 - y), 1, id="products hold their common operand"),
+        pytest.param(lambda y: np.exp(np.tanh(y)), 1, id="an exponential is made again"),
+        pytest.param(lambda y: y * 2.0 - y / 3.0, 0, id="what is linear holds nothing"),
+    ],
+)
+def test_how_many_arrays_a_step_holds(step: Callable[[Any], Any], arrays: int) -> None:
+    def program(x: Any, steps: int) -> Any:
+        for _ in range(steps):
+            x = step(x)
+        return np.sum(x)
+
+    few, many = (_held_bytes(lambda x, steps=steps: program(x, steps), X) for steps in (2, 12))
+    assert (many - few) / BYTES == pytest.approx(10 * arrays, abs=0.5)
+
+
+def test_constants_that_nobody_reads_are_not_held() -> None:
+    references: list[weakref.ref[Any]] = []
+
+    def noise() -> Any:
+        made = np.ones(N)
+        references.append(weakref.ref(made))
+        return made
+
+    with rg.GradientTape() as tape:
+        x = tape.watch(X)
+        y = x
+        for _ in range(5):
+            y = y + noise()
+        z = np.sin(y)
+        total = np.sum(z)
+    assert [reference() for reference in references] == [None] * 5
+    np.testing.assert_allclose(tape.gradient(total, x), np.cos(X + 5.0))
+
+
+def test_what_was_overwritten_is_not_made_again_from_its_new_content() -> None:
+    def program(x: Any) -> Any:
+        y = x * 2.0
+        z = y * 3.0
+        w = y + 1.0
+        y[0] = 50.0
+        return np.sum(np.sin(z) + np.sin(w) * y)
+
+    value, gradient = rg.value_and_grad(program)(X)
+    expected = 6 * np.cos(6 * X) + 2 * np.cos(2 * X + 1) * 2 * X + np.sin(2 * X + 1) * 2
+    expected[0] = 6 * np.cos(6 * X[0]) + 2 * np.cos(2 * X[0] + 1) * 50
+    np.testing.assert_allclose(gradient, expected)
+    assert value == program(X)
+
+
+def test_the_real_part_of_a_real_array_is_the_array() -> None:
+    def program(x: Any) -> Any:
+        y = x * 2.0
+        z = np.real(y)
+        del y
+        w = z * 3.0 + z
+        z = z.copy()
+        z[0] = 1.0
+        return np.sum(np.sin(w)) + np.sum(z)
+
+    gradient = rg.grad(program)(X)
+    np.testing.assert_allclose(gradient[1:], 8 * np.cos(8 * X[1:]) + 2)
+
+
+def _copies(program: Callable[[Any], Any], x: Any) -> float:
+    """The peak of a gradient's allocations, in arrays."""
+    gradient = rg.grad(program)
+    gradient(x)
+    gc.collect()
+    tracemalloc.start()
+    gradient(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / x.nbytes
+
+
+def test_reading_elements_one_by_one_makes_one_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(np, "zeros_like", _counting(np.zeros_like, made))
+    gradient = rg.grad(lambda x: sum(x[at] * x[at + 1] for at in range(0, 200, 2)))(X)
+    assert len(made) == 1
+    np.testing.assert_array_equal(gradient[:200:2], X[1:201:2])
+    np.testing.assert_array_equal(gradient[200:], 0.0)
+
+
+def _counting(function: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
+        return function(*arguments, **options)
+
+    return counted
+
+
+def test_an_index_that_names_a_place_twice_adds_both_times() -> None:
+    index = np.array([1, 1, 3])
+    gradient = rg.grad(lambda x: np.sum(x[index]) + x[1] * 10.0 + np.sum(x[2:4]) + np.sum(x))(np.zeros(4))
+    np.testing.assert_array_equal(gradient, [1.0, 13.0, 2.0, 3.0])
+
+
+def test_filling_an_array_writes_into_it() -> None:
+    seen: set[int] = set()
+
+    def program(x: Any) -> Any:
+        out = np.zeros_like(x)
+        for at in range(50):
+            out[at] = x[at] * x[at]
+            out[at + 50 : at + 52] = x[at : at + 2]
+            seen.add(id(out.value))
+        return np.sum(out)
+
+    gradient = rg.grad(program)(X)
+    assert len(seen) == 1
+    expected = np.zeros(N)
+    expected[:50] = 2 * X[:50] + 1.0
+    expected[50] = 1.0
+    np.testing.assert_allclose(gradient, expected)
+
+
+def test_a_write_while_somebody_holds_the_array_makes_a_new_one() -> None:
+    with rg.GradientTape() as tape:
+        x = tape.watch(X)
+        y = x * 1.0
+        plain = y.value
+        y[0] = 7.0
+        assert y.value is not plain
+        before = y * y
+        y[1] = 5.0
+        total = np.sum(before)
+    assert plain[0] == X[0]
+    np.testing.assert_array_equal(X, np.linspace(0.1, 0.9, N))
+    np.testing.assert_allclose(tape.gradient(total, x)[:3], [0.0, 2 * X[1], 2 * X[2]])
+
+
+def test_a_backward_pass_through_writes_does_not_copy_the_cotangent() -> None:
+    writes: list[Any] = []
+
+    def program(x: Any, count: int) -> Any:
+        y = x * 1.0
+        for at in range(count):
+            y[at] = 2.0 * y[at + 1]
+            y[at : at + 3] = 3.0 * y[at : at + 3]
+        writes.append(count)
+        return np.sum(y * X)
+
+    for count in (3, 100):
+        assert _copies(lambda x, count=count: program(x, count), X) < 4.5
+    direction = np.cos(np.arange(N))
+    step = 1e-6 * direction
+    difference = (program(X + step, 5) - program(X - step, 5)) / 2e-6
+    np.testing.assert_allclose(rg.grad(lambda x: program(x, 5))(X) @ direction, difference, rtol=1e-6)
+
+
+def test_a_sum_that_others_hold_is_not_added_to() -> None:
+    given = np.ones(N)
+    with rg.GradientTape(persistent=True) as tape:
+        x = tape.watch(X)
+        y = x + 0.0
+        z = y + y
+    first, of_y = tape.gradient([z, y], (x, y), [given, given])
+    np.testing.assert_array_equal(given, 1.0)
+    np.testing.assert_array_equal(first, 3.0)
+    np.testing.assert_array_equal(of_y, 3.0)
+    np.testing.assert_array_equal(tape.gradient([z, y], x, [given, given]), 3.0)
+
+
+def test_a_small_part_of_a_cotangent_does_not_hold_it() -> None:
+    share = backward._unpinned(np.ones(N)[:10])
+    assert share.base is None
+    half = np.ones(N)[1:]
+    assert backward._unpinned(half) is half
+
+
+def test_a_long_chain_frees_as_it_goes() -> None:
+    """The peak of a gradient is little more than what its recording holds."""
+
+    def program(x: Any) -> Any:
+        for _ in range(50):
+            x = np.tanh(x)
+        return np.sum(x)
+
+    assert _copies(program, X) < 50 + 5
