@@ -14,7 +14,7 @@ import numpy as np
 
 from retrograde.autodiff.arguments import dtype_of
 from retrograde.autodiff.carried import Carried
-from retrograde.autodiff.cotangents import Accumulator, fit
+from retrograde.autodiff.cotangents import fit
 from retrograde.autodiff.pushing import fitted_sum
 from retrograde.autodiff.recipes import reading
 from retrograde.program.dispatch import apply, new_level
@@ -90,17 +90,17 @@ class Step:
                 parts = [share[place] for share in shares] if self.rules.several else shares
                 tangents[slot] = fitted_sum(slot, parts)
 
-    def pull(self, sums: Accumulator, waiting: set[Slot]) -> None:
+    def pull(self, cotangents: Tangents) -> None:
         """Add the shares of the sources' cotangents, from the cotangents of the results, which are forgotten."""
-        coming = tuple(sums.take(slot) if slot in waiting else None for slot in self.results)
+        coming = tuple(None if slot is None else cotangents.pop(slot, None) for slot in self.results)
         if all(g is None for g in coming):
             return
-        waiting.difference_update(slot for slot in self.results if slot is not None)
         g = coming if self.rules.several else coming[0]
         for source, pull in zip(self.sources, self.rules.pulls, strict=True):
             if pull is not None:
-                sums.add(source, fit(pull(g, self.kept), source.shape, source.dtype))
-                waiting.add(source)
+                share = fit(pull(g, self.kept), source.shape, source.dtype)
+                present = cotangents.get(source)
+                cotangents[source] = share if present is None else present + share
 
 
 class StepRules:
@@ -241,14 +241,10 @@ class LinearGraph:
 
     def pull(self, cotangents: Tangents, wanted: Sequence[Slot], span: slice = _ALL) -> list[Any]:
         """Carry cotangents backward to values set before the span: as `push`, the other way."""
-        sums, waiting = Accumulator(), set[Slot]()
-        for slot, cotangent in cotangents.items():
-            sums.add(slot, cotangent)
-            waiting.add(slot)
+        cotangents = dict(cotangents)
         for step in reversed(self.steps[span]):
-            step.pull(sums, waiting)
-        found = {slot: sums.take(slot) for slot in set(wanted) & waiting}
-        return [found.get(slot) for slot in wanted]
+            step.pull(cotangents)
+        return [cotangents.get(slot) for slot in wanted]
 
 
 def _unused_after(steps: list[Step], wanted: Sequence[Slot | None]) -> list[list[Slot]]:

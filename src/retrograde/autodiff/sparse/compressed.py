@@ -74,8 +74,8 @@ def sparse_hessian(call: Call, gradient: Call, sparsity: Any) -> Any:
     alone = np.bincount(row * width + colors[col], minlength=1)
     here = alone[row * width + colors[col]] == 1
     assert (here | here[_transposed(pattern)]).all(), "a star colouring leaves every entry in the open on one side"
-    values: Any = np.where(here, _picked(stack, colors[col], row), _picked(stack, colors[row], col))
-    found = sparse.csr_array((values, pattern.indices, pattern.indptr), shape=pattern.shape)
+    columns, rows = _picked(stack, colors[col], row), _picked(stack, colors[row], col)
+    found = sparse.csr_array((np.where(here, columns, rows), pattern.indices, pattern.indptr), shape=pattern.shape)
     _check_complete(found, probe, call)
     return found
 
