@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from string import ascii_letters
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -152,6 +153,34 @@ def _matmul(primitive: Primitive, operands: Operands, places: Places, count: int
         return PRIMITIVES["reshape"](rows, (*front, x.shape[0], 1))
     rank = max(np.ndim(operand) - (at in places) for at, operand in enumerate(operands))
     return primitive(*(widened(operand, rank) if at in places else operand for at, operand in enumerate(operands)))
+
+
+@batches("einsum")
+def _einsum(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    """One more label, of the axis in front."""
+    *labels, out = static["subscripts"].replace("->", ",").split(",")
+    front = next(letter for letter in ascii_letters if letter not in static["subscripts"])
+    parts = [front + part if at in places else part for at, part in enumerate(labels)]
+    return primitive(*operands, subscripts=f"{','.join(parts)}->{front}{out}")
+
+
+@batches("cholesky", "cofactors", "det", "eig", "eigh", "inv", "pinv", "qr", "slogdet", "svd")
+@batches("solve", "solve_triangular")
+def _of_matrices(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    """These take stacks of matrices themselves."""
+    stacks = [operand if at in places else everywhere(operand, count) for at, operand in enumerate(operands)]
+    rank = max(np.ndim(stack) for stack in stacks) - 1
+    return primitive(*(widened(stack, rank) for stack in stacks), **static)
+
+
+@batches("fftn", "ifftn")
+def _along_all(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    return primitive(operands[0], axes=behind(static["axes"]), norm=static["norm"])
+
+
+@batches("rfft", "irfft", "weighted_spectrum")
+def _along_one(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    return primitive(*operands, **{**static, "axis": behind(static["axis"])})
 
 
 @batches("getitem")

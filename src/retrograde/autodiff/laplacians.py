@@ -81,7 +81,8 @@ class Spread(Carried):
         if curved is not None:
             curved = fit_up(curved, value.shape, value.dtype)
         bend = carried if curved is None else curved if carried is None else carried + curved
-        return Spread(value, slopes, bend, self.level)
+        # What is linear in the directions and the same for all of them is zero.
+        return Spread(value, slopes if isinstance(slopes, Batched) else None, bend, self.level)
 
 
 def _curvature(

@@ -123,7 +123,7 @@ def _multiplied(x: Array, y: Array, layout: Layout, sizes: dict[str, int]) -> Ar
         out = np.matmul(x, y)
     else:
         # A reshaped product would be a view of an array that nobody else has.
-        out = np.empty_like(x, shape=shape, dtype=np.result_type(x, y))
+        out = np.empty_like(x, shape=shape, dtype=np.result_type(x, y), order="C")
         np.matmul(x, y, out=out.reshape(made))
     return out if layout.last is None else np.transpose(out, layout.last)
 

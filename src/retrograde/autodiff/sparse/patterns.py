@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from string import ascii_lowercase
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -166,21 +167,50 @@ def _summed_to(primitive: Primitive, values: list[Any], patterns: Patterns, out:
 
 @_rule("matmul")
 def _matmul(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
-    """Row i of the one and column j of the other; of a constant matrix, its zeros count."""
     x, y = values
-    if len(patterns) == 1 and np.ndim(x) == np.ndim(y) == 2:
-        if 1 in patterns:
-            weights = sparse.kron(sparse.csr_array(x != 0), sparse.eye_array(y.shape[1], dtype=bool), format="csr")
-            return weights @ patterns[1]
-        weights = sparse.kron(sparse.eye_array(x.shape[0], dtype=bool), sparse.csr_array((y != 0).T), format="csr")
-        return weights @ patterns[0]
-    parts: list[Any] = []
-    for place, axis in ((0, -1), (1, -2)):
-        if place in patterns:
-            value = values[place]
-            axes = (axis % value.ndim,)
-            lines, count = _lines(value.shape, axes), _line_count(value.shape, axes)
-            kept = tuple(1 if at in axes else extent for at, extent in enumerate(value.shape))
-            rows: Any = np.broadcast_to(np.arange(math.prod(kept)).reshape(kept), out.shape)
-            parts.append(_taken(_gathered(patterns[place], lines, count), rows))
-    return joined(parts)
+    batch = ascii_lowercase[: out.ndim - 2]
+    labels = [f"{batch[len(batch) - value.ndim + 2 :]}{last}" for value, last in ((x, "IK"), (y, "KJ"))]
+    return _contracted(values, patterns, out, [*labels, f"{batch}IJ"])
+
+
+@_rule("einsum")
+def _einsum(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    return _contracted(values, patterns, out, static["subscripts"].replace("->", ",").split(","))
+
+
+def _contracted(values: list[Any], patterns: Patterns, out: Any, labels: list[str]) -> Any:
+    """An element depends on what shares its labels, over all that is summed; of a constant matrix, the zeros count."""
+    if len(patterns) == 1:
+        ((place, pattern),) = patterns.items()
+        constant, summed = labels[1 - place], set(labels[0]) & set(labels[1])
+        if len(constant) == 2 and len(summed) == 1 and not summed & set(labels[2]):
+            return _times_constant(values[1 - place], pattern, np.shape(values[place]), labels, place)
+    shares = patterns.items()
+    return joined([_summed(pattern, values[place].shape, labels[place], out, labels[2]) for place, pattern in shares])
+
+
+def _summed(pattern: Any, shape: tuple[int, ...], labels: str, out: Any, out_labels: str) -> Any:
+    axes = tuple(at for at, label in enumerate(labels) if label not in out_labels)
+    together = _gathered(pattern, _lines(shape, axes), _line_count(shape, axes))
+    kept = [label for label in labels if label in out_labels]
+    extents = dict(zip(labels, shape, strict=True))
+    numbers = np.arange(together.shape[0]).reshape([extents[label] for label in kept])
+    order = sorted(range(len(kept)), key=lambda at: out_labels.index(kept[at]))
+    numbers = numbers.transpose(order).reshape([extents.get(label, 1) for label in out_labels])
+    return _taken(together, np.broadcast_to(numbers, out.shape))
+
+
+def _times_constant(constant: Any, pattern: Any, shape: tuple[int, ...], labels: list[str], place: int) -> Any:
+    """The pattern of a matrix times an array, along the one label that is summed over."""
+    mine, of_constant, out_labels = labels[place], labels[1 - place], labels[2]
+    (summed,) = set(mine) & set(of_constant)
+    matrix = constant if of_constant[1] == summed else constant.T
+    at = mine.index(summed)
+    rest = mine.replace(summed, "")
+    turned = _taken(pattern, np.moveaxis(np.arange(math.prod(shape)).reshape(shape), at, 0))
+    extents = [extent for axis, extent in enumerate(shape) if axis != at]
+    weights = sparse.kron(sparse.csr_array(matrix != 0), sparse.eye_array(math.prod(extents), dtype=bool), format="csr")
+    found = [of_constant.replace(summed, ""), *rest]
+    numbers = np.arange(weights.shape[0]).reshape(matrix.shape[0], *extents)
+    product = (weights @ turned).astype(bool, copy=False)
+    return _taken(product, numbers.transpose([found.index(label) for label in out_labels]))
