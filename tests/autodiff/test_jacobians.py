@@ -104,6 +104,15 @@ def test_shapes_and_dtypes() -> None:
     assert rg.jacobian(lambda x: 1.0)(X).shape == (3,)
 
 
+@pytest.mark.parametrize("mode", ["auto", "forward", "reverse", "mixed"])
+def test_a_jacobian_is_an_array_of_its_own(mode: Any) -> None:
+    matrix = WIDE.copy()
+    for f in (lambda x: matrix @ x, lambda x: np.broadcast_to(np.sum(x), (40,)), lambda x: x):
+        rg.jacobian(f, mode=mode)(np.ones(2))[...] = 7.0
+    rg.value_grad_and_laplacian(lambda x: matrix[0] @ x)(np.ones(2))[1][...] = 7.0
+    np.testing.assert_array_equal(matrix, WIDE)
+
+
 def test_a_complex_output_of_real_inputs() -> None:
     jacobian = rg.jacobian(lambda x: x * x * 1j)(X)
     np.testing.assert_allclose(jacobian, np.diag(2j * X))

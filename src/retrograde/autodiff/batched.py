@@ -26,18 +26,20 @@ class Batched(ArrayLike):
     Attributes:
         stack: the arrays, along a first axis that `shape` does not have.
         level: that of the derivative it belongs to.
+        units: whether they are all unit vectors, in order, so that the stack is an identity.
     """
 
-    __slots__ = ("level", "stack")
-    _state = ("stack", "level")
+    __slots__ = ("level", "stack", "units")
+    _state = ("stack", "level", "units")
     kind: ClassVar[str] = "a batch of arrays"
 
     stack: Array
     level: int
 
-    def __init__(self, stack: Array, level: int) -> None:
+    def __init__(self, stack: Array, level: int, units: bool = False) -> None:
         self.stack = stack
         self.level = level
+        self.units = units
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,7 +66,7 @@ class Batched(ArrayLike):
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
         """Apply an operation to every array of the batch."""
-        from retrograde.autodiff.batching import together
+        from retrograde.autodiff.batching import of_units, together
 
         level = self.level
         values: list[Any] = []
@@ -77,6 +79,8 @@ class Batched(ArrayLike):
                 if isinstance(operand, Intercepting) and operand.level > level:
                     return operand.process(primitive, operands, static)
                 values.append(operand)
+        if len(places) == 1 and operands[places[0]].units and (found := of_units(primitive, values, places[0], static)):
+            return Batched(found[0], level)
         if any(_has_batch(operand, level) for operand in operands if is_tuple(operand) or is_slice(operand)):
             made = None
         else:

@@ -155,6 +155,17 @@ def _matmul(primitive: Primitive, operands: Operands, places: Places, count: int
     return primitive(*(widened(operand, rank) if at in places else operand for at, operand in enumerate(operands)))
 
 
+def of_units(primitive: Primitive, operands: Operands, place: int, static: Static) -> list[Array]:
+    """The product of an array with all unit vectors, if this is one: the array, its axes in another order."""
+    if primitive.name != "einsum":
+        return []
+    *labels, out = static["subscripts"].replace("->", ",").split(",")
+    unit, other = labels[place], labels[1 - place]
+    if unit in out or unit not in other:
+        return []
+    return [PRIMITIVES["transpose"](operands[1 - place], axes=tuple(other.index(label) for label in unit + out))]
+
+
 @batches("einsum")
 def _einsum(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
     """One more label, of the axis in front."""

@@ -220,7 +220,7 @@ def value_grad_and_laplacian(f: Function, wrt: Wrt = 0) -> Function:
         coordinates = Coordinates(call)
         value, passes = _passes(call, coordinates)
         out = call.scalar(value, "the value, gradient and Laplacian")
-        rows = [_gradient(part, len(at)) for part, at in zip(passes, coordinates.parts(), strict=False)]
+        rows = [+_gradient(part, len(at)) for part, at in zip(passes, coordinates.parts(), strict=False)]
         whole = rows[0] if len(rows) == 1 else np.concatenate(rows) if rows else np.zeros(0)
         return out, coordinates.split(whole), _sum_of_bends(passes)
 

@@ -7,6 +7,7 @@ a waist. The steps take batches of directions as they take one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -28,16 +29,12 @@ _ALL = slice(None)
 class Slot:
     """A value of the graph: what is known of it when the value itself is gone."""
 
-    __slots__ = ("dtype", "shape")
+    __slots__ = ("dtype", "shape", "size")
 
     def __init__(self, value: Any) -> None:
         self.shape: tuple[int, ...] = value.shape
         self.dtype: np.dtype[Any] = value.dtype
-
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        self.size = math.prod(self.shape)
 
 
 class Step:

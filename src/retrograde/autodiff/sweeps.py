@@ -52,10 +52,8 @@ def matrix(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slot],
         for part in _parts(graph, total(starts), span)
     ]
     whole: Any = stacks[0] if len(stacks) == 1 else np.concatenate(stacks, axis=0)
-    if way == "reverse":
-        return whole
-    turned = np.transpose(whole)
-    return np.ascontiguousarray(turned) if is_ndarray(turned) else turned
+    whole = whole if way == "reverse" else np.transpose(whole)
+    return np.array(whole, order="C") if is_ndarray(whole) and whole.base is not None else whole
 
 
 def swept(graph: LinearGraph, starts: Sequence[Slot], ends: Sequence[Slot], directions: Array, way: Way) -> Array:
@@ -113,7 +111,8 @@ def units(slots: Sequence[Slot], part: range, level: int) -> Tangents:
         if low < high:
             stack = np.zeros((len(part), slot.size), slot.dtype)
             stack[np.arange(low, high) - part.start, np.arange(low, high) - first] = 1
-            directions[slot] = Batched(stack.reshape(len(part), *slot.shape), level)
+            whole = len(slot.shape) == 1 and (part.start, part.stop) == (first, first + slot.size)
+            directions[slot] = Batched(stack.reshape(len(part), *slot.shape), level, units=whole)
         first += slot.size
     return directions
 
@@ -143,16 +142,18 @@ def narrowest(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slo
             last.setdefault(slot, at)
     before, after = 0, sum(map(_work, steps))
     alive = {slot for slot in sources if slot in last}
+    width = total(tuple(alive))
     best: tuple[float, Cut] | None = None
     for at in range(len(steps) + 1):
-        width = total(tuple(alive))
         work = min(columns, width) * before + min(rows, width) * after + _PRODUCT * rows * columns * width
         if best is None or work < best[0]:
             best = work, Cut(tuple(alive), at)
         if at < len(steps):
             before, after = before + _work(steps[at]), after - _work(steps[at])
-            alive |= {slot for slot in steps[at].results if slot is not None and slot in last}
-            alive -= {slot for slot in tuple(alive) if last[slot] <= at}
+            born = {slot for slot in steps[at].results if slot is not None and slot in last}
+            dead = {slot for slot in (*steps[at].sources, *born) if slot in alive | born and last[slot] <= at}
+            alive = (alive | born) - dead
+            width += total(tuple(born)) - total(tuple(dead))
     assert best is not None
     return best
 

@@ -194,7 +194,7 @@ def _summed(pattern: Any, shape: tuple[int, ...], labels: str, out: Any, out_lab
     together = _gathered(pattern, _lines(shape, axes), _line_count(shape, axes))
     kept = [label for label in labels if label in out_labels]
     extents = dict(zip(labels, shape, strict=True))
-    numbers = np.arange(together.shape[0]).reshape([extents[label] for label in kept])
+    numbers: Any = np.reshape(np.arange(int(together.shape[0])), [extents[label] for label in kept])
     order = sorted(range(len(kept)), key=lambda at: out_labels.index(kept[at]))
     numbers = numbers.transpose(order).reshape([extents.get(label, 1) for label in out_labels])
     return _taken(together, np.broadcast_to(numbers, out.shape))
@@ -211,6 +211,6 @@ def _times_constant(constant: Any, pattern: Any, shape: tuple[int, ...], labels:
     extents = [extent for axis, extent in enumerate(shape) if axis != at]
     weights = sparse.kron(sparse.csr_array(matrix != 0), sparse.eye_array(math.prod(extents), dtype=bool), format="csr")
     found = [of_constant.replace(summed, ""), *rest]
-    numbers = np.arange(weights.shape[0]).reshape(matrix.shape[0], *extents)
+    numbers: Any = np.reshape(np.arange(int(weights.shape[0])), (matrix.shape[0], *extents))
     product = (weights @ turned).astype(bool, copy=False)
     return _taken(product, numbers.transpose([found.index(label) for label in out_labels]))
