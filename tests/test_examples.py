@@ -58,6 +58,7 @@ def test_every_example_is_tested_and_short():
         "mixed_precision_loop",
         "plan_a_graph",
         "torch_compile_backend",
+        "train_a_digit_classifier",
         "train_on_two_ranks",
         "train_inside_a_budget",
     }
@@ -122,6 +123,12 @@ def test_differentiate_a_simulation(capsys):
     *program, by_program, forward, difference, second = _run("differentiate_a_simulation", capsys)
     assert program[0].startswith("program misfit_reversed(state: float64[n]")
     assert all(line.endswith("agree: True") for line in (by_program, forward, difference, second))
+
+
+def test_train_a_digit_classifier(capsys):
+    first, *_, last = _run("train_a_digit_classifier", capsys)
+    read, at_last = (float(re.search(r"([\d.]+) % of unseen", line)[1]) for line in (first, last))
+    assert read < 80.0 < 90.0 < at_last
 
 
 @pytest.mark.parametrize("name", ["accelerate_loop", "huggingface_trainer", "lightning_module", "mixed_precision_loop"])

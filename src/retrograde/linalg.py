@@ -144,7 +144,7 @@ def cho_factor(a: Array) -> tuple[Array, bool]:
         a: of shape (..., n, n), positive definite; the lower triangle is read.
 
     Returns:
-        The lower factor, and True: that it is the lower one. (SciPy leaves rubbish in the other triangle, here are zeros.)
+        The lower factor, and True: that it is the lower one. The other triangle is zero.
 
     Raises:
         numpy.linalg.LinAlgError: `a` is not positive definite.

@@ -75,9 +75,9 @@ def agrees(function: Callable[..., Any], *inputs: Any, programs: bool = True, or
         assert (gradient.shape, gradient.dtype) == (x.shape, x.dtype)
     above, below = f.moved(STEP), f.moved(-STEP)
     slope = (f(*above) - f(*below)) / (2 * STEP)
-    np.testing.assert_allclose(_paired(gradients, f.direction), slope, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(_paired(gradients, f.direction), slope, rtol=1e-6, atol=1e-7)
     _, tangent = rg.jvp(f, f.inputs, f.direction)
-    np.testing.assert_allclose(tangent, slope, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(tangent, slope, rtol=1e-6, atol=1e-7)
     if order == 2:
         differences = zip(f.gradient(*above), f.gradient(*below), strict=True)
         for product, (one, other) in zip(rg.hvp(f, f.inputs, f.direction), differences, strict=True):
@@ -109,6 +109,6 @@ def _program_gradient(f: Function, expected: Any) -> None:
     symbols = [builder.input(f"x{at}", x.dtype, (None,) * x.ndim) for at, x in enumerate(f.inputs)]
     program = builder.finish(out=f(*symbols))
     wrt = [variable.name for variable in program.inputs]
-    found = reverse(program, wrt, ["out"], keep_outputs=False)(*f.inputs, np.float64(1.0))
+    found = reverse(program, wrt, ["out"], keep_outputs=False)(*f.inputs, program.block.results[0].type.dtype.type(1))
     for gradient, value in zip(found, expected, strict=True):
         np.testing.assert_allclose(gradient, value, rtol=1e-12, atol=1e-12)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import retrograde.rules
+from retrograde import nn, special
 from retrograde.program import spelling
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "autodiff.md").read_text()
@@ -24,3 +28,11 @@ def test_the_neighbours_in_the_recipe_are_there() -> None:
     rules = "\n".join(path.read_text() for path in Path(retrograde.rules.__file__).parent.glob("*.py"))
     for declaration in recipe.strip().split("\n\n"):
         assert declaration in rules
+
+
+@pytest.mark.parametrize("module", [special, nn])
+def test_special_functions_and_layers_are_listed(module: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "nn.md").read_text()
+    titles = {special: "Special functions", nn: "Networks"}
+    (listed,) = re.findall(rf"^## {titles[module]}\n.*?^\|---\|---\|\n(.*?)^\n", page, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", listed)) == set(module.__all__)

@@ -276,3 +276,17 @@ def test_a_watched_array_that_was_written_is_no_source() -> None:
         y = np.sum(x)
     with pytest.raises(UsageError, match=r"source 0 was watched and then written in place.*y = x.copy\(\)"):
         tape.gradient(y, x)
+
+
+def test_a_copy_of_an_array_without_axes_is_one() -> None:
+    def f(x: Any) -> Any:
+        y = np.copy(x)
+        z = y
+        y += 1.0
+        y[...] = y * z
+        return y * z
+
+    x = np.array(2.0)
+    assert f(x) == 81.0
+    assert rg.value_and_grad(f)(x) == (81.0, 4 * 27.0)
+    assert rg.jvp(f, (x,), (np.array(1.0),)) == (81.0, 4 * 27.0)

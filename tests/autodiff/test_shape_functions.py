@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 import retrograde as rg
 from retrograde.autodiff import reverse
 from retrograde.errors import UnsupportedError
 from retrograde.program import ProgramBuilder
+from retrograde.program.array_like import ArrayLike
 from retrograde.program.in_place import slot
 
 _RANDOM = np.random.default_rng(5)
@@ -24,6 +26,12 @@ ONE = _RANDOM.standard_normal((1, 3, 1))
 S = np.float64(0.7)
 C = _RANDOM.standard_normal((2, 3)) + 1j * _RANDOM.standard_normal((2, 3))
 PLACES = np.array([2, 0, 2, 1])
+
+
+def _like(x: Any) -> Any:
+    """What NumPy's `like` is to be: a plain array says nothing of tracked ones."""
+    return x if isinstance(x, ArrayLike) else None
+
 
 Entry = tuple[str, Callable[..., Any], tuple[Any, ...]]
 
@@ -38,6 +46,7 @@ AXES = _entries(
     ("swapaxes", lambda x: np.swapaxes(x, 0, -1), (T,)),
     ("swapaxes method", lambda x: x.swapaxes(1, 0), (A,)),
     ("rollaxis", lambda x: np.rollaxis(x, 2), (T,)),
+    ("rollaxis negative start", lambda x: np.rollaxis(x, 0, -1), (T,)),
     ("rollaxis start", lambda x: np.rollaxis(x, 0, 3), (T,)),
     ("permute_dims", lambda x: np.permute_dims(x, (1, 2, 0)), (T,)),
     ("matrix_transpose", np.matrix_transpose, (T,)),
@@ -76,6 +85,8 @@ AXES = _entries(
     ("tril", lambda x: np.tril(x, 1), (A,)),
     ("triu", lambda x: np.triu(x, -1), (T,)),
     ("triu of a vector", np.triu, (V,)),
+    ("sliding_window_view", lambda x: sliding_window_view(x, 3), (V,)),
+    ("sliding_window_view of axes", lambda x: sliding_window_view(x, (2, 3), (0, 1)), (A,)),
     ("stacked indices", lambda x: x[np.array([[0, 2], [1, 1]])], (A,)),
 )
 
@@ -96,6 +107,9 @@ JOINING = _entries(
     ("append", lambda x: np.append(x, [1.0, 2.0]), (A,)),
     ("append to a list", lambda x: np.append([1.0, x[0]], x), (V,)),
     ("append axis", lambda x, y: np.append(x, y, axis=1), (A, A * 2)),
+    ("array like", lambda x: np.array([[x[0], 1.0], [x[1] * x[2], x[0]]], like=_like(x)), (V,)),
+    ("asarray like", lambda x: np.asarray([x, x * x], dtype=complex, like=_like(x)), (V,)),
+    ("array of dimensions", lambda x: np.array(x, ndmin=3, like=_like(x)), (V,)),
     ("repeat", lambda x: np.repeat(x, 2), (A,)),
     ("repeat axis", lambda x: x.repeat(3, axis=1), (A,)),
     ("repeat once", lambda x: np.repeat(x, 1, axis=0), (A,)),
@@ -113,6 +127,7 @@ JOINING = _entries(
 SIZED = _entries(
     ("flat", lambda x: x.flat[2:5] * sum(x.flat), (A,)),
     ("broadcast_arrays", lambda x, y: np.broadcast_arrays(x, y), (V, np.ones((2, 6)))),
+    ("broadcast_arrays alike", lambda x: np.broadcast_arrays(x, x * x, 1.0), (A,)),
     ("squeeze", np.squeeze, (ONE,)),
     ("broadcast_arrays of unlike", lambda x, y: np.broadcast_arrays(x, y), (V, np.ones((2, 1)))),
     ("insert", lambda x: np.insert(x, 2, 7.0), (V,)),
@@ -184,13 +199,17 @@ PICKING = _entries(
     ("extract", lambda x: np.extract(x > 0.0, x), (A,)),
     ("choose", lambda x, y: np.choose(np.array([0, 1, 2, 1, 0, 0]), [x, y, 5.0]), (V, V * 2)),
     ("choose wrap", lambda x: np.choose(np.array([4, -1]), x, mode="wrap"), (W,)),
-    ("select", lambda x: np.select([x > 0.5, x > 0.0], [x * x, 2.0], default=-1.0), (A,)),
-    ("piecewise", lambda x: np.piecewise(x, [x < 0.0, x > 1.0], [lambda v: v * v, 3.0, np.sin]), (A,)),
     ("searchsorted", lambda x: x[np.searchsorted(np.sort(x), [0.0, 0.1])], (V,)),
     ("digitize", lambda x: x[np.digitize(x, [-0.5, 0.5])], (V,)),
+    ("select", lambda x: np.select([x > 0.5, x > 0.0], [x * x, 2.0], default=-1.0), (A,)),
+    ("piecewise", lambda x: np.piecewise(x, [x < 0.0, x > 1.0], [lambda v: v * v, 3.0, np.sin]), (A,)),
+    ("piecewise of one", lambda x: np.piecewise(x, x < 0.0, [lambda v, a: a * v, 3.0], 2.0), (V,)),
     ("lexsort", lambda x: x[np.lexsort((x, PLACES.repeat(2)[:6]))], (V,)),
     ("unique", lambda x: np.unique(x[PLACES]), (A,)),
     ("unique rows", lambda x: np.unique(x[PLACES], return_counts=True, axis=0)[0], (A,)),
+    ("union1d", lambda x: np.union1d(x[:4], x[2:]), (V,)),
+    ("intersect1d", lambda x: np.intersect1d(x[:4], x[2:], return_indices=True)[0], (V,)),
+    ("setdiff1d", lambda x: np.setdiff1d(x, x[2:4]), (V,)),
     ("apply_along_axis", lambda x: np.apply_along_axis(lambda v: v[1:] * v[0], 0, x), (A,)),
     ("apply_along_axis to numbers", lambda x: np.apply_along_axis(lambda v: np.sum(v * v), 1, x), (T,)),
     ("apply_over_axes", lambda x: np.apply_over_axes(np.sum, x, [0, -1]), (T,)),
@@ -221,7 +240,7 @@ ROUNDED = _entries(
     ("pad wide reflect odd", lambda x: np.pad(x, (9, 14), mode="reflect", reflect_type="odd"), (V,)),
     *(
         (f"pad {mode}", lambda x, mode=mode: np.pad(x, ((1, 0), (2, 3)), mode=mode, stat_length=2), (A,))
-        for mode in ("median",)
+        for mode in ("maximum", "minimum", "mean", "median")
     ),
 )
 
@@ -261,7 +280,7 @@ def _check(function: Callable[..., Any], inputs: tuple[Any, ...], tolerance: flo
         found = _parts(function(*map(tape.watch, map(np.copy, inputs))))
     for part, expected in zip(found, _parts(function(*map(np.copy, inputs))), strict=True):
         np.testing.assert_allclose(rg.stop_gradient(part), expected, rtol=tolerance, atol=0.0)
-        assert part.dtype == expected.dtype
+        assert (part.shape, part.dtype) == (expected.shape, expected.dtype)
     h = 1e-6
     above = scalar(*(x + h * d for x, d in zip(inputs, directions, strict=True)))
     below = scalar(*(x - h * d for x, d in zip(inputs, directions, strict=True)))
@@ -303,7 +322,7 @@ def test_in_programs_of_unknown_sizes(function: Callable[..., Any], inputs: tupl
 
 
 @pytest.mark.parametrize(("function", "inputs"), [*AXES, *JOINING, *SIZED, *PICKING, *ROUNDED])
-def test_what_shares_memory_under_numpy_is_known_as_a_view(function: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
+def test_what_shares_memory_under_numpy_is_a_view(function: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
     """A copy that is taken for a view has a write refused; a view that is taken for a copy would give wrong numbers."""
     arrays = [np.asarray(x).copy() for x in inputs]
     expected = _parts(function(*arrays))

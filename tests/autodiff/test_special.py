@@ -73,8 +73,13 @@ def test_a_function_of_scipy_itself_may_be_called(name: str) -> None:
 
 
 def test_a_function_of_scipy_without_a_rule_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="ellipk has no derivative rule"):
+    with pytest.raises(UnsupportedError, match=r"^scipy\.special\.ellipk has no derivative rule"):
         rg.grad(scipy_special.ellipk)(0.5)
+
+
+def test_a_function_that_scipy_writes_in_python_says_where_it_is() -> None:
+    with pytest.raises(UnsupportedError, match=r"Functions of SciPy that convert are in rg\.special"):
+        rg.grad(lambda x: scipy_special.polygamma(1, x))(0.5)
 
 
 def test_scipy_is_not_imported_before_it_is_needed() -> None:
@@ -117,11 +122,18 @@ def test_derivatives_where_the_tail_vanishes() -> None:
 
 
 def test_products_with_a_logarithm_at_zero() -> None:
+    assert rg.grad(special.xlogy, 0)(0.0, 0.0) == -np.inf
     assert rg.grad(special.xlogy, 1)(0.0, 0.0) == 0.0
     assert rg.grad(special.xlog1py, 1)(0.0, -1.0) == 0.0
     mixed = rg.grad(lambda x, y: rg.grad(special.xlogy, 1)(x, y))
     assert mixed(0.0, 4.0) == 0.25
     assert rg.grad(special.rel_entr, 1)(0.0, 2.0) == 0.0
+
+
+def test_a_branch_that_is_not_chosen_adds_nothing() -> None:
+    x = np.array([0.0, 0.25])
+    gradient = rg.grad(lambda x: np.sum(np.where(x > 0.0, special.entr(x), 1.0)))(x)
+    np.testing.assert_allclose(gradient, [0.0, -np.log(0.25) - 1.0], rtol=1e-15)
 
 
 @pytest.mark.parametrize("a", [0.3, 2.7])

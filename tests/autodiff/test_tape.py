@@ -351,7 +351,7 @@ def test_an_unknown_word_for_unconnected() -> None:
 
 
 _UNSUPPORTED: list[Any] = [
-    (lambda x: np.packbits(x), r"numpy\.packbits has no derivative rule, and an operand is a TrackedArray.*Add a prim"),
+    (lambda x: np.packbits(x), r"numpy\.packbits has no derivative rule, and an operand is a TrackedArray.*rg.prim"),
     (lambda x: np.busday_count([X, x], x), r"numpy\.busday_count has no derivative rule"),
     (lambda x: np.hypot.reduce(x), r"numpy\.hypot\.reduce has no derivative rule"),
     (lambda x: np.add.reduceat(x, [0, 1]), r"numpy\.add\.reduceat has no derivative rule.*called plainly has one"),

@@ -178,7 +178,9 @@ def _einsum(primitive: Primitive, operands: Operands, places: Places, count: int
 @batches("cholesky", "cofactors", "det", "eig", "eigh", "inv", "pinv", "qr", "slogdet", "svd")
 @batches("solve", "solve_triangular")
 def _of_matrices(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
-    """These take stacks of matrices themselves."""
+    """These take stacks of matrices themselves; of vectors, some take none."""
+    if any(np.ndim(operand) - (at in places) < 2 for at, operand in enumerate(operands)):
+        return None
     stacks = [operand if at in places else everywhere(operand, count) for at, operand in enumerate(operands)]
     rank = max(np.ndim(stack) for stack in stacks) - 1
     return primitive(*(widened(stack, rank) for stack in stacks), **static)

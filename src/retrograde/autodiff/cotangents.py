@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retrograde.errors import UsageError
+from retrograde.program.dispatch import Intercepting
 from retrograde.program.ownership import is_writable
 from retrograde.program.primitive import PRIMITIVES, Array
 
@@ -78,7 +79,7 @@ class Scattered:
     def added_to(self, total: Array, alone: bool) -> Array:
         """The sum with an array; in its memory, if nobody else holds it."""
         primitive = PRIMITIVES["add_at"]
-        if alone and is_writable(total):
+        if alone and is_writable(total) and not isinstance(self.part, Intercepting):
             primitive = primitive.overwriting or primitive
         return primitive(total, self.index, self.part)
 

@@ -213,11 +213,11 @@ def record(
     )
 
 
-def _pulled(pull: Callable[[list[Any]], list[Array]]) -> Callable[[Parts, Any], Parts]:
+def _pulled(pull: Callable[[list[Any]], list[Array]]) -> Callable[[list[Parts], Any], Parts]:
     return lambda held, kept: Parts(tuple(pull(list(held[0].parts))))
 
 
-def _share(at: int) -> Callable[[Parts, Any], Any]:
+def _share(at: int) -> Callable[[list[Parts], Any], Any]:
     return lambda held, kept: held[0].parts[at]
 
 

@@ -115,7 +115,7 @@ def primitive(
         >>> @rg.primitive(reverse={"x": lambda g, x, out: -g * out / (1.0 + x)})
         ... def fraction(x):
         ...     return 1.0 / (1.0 + np.asarray(x))
-        >>> rg.grad(fraction)(1.0), rg.hessian(fraction)(1.0)
+        >>> rg.grad(fraction)(1.0), rg.grad(rg.grad(fraction))(1.0)
         (np.float64(-0.25), np.float64(0.25))
     """
     if function is None:

@@ -67,7 +67,7 @@ class Rules:
         """The transpose of a reverse rule."""
         rule = (
             f"primitive {self._name!r} was differentiated forward by {operand!r}, by the transpose of its reverse rule",
-            f"make the rule linear in the cotangent, or declare forward={{{operand!r}: …}}",
+            f"declare forward={{{operand!r}: …}}, or make the reverse rule linear in the cotangent",
         )
         results = self._outputs or ("out",)
 
@@ -93,7 +93,7 @@ class Rules:
         rule = (
             f"primitive {self._name!r} was differentiated in reverse by {operand!r}, by the transpose of its forward "
             "rule",
-            f"make the rule linear in the tangent, or declare reverse={{{operand!r}: …}}",
+            f"declare reverse={{{operand!r}: …}}, or make the forward rule linear in the tangent",
         )
 
         def pulled(g: Any, x: Array, *reads: Any) -> Array:

@@ -9,13 +9,14 @@ memory cost", section 3.)
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 from weakref import ref
 
-from numpy import ndarray
+from numpy import dtype, ndarray, ufunc
 
 from retrograde.autodiff.recipes import Recipe
-from retrograde.program.primitive import Primitive
+from retrograde.program.primitive import PRIMITIVES, Primitive
 
 LARGE_BYTES = 1 << 15
 """From this size on, a value is worth a thought."""
@@ -34,6 +35,9 @@ _COSTS: dict[str, int] = {
 """What operations cost, in additions; those that are not here are too slow to be done again."""
 
 
+_LONG_ROW = 32
+
+
 class Origin:
     """Where a large value came from, and whether it is held.
 
@@ -47,12 +51,15 @@ class Origin:
         cost: of that operation; 0 for a view.
         uses: how many cheap operations used it.
         readers: how many residuals have it made again.
+        shape, dtype: of the value.
     """
 
-    __slots__ = ("array", "cost", "held", "operands", "primitive", "readers", "static", "uses")
+    __slots__ = ("array", "cost", "dtype", "held", "operands", "primitive", "readers", "shape", "static", "uses")
 
     def __init__(self, value: Any, *, held: bool = False) -> None:
         self.array = ref(value)
+        self.shape: tuple[int, ...] = value.shape
+        self.dtype: dtype[Any] = value.dtype
         self.held = held
         self.primitive: Primitive | None = None
         self.operands: Sequence[Any] = ()
@@ -68,9 +75,14 @@ class Origin:
             if type(operand) is Origin:
                 operand.uses += 1
 
-    def keep(self, value: Any) -> Any:
-        """What a residual has to hold to have the value: the value, or what makes it again."""
-        search = _Search(value.nbytes)
+    def keep(self, value: Any, made: dict[Origin, Remade]) -> Any:
+        """What a residual has to hold to have the value: the value, or what makes it again.
+
+        Args:
+            value: the value.
+            made: what residuals of the same operation have made again.
+        """
+        search = _Search(value.nbytes, made)
         found = search.part(self)
         if found is _NOTHING:
             self.hold(value)
@@ -101,10 +113,11 @@ _NOTHING: Any = object()
 class _Search:
     """A search for what makes a value again from values that are held."""
 
-    def __init__(self, nbytes: int) -> None:
+    def __init__(self, nbytes: int, made: dict[Origin, Remade]) -> None:
         self.allowance = _ALLOWANCE
         self.most_bytes = 1.25 * nbytes
-        self.made: dict[Origin, Remade] = {}
+        self.made = made
+        self.made_before = len(made)
         self.adopted: Origin | None = None
 
     def part(self, operand: Any) -> Any:
@@ -133,7 +146,7 @@ class _Search:
             if found is _NOTHING:
                 return _NOTHING
             parts.append(found)
-        made = self.made[origin] = Remade(origin.primitive, tuple(parts), origin.static)
+        made = self.made[origin] = Remade(origin, tuple(parts))
         return made
 
     def _adopt(self, origin: Origin) -> Any:
@@ -149,30 +162,45 @@ class _Search:
         """Take what was found."""
         if self.adopted is not None:
             self.adopted.held = True
-        for origin in self.made:
+        for origin in islice(self.made, self.made_before, None):
             origin.readers += 1
 
 
 class Remade:
     """A value that is made again when a rule reads it."""
 
-    __slots__ = ("operands", "primitive", "static", "uses")
+    __slots__ = ("evaluate", "form", "operands", "static", "uses")
 
-    def __init__(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> None:
-        self.primitive = primitive
+    def __init__(self, origin: Origin, operands: tuple[Any, ...]) -> None:
+        assert origin.primitive is not None
+        self.evaluate = origin.primitive.evaluate
+        self.form = (origin.shape, origin.dtype)
         self.operands = operands
-        self.static = static
+        self.static = origin.static
         self.uses = 1
 
-    def value(self, done: dict[int, Any]) -> Any:
+    def value(self, done: dict[Remade, Any]) -> Any:
         """Make it, or take it from what was made before."""
-        found = done.get(id(self))
+        found = done.get(self)
         if found is None:
-            operands = (part.value(done) if type(part) is Remade else part for part in self.operands)
-            found = self.primitive.evaluate(*operands, **self.static)
+            operands = [part.value(done) if type(part) is Remade else part for part in self.operands]
+            place = self._place(operands) if type(self.evaluate) is ufunc else None
+            found = self.evaluate(*operands, **self.static) if place is None else self.evaluate(*operands, out=place)
             if self.uses > 1:
-                done[id(self)] = found
+                done[self] = found
         return found
+
+    def _place(self, operands: list[Any]) -> Any:
+        """An operand that was made for this one only, and has room for it."""
+        for part, value in zip(self.operands, operands, strict=True):
+            if (
+                type(part) is Remade
+                and part.uses == 1
+                and value.base is None
+                and (value.shape, value.dtype) == self.form
+            ):
+                return value
+        return None
 
 
 class Residuals:
@@ -188,7 +216,7 @@ class Residuals:
 
     def restore(self) -> tuple[Any, ...]:
         """The residuals as the rules read them."""
-        done: dict[int, Any] = {}
+        done: dict[Remade, Any] = {}
         return tuple(item.value(done) if type(item) is Remade else item for item in self.items)
 
 
@@ -216,14 +244,15 @@ def selected(
     for operand, value in zip(operands, values, strict=True):
         sources.append(_source(operand, value) if is_large(value) else value)
     items = list(kept or ())
+    made: dict[Origin, Remade] = {}
     for at, place in enumerate(recipe.places):
         if place is not None and place >= 0 and type(source := sources[place]) is Origin:
-            items[at] = source.keep(items[at])
+            items[at] = source.keep(items[at], made)
     origin = None
     if is_large(out):
         origin = _origin_of_result(out, primitive, sources, static)
         if -1 in recipe.places:
-            items[recipe.places.index(-1)] = origin.keep(out)
+            items[recipe.places.index(-1)] = origin.keep(out, made)
     if not items:
         return None, origin
     return (Residuals(tuple(items)) if any(type(item) is Remade for item in items) else tuple(items)), origin
@@ -244,6 +273,13 @@ def _origin_of_result(out: Any, primitive: Primitive, sources: list[Any], static
         return sources[0]
     origin = Origin(out)
     cost = 0 if primitive.views is not None and out.base is not None else _COSTS.get(primitive.name)
-    if cost is not None:
+    if cost is not None and PRIMITIVES.get(primitive.name) is primitive and not (cost and _is_slow(out, sources)):
         origin.follow(primitive, sources, static, cost)
     return origin
+
+
+def _is_slow(out: Any, sources: list[Any]) -> bool:
+    """Whether NumPy broadcasts within short rows, each of which it begins anew."""
+    if out.ndim < 2 or out.shape[-1] >= _LONG_ROW:
+        return False
+    return any(getattr(source, "shape", ()) not in ((), out.shape) for source in sources)

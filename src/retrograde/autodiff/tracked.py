@@ -140,10 +140,12 @@ class TrackedArray(ArrayLike):
     def _updated(self, index: Any, value: Any) -> Any:
         """The array after a write: written into where nobody else holds it, as no residual then does."""
         update = PRIMITIVES["update"]
-        if getrefcount(self.value) == ALONE and is_writable(self.value) and update.overwriting is not None:
+        tape = self.node.tape
+        own = not isinstance(value, Intercepting) or (type(value) is TrackedArray and value.node.tape is tape)
+        if own and tape.flat and getrefcount(self.value) == ALONE and is_writable(self.value):
             if self.node.origin is not None:
                 self.node.origin.forget()
-            update = update.overwriting
+            update = update.overwriting or update
         return update(self, index, value)
 
     def is_number(self) -> bool:

@@ -111,12 +111,14 @@ class Transpose:
         results: what the function returned, as tracked arrays, plain ones (which are zero), and None.
 
     Raises:
-        UnsupportedError: the function is not linear.
+        UnsupportedError: the function is not linear, or is to be part of a program.
     """
 
     def __init__(
         self, function: Callable[[list[Array]], Sequence[Any]], templates: Sequence[Array], rule: tuple[str, str]
     ) -> None:
+        if any(isinstance(stop_gradient(template), Intercepting) for template in templates):
+            raise UnsupportedError(f"{rule[0]}, and programs do not transpose rules; {rule[1]}")
         self._tape = GradientTape(persistent=True)
         with self._tape:
             self._sources = [self._tape.watch(zeros_like(template)) for template in templates]

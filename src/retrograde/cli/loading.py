@@ -73,7 +73,7 @@ def _import_factory(target: str, module_name: str, path: str) -> Any:
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name in (module_name, module_name.split(".")[0]):
             raise UsageError(f"there is no module {module_name!r} to import from {here}; {_HELP}") from None
-        raise UsageError(f"importing {module_name!r} failed: {_described(error)}") from error
+        raise UsageError(f"importing {module_name!r} failed: {described(error)}") from error
     for name in path.split("."):
         if not hasattr(found, name):
             raise UsageError(f"module {module_name!r} has no {path!r}; {target} names nothing")
@@ -87,10 +87,10 @@ def _called(target: str, factory: Any) -> Any:
     except RetrogradeError:
         raise
     except Exception as error:
-        raise UsageError(f"{target}() failed: {_described(error)}") from error
+        raise UsageError(f"{target}() failed: {described(error)}") from error
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
     """An exception of the user's code in one line, with the place where it was raised."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
     place = f" at {frames[-1].filename}:{frames[-1].lineno}" if len(frames) > 1 else ""

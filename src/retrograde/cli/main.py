@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from retrograde.cli.check_command import check_command
 from retrograde.cli.compare_command import compare_command
 from retrograde.cli.demo_command import demo_command
 from retrograde.cli.doctor import doctor_command
@@ -63,5 +64,5 @@ def main() -> None:
     """Exact gradients inside a memory budget."""
 
 
-for _command in (plan_command, compare_command, doctor_command, demo_command):
+for _command in (plan_command, compare_command, check_command, doctor_command, demo_command):
     main.add_command(_command)

@@ -14,7 +14,6 @@ from retrograde.errors import UsageError
 from retrograde.nn.arguments import as_floating
 from retrograde.program.primitive import Array
 from retrograde.rules.nn import activations
-from retrograde.rules.special import entropies
 
 
 def relu(x: Any) -> Array:
@@ -207,7 +206,7 @@ def sigmoid(x: Any) -> Array:
         >>> sigmoid(np.array([0.0]))
         array([0.5])
     """
-    return entropies.expit(as_floating(x))
+    return activations.sigmoid(as_floating(x))
 
 
 def log_sigmoid(x: Any) -> Array:
@@ -218,7 +217,7 @@ def log_sigmoid(x: Any) -> Array:
         >>> log_sigmoid(np.array([-800.0]))
         array([-800.])
     """
-    return entropies.log_expit(as_floating(x))
+    return activations.log_sigmoid(as_floating(x))
 
 
 def tanh(x: Any) -> Array:

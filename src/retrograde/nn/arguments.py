@@ -99,5 +99,7 @@ def reduced(losses: Array, reduction: Reduction, count: Any = None) -> Array:
     if reduction == "sum":
         return np.sum(losses)
     if reduction == "mean":
+        # A plain int leaves the dtype as it is.
+        count = int(count) if isinstance(count, np.integer) else count
         return np.mean(losses) if count is None else np.sum(losses) / count
     raise UsageError(f'reduction={reduction!r} was given; it is "mean", "sum" or "none"')

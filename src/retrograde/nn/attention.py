@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from retrograde.autodiff import checkpoint
 from retrograde.errors import UsageError
-from retrograde.nn.arguments import as_floating, known
+from retrograde.nn.arguments import as_array, as_floating, known
+from retrograde.nn.layers import drawn_seed, linear
 from retrograde.nn.layers import dropout as drop
-from retrograde.nn.layers import linear
 from retrograde.program.primitive import Array
 from retrograde.rules.special import log_sum_exp
 
@@ -24,21 +25,25 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     dropout: float = 0.0,
     seed: Any = None,
+    block: int | None = None,
 ) -> Array:
     """Means of values, weighted by how well their keys go with a query.
 
-    It keeps the weights, and no scores.
+    It keeps the weights, one for each query and key, and no scores. With `block` it keeps none of them either: those of
+    so many queries at once are computed, and computed again for the derivative, so that long sequences take memory in
+    proportion to their length.
 
     Args:
         query: (..., queries, features).
         key: (..., keys, features).
         value: (..., keys, features of values).
-        mask: which keys a query sees, (..., queries, keys): booleans, True where it does, or numbers that are added to
-            the scores. A query that sees none has NaN for its result.
+        mask: which keys a query sees, broadcast with (..., queries, keys): booleans, True where it does, or numbers
+            that are added to the scores. A query that sees none has NaN for its result.
         causal: whether a query sees only keys that stand no later than it.
         scale: what scores are multiplied by; 1 / sqrt(features), if not given.
         dropout: the rate at which weights are set to 0, while training.
         seed: of dropout: an int or a NumPy generator.
+        block: how many queries are worked on at once; all of them, if not given.
 
     Returns:
         (..., queries, features of values).
@@ -59,10 +64,29 @@ def scaled_dot_product_attention(
         )
     if scale is None:
         scale = 1.0 / sqrt(known(q.shape[-1:], "attention without a scale")[0])
-    scores = (q * scale) @ np.transpose(k, (*range(k.ndim - 2), k.ndim - 1, k.ndim - 2))
-    if causal:
-        queries, keys = known((q.shape[-2], k.shape[-2]), "causal attention")
-        scores = np.where(np.tri(queries, keys, dtype=bool), scores, -np.inf)
+    q = q * q.dtype.type(scale)
+    seed = drawn_seed(seed) if dropout else 0
+    if block is None:
+        visible = np.tri(*known((q.shape[-2], k.shape[-2]), "causal attention"), dtype=bool) if causal else None
+        return _attend(q, k, v, mask, visible, dropout, seed)
+    if block < 1:
+        raise UsageError(f"block={block!r} was given; it is a number of queries, 1 or more")
+    count = known((q.shape[-2],), "attention by blocks")[0]
+    parts: list[Array] = []
+    for start in range(0, count, block):
+        rows = slice(start, min(count, start + block))
+        seen = slice(None, rows.stop if causal else None)
+        visible = np.tri(rows.stop - start, min(rows.stop, k.shape[-2]), start, dtype=bool) if causal else None
+        inner = None if mask is None else _mask_of(mask, rows, seen)
+        arrays = (q[..., rows, :], k[..., seen, :], v[..., seen, :], inner, visible)
+        parts.append(checkpoint(_attend)(*arrays, dropout, seed + start))
+    return np.concatenate(parts, axis=-2)
+
+
+def _attend(q: Array, k: Array, v: Array, mask: Any, visible: Any, dropout: float, seed: Any) -> Array:
+    scores = q @ np.transpose(k, (*range(k.ndim - 2), k.ndim - 1, k.ndim - 2))
+    if visible is not None:
+        scores = np.where(visible, scores, -np.inf)
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if _is_boolean(mask) else scores + mask
     weights = log_sum_exp.softmax(scores, axis=(scores.ndim - 1,))
@@ -71,8 +95,16 @@ def scaled_dot_product_attention(
     return weights @ v
 
 
+def _mask_of(mask: Any, rows: slice, seen: slice) -> Any:
+    """The part of a mask that is for some queries and keys; of an axis that is broadcast, the whole."""
+    mask = as_array(mask)
+    if mask.ndim > 1 and mask.shape[-2] != 1:
+        mask = mask[..., rows, :]
+    return mask[..., seen] if mask.ndim and mask.shape[-1] != 1 else mask
+
+
 def _is_boolean(mask: Any) -> bool:
-    return (mask.dtype if hasattr(mask, "dtype") else np.asarray(mask).dtype).kind == "b"
+    return as_array(mask).dtype.kind == "b"
 
 
 def multi_head_attention(
@@ -88,6 +120,7 @@ def multi_head_attention(
     causal: bool = False,
     dropout: float = 0.0,
     seed: Any = None,
+    block: int | None = None,
 ) -> Array:
     """Attention in several subspaces at once: queries, keys and values are mapped, split into heads, and put together.
 
@@ -100,7 +133,7 @@ def multi_head_attention(
         heads: into how many the features are split.
         in_bias: (3 · features,), or None.
         out_bias: (features,), or None.
-        mask, causal, dropout, seed: as in `scaled_dot_product_attention`; the mask is broadcast with
+        mask, causal, dropout, seed, block: as in `scaled_dot_product_attention`; the mask is broadcast with
             (..., heads, queries, keys).
 
     Returns:
@@ -128,7 +161,7 @@ def multi_head_attention(
         rows = slice(at * features, (at + 1) * features)
         mapped = linear(as_floating(x), in_weight[rows], None if in_bias is None else in_bias[rows])
         parts.append(_split(mapped, heads, features // heads))
-    out = scaled_dot_product_attention(*parts, mask=mask, causal=causal, dropout=dropout, seed=seed)
+    out = scaled_dot_product_attention(*parts, mask=mask, causal=causal, dropout=dropout, seed=seed, block=block)
     order = (*range(out.ndim - 3), out.ndim - 2, out.ndim - 3, out.ndim - 1)
     merged = np.transpose(out, order)
     return linear(np.reshape(merged, (*merged.shape[:-2], features)), out_weight, out_bias)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from retrograde.errors import UsageError
-from retrograde.nn.arguments import Reduction, as_array, as_floating, known, reduced
+from retrograde.nn.arguments import Reduction, as_array, as_floating, reduced
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import Array
 from retrograde.rules.nn import activations
@@ -79,9 +79,9 @@ def cross_entropy(
 def _of_classes(
     log_p: Array, targets: Array, weight: Any, ignored: int, smoothing: float, reduction: Reduction, axis: int
 ) -> Array:
-    shape = known(log_p.shape, "cross_entropy of integer classes")
+    shape = tuple(log_p.shape)
     others = shape[:axis] + shape[axis + 1 :]
-    if tuple(targets.shape) != others:
+    if targets.ndim != len(others) or not _may_agree(targets.shape, others):
         raise UsageError(
             f"classes of shape {tuple(targets.shape)} were given for logits of shape {shape} with the classes on axis "
             f"{axis}; they have the shape {others}"
@@ -89,10 +89,9 @@ def _of_classes(
     counted = targets != ignored
     _check_classes(targets, counted, shape[axis])
     classes = np.where(counted, targets, 0)
-    index = list(np.ogrid[tuple(slice(size) for size in others)])
-    index.insert(axis, classes)
     weights = counted if weight is None else np.where(counted, np.ravel(weight)[classes], 0.0)
-    loss = np.where(counted, -log_p[tuple(index)], 0.0)
+    picked = np.take_along_axis(log_p, np.expand_dims(classes, axis), axis)
+    loss = np.where(counted, -np.reshape(picked, others), 0.0)
     if weight is not None:
         loss = loss * weights
     if smoothing:
@@ -101,8 +100,14 @@ def _of_classes(
     return reduced(loss, reduction, np.sum(weights))
 
 
-def _check_classes(targets: Array, counted: Array, classes: int) -> None:
-    if not is_ndarray(targets) or not targets.size:
+def _may_agree(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether two shapes of one rank agree wherever both are known before the run."""
+    pairs = zip(one, other, strict=True)
+    return all(mine == theirs for mine, theirs in pairs if isinstance(mine, int) and isinstance(theirs, int))
+
+
+def _check_classes(targets: Array, counted: Array, classes: Any) -> None:
+    if not is_ndarray(targets) or not targets.size or not isinstance(classes, int):
         return
     wrong = targets[counted & ((targets < 0) | (targets >= classes))]
     if wrong.size:
@@ -225,10 +230,7 @@ def huber_loss(predictions: Any, targets: Any, delta: float = 1.0, reduction: Re
 def _pair(one: Any, other: Any) -> tuple[Array, Array]:
     """Two arrays of one shape: broadcasting here is a mistake more often than not."""
     one, other = as_floating(one), as_floating(other)
-    if one.ndim != other.ndim or any(
-        isinstance(mine, int) and isinstance(theirs, int) and mine != theirs
-        for mine, theirs in zip(one.shape, other.shape, strict=True)
-    ):
+    if one.ndim != other.ndim or not _may_agree(one.shape, other.shape):
         raise UsageError(
             f"predictions of shape {tuple(one.shape)} and targets of shape {tuple(other.shape)} were given; give both "
             "in one shape"

@@ -14,7 +14,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_methods import ArrayMethods
 from retrograde.program.dispatch import Intercepting, apply
-from retrograde.program.in_place import WritesInPlace, without_lists
+from retrograde.program.in_place import WritesInPlace, array_without_axes, without_lists
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.spelling import SPELLINGS, call_function, call_ufunc
 
@@ -212,7 +212,7 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
 
     def copy(self) -> Any:
         """An array of its own, that can be written without writing this one."""
-        return +self
+        return +self if self.ndim or self.is_number() else array_without_axes(+self)
 
     # NumPy's protocols.
 
@@ -238,10 +238,10 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
         raise self._no_conversion("an index")
 
     def __copy__(self) -> Any:
-        return +self
+        return self.copy()
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return +self
+        return self.copy()
 
     def __reduce__(self) -> NoReturn:
         raise self._no_conversion("bytes (a pickle)")
@@ -249,8 +249,10 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
     def _no_conversion(self, to: str) -> Exception:
         return UnsupportedError(
             f"{self.kind} was to become {to}, which would drop its derivative without a word; "
-            "rg.stop_gradient(x) gives its plain value. To fill an array with tracked values, make the array with "
-            "np.zeros_like of a tracked one, or pass it to tape.watch"
+            "rg.stop_gradient(x) gives its plain value. Functions of SciPy that convert are in rg.special and rg.linalg. "
+            "To make an array of tracked values, write np.stack([...]), np.concatenate([...]), or np.array([...], like=x) "
+            "where x is a tracked one; to fill an array, make it with np.zeros_like of a tracked one, or pass it to "
+            "tape.watch"
         )
 
     def __getattr__(self, name: str) -> Any:

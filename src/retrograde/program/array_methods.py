@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.spelling import call_function
 
 
@@ -25,6 +26,8 @@ class ArrayMethods:
     """The methods of NumPy's arrays whose arguments are those of a function."""
 
     __slots__ = ()
+
+    level: int
 
     all = _method(np.all)
     any = _method(np.any)
@@ -71,9 +74,9 @@ class ArrayMethods:
         """A copy with one axis."""
         return call_function(np.ravel, (self, order), {}).copy()
 
-    def compress(self, condition: Any, axis: int | None = None) -> Any:
+    def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Any:
         """As `numpy.compress`."""
-        return call_function(np.compress, (condition, self, axis), {})
+        return call_function(np.compress, (condition, self, axis, out), {})
 
     def fill(self, value: Any) -> None:
         """Write a value into every element."""
@@ -94,6 +97,30 @@ class ArrayMethods:
     def tolist(self) -> NoReturn:
         """Refused: Python numbers have no derivatives."""
         raise self._no_conversion("a list of Python numbers")
+
+    def __format__(self, form: str) -> str:
+        # A symbol, which is of level 0, has no value yet.
+        return format(PRIMITIVES["stop_gradient"](self) if form and self.level else str(self), form)
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of an element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Any:
+        """The bytes of all elements."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def size(self) -> Any:
+        """The number of elements."""
+        raise NotImplementedError  # pragma: no cover
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        raise NotImplementedError  # pragma: no cover
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise NotImplementedError  # pragma: no cover

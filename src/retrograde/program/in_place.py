@@ -28,8 +28,15 @@ class WritesInPlace:
     # _locked: its state and the view written.
     __slots__ = ("__weakref__", "_base", "_locked", "_place", "_views")
 
+    level: int
+
     _state: ClassVar[tuple[str, ...]]
     kind: ClassVar[str]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        raise NotImplementedError  # pragma: no cover
 
     def is_number(self) -> bool:
         """Whether NumPy's array would be a number, which `+=` replaces and does not change."""
@@ -42,7 +49,7 @@ class WritesInPlace:
             base: what it is a view of.
             place: how the view was taken: the primitive, and its operands behind the base.
         """
-        if not base.ndim and base.level and base.is_number():
+        if base._is_plain_number():
             return
         self._base = base
         self._place = place
@@ -63,6 +70,8 @@ class WritesInPlace:
             self._locked = None
             # These names would count as readers of the value.
             del locked, state, part  # pyright: ignore[reportPossiblyUnboundVariable]
+        if self._is_plain_number():
+            raise TypeError(f"{self.kind} that is a number has no items to assign to, as NumPy's numbers have none")
         self._refuse_if_shared(value)
         self._become(self._updated(index, value))
 
@@ -98,7 +107,7 @@ class WritesInPlace:
     def _written(self, result: Any) -> Any:
         if self.is_number():
             return result
-        same: Any = self._same_array_type(result)
+        same: Any = self._same_array_type(result if self.ndim else array_without_axes(result))
         base = slot(self, "_base", None)
         if base is None:
             self._refuse_if_shared(None)
@@ -112,6 +121,10 @@ class WritesInPlace:
         self._lock_views(self)
         self._become(same)
         return self
+
+    def _is_plain_number(self) -> bool:
+        """Whether NumPy's array would be a number for certain; a symbol, which is of level 0, may be either."""
+        return not self.ndim and self.level > 0 and self.is_number()
 
     def own_memory(self) -> Any:
         """This array, of which NumPy's would be a copy, although it was made by views here."""
@@ -182,6 +195,12 @@ class WritesInPlace:
 
     def _same_array_type(self, other: Any) -> Any:
         raise NotImplementedError  # pragma: no cover
+
+
+def array_without_axes(number: Any) -> Any:
+    """A number as an array without axes, of which ufuncs make numbers."""
+    reshape = PRIMITIVES["reshape"]
+    return reshape(reshape(number, (1,)), ()).own_memory()
 
 
 def without_lists(index: Any) -> Any:

@@ -78,9 +78,9 @@ class Primitive:
             linear in all of them together.
         elementwise: an element of a result depends on the elements of the operands at the same place only, after
             broadcasting. What batches directions and finds sparsity makes use of it. A ufunc need not say it.
-        registered: keep it in `PRIMITIVES`, where names are unique. Those of users are not.
         overwrite: computes the result as `evaluate` does, into the memory of the first operand, a NumPy array that
             nobody reads afterwards.
+        registered: keep it in `PRIMITIVES`, where names are unique. Those of users are not.
 
     Attributes:
         overwriting: the same primitive, evaluated so; None without `overwrite`.
@@ -120,8 +120,8 @@ class Primitive:
         outputs: tuple[str, ...] = (),
         variadic: bool = False,
         elementwise: bool = False,
-        registered: bool = True,
         overwrite: Callable[..., Array] | None = None,
+        registered: bool = True,
     ) -> None:
         self.name = name
         self.evaluate = evaluate

@@ -50,6 +50,13 @@ def _late(function: Any) -> Callable[..., Any] | None:
     return replacement if getattr(sys.modules.get(module), function.__name__, None) is function else None
 
 
+def _full_name(ufunc: Any) -> str:
+    """A ufunc does not know the module that it is of."""
+    modules = {"numpy", *(module for module, _ in LATE_SPELLINGS.values())}
+    of = [module for module in modules if getattr(sys.modules.get(module), ufunc.__name__, None) is ufunc]
+    return ".".join((*of, ufunc.__name__))
+
+
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """What `__array_ufunc__` does.
 
@@ -65,7 +72,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
     general = SPELLINGS.get(getattr(np.ufunc, method))
     if replacement is not None and general is not None and _is_tracked(options.get("out", inputs)):
         return general(ufunc, *inputs, **options)
-    name = f"numpy.{ufunc.__name__}"
+    name = _full_name(ufunc)
     if "out" in options:
         kind = type(next((item for item in options["out"] if item is not None), None)).__name__
         raise UnsupportedError(
@@ -119,8 +126,8 @@ def missing_rule(name: str, operands: tuple[Any, ...]) -> UnsupportedError:
     """The error for a NumPy function that nothing takes the place of."""
     return UnsupportedError(
         f"{name} has no derivative rule, and an operand is {_interceptor(operands)}; write it with functions that have "
-        "one (docs/autodiff.md lists them), take it out of the derivative with rg.stop_gradient, or declare it: "
-        'docs/autodiff.md, "Add a primitive"'
+        "one (docs/autodiff.md lists them), take it out of the derivative with rg.stop_gradient, or give it a rule "
+        "with rg.primitive, rg.custom_jvp or rg.custom_vjp"
     )
 
 

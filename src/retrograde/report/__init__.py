@@ -11,6 +11,7 @@ from retrograde.report.comparison import (
     comparison_table,
 )
 from retrograde.report.demo_page import DemoResult, DemoRow, demo_json, demo_page, demo_table
+from retrograde.report.gradients import gradient_tables
 from retrograde.report.measured import MeasuredRun, measured_figure
 from retrograde.report.stacked import StackedBar, stacked_figure
 from retrograde.report.svg import Figure
@@ -40,6 +41,7 @@ __all__ = [
     "demo_page",
     "demo_table",
     "given_timeline",
+    "gradient_tables",
     "measured_figure",
     "plan_table",
     "plan_timeline",

@@ -56,6 +56,6 @@ def _piecewise(x: Array, condlist: Any, funclist: Any, *args: Any, **kw: Any) ->
     out = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):
         mask = np.asarray(condition, bool)
-        value = function(x[mask], *args, **kw) if callable(function) else function
-        out[mask] = value
+        if mask.any():
+            out[mask] = function(x[mask], *args, **kw) if callable(function) else function
     return out

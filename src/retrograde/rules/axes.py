@@ -41,7 +41,9 @@ def spread(g: Array, x_shape: tuple[Any, ...], axis: tuple[int, ...], keepdims: 
 def count(a: Array, axes: tuple[int, ...], dtype: np.dtype[Any], where: Any = True, keepdims: bool = False) -> Any:
     """How many elements are reduced to one, as a number that leaves arrays of the dtype in it."""
     if where is not True:
-        chosen = np.sum(np.broadcast_to(where, a.shape), axis=axes, keepdims=keepdims)
+        chosen = np.sum(
+            broadcast_to(np.asarray(where) if isinstance(where, list) else where, a.shape), axis=axes, keepdims=keepdims
+        )
         return np.astype(chosen, real_dtype(dtype)) if dtype.kind in "fc" else chosen
     size: Any = 1
     for axis in axes:

@@ -65,8 +65,10 @@ def _on_plain_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
     return constant
 
 
-without_derivative(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isneginf, np.isposinf)
-without_derivative(np.isreal, np.histogram, np.histogram2d, np.histogramdd)
+without_derivative(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isneginf, np.isposinf, np.isin)
+without_derivative(
+    np.isreal, np.iscomplex, np.digitize, np.lexsort, np.histogram, np.histogram2d, np.histogramdd
+)
 without_derivative(np.histogram_bin_edges, np.bincount, np.may_share_memory, np.shares_memory)
 
 

@@ -92,9 +92,15 @@ def letters(count: int, after: int = 0) -> str:
     )
 
 
+def as_array(x: Any) -> Any:
+    """An array or a number as something with a shape."""
+    return x if hasattr(x, "dtype") else np.asarray(x)
+
+
 @spells(np.matmul, np.linalg.matmul)
 def _matmul(x1: Array, x2: Array) -> Array:
-    ranks = np.ndim(x1), np.ndim(x2)
+    x1, x2 = as_array(x1), as_array(x2)
+    ranks = x1.ndim, x2.ndim
     if 0 in ranks:
         raise UsageError(f"matmul of arrays with {ranks[0]} and {ranks[1]} axes; numbers are multiplied with `*`")
     if ranks[0] == ranks[1] > 1:
@@ -113,22 +119,21 @@ def _products(x_rank: int, y_rank: int) -> str:
 
 
 @spells(np.dot)
-def dot(a: Array, b: Array) -> Array:
-    """As `numpy.dot`: the last axis of `a` with the last but one of `b`."""
-    ranks = (np.ndim(a), np.ndim(b))
-    if 0 in ranks:
+def _dot(a: Array, b: Array) -> Array:
+    a, b = as_array(a), as_array(b)
+    if not a.ndim or not b.ndim:
         return np.multiply(a, b)
-    if ranks == (2, 2):
+    if a.ndim == b.ndim == 2:
         return matmul(a, b)
-    return _summed_over(a, b, (ranks[0] - 1,), (max(ranks[1] - 2, 0),))
+    return einsum(a, b, subscripts=_summed_over(a.ndim, b.ndim, (a.ndim - 1,), (max(b.ndim - 2, 0),)))
 
 
 @spells(np.inner)
 def _inner(a: Array, b: Array, /) -> Array:
-    ranks = (np.ndim(a), np.ndim(b))
-    if 0 in ranks:
+    a, b = as_array(a), as_array(b)
+    if not a.ndim or not b.ndim:
         return np.multiply(a, b)
-    return _summed_over(a, b, (ranks[0] - 1,), (ranks[1] - 1,))
+    return einsum(a, b, subscripts=_summed_over(a.ndim, b.ndim, (a.ndim - 1,), (b.ndim - 1,)))
 
 
 @spells(np.tensordot, np.linalg.tensordot)
@@ -136,33 +141,34 @@ def _tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     a, b = as_array(a), as_array(b)
     if isinstance(axes, (int, np.integer)):
         count = int(axes)
-        pairs = (tuple(range(a.ndim - count, a.ndim)), tuple(range(count)))
+        a_axes, b_axes = tuple(range(a.ndim - count, a.ndim)), tuple(range(count))
     else:
-        pairs = tuple(axes)
-    a_axes, b_axes = (normalize_axis_tuple(axis, operand.ndim) for axis, operand in zip(pairs, (a, b), strict=True))
+        of_a, of_b = axes
+        a_axes, b_axes = normalize_axis_tuple(of_a, a.ndim), normalize_axis_tuple(of_b, b.ndim)
     if len(a_axes) != len(b_axes):
         raise UsageError(f"tensordot over {len(a_axes)} axes of one array and {len(b_axes)} of the other; name as many")
-    return _summed_over(a, b, a_axes, b_axes)
+    return einsum(a, b, subscripts=_summed_over(a.ndim, b.ndim, a_axes, b_axes))
 
 
-def as_array(x: Any) -> Any:
-    """An array or a number as something with a shape."""
-    return x if hasattr(x, "shape") else np.asarray(x)
-
-
-def _summed_over(a: Array, b: Array, a_axes: tuple[int, ...], b_axes: tuple[int, ...]) -> Array:
+@lru_cache(1024)
+def _summed_over(a_rank: int, b_rank: int, a_axes: tuple[int, ...], b_axes: tuple[int, ...]) -> str:
     """The sum of products over pairs of axes; the others stay in order, those of `a` first."""
-    a_labels, b_labels = letters(a.ndim), list(letters(b.ndim, a.ndim))
+    a_labels, b_labels = letters(a_rank), list(letters(b_rank, a_rank))
     for mine, other in zip(a_axes, b_axes, strict=True):
         b_labels[other] = a_labels[mine]
     kept = [label for label in a_labels if label not in b_labels]
     kept += [label for label in b_labels if label not in a_labels]
-    return einsum(a, b, subscripts=f"{a_labels},{''.join(b_labels)}->{''.join(kept)}")
+    return f"{a_labels},{''.join(b_labels)}->{''.join(kept)}"
+
+
+def _flat(x: Any) -> Array:
+    x = as_array(x)
+    return x if x.ndim == 1 else np.ravel(x)
 
 
 @spells(np.outer)
 def _outer(a: Array, b: Array) -> Array:
-    return einsum(np.ravel(as_array(a)), np.ravel(as_array(b)), subscripts="a,b->ab")
+    return einsum(_flat(a), _flat(b), subscripts="a,b->ab")
 
 
 @spells(np.linalg.outer)
@@ -177,12 +183,11 @@ def _linalg_outer(x1: Array, x2: Array, /) -> Array:
 
 @spells(np.vdot)
 def _vdot(a: Array, b: Array, /) -> Array:
-    return einsum(conj(np.ravel(as_array(a))), np.ravel(as_array(b)), subscripts="a,a->")
+    return einsum(conj(_flat(a)), _flat(b), subscripts="a,a->")
 
 
-def _vecdot(x1: Array, x2: Array, axis: int = -1) -> Array:
-    x1, x2 = (np.moveaxis(as_array(x), axis, -1) for x in (x1, x2))
-    return _batched(conj(x1), x2, 1, 1, "a,a->")
+def _vecdot(x1: Array, x2: Array) -> Array:
+    return _batched(conj(as_array(x1)), as_array(x2), 1, 1, "a,a->")
 
 
 def _matvec(x1: Array, x2: Array) -> Array:
@@ -214,4 +219,7 @@ for _name, _product in (("vecdot", _vecdot), ("matvec", _matvec), ("vecmat", _ve
     if hasattr(np, _name):  # matvec and vecmat came with NumPy 2.2
         spells(getattr(np, _name))(_product)
 
-spells(np.linalg.vecdot)(_vecdot)
+
+@spells(np.linalg.vecdot)
+def _vecdot_along(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+    return _vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))

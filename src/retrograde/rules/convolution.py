@@ -15,7 +15,7 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, Extent
 from retrograde.rules.contraction import as_array
-from retrograde.rules.elementwise import conj
+from retrograde.rules.declaring import conj
 from retrograde.rules.type_rules import dtype_of
 
 convolve = Primitive(

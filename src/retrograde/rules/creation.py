@@ -6,7 +6,6 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.kinds import as_extents
@@ -68,16 +67,6 @@ def _refuse_device(device: Any) -> None:
 @spells(np.copy)
 def _copy(a: Array, order: str = "K", subok: bool = False) -> Array:
     return a.copy()
-
-
-@spells(np.size)
-def _size(a: Array, axis: Any = None) -> Any:
-    if axis is None:
-        return a.size
-    count: Any = 1
-    for at in as_extents(axis):
-        count = count * a.shape[normalize_axis_index(at, a.ndim)]
-    return count
 
 
 @spells(np.meshgrid)

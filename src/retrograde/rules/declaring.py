@@ -33,10 +33,11 @@ def analytic(ufunc: np.ufunc, derivative: RuleFunction, times: Callable[..., Arr
     Where the derivative can be infinite, `times` is `multiply_or_zero`.
     """
     reads = _reads(derivative)
+    overwriting: Any = (lambda g, at: np.multiply(g, conj(derivative(at)), out=g)) if times is np.multiply else None
     return elementwise(
         ufunc,
         ("x",),
-        reverse={"x": Rule(lambda g, at: times(g, conj(derivative(at))), reads)},
+        reverse={"x": Rule(lambda g, at: times(g, conj(derivative(at))), reads, overwriting=overwriting)},
         forward={"x": Rule(lambda d, at: times(d, derivative(at)), reads)},
     )
 

@@ -16,7 +16,6 @@ from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, Extent
-from retrograde.rules.sizes import known_shape
 from retrograde.rules.type_rules import always, like_first, of_shape
 
 
@@ -130,18 +129,3 @@ def _tril(m: Array, k: int = 0) -> Array:
 @spells(np.triu)
 def _triu(m: Array, k: int = 0) -> Array:
     return triu(_matrix(m), k=int(k))
-
-
-@spells(np.diag_indices_from)
-def _diag_indices_from(arr: Array) -> Any:
-    return np.diag_indices_from(np.broadcast_to(np.False_, known_shape(arr, "the indices of an array's part")))
-
-
-@spells(np.tril_indices_from)
-def _tril_indices_from(arr: Array, k: int = 0) -> Any:
-    return np.tril_indices_from(np.broadcast_to(np.False_, known_shape(arr, "the indices of an array's part")), k)
-
-
-@spells(np.triu_indices_from)
-def _triu_indices_from(arr: Array, k: int = 0) -> Any:
-    return np.triu_indices_from(np.broadcast_to(np.False_, known_shape(arr, "the indices of an array's part")), k)

@@ -13,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
 from retrograde.rules.axes import along, axes_of
+from retrograde.rules.shapes import broadcast_to
 
 
 @spells(np.diff)
@@ -31,7 +32,7 @@ def _slab(edge: Any, a: Array, axis: int) -> list[Array]:
     if edge is None:
         return []
     shape = tuple(1 if at == axis else extent for at, extent in enumerate(np.shape(a)))
-    return [edge if np.ndim(edge) else np.broadcast_to(edge, shape)]
+    return [edge if np.ndim(edge) else broadcast_to(edge if hasattr(edge, "dtype") else np.asarray(edge), shape)]
 
 
 @spells(np.ediff1d)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from retrograde.errors import UsageError
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
-from retrograde.rules.contraction import einsum, letters
+from retrograde.rules.contraction import as_array, einsum, letters
 
 _Labels = tuple[Any, ...]
 _Operand = tuple[Any, str]
@@ -25,6 +26,13 @@ _UNKNOWN_SIZE = 64
 
 @spells(np.einsum)
 def _einsum(*arguments: Any, optimize: Any = "auto", dtype: Any = None) -> Array:
+    if len(arguments) == 3 and isinstance(arguments[0], str) and dtype is None:
+        _, x, y = arguments
+        shapes = np.shape(x), np.shape(y)
+        # The shape of a symbol has symbols, which are nothing to remember.
+        pair = None if any(isinstance(part, ArrayLike) for part in chain(*shapes)) else _pair(arguments[0], *shapes)
+        if pair is not None:
+            return einsum(as_array(x), as_array(y), subscripts=pair)
     arrays, inputs, output = _parsed(arguments)
     if dtype is not None:
         arrays = [array.astype(dtype) for array in arrays]
@@ -42,6 +50,22 @@ def _einsum(*arguments: Any, optimize: Any = "auto", dtype: Any = None) -> Array
     return result if len(arrays) > 1 else np.transpose(result, [name.index(label) for label in out])
 
 
+@lru_cache(4096)
+def _pair(subscripts: str, *shapes: tuple[Any, ...]) -> str | None:
+    """The contraction that an einsum of two arrays of these shapes is, if it takes nothing else."""
+    inputs, output = _split(subscripts)
+    if len(inputs) != 2:
+        return None
+    arrays = [np.broadcast_to(0.0, shape) for shape in shapes]
+    names, out = _named(*_without_ellipsis(arrays, inputs, output))
+    operands = list(zip(arrays, names, strict=True))
+    counted = Counter("".join([*names, out]))
+    alone = any(number == 1 for number in counted.values()) or any(len(set(name)) < len(name) for name in names)
+    if alone or [name for _, name in _without_stretching(operands)] != names:
+        return None
+    return f"{names[0]},{names[1]}->{out}"
+
+
 def _parsed(operands: tuple[Any, ...]) -> tuple[list[Any], list[_Labels], _Labels | None]:
     """The arrays, the labels of each, and those of the result if they are given, from either form of call."""
     if not operands or (not isinstance(operands[0], str) and len(operands) < 2):
@@ -55,7 +79,7 @@ def _parsed(operands: tuple[Any, ...]) -> tuple[list[Any], list[_Labels], _Label
         output = tuple(operands[-1]) if len(operands) % 2 else None
     if len(arrays) != len(inputs):
         raise UsageError(f"einsum {operands[0]!r} has {len(inputs)} terms, and {len(arrays)} arrays were given")
-    return [array if hasattr(array, "shape") else np.asarray(array) for array in arrays], inputs, output
+    return [as_array(array) for array in arrays], inputs, output
 
 
 @lru_cache(4096)

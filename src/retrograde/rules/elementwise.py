@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.program.primitive import Array, Primitive
+from retrograde.program.primitive import Array, Primitive, Rule
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.declaring import conj, elementwise
-from retrograde.rules.quiet import divide_or_zero, multiply_or_zero
+from retrograde.rules.masking import masked
+from retrograde.rules.quiet import divide_or_zero
 from retrograde.rules.type_rules import always, broadcast_extents, dtype_of, like_first, sizes_of
 
 add = elementwise(
@@ -26,29 +27,48 @@ add = elementwise(
 subtract = elementwise(
     np.subtract,
     ("x", "y"),
-    reverse={"x": lambda g: g, "y": lambda g: -g},
+    reverse={"x": lambda g: g, "y": Rule(lambda g: -g, overwriting=lambda g: np.negative(g, out=g))},
     forward={"x": lambda d: d, "y": lambda d: -d},
 )
 
 multiply = elementwise(
     np.multiply,
     ("x", "y"),
-    reverse={"x": lambda g, y: g * conj(y), "y": lambda g, x: g * conj(x)},
+    reverse={
+        "x": Rule(lambda g, y: g * conj(y), overwriting=lambda g, y: np.multiply(g, conj(y), out=g)),
+        "y": Rule(lambda g, x: g * conj(x), overwriting=lambda g, x: np.multiply(g, conj(x), out=g)),
+    },
     linear=("x", "y"),
 )
+
+
+def _by_the_divisor(g: Array, x: Array, y: Array) -> Array:
+    return -divide_or_zero(divide_or_zero(g, conj(y)) * conj(x), conj(y))
+
+
+def _by_the_divisor_in_place(g: Array, x: Array, y: Array) -> Array:
+    if not np.all(y):
+        return _by_the_divisor(g, x, y)
+    np.divide(g, conj(y), out=g)
+    np.multiply(g, conj(x), out=g)
+    np.divide(g, conj(y), out=g)
+    return np.negative(g, out=g)
+
 
 divide = elementwise(
     np.divide,
     ("x", "y"),
     reverse={
         "x": lambda g, y: divide_or_zero(g, conj(y)),
-        "y": lambda g, y, out: -multiply_or_zero(divide_or_zero(g, conj(y)), conj(out)),
+        "y": Rule(_by_the_divisor, overwriting=_by_the_divisor_in_place),
     },
-    forward={"y": lambda d, y, out: -multiply_or_zero(divide_or_zero(d, y), out)},
+    forward={"y": lambda d, x, y: -divide_or_zero(divide_or_zero(d, y) * x, y)},
     linear=("x",),
 )
 
-negative = elementwise(np.negative, ("x",), reverse={"x": lambda g: -g}, linear=("x",))
+negative = elementwise(
+    np.negative, ("x",), reverse={"x": Rule(lambda g: -g, overwriting=lambda g: np.negative(g, out=g))}, linear=("x",)
+)
 
 positive = elementwise(np.positive, ("x",), reverse={"x": lambda g: g}, linear=("x",))
 
@@ -66,12 +86,12 @@ where = Primitive(
     ("condition", "x", "y"),
     result=_where_type,
     reverse={
-        "x": lambda g, condition: np.where(condition, g, 0.0),
-        "y": lambda g, condition: np.where(condition, 0.0, g),
+        "x": lambda g, condition: masked(g, condition),
+        "y": lambda g, condition: masked(g, np.logical_not(condition)),
     },
     forward={
-        "x": lambda d, condition: np.where(condition, d, 0.0),
-        "y": lambda d, condition: np.where(condition, 0.0, d),
+        "x": lambda d, condition: masked(d, condition),
+        "y": lambda d, condition: masked(d, np.logical_not(condition)),
     },
     elementwise=True,
 )

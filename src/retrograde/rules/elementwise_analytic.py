@@ -12,7 +12,7 @@ import numpy as np
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
 from retrograde.rules.declaring import analytic, analytic_quotient, elementwise
-from retrograde.rules.quiet import divide_or_zero, multiply_or_zero
+from retrograde.rules.quiet import divide_chosen, divide_or_zero, multiply_or_zero
 
 LN_2 = math.log(2.0)
 LN_10 = math.log(10.0)
@@ -26,10 +26,10 @@ log2 = analytic_quotient(np.log2, lambda x: x * LN_2, divide_or_zero)
 log10 = analytic_quotient(np.log10, lambda x: x * LN_10, divide_or_zero)
 log1p = analytic_quotient(np.log1p, lambda x: 1.0 + x, divide_or_zero)
 
-sqrt = analytic_quotient(np.sqrt, lambda out: 2.0 * out, divide_or_zero)
+sqrt = analytic_quotient(np.sqrt, lambda out: 2.0 * out, divide_chosen)
 cbrt = analytic_quotient(np.cbrt, lambda out: 3.0 * (out * out), divide_or_zero)
 square = analytic(np.square, lambda x: 2.0 * x)
-reciprocal = analytic(np.reciprocal, lambda out: -out * out, multiply_or_zero)
+reciprocal = analytic(np.reciprocal, lambda out: -multiply_or_zero(out, out), multiply_or_zero)
 
 sin = analytic(np.sin, lambda x: np.cos(x))
 cos = analytic(np.cos, lambda x: -np.sin(x))
@@ -44,11 +44,11 @@ def _hypotenuse(x: Array) -> Array:
     return np.sqrt(1.0 + x * x) if x.dtype.kind == "c" else np.hypot(x, 1.0)
 
 
-arcsin = analytic_quotient(np.arcsin, lambda x: np.sqrt(1.0 - x) * np.sqrt(1.0 + x), divide_or_zero)
-arccos = analytic_quotient(np.arccos, lambda x: -np.sqrt(1.0 - x) * np.sqrt(1.0 + x), divide_or_zero)
+arcsin = analytic_quotient(np.arcsin, lambda x: np.sqrt(1.0 - x) * np.sqrt(1.0 + x), divide_chosen)
+arccos = analytic_quotient(np.arccos, lambda x: -np.sqrt(1.0 - x) * np.sqrt(1.0 + x), divide_chosen)
 arctan = analytic_quotient(np.arctan, lambda x: _hypotenuse(x), lambda g, root: g / root / root)
 arcsinh = analytic_quotient(np.arcsinh, lambda x: _hypotenuse(x), np.divide)
-arccosh = analytic_quotient(np.arccosh, lambda x: np.sqrt(x - 1.0) * np.sqrt(x + 1.0), divide_or_zero)
+arccosh = analytic_quotient(np.arccosh, lambda x: np.sqrt(x - 1.0) * np.sqrt(x + 1.0), divide_chosen)
 arctanh = analytic_quotient(np.arctanh, lambda x: (1.0 - x) * (1.0 + x), divide_or_zero)
 
 deg2rad = elementwise(np.deg2rad, ("x",), reverse={"x": lambda g: np.deg2rad(g)}, linear=("x",))

@@ -17,10 +17,11 @@ from retrograde.rules.special.bessel_functions import i1
 def _spherical_bessel(x: Array, order: int) -> Array:
     from scipy.special import spherical_jn
 
-    size = np.absolute(x) if x.dtype.kind != "c" else x
-    out = spherical_jn(order, size)
-    if order % 2 and x.dtype.kind != "c":
-        out = np.where(x < 0, -out, out)
+    double = x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+    if x.dtype.kind == "c":
+        out = spherical_jn(order, double)
+    else:
+        out = spherical_jn(order, np.absolute(double)) * np.where(x < 0, (-1) ** order, 1)
     return np.asarray(out, x.dtype)[()]
 
 

@@ -17,6 +17,7 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.rules.declaring import conj, elementwise
 from retrograde.rules.elementwise_rounding import floor_divide
+from retrograde.rules.masking import masked
 from retrograde.rules.quiet import divide_or_zero
 
 _BY_SIGN: dict[str, Any] = {
@@ -51,12 +52,12 @@ heaviside = elementwise(
 
 
 def _where_larger(t: Array, one: Array, other: Array) -> Array:
-    return np.where(one == other, 0.5 * t, np.where(one > other, t, 0.0))
+    return np.where(one == other, 0.5 * t, masked(t, one > other))
 
 
 def _where_larger_or_number(t: Array, one: Array, other: Array) -> Array:
     """As `_where_larger`, and where the other is NaN the one is taken."""
-    return np.where(one == other, 0.5 * t, np.where(np.logical_or(one > other, np.isnan(other)), t, 0.0))
+    return np.where(one == other, 0.5 * t, masked(t, np.logical_or(one > other, np.isnan(other))))
 
 
 def _where_smaller(t: Array, one: Array, other: Array) -> Array:
@@ -64,7 +65,7 @@ def _where_smaller(t: Array, one: Array, other: Array) -> Array:
 
 
 def _where_smaller_or_number(t: Array, one: Array, other: Array) -> Array:
-    return np.where(one == other, 0.5 * t, np.where(np.logical_or(one < other, np.isnan(other)), t, 0.0))
+    return np.where(one == other, 0.5 * t, masked(t, np.logical_or(one < other, np.isnan(other))))
 
 
 def _choice(ufunc: np.ufunc, share: Any) -> Primitive:
@@ -120,6 +121,7 @@ fraction = Primitive(
 
 @spells(np.clip)
 def _clip(a: Array, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Array:
+    a = a if hasattr(a, "dtype") else np.asarray(a)
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     if low is not None:
         a = np.maximum(a, low)

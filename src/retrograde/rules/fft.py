@@ -22,7 +22,7 @@ from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, Extent
-from retrograde.rules.elementwise import conj
+from retrograde.rules.declaring import conj
 from retrograde.rules.indexing import scatter
 
 _OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}

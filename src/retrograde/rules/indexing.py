@@ -165,7 +165,7 @@ def _written(g: Array, index: Any, x_shape: tuple[Any, ...], v_shape: tuple[Any,
 
 update = Primitive(
     "update",
-    lambda x, index, v: _write(x.copy(), index, v),
+    lambda x, index, v: _write(np.array(x) if isinstance(x, np.generic) else x.copy(), index, v),
     ("x", "index", "v"),
     result=like_first,
     reverse={

@@ -16,8 +16,9 @@ from retrograde.program.kinds import is_list, is_tuple
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
+from retrograde.rules.outputs import into
 from retrograde.rules.shapes_axes import at_least, at_least_3d
-from retrograde.rules.sizes import known_shape
+from retrograde.rules.sizes import is_known, known_shape
 from retrograde.rules.type_rules import dtype_of
 
 
@@ -37,9 +38,7 @@ def _is_int(extent: Any) -> bool:
 
 
 def _own_part(g: Array, at: int, arrays_shape: tuple[tuple[Any, ...], ...], axis: int) -> Array:
-    start: Any = 0
-    for shape in arrays_shape[:at]:
-        start = start + shape[axis]
+    start: Any = sum(shape[axis] for shape in arrays_shape[:at])
     return g[(slice(None),) * axis + (slice(start, start + arrays_shape[at][axis]),)]
 
 
@@ -50,6 +49,30 @@ concatenate = Primitive(
     static=("axis",),
     result=_concatenated,
     reverse={"arrays": _own_part},
+    linear=("arrays",),
+    variadic=True,
+)
+
+
+def _stacked(*arrays: ArrayType, axis: int) -> ArrayType:
+    shapes = [array.sizes for array in arrays]
+    if len({len(sizes) for sizes in shapes}) > 1:
+        raise _unlike(shapes)
+    known = tuple(same.pop() if len(same := set(extents)) == 1 else None for extents in zip(*shapes, strict=True))
+    return ArrayType(dtype_of(*arrays), (*known[:axis], len(arrays), *known[axis:]))
+
+
+def _unlike(shapes: list[Any]) -> UsageError:
+    return UsageError(f"stack of arrays of shapes {shapes}; give them all one shape")
+
+
+stack = Primitive(
+    "stack",
+    lambda *arrays, axis: np.stack(arrays, axis),
+    ("arrays",),
+    static=("axis",),
+    result=_stacked,
+    reverse={"arrays": lambda g, at, axis: g[(*[slice(None)] * axis, at)]},
     linear=("arrays",),
     variadic=True,
 )
@@ -66,33 +89,59 @@ def _has_tracked(value: Any) -> bool:
     return any(map(_has_tracked, value)) if is_list(value) or is_tuple(value) else isinstance(value, Intercepting)
 
 
+@spells(np.array)
+def _array(
+    object: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", subok: bool = False, ndmin: int = 0
+) -> Array:
+    """With `like=`, an array that is tracked; without it NumPy does not ask."""
+    made = at_least(as_array(object), ndmin)
+    made = made if dtype is None else made.astype(dtype)
+    return made.copy() if copy else made
+
+
+@spells(np.asarray, np.asanyarray)
+def _asarray(a: Any, dtype: Any = None, order: str = "K", *, copy: Any = None, device: Any = None) -> Array:
+    return _array(a, dtype, copy=bool(copy))
+
+
 @spells(np.concatenate)
-def _concatenate(arrays: Any, axis: int | None = 0, *, dtype: Any = None) -> Array:
+def _concatenate(
+    arrays: Any, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind"
+) -> Array:
     parts = list(map(as_array, arrays))
     if axis is None:
         parts, axis = [np.reshape(part, (-1,)) for part in parts], 0
     joined = concatenate(*parts, axis=normalize_axis_index(axis, parts[0].ndim))
-    return joined if dtype is None else joined.astype(dtype)
+    return into(out, joined if dtype is None else joined.astype(dtype, casting=casting))
 
 
 @spells(np.stack)
-def _stack(arrays: Any, axis: int = 0, *, dtype: Any = None) -> Array:
+def _stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind") -> Array:
     parts = list(map(as_array, arrays))
-    if len({part.ndim for part in parts}) > 1:
-        raise UsageError(f"stack of arrays of shapes {[part.shape for part in parts]}; give them all one shape")
-    at = normalize_axis_index(axis, parts[0].ndim + 1)
-    return _concatenate([np.expand_dims(part, at) for part in parts], at, dtype=dtype)
+    shapes = [part.shape for part in parts]
+    if any(len(shape) != len(shapes[0]) or _differ(shape, shapes[0]) for shape in shapes):
+        raise _unlike(shapes)
+    stacked = stack(*parts, axis=normalize_axis_index(axis, parts[0].ndim + 1))
+    return into(out, stacked if dtype is None else stacked.astype(dtype, casting=casting))
+
+
+def _differ(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether two shapes certainly differ: in a program only a run may know."""
+    return any(is_known(x) and is_known(y) and x != y for x, y in zip(one, other, strict=True))
 
 
 @spells(np.hstack)
-def _hstack(tup: Any, *, dtype: Any = None) -> Array:
+def _hstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Array:
     parts = [at_least(as_array(part), 1) for part in tup]
-    return _concatenate(parts, 0 if parts[0].ndim == 1 else 1, dtype=dtype)
+    return _concatenate(parts, 0 if parts[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
 @spells(np.vstack)
-def _vstack(tup: Any, *, dtype: Any = None) -> Array:
-    return _concatenate([at_least(as_array(part), 2) for part in tup], 0, dtype=dtype)
+def _vstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Array:
+    parts = list(map(as_array, tup))
+    if all(part.ndim == 1 for part in parts):
+        return _stack(parts, 0, dtype=dtype, casting=casting)
+    return _concatenate([at_least(part, 2) for part in parts], 0, dtype=dtype, casting=casting)
 
 
 @spells(np.dstack)
@@ -103,6 +152,8 @@ def _dstack(tup: Any) -> Array:
 @spells(np.column_stack)
 def _column_stack(tup: Any) -> Array:
     parts = list(map(as_array, tup))
+    if all(part.ndim == 1 for part in parts):
+        return _stack(parts, 1)
     return _concatenate([part if part.ndim > 1 else np.transpose(at_least(part, 2)) for part in parts], 1)
 
 
@@ -129,6 +180,8 @@ def _largest_rank(arrays: Any) -> int:
 def _joined(arrays: Any, rank: int, depth: int) -> Array:
     if not is_list(arrays):
         return at_least(as_array(arrays), rank)
+    if depth == 1 and all(np.ndim(part) == 0 for part in arrays):
+        return at_least(_stack(arrays), rank)
     return _concatenate([_joined(part, rank, depth - 1) for part in arrays], -depth)
 
 

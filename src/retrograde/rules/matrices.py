@@ -16,7 +16,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
-from retrograde.rules.elementwise import conj
+from retrograde.rules.declaring import conj
 from retrograde.rules.type_rules import dtype_of
 
 

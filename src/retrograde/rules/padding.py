@@ -17,7 +17,7 @@ from retrograde.program.spelling import spells
 from retrograde.rules.indexing import scatter
 from retrograde.rules.joining import as_array
 from retrograde.rules.shapes import broadcast_to
-from retrograde.rules.sizes import known_shape
+from retrograde.rules.sizes import is_known, known_shape
 
 _OPTIONS = {
     "constant": {"constant_values": 0},
@@ -37,16 +37,10 @@ def _along(axis: int, part: slice) -> tuple[slice, ...]:
     return (*(slice(None) for _ in range(axis)), part)
 
 
-def _median(x: Array, axis: int, keepdims: bool) -> Array:
-    size = x.shape[axis]
-    middle = np.sort(x, axis)[_along(axis, slice((size - 1) // 2, size // 2 + 1))]
-    return np.sum(middle, axis, keepdims=keepdims) / (1 + (size + 1) % 2)
-
-
 _STATISTICS: dict[str, Callable[..., Any]] = {
     "maximum": np.max,
     "mean": np.mean,
-    "median": _median,
+    "median": np.median,
     "minimum": np.min,
 }
 
@@ -103,16 +97,36 @@ def _in_zeros(x: Array, widths: list[tuple[Any, Any]]) -> Array:
 
 def _padded(x: Array, axis: int, widths: tuple[int, int], mode: Any, value: tuple[Any, Any]) -> Array:
     """An array padded along one axis. `value` is what the mode's option says for the two sides."""
-    if mode in ("constant", "linear_ramp") or mode in _STATISTICS:
-        sides = [_side(x, axis, after, width, mode, value[after]) for after, width in enumerate(widths)]
-        return np.concatenate((sides[0], x, sides[1]), axis)
-    size = known_shape(x, f"pad in mode {mode!r}")[axis]
-    if not size:
+    if mode != "constant" and is_known(x.shape[axis]) and not x.shape[axis]:
         raise UsageError(f"pad in mode {mode!r} along axis {axis}, which has no elements to take; pad in another mode")
+    if mode in ("constant", "linear_ramp") or mode in _STATISTICS:
+        return _joined(x, axis, widths, lambda after, width: _side(x, axis, after, width, mode, value[after]))
+    size = known_shape(x, f"pad in mode {mode!r}")[axis]
     if value[0] == "odd" and size > 1:
         return _turned(x, axis, widths, mode)
+    if max(widths) < size:
+        return _joined(x, axis, widths, lambda after, width: _copied(x, axis, after, width, mode))
     places: Any = np.pad(np.arange(size), widths, mode)
     return np.take(x, places, axis=axis)
+
+
+def _joined(x: Array, axis: int, widths: tuple[int, int], side: Callable[[int, int], Array]) -> Array:
+    """An array between what a function of the side (0 or 1) and its width makes."""
+    before, after = ([side(at, width)] if width else [] for at, width in enumerate(widths))
+    return np.concatenate((*before, x, *after), axis)
+
+
+def _copied(x: Array, axis: int, after: int, width: int, mode: str) -> Array:
+    """The part of an array that a mode takes to stand before or after it."""
+    size = x.shape[axis]
+    if mode == "edge":
+        edge = x[_along(axis, slice(-1, None) if after else slice(None, 1))]
+        return broadcast_to(edge, (*x.shape[:axis], width, *x.shape[axis + 1 :]))
+    if mode == "wrap":
+        return x[_along(axis, slice(0, width) if after else slice(size - width, size))]
+    skip = mode == "reflect"
+    start = size - skip - width if after else skip
+    return np.flip(x[_along(axis, slice(start, start + width))], axis)
 
 
 def _side(x: Array, axis: int, after: int, width: int, mode: str, value: Any) -> Array:

@@ -91,66 +91,113 @@ def _stacked(labels: str, contracted: str, out: str, other: str) -> str:
     return "".join(label for label in own if labels.index(label) < min(places))
 
 
+class Steps(NamedTuple):
+    """What a contraction of arrays of given shapes does. None stands for nothing to do.
+
+    Attributes:
+        kind: "multiply" (nothing is summed over), "sum" (neither operand has rows or columns), or "matmul".
+        swapped: whether the operands change places.
+        first, second: the orders of the operands' axes.
+        first_shape, second_shape: the shapes that the operands then take.
+        made, shape: that of the product, and that which it takes.
+        last: the order of the axes of the result.
+    """
+
+    kind: str
+    swapped: bool
+    first: tuple[int, ...] | None
+    first_shape: tuple[int, ...] | None
+    second: tuple[int, ...] | None
+    second_shape: tuple[int, ...] | None
+    made: tuple[int, ...]
+    shape: tuple[int, ...]
+    last: tuple[int, ...] | None
+
+
 def contract(x: Array, y: Array, subscripts: str) -> Array:
     """The contraction of two arrays by subscripts that `layout_of` takes.
 
     Raises:
         UsageError: axes that are summed over differ in size, or an operand has another number of axes than labels.
     """
-    layout = layout_of(subscripts)
-    sizes = _sizes(x, y, layout, subscripts)
-    if not layout.contracted:
-        return np.multiply(_placed(x, layout.x, layout.out), _placed(y, layout.y, layout.out))
-    if not layout.rows and not layout.columns and (layout.batch or not _same_order(x, y, layout)):
+    steps = steps_of(subscripts, np.shape(x), np.shape(y))
+    if steps.kind == "sum":
         return np.einsum(subscripts, x, y)
-    if layout.swapped:
+    if steps.swapped:
         x, y = y, x
-    return _multiplied(np.transpose(x, layout.first), np.transpose(y, layout.second), layout, sizes)
-
-
-def _multiplied(x: Array, y: Array, layout: Layout, sizes: dict[str, int]) -> Array:
-    summed = prod(map(sizes.__getitem__, layout.contracted))
-    rows = tuple(map(sizes.__getitem__, layout.rows))
-    columns = tuple(map(sizes.__getitem__, layout.columns))
-    one, other = (layout.y, layout.x) if layout.swapped else (layout.x, layout.y)
-    stacked = bool(layout.batch)
-    x = x.reshape(*_stack(x.shape, one, layout), *_merged(rows, stacked), summed)
-    y = y.reshape(*_stack(y.shape, other, layout), summed, *_merged(columns, stacked))
-    batch = tuple(map(sizes.__getitem__, layout.batch))
-    made = (*batch, *_merged(rows, stacked), *_merged(columns, stacked))
-    shape = (*batch, *rows, *columns)
-    if made == shape:
+    x, y = _shaped(x, steps.first, steps.first_shape), _shaped(y, steps.second, steps.second_shape)
+    if steps.kind == "multiply":
+        return np.multiply(x, y)
+    if steps.made == steps.shape:
         out = np.matmul(x, y)
     else:
         # A reshaped product would be a view of an array that nobody else has.
-        out = np.empty_like(x, shape=shape, dtype=np.result_type(x, y), order="C")
-        np.matmul(x, y, out=out.reshape(made))
-    return out if layout.last is None else np.transpose(out, layout.last)
+        out = np.empty_like(x, shape=steps.shape, dtype=np.result_type(x, y), order="C")
+        np.matmul(x, y, out=out.reshape(steps.made))
+    return out if steps.last is None else np.transpose(out, steps.last)
+
+
+def _shaped(x: Array, order: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> Array:
+    if order is not None:
+        x = np.transpose(x, order)
+    return x if shape is None else np.reshape(x, shape)
+
+
+@lru_cache(4096)
+def steps_of(subscripts: str, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Steps:
+    """The steps of a contraction of arrays of these shapes."""
+    layout = layout_of(subscripts)
+    sizes = _sizes(x_shape, y_shape, layout, subscripts)
+    if not layout.contracted:
+        placed = (*_placed(x_shape, layout.x, layout.out), *_placed(y_shape, layout.y, layout.out))
+        return Steps("multiply", False, *placed, (), (), None)
+    if not layout.rows and not layout.columns and (layout.batch or layout.x != layout.y):
+        return Steps("sum", False, None, None, None, None, (), (), None)
+    one, other = (y_shape, x_shape) if layout.swapped else (x_shape, y_shape)
+    one_names, other_names = (layout.y, layout.x) if layout.swapped else (layout.x, layout.y)
+    batch, rows, columns, summed = (
+        tuple(map(sizes.__getitem__, labels))
+        for labels in (layout.batch, layout.rows, layout.columns, layout.contracted)
+    )
+    stacked = bool(batch)
+    first = (*_stack(one, one_names, layout), *_merged(rows, stacked), prod(summed))
+    second = (*_stack(other, other_names, layout), prod(summed), *_merged(columns, stacked))
+    return Steps(
+        "matmul",
+        layout.swapped,
+        *_change(one, layout.first, first),
+        *_change(other, layout.second, second),
+        (*batch, *_merged(rows, stacked), *_merged(columns, stacked)),
+        (*batch, *rows, *columns),
+        layout.last,
+    )
+
+
+def _change(
+    shape: tuple[int, ...], order: tuple[int, ...], wanted: tuple[int, ...]
+) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    ordered = tuple(shape[at] for at in order)
+    return (None if order == tuple(range(len(order))) else order, None if ordered == wanted else wanted)
 
 
 def _stack(shape: tuple[int, ...], labels: str, layout: Layout) -> tuple[int, ...]:
-    """The extents of an operand's batch axes, which come first in its shape; 1 for those that it does not have."""
-    extents = iter(shape)
-    return tuple(next(extents) if label in labels else 1 for label in layout.batch)
+    """An operand's extents along the batch axes; 1 for those that it does not have."""
+    return tuple(shape[labels.index(label)] if label in labels else 1 for label in layout.batch)
 
 
 def _merged(extents: tuple[int, ...], stacked: bool) -> tuple[int, ...]:
     return (prod(extents),) if extents or stacked else ()
 
 
-def _placed(x: Array, labels: str, out: str) -> Array:
+def _placed(
+    shape: tuple[int, ...], labels: str, out: str
+) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
     """An operand with its axes where the result has them."""
-    x = np.transpose(x, [labels.index(label) for label in out if label in labels])
-    return x[tuple(slice(None) if label in labels else None for label in out)]
+    wanted = tuple(shape[labels.index(label)] if label in labels else 1 for label in out)
+    return _change(shape, tuple(labels.index(label) for label in out if label in labels), wanted)
 
 
-def _same_order(x: Array, y: Array, layout: Layout) -> bool:
-    """Whether two arrays that are summed over completely lie in memory alike, so that they are vectors to BLAS."""
-    return layout.x == layout.y and bool(x.flags.c_contiguous and y.flags.c_contiguous)
-
-
-def _sizes(x: Array, y: Array, layout: Layout, subscripts: str) -> dict[str, int]:
-    x_shape, y_shape = np.shape(x), np.shape(y)
+def _sizes(x_shape: tuple[int, ...], y_shape: tuple[int, ...], layout: Layout, subscripts: str) -> dict[str, int]:
     if len(x_shape) != len(layout.x) or len(y_shape) != len(layout.y):
         raise UsageError(
             f"einsum {subscripts!r} of arrays with {len(x_shape)} and {len(y_shape)} axes; give a label for each axis"

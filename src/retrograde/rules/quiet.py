@@ -11,6 +11,7 @@ rules of functions with such edges use these: they do not warn, and zero wins ov
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,12 @@ def _divide_or_zero(x: Array, y: Array) -> Array:
     return _zeroed(np.divide, x, y, x == 0) if out is None else out
 
 
+def _divide_chosen(x: Array, y: Array) -> Array:
+    out = _divide_or_zero(x, y)
+    least = np.minimum.reduce(out, axis=None, initial=np.inf)  # It is NaN if any is, and the fastest way to see it.
+    return _zeroed(np.divide, x, y, x == 0) if least != least else out
+
+
 multiply_or_zero = Primitive(
     "multiply_or_zero",
     _multiply_or_zero,
@@ -63,20 +70,28 @@ multiply_or_zero = Primitive(
 )
 """`x * y`, and 0 where one of them is 0 and the other infinite."""
 
-divide_or_zero = Primitive(
-    "divide_or_zero",
-    _divide_or_zero,
-    ("x", "y"),
-    result=of_ufunc(np.divide),
-    reverse={
-        "x": lambda g, y: divide_or_zero(g, conj(y)),
-        "y": lambda g, y, out: -multiply_or_zero(divide_or_zero(g, conj(y)), conj(out)),
-    },
-    forward={"y": lambda d, y, out: -multiply_or_zero(divide_or_zero(out, y), d)},
-    linear=("x",),
-    elementwise=True,
-)
+
+def _quotient(name: str, evaluate: Callable[..., Array]) -> Primitive:
+    return Primitive(
+        name,
+        evaluate,
+        ("x", "y"),
+        result=of_ufunc(np.divide),
+        reverse={
+            "x": lambda g, y: divide_chosen(g, conj(y)),
+            "y": lambda g, y, out: -multiply_or_zero(divide_chosen(g, conj(y)), conj(out)),
+        },
+        forward={"y": lambda d, y, out: -multiply_or_zero(divide_chosen(out, y), d)},
+        linear=("x",),
+        elementwise=True,
+    )
+
+
+divide_or_zero = _quotient("divide_or_zero", _divide_or_zero)
 """`x / y`, and 0 where both are 0."""
+
+divide_chosen = _quotient("divide_chosen", _divide_chosen)
+"""`x / y`, and 0 where x is 0, even if y is NaN: where the root of a negative number was not chosen."""
 
 
 def _quiet_power(x: Array, y: Array) -> Array:

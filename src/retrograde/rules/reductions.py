@@ -18,7 +18,7 @@ from retrograde.rules.axes import axes_of, count, spread
 from retrograde.rules.declaring import conj
 from retrograde.rules.outputs import into
 from retrograde.rules.reductions_cumulative import products_of_others
-from retrograde.rules.shapes import broadcast_to
+from retrograde.rules.shapes import broadcast_to, reshape
 from retrograde.rules.type_rules import reduced
 
 sum_ = Primitive(
@@ -58,9 +58,22 @@ def _sum_down_to(x: Array, shape: tuple[int, ...]) -> Array:
             f"a cotangent of shape {tuple(x.shape)} came for a value of shape {tuple(shape)}, of which it is no "
             "broadcast; the rule that made it has to return one of the value's shape"
         )
+    if narrow == (x.ndim - 1,) and not leading and 1 < x.shape[-1] < _FEW_COLUMNS:
+        return _sum_of_columns(x)
     if leading or narrow:
         x = x.sum(axis=(*range(leading), *narrow), keepdims=bool(narrow))
     return x.reshape(shape) if x.shape != shape else x
+
+
+_FEW_COLUMNS = 8
+
+
+def _sum_of_columns(x: Array) -> Array:
+    """The sum along the last axis: NumPy's own takes ten times as long where that axis is short."""
+    out = x[..., :1] + x[..., 1:2]
+    for at in range(2, x.shape[-1]):
+        out += x[..., at : at + 1]
+    return out
 
 
 sum_to = Primitive(
@@ -129,21 +142,21 @@ def _average(a: Array, axis: Any = None, weights: Any = None, returned: bool = F
         weights = _weights_like(a, axes, weights)
         total = np.sum(weights, axis=axes, keepdims=keepdims)
         mean = np.sum(a * weights, axis=axes, keepdims=keepdims) / total
-    return (mean, np.broadcast_to(mean * 0 + total, mean.shape)) if returned else mean
+    return (mean, broadcast_to(mean * 0 + total, mean.shape)) if returned else mean
 
 
 def _weights_like(a: Array, axes: tuple[int, ...], weights: Any) -> Array:
     """Weights in the rank of what they weigh: they may be given for the axes alone."""
     weights = weights if hasattr(weights, "dtype") else np.asarray(weights)
-    if weights.shape == a.shape or weights.ndim == a.ndim:
-        return np.broadcast_to(weights, a.shape)
+    if weights.ndim == a.ndim:
+        return broadcast_to(weights, a.shape)
     if weights.ndim != len(axes):
         raise UsageError(
             f"weights of {weights.ndim} axes were given for an average over {len(axes)} of {a.ndim} axes; give them "
             "the shape of the array, or one axis for each that is averaged over"
         )
     order = tuple(sorted(range(len(axes)), key=axes.__getitem__))
-    return np.reshape(np.transpose(weights, order), tuple(a.shape[at] if at in axes else 1 for at in range(a.ndim)))
+    return reshape(np.transpose(weights, order), tuple(a.shape[at] if at in axes else 1 for at in range(a.ndim)))
 
 
 any_ = Primitive(

@@ -79,7 +79,7 @@ def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
         raise ValueError(f"a norm of order {ord!r} was asked for of vectors; give a number")
     if ord == 1:
         return np.sum(size, axis=axes, keepdims=keepdims)
-    return np.sum(size**ord, axis=axes, keepdims=keepdims) ** (1.0 / ord)
+    return np.sum(size**ord, axis=axes, keepdims=keepdims) ** np.reciprocal(ord, dtype=size.dtype)
 
 
 def _matrix_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Array:

@@ -59,6 +59,8 @@ def _quantile(
     keepdims: bool = False,
 ) -> Array:
     """NumPy's quantile of 0, 1, 2, … says which two sorted values to take, and how far it is from one to the other."""
+    if np.iscomplexobj(a):
+        raise TypeError("quantiles of complex numbers were asked for, which have no order; take those of a real part")
     axes = axes_of(a, axis)
     values, many = _sorted_first(a, axes, "numpy.quantile")
     place: Any = np.quantile(np.arange(many, dtype=np.float64), q, method=method)

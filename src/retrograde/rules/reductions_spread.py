@@ -142,10 +142,7 @@ def _cov(
     dtype: Any = None,
 ) -> Array:
     """As NumPy reckons it: rows are variables, columns observations, which weights may count."""
-    rows = _as_rows(m, rowvar)
-    if y is not None:
-        rows = np.concatenate((rows, _as_rows(y, rowvar)), axis=0)
-    rows = np.astype(rows, np.result_type(rows.dtype, np.float64) if dtype is None else dtype)
+    rows = _all_rows(m, y, rowvar, dtype)
     if ddof is None:
         ddof = 0 if bias else 1
     given = [np.reshape(weights, (1, -1)) for weights in (fweights, aweights) if weights is not None]
@@ -157,7 +154,14 @@ def _cov(
     if ddof != 0 and aweights is not None:
         freedom = total - ddof * np.sum(weights * given[-1]) / total
     out = np.matmul(apart, np.transpose(conj(weighted))) / freedom
-    return np.reshape(out, ()) if out.shape == (1, 1) else out
+    return np.reshape(out, ()) if all(isinstance(extent, int) and extent == 1 for extent in out.shape) else out
+
+
+def _all_rows(m: Any, y: Any, rowvar: bool, dtype: Any) -> Array:
+    rows = _as_rows(m, rowvar)
+    if y is not None:
+        rows = np.concatenate((rows, _as_rows(y, rowvar)), axis=0)
+    return np.astype(rows, np.result_type(rows.dtype, np.float64) if dtype is None else dtype)
 
 
 def _as_rows(m: Any, rowvar: bool) -> Array:
@@ -169,9 +173,8 @@ def _as_rows(m: Any, rowvar: bool) -> Array:
 
 @spells(np.corrcoef)
 def _corrcoef(x: Array, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
+    deviation = np.std(_all_rows(x, y, rowvar, dtype), axis=1, ddof=1)
     covariance = np.cov(x, y, rowvar, dtype=dtype)
     if not covariance.ndim:
         return covariance / covariance
-    places = np.arange(covariance.shape[0])
-    deviation = np.sqrt(np.real(covariance[places, places]))
     return covariance / deviation[:, None] / deviation[None, :]

@@ -19,6 +19,7 @@ from retrograde.program.types import ArrayType
 from retrograde.rules.elementwise import where
 from retrograde.rules.indexing import getitem
 from retrograde.rules.joining import as_array
+from retrograde.rules.outputs import into
 from retrograde.rules.shapes_axes import at_least
 from retrograde.rules.sizes import known_values, own_memory
 
@@ -33,7 +34,7 @@ def within(indices: Any, size: Any, mode: str) -> Any:
 
 
 @spells(np.take)
-def _take(a: Array, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Array:
+def _take(a: Array, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Array:
     a = at_least(as_array(a), 1)
     if axis is None:
         a, axis = (a if a.ndim == 1 else np.reshape(a, (-1,))), 0
@@ -41,11 +42,11 @@ def _take(a: Array, indices: Any, axis: int | None = None, *, mode: str = "raise
     places = indices if isinstance(indices, ArrayLike) else np.asarray(indices)
     if not isinstance(places, ArrayLike) and not places.size:
         places = places.astype(np.intp)
-    return own_memory(getitem(a, (*[slice(None)] * axis, within(places, a.shape[axis], mode))))
+    return into(out, own_memory(getitem(a, (*[slice(None)] * axis, within(places, a.shape[axis], mode)))))
 
 
 @spells(np.choose)
-def _choose(a: Any, choices: Any, *, mode: str = "raise") -> Array:
+def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
     parts = list(choices)
     a = within(a if isinstance(a, ArrayLike) else np.asarray(a), len(parts), mode)
     if not isinstance(a, ArrayLike) and a.size and not 0 <= a.min() <= a.max() < len(parts):
@@ -53,17 +54,19 @@ def _choose(a: Any, choices: Any, *, mode: str = "raise") -> Array:
             f"choose among {len(parts)} arrays by numbers from {a.min()} to {a.max()}; give numbers below "
             f'{len(parts)}, or mode="wrap" or "clip"'
         )
-    out: Any = parts[0]
+    chosen: Any = np.where(a == 0, parts[0], parts[0])
     for number, part in enumerate(parts[1:], 1):
-        out = np.where(a == number, part, out)
-    return own_memory(np.broadcast_to(out, np.shape(a)) if len(parts) == 1 else out)
+        chosen = np.where(a == number, part, chosen)
+    return into(out, chosen)
 
 
 @spells(np.select)
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Array:
+    parts = [*choicelist, default]
     if not len(condlist) or len(condlist) != len(choicelist):
         raise UsageError(f"select by {len(condlist)} conditions of {len(choicelist)} arrays; give one for each")
-    out: Any = default
+    dtype = np.result_type(*(part if type(part) in (int, float, complex) else as_array(part).dtype for part in parts))
+    out: Any = default if hasattr(default, "dtype") else np.asarray(default, dtype)
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
         out = np.where(condition, choice, out)
     return out
@@ -98,8 +101,8 @@ def _flatnonzero(a: Array) -> Array:
 
 
 @spells(np.compress)
-def _compress(condition: Any, a: Array, axis: int | None = None) -> Array:
-    return np.take(a, np.flatnonzero(condition), axis=axis)
+def _compress(condition: Any, a: Array, axis: int | None = None, out: Any = None) -> Array:
+    return into(out, np.take(a, np.flatnonzero(condition), axis=axis))
 
 
 @spells(np.extract)
@@ -123,3 +126,22 @@ def _unique(
     asked = ((places, return_index), (inverse, return_inverse), (counts, return_counts))
     extra = tuple(found for found, wanted in asked if wanted)
     return (picked, *extra) if extra else picked
+
+
+@spells(np.union1d)
+def _union1d(ar1: Array, ar2: Array) -> Array:
+    return np.unique(np.concatenate((ar1, ar2), axis=None))
+
+
+@spells(np.intersect1d)
+def _intersect1d(ar1: Array, ar2: Array, assume_unique: bool = False, return_indices: bool = False) -> Any:
+    """Of two values that are equal, the one of the first array is taken."""
+    one, other = (known_values(x, "intersect1d") for x in (ar1, ar2))
+    _, places, others = np.intersect1d(one, other, assume_unique, return_indices=True)
+    return (np.take(ar1, places), places, others) if return_indices else np.take(ar1, places)
+
+
+@spells(np.setdiff1d)
+def _setdiff1d(ar1: Array, ar2: Array, assume_unique: bool = False) -> Array:
+    one = np.reshape(ar1, (-1,)) if assume_unique else np.unique(ar1)
+    return one[~np.isin(known_values(one, "setdiff1d"), known_values(ar2, "setdiff1d"))]

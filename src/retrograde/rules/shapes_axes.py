@@ -45,7 +45,9 @@ def _swapaxes(a: Array, axis1: int, axis2: int) -> Array:
 def _rollaxis(a: Array, axis: int, start: int = 0) -> Array:
     rank = a.ndim
     axis = normalize_axis_index(axis, rank)
-    start = normalize_axis_index(start, rank + 1, "start")
+    start += rank * (start < 0)
+    if not 0 <= start <= rank:
+        raise np.exceptions.AxisError(start, rank + 1, "start")
     order = [at for at in range(rank) if at != axis]
     order.insert(start - (axis < start), axis)
     return transpose(a, axes=tuple(order))
@@ -184,7 +186,7 @@ def _common_extent(extents: list[Any]) -> Any:
     numbers = {extent for extent in wide if is_known(extent)}
     if len(numbers) == 1:
         return numbers.pop()
-    if len({extent if is_known(extent) else extent.variable for extent in wide}) <= 1:
+    if len(set(map(_key, wide))) <= 1:
         return wide[0] if wide else 1
     raise UnsupportedError(
         "arrays were to be broadcast together in a program, and only the run knows which of their sizes is 1; give the "
@@ -195,7 +197,15 @@ def _common_extent(extents: list[Any]) -> Any:
 @spells(np.broadcast_arrays)
 def _broadcast_arrays(*args: Array) -> tuple[Array, ...]:
     shape = common_shape(list(args))
-    return tuple(x if np.shape(x) == shape else broadcast_to(x, shape) for x in args)
+    return tuple(x if _is_same_shape(np.shape(x), shape) else broadcast_to(x, shape) for x in args)
+
+
+def _is_same_shape(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    return len(one) == len(other) and all(_key(x) == _key(y) for x, y in zip(one, other, strict=True))
+
+
+def _key(extent: Any) -> Any:
+    return extent if is_known(extent) else extent.variable
 
 
 @spells(np.resize)

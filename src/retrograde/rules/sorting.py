@@ -15,13 +15,11 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.kinds import as_tuple
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.along_axis import take_along_axis
 from retrograde.rules.shapes_axes import at_least
-from retrograde.rules.sizes import known_values
 from retrograde.rules.type_rules import sizes_of
 
 _INDEX = np.dtype(np.intp)
@@ -144,13 +142,3 @@ searchsorted = Primitive(
 @spells(np.searchsorted)
 def _searchsorted(a: Array, v: Any, side: str = "left", sorter: Any = None) -> Array:
     return searchsorted(a if sorter is None else np.take(a, sorter), v, side=side)
-
-
-@spells(np.digitize)
-def _digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    return np.digitize(known_values(x, "digitize"), known_values(bins, "digitize"), right)
-
-
-@spells(np.lexsort)
-def _lexsort(keys: Any, axis: int = -1) -> Any:
-    return np.lexsort([known_values(key, "lexsort") for key in as_tuple(tuple(keys))], axis)

@@ -79,6 +79,7 @@ def _repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
     a = at_least(a, 1)
     axis = normalize_axis_index(axis, a.ndim)
     times = np.asarray(repeats).reshape(-1)
+    times = times if times.size else times.astype(np.intp)
     if times.size != 1:
         places = np.repeat(np.arange(known_shape(a, "repeat")[axis]), times)
         return np.take(a, places, axis=axis)

@@ -34,8 +34,13 @@ _REDUCED: dict[Any, Callable[..., Array]] = {
 @spells(np.ufunc.__call__)
 def _call(ufunc: np.ufunc, *inputs: Any, out: Any = None, where: Any = True, dtype: Any = None, **others: Any) -> Any:
     """A ufunc with options: `dtype` casts what goes in, `out` is written, where `where` is true."""
+    if ufunc.signature is not None and "axis" in others:
+        axis = others.pop("axis")
+        inputs = tuple(np.moveaxis(x, axis, -1) for x in inputs)
     if others.keys() - {"casting", "order", "subok"} or ufunc.nout > 1:
-        raise missing_rule(f"numpy.{ufunc.__name__} with {', '.join(others) or 'out or dtype'}", inputs)
+        options = {"out": out, "dtype": dtype, **others}
+        asked = ", ".join(name for name, value in options.items() if value is not None)
+        raise missing_rule(f"numpy.{ufunc.__name__} with {asked}", inputs)
     target: Any = _only(out)
     if where is not True and target is None:
         raise UnsupportedError(
@@ -94,9 +99,9 @@ def _running(ufunc: np.ufunc, array: Array, axis: int) -> Array:
 
 @spells(np.ufunc.outer)
 def _outer(ufunc: np.ufunc, a: Array, b: Array, **options: Any) -> Array:
-    a = a if hasattr(a, "dtype") or not np.ndim(a) else np.asarray(a)
-    if np.ndim(a):
-        a = np.reshape(a, (*a.shape, *(1,) * np.ndim(b)))
+    a, b = (x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b))
+    if a.ndim:
+        a = np.reshape(a, (*a.shape, *(1,) * b.ndim))
     return ufunc(a, b, **options)
 
 

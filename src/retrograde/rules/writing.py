@@ -12,7 +12,6 @@ import numpy as np
 from retrograde.errors import UsageError
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
-from retrograde.rules.indexing import add_at
 from retrograde.rules.joining import as_array
 from retrograde.rules.selecting import within
 from retrograde.rules.sizes import known_shape, known_values, writable
@@ -87,13 +86,3 @@ def _fill_diagonal(a: Array, val: Any, wrap: bool = False) -> None:
     places = np.arange(0, min(end, int(np.prod(shape))), step)
     if places.size:
         a[np.unravel_index(places, shape)] = _cycled(val, places.size)
-
-
-def add_in_place(x: Array, indices: Any, values: Any) -> None:
-    """What `numpy.add.at` does: an element that the indices name twice gets both values."""
-    writable(x, "add.at").replace(add_at(x, indices, as_array(values)))
-
-
-def subtract_in_place(x: Array, indices: Any, values: Any) -> None:
-    """What `numpy.subtract.at` does: an element that the indices name twice loses both values."""
-    writable(x, "subtract.at").replace(add_at(x, indices, -as_array(values)))

@@ -44,10 +44,16 @@ SAMPLES: dict[str, list[Sample]] = {
     **{name: _everywhere() for name in ("exp2", "expm1", "square", "reciprocal", "sinh", "cosh", "arcsinh")},
     **{name: _everywhere() for name in ("arctan", "sinc")},
     **{name: _samples(_positive(3), _positive(), cplx(3), real(0)) for name in ("log", "log2", "log10", "sqrt")},
-    **{name: _samples(_inside(3), _COMPLEX_INSIDE, _inside()) for name in ("log1p", "tan", "arcsin", "arccos", "arctanh")},
+    **{
+        name: _samples(_inside(3), _COMPLEX_INSIDE, _inside())
+        for name in ("log1p", "tan", "arcsin", "arccos", "arctanh")
+    },
     "log_or_zero": _samples(_positive(3), cplx(2)),
     "arccosh": _samples(1.5 + _positive(3), cplx(3), 2.0 + _positive()),
-    **{name: _samples(real(3), real(), real(0, 2), analytic=False) for name in ("cbrt", "deg2rad", "rad2deg", "numpy_i0")},
+    **{
+        name: _samples(real(3), real(), real(0, 2), analytic=False)
+        for name in ("cbrt", "deg2rad", "rad2deg", "numpy_i0")
+    },
     **{name: _samples(real(3), real(), analytic=False) for name in ("fabs", "fraction")},
     "absolute": _samples(real(3), real(), cplx(3), cplx(), real(0), analytic=False),
     "power": _samples(
@@ -66,7 +72,10 @@ SAMPLES: dict[str, list[Sample]] = {
     ),
     "quiet_power": _samples((_positive(3), real(3)), (1.5 + 0.3 * cplx(2), cplx(2))),
     "multiply_or_zero": _samples((real(3), real(3)), (cplx(3), real(2, 1)), (2.0, real(2))),
-    "divide_or_zero": _samples((real(3), real(3)), (cplx(3), cplx(2, 1)), (2.0, real(2))),
+    **{
+        name: _samples((real(3), real(3)), (cplx(3), cplx(2, 1)), (2.0, real(2)), (real(0), real(0)))
+        for name in ("divide_or_zero", "divide_chosen")
+    },
     **{name: _of_two_reals() for name in ("hypot", "arctan2", "logaddexp", "logaddexp2", "minimum", "fmax", "fmin")},
     **{name: _samples(*_BETWEEN_JUMPS, analytic=False) for name in ("remainder", "fmod")},
     "copysign": _samples((real(3), real(3)), (real(2, 1), real(2)), (real(3), -1.0), analytic=False),

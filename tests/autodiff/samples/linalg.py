@@ -44,6 +44,7 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample((_matrix(real), real(3, 2))),
         Sample((_matrix(real, 2), real(3, 1))),
         Sample((_matrix(cplx), real(2, 3, 2))),
+        Sample((_matrix(cplx), cplx(3))),
     ],
     "inv": _matrices(),
     "det": _matrices(),

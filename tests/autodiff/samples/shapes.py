@@ -37,6 +37,15 @@ SAMPLES = {
         Sample((real(3, 4), _ROW, (3, 2)), {"axis": 1}),
         Sample((cplx(3), np.array([3, 0, -1]), (4,)), {"axis": 0}),
     ],
+    "sliding_window_view": [
+        Sample((real(5, 2),), {"length": 3, "axis": 0}),
+        Sample((cplx(2, 3),), {"length": 1, "axis": 1}),
+        Sample((real(2, 2, 1),), {"length": 2, "axis": 1}),
+    ],
+    "add_windows": [
+        Sample((real(3, 2, 3), (5, 2)), {"length": 3, "axis": 0}),
+        Sample((cplx(2, 3, 2), (2, 4)), {"length": 2, "axis": 1}),
+    ],
     "argwhere": [Sample((np.array([[0.0, 2.0], [3.0, 0.0]]),))],
     "argsort": [Sample((real(3, 4),), {"axis": 1, "kind": None}), Sample((real(5),), {"axis": 0, "kind": "stable"})],
     "argpartition": [Sample((real(3, 4),), {"kth": (2,), "axis": 1})],

@@ -80,6 +80,4 @@ _CASES: dict[str, list[Sample]] = {
     "log_softmax": [*_over_axes(cplx), Sample((real(0, 3),), {"axis": (1,)})],
 }
 
-SAMPLES = {
-    name: [replace(case, analytic=name in _COMPLEX_STEP) for case in cases] for name, cases in _CASES.items()
-}
+SAMPLES = {name: [replace(case, analytic=name in _COMPLEX_STEP) for case in cases] for name, cases in _CASES.items()}

@@ -32,6 +32,7 @@ class Comparison:
         error: how far off the expected ones may be.
         allowed: the tolerance.
         scale: the size of the largest derivative of the group.
+        little: derivatives that would change the values by a millionth of themselves, when an entry does by itself.
         weights: the outputs that each column is the sum of, one row for each; None where each is one output.
         status: for each what it is; see `report.Entry`.
         located: the entries at fault were looked for, and found, in another comparison.
@@ -47,6 +48,7 @@ class Comparison:
     error: Vector
     allowed: Vector
     scale: float
+    little: Vector
     weights: Vector | None
     status: Any
     located: bool = False
@@ -63,7 +65,7 @@ class Comparison:
     @property
     def _telling(self) -> Any:
         size = np.fmax(np.abs(self.expected), np.abs(np.where(np.isfinite(self.found), self.found, 0.0)))
-        return np.fmax(self.allowed, np.fmax(1e-2 * size, 1e-3 * self.scale))
+        return np.fmax(np.fmax(self.allowed, self.little), np.fmax(1e-2 * size, 1e-3 * self.scale))
 
 
 class Site:
@@ -79,14 +81,14 @@ class Site:
         self.problem = problem
         self.settings = settings
         self.point = point
-        self._value = value
+        self.value = value
         self._noise = self._measured_noise(random)
         if settings.method == "complex_step":
             self._check_complex_step(random)
 
     def line(self, direction: Vector) -> Callable[[float], Vector]:
         """The function along a direction."""
-        return lambda t: self._value if t == 0 else self.problem.value(self.point + t * direction)
+        return lambda t: self.value if t == 0 else self.problem.value(self.point + t * direction)
 
     def estimate(self, direction: Direction) -> Estimate:
         """The numerical derivatives of all outputs in a direction."""
@@ -113,7 +115,7 @@ class Site:
         direction = np.abs(self.point) * random.choice([-1.0, 1.0], self.point.shape)
         low, high = self.settings.bounds
         direction[(self.point <= low) | (self.point >= high)] = 0.0
-        return differences.noise_of(self.line(direction), self._value, 1.0)
+        return differences.noise_of(self.line(direction), self.value, 1.0)
 
     def _complex_step(self, direction: Vector, scale: float) -> Estimate:
         return differences.complex_step(lambda t: self.problem.value_off_axis(self.point + t * direction), scale)
@@ -175,8 +177,10 @@ def compare(
     errors = np.stack([estimate.error for estimate in estimates])
     slopes = np.stack([estimate.slope for estimate in estimates], axis=1)
     names = [part.place(at) for part in site.problem.outputs for at in range(part.size)]
+    little = 1e-6 * np.abs(site.value) / np.array([[direction.scale] for direction in directions])
     if weights is not None:
         values, errors, slopes = values @ weights.T, errors @ np.abs(weights).T, slopes @ weights.T
+        little = little @ np.abs(weights).T
         names = [f"cotangent {number + 1}" for number in range(len(weights))]
     names = [""] if len(names) == 1 else names
     sizes = np.concatenate([np.ravel(np.abs(values)), np.ravel(magnitude)])
@@ -185,7 +189,19 @@ def compare(
     allowed = atol + tolerance * np.fmax(np.abs(values), np.where(np.isfinite(found), np.abs(found), 0.0))
     status = np.full(found.shape, "agrees", dtype="<U8")
     made = Comparison(
-        mode, label, directions[0].part, list(directions), names, values, found, errors, allowed, scale, weights, status
+        mode,
+        label,
+        directions[0].part,
+        list(directions),
+        names,
+        values,
+        found,
+        errors,
+        allowed,
+        scale,
+        little,
+        weights,
+        status,
     )
     _classify(made, site, slopes)
     return made
@@ -217,3 +233,10 @@ def _look_for_kinks(made: Comparison, site: Site, row: int) -> None:
     slack = made.allowed[row] + SAFETY * np.sum(errors, axis=0)
     kink = (high - low > slack) & (low - slack <= made.found[row]) & (made.found[row] <= high + slack)
     made.status[row, kink & (made.status[row] == "mistake")] = "kink"
+
+
+def forgive_rounding(made: Comparison, in_double: Vector) -> None:
+    """What is right when computed in double precision is no mistake, but rounding of the dtype that was given."""
+    size = np.fmax(np.abs(made.expected), made.scale * 1e-3)
+    right = np.abs(made.expected - in_double) <= 1e-6 * size + SAFETY * made.error
+    made.status[right & (made.status == "mistake")] = "rounding"

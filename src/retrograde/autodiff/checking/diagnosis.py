@@ -13,7 +13,8 @@ import numpy as np
 from retrograde.autodiff.checking.compare import Comparison
 from retrograde.autodiff.checking.report import FAILING
 
-_LIKE = 1e-3
+_LEFT = 0.02
+_NEAR = 5e-3
 
 
 def diagnose(made: Comparison) -> tuple[str, ...]:
@@ -36,8 +37,8 @@ def _pattern(made: Comparison) -> str | None:
     usable = made.clear & np.isfinite(made.found) & (made.status != "kink")
     expected, found = made.expected[usable], made.found[usable]
     size = float(np.max(np.abs(expected), initial=0.0))
-    if not len(expected) or size == 0:
-        return None
+    if size == 0:
+        return _offset(expected, found)
     if not np.any(found):
         return "it is zero; is the argument used, and not through rg.stop_gradient, an int or a copy?"
     return _factor(made, expected, found) or _places(made) or _offset(expected, found)
@@ -45,15 +46,15 @@ def _pattern(made: Comparison) -> str | None:
 
 def _factor(made: Comparison, expected: Any, found: Any) -> str | None:
     factor = float(expected @ found / (expected @ expected))
-    if np.linalg.norm(found - factor * expected) > _LIKE * np.linalg.norm(found):
+    if not _explains(factor * expected, expected, found):
         return None
-    if abs(factor + 1.0) < _LIKE:
+    if abs(factor + 1.0) < _NEAR:
         return "it has the wrong sign"
     known = {made.part.size: "the number of elements", 1 / made.part.size: "one over the number of elements"}
     if len(made.part.shape) > 1:
         known |= {extent: f"the extent of axis {axis}" for axis, extent in enumerate(made.part.shape)}
-    hints = [words for number, words in known.items() if number not in (1, 2, 0.5) and abs(factor / number - 1) < _LIKE]
-    return f"it is off by a factor of {factor:.4g}" + (f", {hints[0]}" if hints else "")
+    hints = [words for number, words in known.items() if number not in (1, 2, 0.5) and abs(factor / number - 1) < _NEAR]
+    return f"it is off by a factor of {factor:.7g}" + (f", {hints[0]}" if hints else "")
 
 
 def _places(made: Comparison) -> str | None:
@@ -66,26 +67,30 @@ def _places(made: Comparison) -> str | None:
     shape = (made.found.shape[1], *part.shape)
     found = np.ascontiguousarray(made.found.T).view(kind).reshape(shape)
     expected = np.ascontiguousarray(made.expected.T).view(kind).reshape(shape)
-    if kind is np.complex128 and _alike(found, np.conjugate(expected)):
+    if kind is np.complex128 and _explains(np.conjugate(expected), expected, found):
         return "it is the complex conjugate of what it should be; gradients here are dL/dx + i dL/dy"
     for axes in permutations(range(len(part.shape))) if len(part.shape) <= 4 else ():
         moved = np.transpose(expected, (0, *(axis + 1 for axis in axes)))
-        if axes != tuple(range(len(axes))) and moved.size and _alike(found, moved.reshape(shape)):
+        if axes != tuple(range(len(axes))) and moved.size and _explains(moved.reshape(shape), expected, found):
             return "it is transposed: the axes are in another order"
-    if part.size > 1 and _alike(np.sort(found.reshape(shape[0], -1)), np.sort(expected.reshape(shape[0], -1))):
+    in_order = np.argsort(np.argsort(found.reshape(shape[0], -1)))
+    sorted_alike = np.take_along_axis(np.sort(expected.reshape(shape[0], -1)), in_order, axis=1)
+    if part.size > 1 and _explains(sorted_alike.reshape(shape), expected, found):
         return "it has the right numbers at the wrong places"
     return None
 
 
-def _alike(one: Any, other: Any) -> bool:
-    return bool(np.linalg.norm(np.ravel(one - other)) <= _LIKE * np.linalg.norm(np.ravel(other)))
+def _explains(pattern: Any, expected: Any, found: Any) -> bool:
+    """Whether a pattern leaves next to nothing of the difference between what was found and what was expected."""
+    return bool(np.linalg.norm(np.ravel(found - pattern)) <= _LEFT * np.linalg.norm(np.ravel(found - expected)))
 
 
 def _offset(expected: Any, found: Any) -> str | None:
-    offset: Any = found - expected
-    mean = float(np.mean(offset))
-    if len(offset) > 1 and np.max(np.abs(offset - mean)) <= _LIKE * abs(mean):
-        return f"it is off by the same number everywhere, {mean:.4g}: a term is missing or too many"
+    if len(expected) < 2:
+        return None
+    offset = float(np.mean(found - expected))
+    if _explains(expected + offset, expected, found):
+        return f"it is off by the same number everywhere, {offset:.4g}: a term is missing or too many"
     return None
 
 

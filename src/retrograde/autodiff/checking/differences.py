@@ -29,19 +29,27 @@ _STENCILS: dict[str, tuple[tuple[float, float], ...]] = {
     "four_point": ((1.0, 2 / 3), (-1.0, -2 / 3), (2.0, -1 / 12), (-2.0, 1 / 12)),
     "six_point": ((1.0, 3 / 4), (-1.0, -3 / 4), (2.0, -3 / 20), (-2.0, 3 / 20), (3.0, 1 / 60), (-3.0, -1 / 60)),
 }
-_STENCIL_FACTOR = 6.0
-_RICHARDSON_FACTOR = 3.0
-_MOST_STEPS = 24
+_STENCIL_FACTOR = 5.7
+_RICHARDSON_FACTOR = 2.9
+_MOST_STEPS = 80
+_CONFIRMATIONS = 2
 _COLUMNS = 6
 _NOISE_SAMPLES = 9
 
 
 @dataclass(frozen=True)
 class Steps:
-    """A ladder of steps: the first, and one that has to be tried before the ladder ends."""
+    """A ladder of steps.
+
+    Attributes:
+        first: the largest step.
+        finest: a step that has to be tried before the ladder ends.
+        grain: how far off a step may be, because the arguments are rounded.
+    """
 
     first: float
     finest: float
+    grain: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class _Best:
         self.value = np.full(size, np.nan)
         self.error = np.full(size, np.inf)
         self.last = np.full((2, size), np.nan)
+        self._unchanged = 0
 
     def offer(self, value: Vector, error: Vector) -> None:
         """Take an estimate that claims to be better, or that shows the one so far to be wrong."""
@@ -74,9 +83,23 @@ class _Best:
         better = np.isfinite(value) & ((error < self.error) | contradicted)
         self.value[better] = value[better]
         self.error[better] = error[better]
+        self._unchanged = 0 if np.any(better) else self._unchanged
 
-    def saw(self, difference: Vector) -> None:
+    def saw(self, difference: Vector, rounding: Vector) -> None:
+        """Take note of a difference. One at a smaller step has to be nearer, or the estimate so far was a coincidence.
+
+        (As of sin(1000 x) at steps that are multiples of its period.)
+        """
+        nearer = np.abs(self.last[1] - self.value) + 10.0 * (rounding + self.error)
+        coincidence = np.abs(difference - self.value) > 2.0 * nearer
+        self.value[coincidence] = np.nan
+        self.error[coincidence] = np.inf
         self.last = np.stack([self.last[1], difference])
+        self._unchanged += 1
+
+    def is_final(self, rounding: Vector) -> bool:
+        """Whether smaller steps cannot give anything better, and two more have been looked at."""
+        return self._unchanged >= _CONFIRMATIONS and bool(np.all(rounding > self.error))
 
     def estimate(self) -> Estimate:
         return Estimate(self.value, self.error, self.last)
@@ -118,10 +141,11 @@ def _descend(line: Line, stencil: tuple[tuple[float, float], ...], noise: Vector
     before = np.full(len(noise), np.nan)
     for _ in range(_MOST_STEPS):
         rounding = noise * weight / h
-        if h < steps.finest and np.all(rounding > best.error):
+        if h < steps.finest and best.is_final(rounding):
             break
         value = _difference(line, stencil, h)
-        best.saw(value)
+        rounding = rounding + np.abs(value) * steps.grain / h
+        best.saw(value, rounding)
         best.offer(value, np.abs(value - before) + rounding)
         before = value
         h /= _STENCIL_FACTOR
@@ -138,10 +162,11 @@ def _extrapolate(line: Line, side: str, noise: Vector, steps: Steps) -> Estimate
     before: list[Vector] = []
     for _ in range(_MOST_STEPS):
         rounding = 2.0 * noise * weight / h
-        if h < steps.finest and np.all(rounding > best.error):
+        if h < steps.finest and best.is_final(rounding):
             break
         row = [_difference(line, stencil, h)]
-        best.saw(row[0])
+        rounding = rounding + 2.0 * np.abs(row[0]) * steps.grain / h
+        best.saw(row[0], rounding)
         for column, above in enumerate(before[: _COLUMNS - 1], 1):
             factor = power**column
             row.append((factor * row[-1] - above) / (factor - 1.0))
@@ -165,7 +190,7 @@ def noise_of(line: Line, at_zero: Vector, scale: float) -> Vector:
     """
     smallest = np.finfo(float).eps * np.abs(at_zero)
     noise = smallest.copy()
-    gap = 50 * np.finfo(float).eps * scale
+    gap = 71.37 * np.finfo(float).eps * scale
     waiting = np.isfinite(at_zero)
     while np.any(waiting) and gap < 1e-3 * scale:
         samples = np.stack([line((k - _NOISE_SAMPLES // 2) * gap) for k in range(_NOISE_SAMPLES)])

@@ -131,7 +131,9 @@ def _direction(part: Part, place: str, at: int | None, vector: Vector, point: Ve
     inwards = bool(np.any(np.logical_or(at_low, at_high)))
     room = _room(point[moving], vector[moving], low, high, both=not inwards)
     first = min(0.1 * max(natural, 1.0), room / (_FURTHEST + 0.5))
-    return Direction(part, place, at, vector, natural, Steps(first, 1e-3 * min(first * 10, natural)), inwards)
+    grain = 0.5 * np.finfo(float).eps * float(np.max(here, initial=0.0))
+    steps = Steps(first, 1e-3 * min(first * 10, natural, 1.0), grain)
+    return Direction(part, place, at, vector, natural, steps, inwards)
 
 
 def _room(point: Vector, vector: Vector, low: float, high: float, *, both: bool) -> float:

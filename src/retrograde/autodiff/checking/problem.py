@@ -70,6 +70,7 @@ class Problem:
         self.evaluations = 0
         self._arguments = list(arguments)
         self._wrt = list(wrt)
+        self._names = list(names)
         chosen = {names[at]: arguments[at] for at in wrt}
         self._leaves, self._structure = containers.flatten(list(chosen.values()))
         self._moving = [at for at, leaf in enumerate(self._leaves) if has_derivative(leaf)]
@@ -81,8 +82,16 @@ class Problem:
                 "convert them (`x.astype(float)`), or name others in wrt"
             )
         self.point = to_vector([self._leaves[at] for at in self._moving])
-        out = self._call(self.arrays(self.point))
+        with np.errstate(all="ignore"):
+            out = self._call(self.arrays(self.point))
         self.outputs = self._output_parts(out)
+
+    def in_double(self) -> Problem | None:
+        """The same problem with its arrays in double precision; None if they are already."""
+        if all(part.dtype.itemsize >= _double(part.dtype).itemsize for part in (*self.parts, *self.outputs)):
+            return None
+        arrays = to_arrays(self.point, [(part.shape, _double(part.dtype)) for part in self.parts])
+        return Problem(self.function, self._positional(arrays), self._wrt, self._names)
 
     def arrays(self, vector: Vector) -> list[Any]:
         """A vector as arrays of the dtypes that were given."""
@@ -103,12 +112,12 @@ class Problem:
 
     def push(self, vector: Vector, direction: Vector) -> Vector:
         """The derivative in a direction, by forward mode, in the dtypes that were given."""
-        _, tangents = jvp(self._on_arrays, tuple(self.arrays(vector)), tuple(self.arrays(direction)))
+        _, tangents = jvp(self.on_arrays, tuple(self.arrays(vector)), tuple(self.arrays(direction)))
         return to_vector(tangents)
 
     def pull(self, vector: Vector, cotangents: Sequence[Vector]) -> list[Vector]:
         """The transposed derivative of each cotangent, by reverse mode, in the dtypes that were given."""
-        _, pullback = vjp(self._on_arrays)(*self.arrays(vector))
+        _, pullback = vjp(self.on_arrays)(*self.arrays(vector))
         dtypes = [(part.shape, part.dtype) for part in self.outputs]
         return [to_vector(pullback(tuple(to_arrays(w, dtypes)))) for w in cotangents]
 
@@ -146,7 +155,8 @@ class Problem:
     def _call(self, arrays: Sequence[Any]) -> Any:
         return self.function(*containers.map_leaves(_copied, self._positional(arrays)))
 
-    def _on_arrays(self, *arrays: Any) -> tuple[Any, ...]:
+    def on_arrays(self, *arrays: Any) -> tuple[Any, ...]:
+        """The function of the arrays to differentiate by, and the arrays of its result."""
         out = self.function(*self._positional(arrays))
         return tuple(leaf for leaf in containers.flatten(out)[0] if has_derivative(leaf))
 
@@ -158,7 +168,7 @@ class Problem:
         return [np.asarray(stop_gradient(leaf)) for leaf in out if has_derivative(leaf)]
 
     def _double_dtypes(self) -> list[np.dtype[Any]]:
-        return [np.dtype(np.complex128 if part.dtype.kind == "c" else np.float64) for part in self.parts]
+        return [_double(part.dtype) for part in self.parts]
 
     def _output_parts(self, out: Any) -> tuple[Part, ...]:
         leaves = containers.flatten(out)[0]
@@ -170,6 +180,10 @@ class Problem:
                 "array, or a container of arrays"
             )
         return _parts([np.asarray(stop_gradient(leaf)) for leaf, _ in kept], [label for _, label in kept])
+
+
+def _double(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
 
 
 def _leaves_as(wanted: Any, returned: Any) -> list[Any]:

@@ -10,7 +10,6 @@ from retrograde.errors import GradientError, UsageError
 
 REPORT_FORMAT_VERSION = 1
 FAILING = ("mistake", "nan", "infinite")
-STATUSES = ("agrees", "kink", "unclear", "mistake", "nan", "infinite")
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,9 @@ class Entry:
         found: the derivative that is checked.
         error: how far off the numerical derivative may be.
         status: "agrees"; "kink": the derivatives from the two sides differ, and what was found lies between;
-            "unclear": the numerical derivative is not good enough to tell; "mistake"; "nan" and "infinite":
-            what was found, where the differences are finite.
+            "unclear": the numerical derivative is not good enough to tell; "rounding": right when computed in
+            double precision, and off in the dtype given; "mistake"; "nan" and "infinite": what was found, where
+            the differences are finite.
         misfit: the difference in units of what is allowed; above 1 it is too large.
     """
 

@@ -33,7 +33,7 @@ def summarize(name: str, check: Check, settings: Settings) -> GradientReport:
         if not identity.passed
     ]
     counts = sum((Counter(group.counts) for group in groups), Counter[str]())
-    told = counts["agrees"] + counts["kink"]
+    told = counts["agrees"] + counts["kink"] + counts["rounding"]
     return GradientReport(
         function=name,
         verdict="wrong" if findings else "right" if told else "unclear",
@@ -59,6 +59,11 @@ def _notes(counts: Counter[str]) -> list[str]:
         notes.append(
             f"{counts['kink']} of {total} are at a kink: the derivatives from the two sides differ, and what was found "
             "lies between"
+        )
+    if counts["rounding"]:
+        notes.append(
+            f"{counts['rounding']} of {total} are off by rounding: in double precision they are right, in the dtype "
+            "given they are not"
         )
     if counts["unclear"]:
         notes.append(f"{counts['unclear']} of {total} are unclear: the differences are not good enough to tell")

@@ -19,7 +19,7 @@ from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import PRIMITIVES, Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
-from retrograde.rules.elementwise import conj
+from retrograde.rules.declaring import conj
 from retrograde.rules.matrices import (
     adjoint,
     float_dtype,

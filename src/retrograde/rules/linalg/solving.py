@@ -17,12 +17,20 @@ from retrograde.program.primitive import PRIMITIVES, Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, broadcast_extents
 from retrograde.rules.contraction import as_array
+from retrograde.rules.declaring import conj
 from retrograde.rules.matrices import adjoint, float_dtype, from_triangle
 
 
 def _solve_type(a: ArrayType, b: ArrayType, **_: Any) -> ArrayType:
+    if b.rank == 1:
+        return ArrayType(float_dtype(a, b), (a.sizes[-1],))
     batch = broadcast_extents(a.sizes[:-2], b.sizes[:-2])
     return ArrayType(float_dtype(a, b), (*batch, a.sizes[-1], b.sizes[-1]))
+
+
+def _pairs(x: Array, y: Array) -> Array:
+    """`x @ y^H`, where vectors are columns."""
+    return np.outer(x, conj(y)) if x.ndim == 1 else np.matmul(x, adjoint(y))
 
 
 solve = Primitive(
@@ -31,19 +39,19 @@ solve = Primitive(
     ("a", "b"),
     result=_solve_type,
     reverse={
-        "a": lambda g, a, out: -np.matmul(solve(adjoint(a), g), adjoint(out)),
+        "a": lambda g, a, out: -_pairs(solve(adjoint(a), g), out),
         "b": lambda g, a: solve(adjoint(a), g),
     },
     forward={"a": lambda d, a, out: -solve(a, np.matmul(d, out))},
     linear=("b",),
 )
-"""Solves for matrices of right-hand sides."""
+"""Solves for matrices of right-hand sides, and for a vector if there is one matrix `a`."""
 
 
 @spells(np.linalg.solve)
 def _solve(a: Array, b: Array) -> Array:
     a, b = as_array(a), as_array(b)
-    return solve(a, b[:, None])[..., 0] if b.ndim == 1 else solve(a, b)
+    return solve(a, b[:, None])[..., 0] if b.ndim == 1 and a.ndim > 2 else solve(a, b)
 
 
 inv = spells(np.linalg.inv)(

@@ -16,25 +16,35 @@ import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
+from retrograde.rules.masking import masked, masked_bits
 from retrograde.rules.special.declare import scipy_special
-from retrograde.rules.special.entropies import expit
 from retrograde.rules.special.error_functions import ndtr
 from retrograde.rules.type_rules import dtype_of, like_first
 
 
 def _activation(name: str, evaluate: Any, share: Any) -> Primitive:
-    """One that is its own kind of array, by its share of a tangent; the share of a cotangent is the same."""
+    """One by its share of a tangent; the share of a cotangent is the same."""
     rules = {"x": share}
-    return Primitive(name, evaluate, ("x",), result=like_first, reverse=rules, forward=rules, elementwise=True)
+    own = _same_dtype(evaluate)
+    return Primitive(name, own, ("x",), result=like_first, reverse=rules, forward=rules, elementwise=True)
+
+
+def _same_dtype(evaluate: Any) -> Any:
+    """Dtypes from outside NumPy, such as bfloat16, become others beside Python numbers."""
+
+    def own(x: Array, **static: Any) -> Array:
+        out = evaluate(x, **static)
+        return out if out.dtype == x.dtype else out.astype(x.dtype)
+
+    return own
 
 
 def _at_own_precision(name: str, x: Array) -> Array:
-    """A function of scipy.special, which knows no half precision, in the dtype of its operand."""
-    out = getattr(scipy_special(), name)(x if x.dtype.itemsize > 2 else x.astype(np.float32))
-    return out if out.dtype == x.dtype else out.astype(x.dtype)
+    """A function of scipy.special, which knows no half precision."""
+    return getattr(scipy_special(), name)(x if x.dtype.itemsize > 2 else x.astype(np.float32))
 
 
-relu = _activation("relu", lambda x: np.maximum(x, x.dtype.type(0)), lambda t, out: np.where(out > 0.0, t, 0.0))
+relu = _activation("relu", lambda x: np.maximum(x, x.dtype.type(0)), lambda t, out: masked(t, out > 0.0))
 
 
 gelu = _activation(
@@ -60,35 +70,69 @@ gelu_tanh = _activation(
 )
 
 
+def _sigmoid(x: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return 1.0 / (1.0 + np.exp(-x))
+
+
+sigmoid = _activation("sigmoid", _sigmoid, lambda t, out: t * (out * (1.0 - out)))
+"""`expit` for networks: of any floating dtype, faster, and 0 where that is below the smallest normal number."""
+
+
 def _silu_slope(x: Array) -> Array:
-    s = expit(x)
+    s = sigmoid(x)
     return s * (1.0 + x * (1.0 - s))
 
 
-silu = _activation("silu", lambda x: x * _at_own_precision("expit", x), lambda t, x: t * _silu_slope(x))
+silu = _activation("silu", lambda x: x * _sigmoid(x), lambda t, x: t * _silu_slope(x))
 
-softplus = _activation("softplus", lambda x: np.logaddexp(x, x.dtype.type(0)), lambda t, x: t * expit(x))
+
+def _log_of_one_plus_exp(x: Array) -> Array:
+    """log(1 + exp(-|x|)), which is between 0 and log(2)."""
+    return np.log1p(np.exp(-np.abs(x)))
+
+
+softplus = _activation(
+    "softplus", lambda x: np.maximum(x, x.dtype.type(0)) + _log_of_one_plus_exp(x), lambda t, x: t * sigmoid(x)
+)
+
+log_sigmoid = _activation(
+    "log_sigmoid", lambda x: np.minimum(x, x.dtype.type(0)) - _log_of_one_plus_exp(x), lambda t, x: t * sigmoid(-x)
+)
+
+
+def _mish(x: Array) -> Array:
+    """x·tanh(log(1 + exp(x))) in one exponential: tanh of a logarithm is a quotient.
+
+    With s = exp(-|x|) it is (2s + 1) / (2s + 1 + 2s²) where x is positive, else 1 and s² change places.
+    """
+    small = np.exp(-np.abs(x))
+    square = small * small
+    one = square + masked_bits(1.0 - square, x > 0.0)
+    over = 2.0 * small + one
+    return x * (over / (over + 2.0 * (1.0 + square - one)))
 
 
 def _mish_slope(x: Array) -> Array:
     bend = np.tanh(softplus(x))
-    return bend + x * (1.0 - bend * bend) * expit(x)
+    return bend + x * (1.0 - bend * bend) * sigmoid(x)
 
 
-mish = _activation("mish", lambda x: x * np.tanh(np.logaddexp(x, x.dtype.type(0))), lambda t, x: t * _mish_slope(x))
+mish = _activation("mish", _mish, lambda t, x: t * _mish_slope(x))
 
 
 def _elu(x: Array, alpha: float) -> Array:
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, x.dtype.type(0))))
+    zero = x.dtype.type(0)
+    return np.maximum(x, zero) + alpha * np.expm1(np.minimum(x, zero))
 
 
 def _elu_share(t: Array, out: Array, alpha: float) -> Array:
-    return t * np.where(out > 0.0, 1.0, out + alpha)
+    return masked(t, out > 0.0) + masked(t * (out + alpha), out <= 0.0)
 
 
 elu = Primitive(
     "elu",
-    _elu,
+    _same_dtype(_elu),
     ("x",),
     static=("alpha",),
     result=lambda x, alpha: x,
@@ -99,12 +143,12 @@ elu = Primitive(
 
 
 def _logistic_loss(x: Array, z: Array) -> Array:
-    return np.maximum(x, x.dtype.type(0)) - x * z + np.log1p(np.exp(-np.abs(x)))
+    return np.maximum(x, x.dtype.type(0)) - x * z + _log_of_one_plus_exp(x)
 
 
 def _logistic_slope(x: Array, z: Array) -> Array:
-    """expit(x) - z, without the cancellation where they nearly agree."""
-    return (1.0 - z) * expit(x) - z * expit(-x)
+    """sigmoid(x) - z, without the cancellation where they nearly agree."""
+    return (1.0 - z) * sigmoid(x) - z * sigmoid(-x)
 
 
 logistic_loss = Primitive(
@@ -116,4 +160,4 @@ logistic_loss = Primitive(
     forward={"x": lambda d, x, z: d * _logistic_slope(x, z), "z": lambda d, x: -d * x},
     elementwise=True,
 )
-"""-z·log(expit(x)) - (1-z)·log(expit(-x)), of operands of one shape."""
+"""-z·log(sigmoid(x)) - (1-z)·log(sigmoid(-x)), of operands of one shape."""

@@ -16,13 +16,14 @@ import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
+from retrograde.rules.masking import masked_bits
 from retrograde.rules.nn.windows import Windows, pad
 
 _STATIC = ("windows",)
 
 
 def _lowest(dtype: np.dtype[Any]) -> Any:
-    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+    return np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
 
 
 def _place_dtype(windows: Windows) -> np.dtype[Any]:
@@ -96,7 +97,7 @@ def _scatter(y: Array, place: Array, shape: tuple[int, ...], windows: Windows) -
     extents = shape[-len(windows.kernel) :]
     out = np.zeros_like(y, shape=(*shape[: -len(extents)], *windows.padded(extents)))
     for at, part in enumerate(_parts(out, windows, windows.counts(extents))):
-        np.add(part, y, out=part, where=place == at)
+        part += masked_bits(y, place == at)
     return out[(..., *windows.inside(extents))]
 
 

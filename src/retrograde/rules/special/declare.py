@@ -14,7 +14,8 @@ from retrograde.program.kinds import is_tuple
 from retrograde.program.primitive import Array, Primitive, Rule, RuleFunction
 from retrograde.program.spelling import spells_late
 from retrograde.program.types import ArrayType, broadcast_extents
-from retrograde.rules.elementwise import conj
+from retrograde.rules.declaring import conj
+from retrograde.rules.quiet import multiply_or_zero
 from retrograde.rules.type_rules import sizes_of
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
@@ -45,6 +46,7 @@ def declare(
         refused: for an operand that has no derivative here, why.
         evaluate: computes it.
 
+    Where a derivative is infinite, nothing warns of it, and a share of 0 stays 0: another branch was chosen there.
     Where a function of scipy.special has this name, that function may be called on tracked arrays, too.
     """
     compute = evaluate or _of_scipy(name)
@@ -101,14 +103,18 @@ def _of_scipy(name: str) -> Callable[..., Array]:
 
 def _reverse(derivative: RuleFunction) -> Rule:
     def rule(g: Array, *reads: Array) -> Array:
-        return g * conj(derivative(*reads))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = conj(derivative(*reads))
+        return multiply_or_zero(g, slope)
 
     return Rule(rule, _parameters(derivative))
 
 
 def _forward(derivative: RuleFunction) -> Rule:
     def rule(d: Array, *reads: Array) -> Array:
-        return d * derivative(*reads)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = derivative(*reads)
+        return multiply_or_zero(d, slope)
 
     return Rule(rule, _parameters(derivative))
 
