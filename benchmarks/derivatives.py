@@ -1,8 +1,8 @@
 """Derivatives of higher order and whole matrices of them: `python benchmarks/derivatives.py`.
 
-Prints ratios of the processor's times, taken in turns in one run (on one thread: OMP_NUM_THREADS=1): a Hessian-vector product to a gradient, Jacobians in each mode, the
-forward Laplacian to the trace of a Hessian computed in batches, with the peaks of Python's allocations, and the time of
-a sparse Hessian of 100,000 variables.
+Prints ratios of the processor's times, taken in turns in one run (on one thread: OMP_NUM_THREADS=1): a product of a
+Hessian with a vector to a gradient, Jacobians in each mode, the forward Laplacian to the trace of a Hessian computed in
+batches, with the peaks of Python's allocations, and the time of a sparse Hessian of 100,000 variables.
 """
 
 from __future__ import annotations

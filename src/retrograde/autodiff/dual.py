@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from retrograde.autodiff.carried import Carried
+from retrograde.autodiff.accompanied import Accompanied
 from retrograde.autodiff.pushing import push_forward
 from retrograde.program.dispatch import apply
 from retrograde.program.primitive import Array, Primitive
 
 
-class Dual(Carried):
+class Dual(Accompanied):
     """An array with a tangent of the same shape and dtype.
 
     Attributes:

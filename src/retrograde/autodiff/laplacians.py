@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retrograde.autodiff import containers
+from retrograde.autodiff.accompanied import Accompanied
 from retrograde.autodiff.arguments import Call, Function, Wrt
 from retrograde.autodiff.batched import Batched
-from retrograde.autodiff.carried import Carried
 from retrograde.autodiff.coordinates import Coordinates
 from retrograde.autodiff.dual import Dual
 from retrograde.autodiff.pushing import fit_up, order_of, push_forward
@@ -28,7 +28,7 @@ from retrograde.program.types import is_differentiable
 Moving = list[tuple[int, Any]]
 
 
-class Spread(Carried):
+class Spread(Accompanied):
     """An array with its derivatives in several directions, and the sum of its second derivatives in each.
 
     Attributes:

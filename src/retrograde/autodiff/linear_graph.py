@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from retrograde.autodiff.accompanied import Accompanied
 from retrograde.autodiff.arguments import dtype_of
-from retrograde.autodiff.carried import Carried
 from retrograde.autodiff.cotangents import fit
 from retrograde.autodiff.pushing import fitted_sum
 from retrograde.autodiff.recipes import reading
@@ -126,7 +126,7 @@ def _caller(rule: Rule, reads: tuple[str, ...], place: int) -> Callable[[Any, tu
     return eval(f"lambda d, kept: rule(d{arguments})", {"rule": rule.function})
 
 
-class Traced(Carried):
+class Traced(Accompanied):
     """An array whose uses leave steps in a `LinearGraph`."""
 
     __slots__ = ("graph", "slot")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from retrograde.autodiff.carried import Carried
+from retrograde.autodiff.accompanied import Accompanied
 from retrograde.autodiff.pushing import order_of, push_forward, reads_results
 from retrograde.program.dispatch import apply
 from retrograde.program.primitive import Array, Primitive
@@ -24,7 +24,7 @@ Coefficient: TypeAlias = Array | None
 Coefficients: TypeAlias = list[Any]
 
 
-class Series(Carried):
+class Series(Accompanied):
     """The first coefficients of a path of arrays.
 
     Attributes:

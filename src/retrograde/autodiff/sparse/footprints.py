@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retrograde.autodiff import containers
-from retrograde.autodiff.carried import Carried
+from retrograde.autodiff.accompanied import Accompanied
 from retrograde.autodiff.pushing import order_of
 from retrograde.errors import UsageError
 from retrograde.program.dispatch import Intercepting, apply, new_level
@@ -27,7 +27,7 @@ sparse: Any = import_module("scipy.sparse")
 _MOST_ENTRIES = 100_000_000
 
 
-class Footprint(Carried):
+class Footprint(Accompanied):
     """An array, and for each of its elements (a row) the coordinates that it depends on (its columns).
 
     Attributes:

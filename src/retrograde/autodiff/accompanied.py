@@ -12,7 +12,7 @@ from retrograde.program.dispatch import Intercepting
 from retrograde.program.primitive import Array, Primitive
 
 
-class Carried(ArrayLike):
+class Accompanied(ArrayLike):
     """An array together with something that each operation carries on.
 
     Attributes:
@@ -64,7 +64,7 @@ class Carried(ArrayLike):
         values: list[Any] = []
         moving: list[tuple[int, Any]] = []
         for position, operand in enumerate(operands):
-            if isinstance(operand, Carried) and operand.level == level:
+            if isinstance(operand, Accompanied) and operand.level == level:
                 values.append(operand.value)
                 moving.append((position, operand))
             else:
@@ -72,7 +72,7 @@ class Carried(ArrayLike):
                     return operand.process(primitive, operands, static)
                 values.append(operand)
         result = self.carry(primitive, values, moving, static)
-        views = primitive.views if isinstance(result, Carried) and moving[0][0] == 0 else None
+        views = primitive.views if isinstance(result, Accompanied) and moving[0][0] == 0 else None
         if views is not None and len(result.shape) and views(*operands):
             result.note_view_of(operands[0], (primitive, *operands[1:]))
         return result
