@@ -135,11 +135,6 @@ def test_tangents_that_do_not_fit() -> None:
         rg.jvp(np.sin, (X,), (X, X))
 
 
-def test_a_hessian_by_a_container() -> None:
-    with pytest.raises(UsageError, match="a Hessian by a dict was asked for; it is by one real array"):
-        rg.hessian(lambda p: p["x"] * p["x"])({"x": 1.0})
-
-
 def test_importing_retrograde_does_not_load_derivatives() -> None:
     program = (
         "import sys, retrograde; print([n for n in sys.modules if n.startswith(('retrograde.autodiff', 'optree'))])"

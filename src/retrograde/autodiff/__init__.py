@@ -1,11 +1,16 @@
 """Derivatives of NumPy code: the tape, forward mode, derivatives of functions, and the reversal of programs."""
 
 from retrograde import rules
+from retrograde.autodiff.along_lines import directional_second_derivative, hessian_diagonal, taylor
 from retrograde.autodiff.checking import check_gradients
 from retrograde.autodiff.checkpointing import checkpoint
 from retrograde.autodiff.custom import custom_jvp, custom_vjp
 from retrograde.autodiff.custom_primitive import primitive
-from retrograde.autodiff.functions import grad, hessian, hvp, jvp, value_and_grad, vjp
+from retrograde.autodiff.directions import natural_gradient, newton_direction
+from retrograde.autodiff.functions import grad, hvp, jvp, value_and_grad, vjp
+from retrograde.autodiff.jacobians import hessian, jacobian
+from retrograde.autodiff.laplacians import laplacian, value_grad_and_laplacian
+from retrograde.autodiff.linearizing import linearize
 from retrograde.autodiff.reversal import reverse
 from retrograde.autodiff.tape import GradientTape, stop_gradient
 
@@ -17,13 +22,22 @@ __all__ = [
     "checkpoint",
     "custom_jvp",
     "custom_vjp",
+    "directional_second_derivative",
     "grad",
     "hessian",
+    "hessian_diagonal",
     "hvp",
+    "jacobian",
     "jvp",
+    "laplacian",
+    "linearize",
+    "natural_gradient",
+    "newton_direction",
     "primitive",
     "reverse",
     "stop_gradient",
+    "taylor",
     "value_and_grad",
+    "value_grad_and_laplacian",
     "vjp",
 ]

@@ -8,6 +8,8 @@ from types import MethodType
 from typing import Any
 
 from retrograde.autodiff import containers
+from retrograde.autodiff.accompanied import Accompanied
+from retrograde.autodiff.batched import Batched
 from retrograde.autodiff.cotangents import cast
 from retrograde.autodiff.custom_calls import (
     Call,
@@ -21,6 +23,7 @@ from retrograde.autodiff.custom_calls import (
     templates,
     zeros_in_place_of,
 )
+from retrograde.autodiff.custom_operations import call_as_operation
 from retrograde.autodiff.dual import Dual
 from retrograde.autodiff.tracked import TrackedArray
 from retrograde.autodiff.transposition import Carried, Transpose, zeros_like
@@ -52,6 +55,8 @@ class CustomFunction:
             return self._call_on_tape(call, top)
         if isinstance(top, Dual):
             return self._call_on_duals(call, top)
+        if isinstance(top, (Accompanied, Batched)):
+            return self._call_as_operation(call)
         raise UnsupportedError(
             f"{self._name}, a function of rg.{self._decorator}, was called with a {type(top).__name__}; such functions "
             "work on tapes and duals. Declare it with rg.primitive, or call a plain function here"
@@ -90,6 +95,11 @@ class CustomFunction:
                 for leaf, d in zip(leaves, pushed, strict=True)
             ]
         )
+
+    def _call_as_operation(self, call: Call) -> Any:
+        self._complain_if_undefined()
+        pushed = functools.partial(self._pushed, call)
+        return call_as_operation(self._name, self._function, call, pushed, functools.partial(self._recorded, call))
 
     def _complain_if_undefined(self) -> None:
         if not self._is_defined():

@@ -9,7 +9,7 @@ import numpy as np
 
 from retrograde.autodiff.cotangents import fit
 from retrograde.autodiff.custom_calls import describe, in_words
-from retrograde.autodiff.dual import fit_up
+from retrograde.autodiff.pushing import fit_up
 from retrograde.autodiff.transposition import Transpose
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.primitive import Array, Rule, RuleFunction

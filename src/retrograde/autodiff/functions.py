@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
 from retrograde.autodiff import containers
+from retrograde.autodiff.arguments import Function, Wrt, name_of, places_of
 from retrograde.autodiff.budgeted import output
 from retrograde.autodiff.dual import Dual
 from retrograde.autodiff.tape import GradientTape
@@ -20,8 +20,6 @@ from retrograde.program.dispatch import new_level
 from retrograde.program.primitive import Array
 from retrograde.program.types import is_differentiable
 
-Wrt: TypeAlias = int | str | tuple[int | str, ...]
-Function: TypeAlias = Callable[..., Any]
 BudgetLike: TypeAlias = int | str | SupportsIndex | Budget | None
 
 
@@ -169,45 +167,6 @@ def hvp(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any
     return jvp(grad(f, tuple(range(len(primals)))), primals, tangents)[1]
 
 
-def hessian(f: Function, wrt: int | str = 0) -> Function:
-    """A function that computes the Hessian of a scalar function by one of its arguments, an array.
-
-    Args:
-        f: any NumPy code that returns a real scalar.
-        wrt: the position or the name of the argument.
-
-    Returns:
-        A function of the same arguments. Its result has the axes of the argument twice.
-
-    Raises:
-        UsageError: as `value_and_grad`, and if the argument is a container or complex.
-
-    Example:
-        >>> import numpy as np
-        >>> import retrograde as rg
-        >>> rg.hessian(lambda x: x[0] * x[0] * x[1])(np.array([1.0, 2.0]))
-        array([[4., 2.],
-               [2., 0.]])
-    """
-
-    def derivative(*arguments: Any, **options: Any) -> Any:
-        (place,) = _places(f, (wrt,), arguments, options)
-        x = _get(place, arguments, options)
-        if not containers.is_leaf(x) or np.iscomplexobj(x):
-            raise UsageError(
-                f"a Hessian by a {type(x).__name__} was asked for; it is by one real array (see rg.hvp for containers)"
-            )
-        x = x if hasattr(x, "dtype") else np.asarray(x)
-
-        def gradient(at: Any) -> Any:
-            return grad(f, wrt)(*_put(place, at, arguments), **_put(place, at, options))
-
-        identity = np.eye(x.size, dtype=x.dtype).reshape((x.size, *x.shape))
-        return np.stack([jvp(gradient, (x,), (direction,))[1] for direction in identity], axis=-1).reshape(x.shape * 2)
-
-    return derivative
-
-
 def _record(
     f: Function,
     wrt: Wrt,
@@ -219,12 +178,14 @@ def _record(
 ) -> tuple[Any, GradientTape, Function]:
     """Run a function on a tape: what it returned, the tape, and what computes its gradient."""
     several = isinstance(wrt, tuple)
-    places = _places(f, wrt if several else (wrt,), arguments, options)
+    places = places_of(f, wrt if several else (wrt,), arguments, options)
     tape = GradientTape(persistent=persistent, **limits)
     if tape.border is not None:
         containers.map_leaves(tape.border.foreign, (arguments, options))
     with tape:
-        sources = {place: tape.watch(_get(place, arguments, options)) for place in places}
+        sources = {
+            place: tape.watch(arguments[place] if isinstance(place, int) else options[place]) for place in places
+        }
         originals = containers.map_leaves(_twin, tuple(sources[place] for place in places))
         positional = tuple(sources.get(at, argument) for at, argument in enumerate(arguments))
         value = f(*positional, **{name: sources.get(name, option) for name, option in options.items()})
@@ -257,33 +218,6 @@ def _untracked(array: Any, tape: GradientTape) -> Any:
     return output(array.value if _is_of(array, tape) else array)
 
 
-def _places(f: Function, wrt: tuple[int | str, ...], arguments: Any, options: dict[str, Any]) -> list[int | str]:
-    """Positions of positional arguments and names of keyword arguments, for positions and names as asked for."""
-    places: list[int | str] = []
-    for asked in wrt:
-        place = asked
-        if isinstance(asked, str) and asked not in options:
-            names = list(inspect.signature(f).parameters)
-            place = names.index(asked) if asked in names else asked
-        if place not in options and not (isinstance(place, int) and 0 <= place < len(arguments)):
-            raise UsageError(
-                f"wrt={asked!r} names no argument of this call, which has {len(arguments)} positional ones"
-                f"{' and ' + ', '.join(options) if options else ''}; name one that is passed"
-            )
-        places.append(place)
-    return places
-
-
-def _get(place: int | str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    return arguments[place] if isinstance(place, int) else options[place]
-
-
-def _put(place: int | str, value: Any, into: Any) -> Any:
-    if isinstance(into, dict):
-        return {name: value if name == place else item for name, item in into.items()}  # pyright: ignore[reportUnknownVariableType]
-    return tuple(value if at == place else item for at, item in enumerate(into))
-
-
 def _dual(value: Any, tangent: Any, position: int, level: int) -> Dual:
     value = value if hasattr(value, "dtype") else np.asarray(value)[()]
     tangent = tangent if hasattr(tangent, "dtype") else np.asarray(tangent, value.dtype)[()]
@@ -306,8 +240,7 @@ def _tangent(leaf: Any, level: int) -> Array:
 
 
 def _no_scalar(f: Function, found: str) -> UsageError:
-    name = getattr(f, "__name__", type(f).__name__)
     return UsageError(
-        f"the gradient of {name} was asked for, which returned {found}; a gradient is that of a real scalar: reduce "
-        "the result (np.sum), or use rg.vjp"
+        f"the gradient of {name_of(f)} was asked for, which returned {found}; a gradient is that of a real scalar: "
+        "reduce the result (np.sum), or use rg.vjp"
     )

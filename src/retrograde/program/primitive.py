@@ -7,6 +7,8 @@ from copy import copy
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from retrograde.errors import UsageError
 from retrograde.program.dispatch import apply
 from retrograde.program.types import ArrayType
@@ -74,6 +76,8 @@ class Primitive:
         outputs: names of the results, if it has several: `evaluate` and `result` then return tuples.
         variadic: there is one name in `operands`, for any number of them. Its reverse rule serves each; it has to be
             linear in all of them together.
+        elementwise: an element of a result depends on the elements of the operands at the same place only, after
+            broadcasting. What batches directions and finds sparsity makes use of it. A ufunc need not say it.
         overwrite: computes the result as `evaluate` does, into the memory of the first operand, a NumPy array that
             nobody reads afterwards.
         registered: keep it in `PRIMITIVES`, where names are unique. Those of users are not.
@@ -85,6 +89,7 @@ class Primitive:
     """
 
     __slots__ = (
+        "elementwise",
         "evaluate",
         "forward",
         "linear",
@@ -114,6 +119,7 @@ class Primitive:
         views: Callable[..., bool] | None = None,
         outputs: tuple[str, ...] = (),
         variadic: bool = False,
+        elementwise: bool = False,
         overwrite: Callable[..., Array] | None = None,
         registered: bool = True,
     ) -> None:
@@ -129,6 +135,7 @@ class Primitive:
         self.forward.update({operand: self._linear_rule(operand) for operand in linear})
         self.linear = linear
         self.views = views
+        self.elementwise = elementwise or (isinstance(evaluate, np.ufunc) and evaluate.signature is None)
         self.recipes: dict[Any, Any] = {}
         self.overwriting: Primitive | None = None
         if overwrite is not None:

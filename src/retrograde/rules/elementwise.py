@@ -93,6 +93,7 @@ where = Primitive(
         "x": lambda d, condition: masked(d, condition),
         "y": lambda d, condition: masked(d, np.logical_not(condition)),
     },
+    elementwise=True,
 )
 
 
@@ -109,6 +110,7 @@ real = spells(np.real)(
         reverse={"x": lambda g: g},
         linear=("x",),
         views=always,
+        elementwise=True,
     )
 )
 
@@ -121,6 +123,7 @@ imag = spells(np.imag)(
         reverse={"x": lambda g: g * 1j},
         linear=("x",),
         views=always,
+        elementwise=True,
     )
 )
 
@@ -132,6 +135,7 @@ astype = Primitive(
     result=lambda x, dtype: ArrayType(dtype, sizes_of(x)),
     reverse={"x": lambda g: g},
     linear=("x",),
+    elementwise=True,
 )
 
 
@@ -143,5 +147,5 @@ def _astype(x: Array, dtype: Any, /, *, copy: bool = True) -> Array:
     return astype(x, dtype=dtype)
 
 
-stop_gradient = Primitive("stop_gradient", lambda x: x, ("x",), result=like_first)
+stop_gradient = Primitive("stop_gradient", lambda x: x, ("x",), result=like_first, elementwise=True)
 """Its operand, as a constant to every derivative."""

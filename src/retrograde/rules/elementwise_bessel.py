@@ -41,6 +41,7 @@ spherical_bessel = Primitive(
     result=lambda x, order: x,
     reverse={"x": lambda g, x, order: g * conj(_spherical_slope(x, order))},
     forward={"x": lambda d, x, order: d * _spherical_slope(x, order)},
+    elementwise=True,
 )
 """The spherical Bessel function of the first kind; that of order 0 is `sin(x) / x`."""
 
@@ -52,6 +53,7 @@ sinc = spells(np.sinc)(
         result=lambda x: x,
         reverse={"x": lambda g, x: g * conj(-np.pi * spherical_bessel(np.pi * x, order=1))},
         forward={"x": lambda d, x: d * (-np.pi * spherical_bessel(np.pi * x, order=1))},
+        elementwise=True,
     )
 )
 
@@ -64,6 +66,7 @@ i0 = spells(np.i0)(
         result=lambda x: x,
         reverse={"x": lambda g, x: g * i1(x)},
         forward={"x": lambda d, x: d * i1(x)},
+        elementwise=True,
     )
 )
 """NumPy's own, whose last digits are not those of SciPy's."""

@@ -129,6 +129,7 @@ fraction = Primitive(
     result=lambda x: x,
     reverse={"x": lambda g: g},
     forward={"x": lambda d: d},
+    elementwise=True,
 )
 """What is behind the point, with the sign of the number."""
 

@@ -24,6 +24,7 @@ nan_to_num_ = Primitive(
     result=lambda x, **_: x,
     reverse={"x": lambda g, x: _where_finite(g, x)},
     forward={"x": lambda d, x: _where_finite(d, x)},
+    elementwise=True,
 )
 
 

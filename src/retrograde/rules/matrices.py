@@ -82,6 +82,7 @@ quotient = Primitive(
     reverse={"x": lambda g, y: quotient(g, conj(y)), "y": lambda g, y, out: -g * conj(quotient(out, y))},
     forward={"y": lambda d, y, out: -d * quotient(out, y)},
     linear=("x",),
+    elementwise=True,
 )
 """`x / y` of arrays of one shape, where `0 / 0` is 0, and anything else by 0 is NaN.
 
@@ -124,5 +125,6 @@ free_of_phases = Primitive(
     reverse={"x": lambda g: g},
     forward={"x": lambda d: d},
     views=always,
+    elementwise=True,
 )
 """Its operand, the products of complex vectors with their cotangents: an error if these say that a phase matters."""

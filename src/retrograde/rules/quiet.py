@@ -68,6 +68,7 @@ multiply_or_zero = Primitive(
         "y": lambda g, x: multiply_or_zero(g, conj(x)),
     },
     linear=("x", "y"),
+    elementwise=True,
 )
 """`x * y`, and 0 where one of them is 0 and the other infinite."""
 
@@ -84,6 +85,7 @@ def _quotient(name: str, evaluate: Callable[..., Array]) -> Primitive:
         },
         forward={"y": lambda d, y, out: -multiply_or_zero(divide_chosen(out, y), d)},
         linear=("x",),
+        elementwise=True,
     )
 
 
@@ -112,6 +114,7 @@ log_or_zero = Primitive(
     result=of_ufunc(np.log),
     reverse={"x": lambda g, x: divide_or_zero(g, conj(x))},
     forward={"x": lambda d, x: divide_or_zero(d, x)},
+    elementwise=True,
 )
 """The logarithm of a base, and 0 where the base is 0: `0**y` does not change with `y`."""
 
@@ -139,5 +142,7 @@ power_rules: dict[str, Any] = {
     },
 }
 
-quiet_power = Primitive("quiet_power", _quiet_power, ("x", "y"), result=of_ufunc(np.power), **power_rules)
+quiet_power = Primitive(
+    "quiet_power", _quiet_power, ("x", "y"), result=of_ufunc(np.power), elementwise=True, **power_rules
+)
 """`x**y`, without a warning where that is infinite or undefined."""

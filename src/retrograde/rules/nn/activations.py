@@ -23,7 +23,9 @@ from retrograde.rules.type_rules import dtype_of, like_first
 
 def _activation(name: str, evaluate: Any, share: Any) -> Primitive:
     """One by its share of a tangent; the share of a cotangent is the same."""
-    return Primitive(name, _same_dtype(evaluate), ("x",), result=like_first, reverse={"x": share}, forward={"x": share})
+    rules = {"x": share}
+    own = _same_dtype(evaluate)
+    return Primitive(name, own, ("x",), result=like_first, reverse=rules, forward=rules, elementwise=True)
 
 
 def _same_dtype(evaluate: Any) -> Any:
@@ -126,6 +128,7 @@ elu = Primitive(
     result=lambda x, alpha: x,
     reverse={"x": _elu_share},
     forward={"x": _elu_share},
+    elementwise=True,
 )
 
 
@@ -145,5 +148,6 @@ logistic_loss = Primitive(
     result=lambda x, z: ArrayType(dtype_of(x, z), x.sizes),
     reverse={"x": lambda g, x, z: g * _logistic_slope(x, z), "z": lambda g, x: -g * x},
     forward={"x": lambda d, x, z: d * _logistic_slope(x, z), "z": lambda d, x: -d * x},
+    elementwise=True,
 )
 """-z·log(sigmoid(x)) - (1-z)·log(sigmoid(-x)), of operands of one shape."""

@@ -55,6 +55,7 @@ def declare(
         compute,
         operands,
         result=_broadcast(compute),
+        elementwise=True,
         reverse={operand: _reverse(derivative) for operand, derivative in derivatives.items()}
         | {operand: _refusal(name, operand, reason) for operand, reason in refused.items()},
         forward={operand: _forward(derivative) for operand, derivative in derivatives.items()}
@@ -85,6 +86,7 @@ def declare_several(name: str, outputs: tuple[str, ...], derivatives: tuple[Rule
         compute,
         ("x",),
         result=_broadcast(compute),
+        elementwise=True,
         reverse={"x": Rule(reverse, reads)},
         forward={"x": Rule(forward, reads)},
         outputs=outputs,

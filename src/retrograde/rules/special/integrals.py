@@ -34,4 +34,5 @@ lambertw = Primitive(
     result=lambda x, k: ArrayType(np.dtype(np.complex128), x.sizes),
     reverse={"x": lambda g, out: g * conj(_lambertw_slope(out))},
     forward={"x": lambda d, out: d * _lambertw_slope(out)},
+    elementwise=True,
 )
