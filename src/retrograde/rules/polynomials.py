@@ -13,6 +13,7 @@ from retrograde.errors import UsageError
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import missing_rule, spells
 from retrograde.rules.joining import as_array
+from retrograde.rules.sizes import known_shape
 
 
 @spells(np.polyval)
@@ -20,8 +21,8 @@ def _polyval(p: Any, x: Any) -> Array:
     """(Horner's scheme.)"""
     p, x = as_array(p), as_array(x)
     y: Any = np.zeros_like(x)
-    for coefficient in p:
-        y = y * x + coefficient
+    for at in range(known_shape(p, "polyval")[0]):
+        y = y * x + p[at]
     return y
 
 

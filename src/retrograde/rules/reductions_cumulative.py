@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from retrograde.program.dispatch import Intercepting
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
@@ -98,8 +99,16 @@ def _products_before(x: Array, axis: int) -> Array:
     return np.cumprod(_later(x, axis, 1.0), axis=axis)
 
 
+def _is_plain(x: Array) -> bool:
+    return not isinstance(x, Intercepting)
+
+
 def products_of_others(x: Array, axis: tuple[int, ...]) -> Array:
-    """For each element the product of the others along axes: never a quotient, so that zeros do no harm."""
+    """For each element the product of the others along axes: exact where elements are 0, too."""
+    if _is_plain(x):
+        product = x.prod(axis=axis, keepdims=True)
+        if np.all(np.isfinite(product)) and np.all(product):
+            return product / x
     if len(axis) == 1:
         return _products_of_others(x, axis[0])
     kept = tuple(at for at in range(x.ndim) if at not in axis)
