@@ -107,6 +107,10 @@ def test_constants_of_values_are_refused_in_programs() -> None:
     for function in (np.allclose, lambda x, _: np.isin(x, [x[0], 1.0])):
         with pytest.raises(UnsupportedError, match="in a program has no derivative rule"):
             function(x, x)
+    with pytest.raises(UnsupportedError, match="polyval needs the sizes of its operand"):
+        np.polyval(x, 2.0)
+    with pytest.raises(UnsupportedError, match="nanquantile needs the values of its operand"):
+        np.nanmedian(x[0])
 
 
 def test_orders_below_zero_are_refused() -> None:

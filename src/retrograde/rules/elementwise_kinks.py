@@ -18,7 +18,7 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, broadcast_extents
 from retrograde.rules.declaring import conj, elementwise
-from retrograde.rules.elementwise_rounding import floor_divide
+from retrograde.rules.elementwise_rounding import floor_divide, whole_quotient
 from retrograde.rules.masking import masked
 from retrograde.rules.quiet import divide_or_zero
 from retrograde.rules.type_rules import dtype_of, sizes_of
@@ -49,8 +49,8 @@ copysign = elementwise(
 heaviside = elementwise(
     np.heaviside,
     ("x", "y"),
-    reverse={"y": lambda g, x: np.where(x == 0, g, 0.0)},
-    forward={"y": lambda d, x: np.where(x == 0, d, 0.0)},
+    reverse={"y": lambda g, x: masked(g, x == 0)},
+    forward={"y": lambda d, x: masked(d, x == 0)},
 )
 
 
@@ -100,8 +100,8 @@ fmin = _choice(np.fmin, _where_smaller_or_number)
 remainder = elementwise(
     np.remainder,
     ("x", "y"),
-    reverse={"x": lambda g: g, "y": lambda g, x, y: -g * np.floor_divide(x, y)},
-    forward={"x": lambda d: d, "y": lambda d, x, y: -d * np.floor_divide(x, y)},
+    reverse={"x": lambda g: g, "y": lambda g, x, y: -g * whole_quotient(x, y)},
+    forward={"x": lambda d: d, "y": lambda d, x, y: -d * whole_quotient(x, y)},
 )
 
 fmod = elementwise(

@@ -20,10 +20,10 @@ from retrograde.rules.sizes import known_shape
 def _polyval(p: Any, x: Any) -> Array:
     """By Horner's rule, as NumPy does it."""
     p, x = as_array(p), as_array(x)
-    out: Any = np.zeros_like(x)
+    y: Any = np.zeros_like(x)
     for at in range(known_shape(p, "polyval")[0]):
-        out = out * x + p[at]
-    return out
+        y = y * x + p[at]
+    return y
 
 
 @spells(np.polyadd)

@@ -17,6 +17,7 @@ from retrograde.rules.axes import axes_of, count
 from retrograde.rules.comparison import plain
 from retrograde.rules.joining import as_array
 from retrograde.rules.outputs import into
+from retrograde.rules.sizes import known_values
 
 
 def _sorted_first(a: Array, axes: tuple[int, ...], name: str) -> tuple[Array, int]:
@@ -124,7 +125,7 @@ def _nanquantile(
     """Among the sorted values NaN comes last, so that the numbers of each row have places of their own."""
     axes = axes_of(a, axis)
     values, _ = _sorted_first(_real(a), axes, "numpy.nanquantile")
-    numbers = np.sum(np.logical_not(np.isnan(plain(values))), axis=0)
+    numbers = np.sum(np.logical_not(np.isnan(known_values(values, "nanquantile"))), axis=0)
     if isinstance(q, Intercepting):
         raise missing_rule("numpy.nanquantile with a tracked q", (q,))
     wanted = np.atleast_1d(q)

@@ -92,6 +92,7 @@ SAMPLES: dict[str, list[Sample]] = {
     **{name: _samples(real(3), real(2, 2)) for name in _WITHOUT_DERIVATIVE},
     "round": [Sample((real(3),), {"decimals": 1})],
     "exponent": _samples(real(3), real()),
+    "whole_quotient": _samples((real(3), real(2, 1)), (real(3), 0.4)),
     "floor_divide": _samples((real(3), real(2, 1)), (real(3), 0.4)),
     **{name: _samples((real(3), real(2, 1))) for name in ("logical_and", "logical_or", "logical_xor")},
     **{name: _samples((_WHOLE, 3), (_WHOLE > 3, _WHOLE > 5)) for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
