@@ -335,6 +335,10 @@ def test_triangular_systems(of: Callable[..., Any]) -> None:
         expected = scipy.linalg.solve_triangular(a, b, **options)
         np.testing.assert_allclose(rg.linalg.solve_triangular(a, b, **options), expected, rtol=1e-12)
     agrees(rg.linalg.solve_triangular, _matrix(of, batch=(2,)), of(3))
+    wide = np.triu(of(2, 40, 40)) + 20.0 * np.eye(40)  # too large to go by numpy.linalg.solve
+    np.testing.assert_allclose(wide @ rg.linalg.solve_triangular(wide, wide), wide, atol=1e-12)
+    agrees(lambda a, b: rg.linalg.solve_triangular(a, b, lower=True), wide[0], of(40, 1), order=1)
+    assert rg.linalg.solve_triangular(np.ones((0, 40, 40)), np.ones((40, 2))).shape == (0, 40, 2)
     assert rg.linalg.solve_triangular(np.ones((0, 3, 3)), np.ones((3, 2))).shape == (0, 3, 2)
 
 
