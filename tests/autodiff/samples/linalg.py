@@ -100,8 +100,16 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample((_matrix(cplx, rows=4, columns=2),), through=_with_projector, analytic=False),
     ],
     "free_of_turns": [Sample((real(2, 1, 1),))],
-    "quotient": [Sample((real(2, 3), real(2, 3)), {"diagonal": True}), Sample((cplx(3), real(3)), {"diagonal": True})]
-    + [Sample((real(2, 3, 3), cplx(2, 3, 3)), {"diagonal": False})],
+    "solve_banded": [
+        Sample((np.array([[1.0], [6.0], [1.0]]) + 0.3 * real(3, 4), real(4, 2)), {"lower": 1, "upper": 1}),
+        Sample((np.array([[1.0], [6.0], [1.0], [1.0]]) + 0.3 * cplx(4, 5), cplx(5, 1)), {"lower": 2, "upper": 1}),
+        Sample((5.0 + real(2, 3), real(3, 1)), {"lower": 1, "upper": 0}),
+    ],
+    "quotient": [
+        Sample((real(2, 3), real(2, 3)), {"diagonal": True}),
+        Sample((cplx(3), real(3)), {"diagonal": True}),
+        Sample((real(2, 3, 3), cplx(2, 3, 3)), {"diagonal": False}),
+    ],
     "half_triangle": [Sample((real(3, 3),), {"lower": True}), Sample((cplx(2, 3, 3),), {"lower": False})],
     "free_of_phases": [Sample((real(2, 2),), {"of": "vectors"}), Sample((cplx(0, 0),), {"of": "vectors"})],
     "expm": [Sample((0.3 * x,)) for x in (real(3, 3), cplx(2, 2, 2), real(0, 2, 2))],
