@@ -310,6 +310,7 @@ def test_convolution_with_a_number() -> None:
         (lambda x: np.tensordot(x, x, ([0], [0, 1])), "over 1 axes of one array and 2 of the other"),
         (lambda x: np.linalg.outer(x, x), "np.outer flattens them"),
         (lambda x: np.vecdot(x, 2.0), "a product of vectors and vectors was asked for"),
+        (lambda x: np.trace(x, 0, 1, -1), "which are one; give two"),
         (lambda x: np.cross(x, x), "vectors of 4 components"),
         (lambda x: np.linalg.matrix_power(x, 1.5), "give an int"),
         (lambda x: np.linalg.multi_dot([x]), "give two or more"),
