@@ -212,6 +212,25 @@ def test_dtypes(dtype: Any) -> None:
         assert tape.gradient(loss, tracked).dtype == dtype
 
 
+def test_bfloat16() -> None:
+    """NumPy's matmul makes float32 of it, its dot does not; gradients are of the source's type."""
+    dtype = pytest.importorskip("ml_dtypes").bfloat16
+    x, y = _real(2, 3, 4).astype(dtype), _real(3, 4, 2).astype(dtype)
+    products: list[Callable[..., Any]] = [np.tensordot, lambda x, y: np.dot(x, y[0]), lambda x, y: np.outer(x[0, 0], y)]
+    products += [lambda x, y: x @ y[0], lambda x, y: x[0] @ y[0, :, 0], lambda x, y: np.vecdot(x[0], x[1])]
+    for product in products:
+        with rg.GradientTape() as tape:
+            tracked = tape.watch(x), tape.watch(y)
+            out = product(*tracked)
+            loss = np.sum(out)
+        expected = product(x, y)
+        assert (out.dtype, out.shape) == (expected.dtype, np.shape(expected))
+        wide = rg.grad(lambda x, product=product: np.sum(product(x, y.astype(float))))(x.astype(float))
+        gradient, _ = tape.gradient(loss, tracked, unconnected="zero")
+        assert gradient.dtype == dtype
+        np.testing.assert_allclose(gradient.astype(float), wide, rtol=0.05, atol=0.05)
+
+
 def test_products_of_vectors() -> None:
     agrees(np.outer, _cplx(2, 2), _real(3))
     agrees(np.linalg.outer, _real(2), _cplx(3))
@@ -291,6 +310,7 @@ def test_convolution_with_a_number() -> None:
         (lambda x: np.tensordot(x, x, ([0], [0, 1])), "over 1 axes of one array and 2 of the other"),
         (lambda x: np.linalg.outer(x, x), "np.outer flattens them"),
         (lambda x: np.vecdot(x, 2.0), "a product of vectors and vectors was asked for"),
+        (lambda x: np.trace(x, 0, 1, -1), "which are one; give two"),
         (lambda x: np.cross(x, x), "vectors of 4 components"),
         (lambda x: np.linalg.matrix_power(x, 1.5), "give an int"),
         (lambda x: np.linalg.multi_dot([x]), "give two or more"),

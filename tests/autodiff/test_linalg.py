@@ -279,6 +279,7 @@ def test_what_has_no_derivative_says_so(function: Callable[[Any], Any], message:
         (lambda x: rg.linalg.logm(-x), "convert them first"),
         (lambda x: rg.linalg.sqrtm(-x), "convert them first"),
         (lambda x: rg.linalg.solve_triangular(x, x, trans=3), 'it is 0 or "N"'),
+        (lambda x: rg.linalg.solve_banded((1, 0), x, x[0]), r"it takes \(2, n\) and \(n,\) or \(n, k\)"),
         (lambda x: rg.linalg.block_diag(np.ones((1, 1, 1))), "it takes matrices"),
     ],
 )
@@ -335,7 +336,22 @@ def test_triangular_systems(of: Callable[..., Any]) -> None:
         expected = scipy.linalg.solve_triangular(a, b, **options)
         np.testing.assert_allclose(rg.linalg.solve_triangular(a, b, **options), expected, rtol=1e-12)
     agrees(rg.linalg.solve_triangular, _matrix(of, batch=(2,)), of(3))
+    wide = np.triu(of(2, 40, 40)) + 20.0 * np.eye(40)  # too large to go by numpy.linalg.solve
+    np.testing.assert_allclose(wide @ rg.linalg.solve_triangular(wide, wide), wide, atol=1e-12)
+    agrees(lambda a, b: rg.linalg.solve_triangular(a, b, lower=True), wide[0], of(40, 1), order=1)
+    assert rg.linalg.solve_triangular(np.ones((0, 40, 40)), np.ones((40, 2))).shape == (0, 40, 2)
     assert rg.linalg.solve_triangular(np.ones((0, 3, 3)), np.ones((3, 2))).shape == (0, 3, 2)
+
+
+@both
+@pytest.mark.parametrize(("lower", "upper"), [(1, 1), (0, 2), (2, 1), (0, 0), (4, 3)])
+def test_banded_systems(of: Callable[..., Any], lower: int, upper: int) -> None:
+    ab, b = 0.3 * of(lower + upper + 1, 5), of(5)
+    ab[upper] += 4.0
+    agrees(lambda ab, b: rg.linalg.solve_banded((lower, upper), ab, b), ab, b, programs=False)
+    agrees(lambda ab, b: rg.linalg.solve_banded((lower, upper), ab, b), ab, of(5, 2), programs=False, order=1)
+    a = np.array([[ab[upper + i - j, j] if -upper <= i - j <= lower else 0.0 for j in range(5)] for i in range(5)])
+    np.testing.assert_allclose(a @ rg.linalg.solve_banded((lower, upper), ab, b), b, rtol=1e-10)
 
 
 @both

@@ -1,5 +1,6 @@
 """Products that are made of contractions: kron, cross, trace, powers and chains of matrices."""
 
+# Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false
 
@@ -8,18 +9,43 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from retrograde.errors import UsageError
 from retrograde.program.array_like import ArrayLike
-from retrograde.program.primitive import Array
+from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
+from retrograde.program.types import ArrayType
 from retrograde.rules.contraction import as_array, einsum, letters
 from retrograde.rules.diagonals import from_diagonal
 
 
+def _trace_type(x: ArrayType, offset: int, axis1: int, axis2: int) -> ArrayType:
+    sizes = tuple(size for at, size in enumerate(x.sizes) if at not in (axis1, axis2))
+    return ArrayType(np.trace(np.zeros((1, 1), x.dtype)).dtype, sizes)
+
+
+trace = Primitive(
+    "trace",
+    lambda x, offset, axis1, axis2: np.trace(x, offset, axis1, axis2),
+    ("x",),
+    static=("offset", "axis1", "axis2"),
+    result=_trace_type,
+    reverse={
+        "x": lambda g, x_shape, offset, axis1, axis2: from_diagonal(
+            g[..., None], x_shape, offset=offset, axis1=axis1, axis2=axis2
+        )
+    },
+    linear=("x",),
+)
+
+
 @spells(np.trace)
 def _trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+    axes = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
+    if axes[0] == axes[1]:
+        raise UsageError(f"the trace over axes {axis1} and {axis2} was asked for, which are one; give two")
+    return trace(a if dtype is None else np.astype(a, dtype), offset=int(offset), axis1=axes[0], axis2=axes[1])
 
 
 @spells(np.linalg.trace)

@@ -55,7 +55,7 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "inv": _matrices(),
     "det": _matrices(),
-    "cofactors": _matrices(),
+    "cofactors": [Sample((*sample.operands, np.linalg.det(sample.operands[0]))) for sample in _matrices()],
     "slogdet": _matrices(analytic=False),
     "pinv": _shapes({"rcond": 1e-15}),
     "lstsq": [
@@ -100,7 +100,17 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample((_matrix(cplx, rows=4, columns=2),), through=_with_projector, analytic=False),
     ],
     "free_of_turns": [Sample((real(2, 1, 1),))],
-    "quotient": [Sample((real(2, 3), real(2, 3))), Sample((cplx(3), real(3)))],
+    "solve_banded": [
+        Sample((np.array([[1.0], [6.0], [1.0]]) + 0.3 * real(3, 4), real(4, 2)), {"lower": 1, "upper": 1}),
+        Sample((np.array([[1.0], [6.0], [1.0], [1.0]]) + 0.3 * cplx(4, 5), cplx(5, 1)), {"lower": 2, "upper": 1}),
+        Sample((5.0 + real(2, 3), real(3, 1)), {"lower": 1, "upper": 0}),
+    ],
+    "quotient": [
+        Sample((real(2, 3), real(2, 3)), {"diagonal": True}),
+        Sample((cplx(3), real(3)), {"diagonal": True}),
+        Sample((real(2, 3, 3), cplx(2, 3, 3)), {"diagonal": False}),
+    ],
+    "half_triangle": [Sample((real(3, 3),), {"lower": True}), Sample((cplx(2, 3, 3),), {"lower": False})],
     "free_of_phases": [Sample((real(2, 2),), {"of": "vectors"}), Sample((cplx(0, 0),), {"of": "vectors"})],
     "expm": [Sample((0.3 * x,)) for x in (real(3, 3), cplx(2, 2, 2), real(0, 2, 2))],
     "expm_along": [

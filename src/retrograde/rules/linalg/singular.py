@@ -44,12 +44,12 @@ def _outside(u: Array, x: Array) -> Array:
 
 def over_values(x: Array, s: Array) -> Array:
     """Columns divided by singular values."""
-    return quotient(x, np.broadcast_to(s[..., None, :], x.shape))
+    return quotient(x, np.broadcast_to(s[..., None, :], x.shape), diagonal=True)
 
 
 def _imaginary_diagonal(x: Array, s: Array) -> Array:
     """The diagonal's imaginary part over twice the singular values, as a row."""
-    return quotient(np.imag(np.diagonal(x, 0, -2, -1)), 2.0 * s)[..., None, :] * 1j
+    return quotient(np.imag(np.diagonal(x, 0, -2, -1)), 2.0 * s, diagonal=True)[..., None, :] * 1j
 
 
 def svd_reverse(g: tuple[Array | None, ...], u: Array, s: Array, vh: Array, form: str) -> Array:

@@ -23,6 +23,21 @@ def _solve_one(a: Array, b: Array, lower: bool, unit_diagonal: bool) -> Array:
     return solve_triangular(a, b, lower=lower, unit_diagonal=unit_diagonal, check_finite=False)
 
 
+_SMALL = 32
+
+
+def _solve(a: Array, b: Array, lower: bool, unit_diagonal: bool) -> Array:
+    if a.shape[-1] > _SMALL:
+        return over_batch(_solve_one, a, b, lower=lower, unit_diagonal=unit_diagonal)
+    # NumPy's solver takes a whole batch in one call. Of an upper triangle it makes no other factors than that itself.
+    part = np.tril(a) if lower else np.triu(a)
+    if unit_diagonal:
+        np.einsum("...ii->...i", part)[...] = 1.0
+    if lower:
+        return np.linalg.solve(part[..., ::-1, ::-1], b[..., ::-1, :])[..., ::-1, :]
+    return np.linalg.solve(part, b)
+
+
 def _solved_type(a: ArrayType, b: ArrayType, **_: Any) -> ArrayType:
     batch = broadcast_extents(a.sizes[:-2], b.sizes[:-2])
     return ArrayType(float_dtype(a, b), (*batch, a.sizes[-1], b.sizes[-1]))
@@ -34,7 +49,7 @@ def _part(x: Array, lower: bool, unit_diagonal: bool) -> Array:
 
 solve_triangular = Primitive(
     "solve_triangular",
-    lambda a, b, lower, unit_diagonal: over_batch(_solve_one, a, b, lower=lower, unit_diagonal=unit_diagonal),
+    _solve,
     ("a", "b"),
     static=("lower", "unit_diagonal"),
     result=_solved_type,
