@@ -1,4 +1,4 @@
-"""The tape against autograd 1.9 and JAX, side by side in one run: `pip install autograd jax`, then `python benchmarks/tape.py`.
+"""The tape beside autograd 1.9 and JAX, in one run: `pip install autograd jax`, then `python benchmarks/tape.py`.
 
 For each of the programs of `tape_programs.py`, in a small and in a large size, a process of its own takes gradients by
 turns. Each figure is a ratio of ours to theirs, below 1 where ours is better: of times (the median of the rounds, CPU
