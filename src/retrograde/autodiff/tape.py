@@ -170,7 +170,7 @@ class GradientTape:
             (self._node(target, "target", position), seed(target, cotangent, position))
             for position, (target, cotangent) in enumerate(zip(found_targets, given, strict=True))
         ]
-        with self._passing():
+        with _Passing(self):
             gradients = self._pull(seeds, nodes, self.persistent)
         return containers.rebuild(sources, own(_connected(gradients, nodes, unconnected), given))
 
@@ -203,7 +203,7 @@ class GradientTape:
         node = self._node(target, "target", 0)
         nodes = [self._node(source, "source", position) for position, source in enumerate(containers.leaves(sources))]
         refuse_what_has_no_jacobian(node, nodes)
-        with self._passing():
+        with _Passing(self):
             found = jacobian_rows(node, nodes, lambda g, more: self._pull([(node, g)], nodes, more or self.persistent))
         if unconnected == "zero":
             shapes = [(*node.shape, *source.shape) for source in nodes]
@@ -247,7 +247,7 @@ class GradientTape:
         node, by = self._node(target, "target", 0), self._node(source, "source", 0)
         refuse_what_has_no_jacobian(node, [by])
         refuse_what_is_no_batch(node, by)
-        with self._passing():
+        with _Passing(self):
             found = batch_jacobian_rows(
                 node, by, lambda g, more: self._pull([(node, g)], [by], more or self.persistent)
             )
@@ -265,17 +265,6 @@ class GradientTape:
                 else "record something first"
             )
             raise UsageError(f"{asked} was called on a tape that is {self._stage()}; {remedy}")
-
-    @contextmanager
-    def _passing(self) -> Generator[None]:
-        """While cotangents pass through the recording, which may be used up by it."""
-        recorded, self.recording = self.recording, False
-        try:
-            yield
-        finally:
-            self.recording = recorded and self.persistent
-            if not self.persistent:
-                self._state = "used"
 
     def _pull(self, seeds: list[tuple[Node, Any]], nodes: list[Node], keep: bool) -> list[Any]:
         return (pull_back if self.border is None else self.border.pull_back)(seeds, nodes, keep=keep)
@@ -329,6 +318,25 @@ def _as_array(array: Any) -> Any:
     if type(array) is np.memmap or not hasattr(array, "__array_function__"):
         return np.asarray(array)[()]
     return array
+
+
+class _Passing:
+    """While cotangents pass through a recording, which may be used up by it, nothing is recorded."""
+
+    __slots__ = ("recorded", "tape")
+
+    def __init__(self, tape: GradientTape) -> None:
+        self.tape = tape
+        self.recorded = tape.recording
+
+    def __enter__(self) -> None:
+        self.tape.recording = False
+
+    def __exit__(self, *_: object) -> None:
+        tape = self.tape
+        tape.recording = self.recorded and tape.persistent
+        if not tape.persistent:
+            tape._state = "used"  # pyright: ignore[reportPrivateUsage]
 
 
 def _connected(gradients: list[Any], nodes: list[Node], unconnected: Unconnected) -> list[Any]:
