@@ -25,7 +25,7 @@ from retrograde.runtime import measure_python
 STRATEGIES = ("auto", "dtr", "dtr_local", "lru", "largest", "random")
 FIXED = ("sqrt", "recompute_all")
 SHARES = (0.9, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02)
-MOST_RUNS = 5.0
+MOST_RUNS = 4.0
 """Where a strategy recomputes more than this, it is not asked for less memory."""
 
 ROUNDS = 3
@@ -47,8 +47,8 @@ def simulation(u: Any) -> Any:
 
 
 def perceptron(weights: Any) -> Any:
-    """30 layers of width 100 on 1000 samples, with a shortcut around each."""
-    x = np.linspace(-1.0, 1.0, 100_000).reshape(1000, 100)
+    """80 layers of width 64 on 1000 samples, with a shortcut around each."""
+    x = np.linspace(-1.0, 1.0, 64_000).reshape(1000, 64)
     for w, b in weights:
         x = x + np.tanh(x @ w + b)
     return np.sum(x * x)
@@ -56,12 +56,12 @@ def perceptron(weights: Any) -> Any:
 
 def _weights() -> Any:
     random = np.random.default_rng(0)
-    return [(0.1 * random.standard_normal((100, 100)), random.standard_normal(100)) for _ in range(30)]
+    return [(0.1 * random.standard_normal((64, 64)), random.standard_normal(64)) for _ in range(80)]
 
 
 PROGRAMS: dict[str, tuple[Callable[[Any], Any], Any]] = {
-    "chain": (chain, np.linspace(0.1, 1.0, 10_000)),
-    "simulation": (simulation, np.linspace(0.1, 1.0, 10_000)),
+    "chain": (chain, np.linspace(0.1, 1.0, 20_000)),
+    "simulation": (simulation, np.linspace(0.1, 1.0, 50_000)),
     "perceptron": (perceptron, _weights()),
 }
 

@@ -46,7 +46,7 @@ def _perceptron(w: Any, v: Any, b: Any) -> Any:
 
 def _relaxation(u: Any, rate: Any) -> Any:
     energy = 0.0
-    for _ in range(12):
+    for _ in range(8):
         u = u * 1.0
         u[1:-1] += rate * (u[2:] - 2.0 * u[1:-1] + u[:-2])
         u[0] = u[-1] * 0.5
@@ -117,7 +117,7 @@ def test_gradients_are_the_same_to_the_bit_inside_any_budget(function: Any, arra
     most = stored.memory.peak_bytes
     smallest = _smallest_budget(function, arrays, strategy)
     assert smallest < 0.7 * most
-    for part in (0.0, 0.1, 0.4, 0.8):
+    for part in (0.0, 0.3):
         budget = int(smallest + part * (most - smallest))
         found, tape = _on_a_tape(function, *arrays, budget=budget, strategy=strategy)
         assert tape.memory.peak_bytes <= budget

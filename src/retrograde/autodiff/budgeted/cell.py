@@ -30,10 +30,10 @@ class Step:
         static: keyword arguments of `evaluate`.
         several: whether it gives a tuple of results.
         cost: an estimate, in bytes that are moved.
-        result_bytes: of all results together, as far as they are arrays of their own.
+        room_bytes: what it takes while it runs: results that are arrays of their own, and workspace.
     """
 
-    __slots__ = ("cost", "evaluate", "name", "operands", "result_bytes", "several", "static")
+    __slots__ = ("cost", "evaluate", "name", "operands", "room_bytes", "several", "static")
 
     def __init__(
         self, name: str, evaluate: Callable[..., Any], operands: tuple[Any, ...], static: Any, cost: int, several: bool
@@ -44,7 +44,7 @@ class Step:
         self.static = static
         self.several = several
         self.cost = cost
-        self.result_bytes = 0
+        self.room_bytes = 0
 
     def roots(self) -> Iterator[Cell]:
         """The cells with the memory that it reads."""

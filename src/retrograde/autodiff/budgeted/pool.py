@@ -127,7 +127,7 @@ class Pool:
         count = prod(shape) * dtype.itemsize
         self._make_room(count + RECORD_BYTES, "zeros", [])
         step = Step("zeros", lambda: np.zeros(shape, dtype), (), {}, CALL_BYTES + count, False)
-        step.result_bytes = count
+        step.room_bytes = count
         return self._admit(step, step.evaluate(), [], [], 0)
 
     def _first_run(
@@ -142,8 +142,9 @@ class Pool:
         step = Step(primitive.name, primitive.evaluate, operands, static, cost, bool(primitive.outputs))
         results = out if step.several else (out,)
         made = tuple(self._admit(step, result, values, roots, place) for place, result in enumerate(results))
-        step.result_bytes = sum(cell.data_bytes for cell in made if type(cell) is Cell)
-        if step.result_bytes:
+        result_bytes = sum(cell.data_bytes for cell in made if type(cell) is Cell)
+        step.room_bytes = max(expected, result_bytes)
+        if result_bytes:
             self.clock += 1
             account.computed(step.name, self._count, begin, again=False)
         if account.held_bytes > account.limit:
@@ -223,14 +224,14 @@ class Pool:
         if self._settled and root.step is not None:
             self.position = root.index
         if root.value is None:
-            recompute(root, self._run_again)
+            recompute(root, self._run_again, self._drop_unread if self.policy.drops_idle else None)
 
     def _run_again(self, cell: Cell) -> None:
         step = cell.step
         assert step is not None
         begin = self.account.now()
         self.clock += 1
-        self._make_room(step.result_bytes, step.name, list(step.roots()))
+        self._make_room(step.room_bytes, step.name, list(step.roots()))
         cell.value = self._evaluated(cell)
         self._arrive(cell, cell.data_bytes)
         self._offer(cell)
@@ -253,6 +254,11 @@ class Pool:
         cell.value = None
         self.account.hold(-cell.data_bytes)
         self.account.dropped(cell.index)
+
+    def _drop_unread(self, cell: Cell) -> None:
+        """Drop what was computed again only for the sake of others."""
+        if cell.step is not None and not cell.handles and cell.value is not None and not self.policy.must_keep(cell):
+            self._drop(cell)
 
     def _drop_idle(self) -> None:
         while self._idle and self._idle[0].index <= self._count - _IDLE_FOR:
@@ -277,7 +283,10 @@ class Pool:
         waiting = [root]
         while waiting:
             cell = waiting.pop()
-            if cell.root is None or cell.handles or (cell.dependents and (self.policy.keeps_dead or cell.step is None)):
+            if cell.root is None or cell.handles:
+                continue
+            if cell.dependents and (self.policy.keeps_dead or cell.step is None):
+                self._candidates.renew_one(cell)
                 continue
             if cell.value is not None:
                 self.account.hold(-cell.data_bytes)

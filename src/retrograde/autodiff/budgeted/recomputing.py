@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from typing import TypeAlias
+
 from retrograde.autodiff.budgeted.cell import Cell
 from retrograde.errors import BudgetError
 
 
-def recompute(wanted: Cell, run_again: Callable[[Cell], None]) -> None:
+_Action: TypeAlias = Callable[[Cell], None]
+
+
+def recompute(wanted: Cell, run_again: _Action, used_up: _Action | None = None) -> None:
     """Have a dropped cell computed, and what is dropped of what it is computed from.
 
     Args:
         wanted: the cell.
         run_again: what computes a cell whose operands are there.
+        used_up: what to do with a cell that was read for the last time.
 
     Raises:
         BudgetError: there is no room for that.
     """
-    if not _each_once(wanted, run_again):
+    if not _each_once(wanted, run_again, used_up):
         _on_demand(wanted, run_again)
 
 
-def _each_once(wanted: Cell, run_again: Callable[[Cell], None]) -> bool:
+def _each_once(wanted: Cell, run_again: _Action, used_up: _Action | None) -> bool:
     """Each dropped cell that is needed, once: what any of them reads stays until then. Says whether there was room."""
     order = _dropped_before(wanted)
     readers: Counter[Cell] = Counter()
@@ -37,6 +43,8 @@ def _each_once(wanted: Cell, run_again: Callable[[Cell], None]) -> bool:
             for root in _roots_of(cell):
                 root.pins -= 1
                 readers[root] -= 1
+                if used_up is not None and not root.pins:
+                    used_up(root)
     except BudgetError:
         return False
     finally:
@@ -45,7 +53,7 @@ def _each_once(wanted: Cell, run_again: Callable[[Cell], None]) -> bool:
     return True
 
 
-def _on_demand(wanted: Cell, run_again: Callable[[Cell], None]) -> None:
+def _on_demand(wanted: Cell, run_again: _Action) -> None:
     """With no more in place than one operation after the other reads; perhaps some of them more than once."""
     path = [(wanted, _latest_dropped_first(wanted))]
     pinned: list[list[Cell]] = [[]]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.kinds import is_ndarray
+from retrograde.program.kinds import as_tuple, is_ndarray
 from retrograde.program.model import map_operand
 from retrograde.program.types import ArrayType
 
@@ -28,9 +28,9 @@ def kind_of_operand(value: Any) -> Any:
 
 
 def estimates(primitive: Any, values: list[Any], static: Mapping[str, Any]) -> tuple[int, int]:
-    """The bytes of the results of an operation, and what it costs."""
+    """The bytes that an operation takes while it runs, and what it costs."""
     expected = expected_bytes(primitive, values, static)
-    return expected, estimated_cost(primitive.name, values, expected)
+    return expected + _mask_bytes(primitive, values), estimated_cost(primitive.name, values, expected)
 
 
 def expected_bytes(primitive: Any, values: list[Any], static: Mapping[str, Any]) -> int:
@@ -43,6 +43,15 @@ def expected_bytes(primitive: Any, values: list[Any], static: Mapping[str, Any])
         return operand_bytes(values)
     results = results if primitive.outputs else (results,)
     return sum(_bytes_of(result, values) for result in results)
+
+
+def _mask_bytes(primitive: Any, values: list[Any]) -> int:
+    """What NumPy makes of masks that are indices: the places of all that is true."""
+    if "index" not in getattr(primitive, "operands", ()):
+        return 0
+    indices: list[Any] = [value for value in values[1:] if is_ndarray(value) or isinstance(value, tuple)]
+    parts = [part for index in indices for part in as_tuple(index)]
+    return sum(8 * part.size * part.ndim for part in parts if is_ndarray(part) and part.dtype == np.bool)
 
 
 def operand_bytes(values: list[Any]) -> int:
