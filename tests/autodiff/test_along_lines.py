@@ -106,6 +106,8 @@ def test_laplacians_differentiate() -> None:
 
 
 def test_constants_and_nothing() -> None:
+    found = [derivative(lambda x: x**3)(2.0) for derivative in (rg.hessian, rg.hessian_diagonal, rg.laplacian)]
+    assert [(type(value), value) for value in found] == [(np.float64, 12.0)] * 3
     assert rg.laplacian(lambda x: np.sum(x))(X) == 0.0
     assert rg.laplacian(lambda x: 2.0)(X) == 0.0
     np.testing.assert_array_equal(rg.hessian_diagonal(lambda x: np.sum(x))(X), np.zeros(3))
@@ -120,6 +122,8 @@ def test_constants_and_nothing() -> None:
 def test_what_they_refuse() -> None:
     with pytest.raises(UsageError, match="a Taylor series of order -1 was asked for"):
         rg.taylor(np.sin, (X,), (V,), -1)
+    with pytest.raises(UsageError, match=r"of order 1.5 was asked for; the order is an int"):
+        rg.taylor(np.sin, (X,), (V,), 1.5)  # pyright: ignore[reportArgumentType]
     with pytest.raises(UsageError, match="primal 0 has dtype int64; a primal is floating or complex"):
         rg.taylor(np.sin, (1,), (1.0,), 2)
     with pytest.raises(UsageError, match=r"its tangent dtype float64 and shape \(2,\)"):
@@ -130,7 +134,5 @@ def test_what_they_refuse() -> None:
         rg.hessian_diagonal(np.sin)(X)
     with pytest.raises(UsageError, match="gradient and Laplacian of <lambda> was asked for, which returned a tuple"):
         rg.value_grad_and_laplacian(lambda x: (x, x))(X)
-    with pytest.raises(
-        UsageError, match="a Laplacian of sin was asked for by an argument of which array 0 has"
-    ):
+    with pytest.raises(UsageError, match="a Laplacian of sin was asked for by an argument of which array 0 has"):
         rg.laplacian(np.sin)(1j)

@@ -44,9 +44,7 @@ def _chosen(f: Any, x: Any) -> Any:
 
 def test_auto_takes_the_cheapest_way() -> None:
     assert _chosen(lambda x: WIDE @ np.sin(x), np.ones(2)) == "forward"
-    assert (
-        _chosen(lambda x: np.sum(np.sin(x)), np.ones(50)) == "reverse"
-    )
+    assert _chosen(lambda x: np.sum(np.sin(x)), np.ones(50)) == "reverse"
     found = _chosen(_waist, np.ones(40))
     assert isinstance(found, Cut)
     assert [slot.shape for slot in found.slots] in ([(2,)], [(2, 1)])
@@ -61,6 +59,18 @@ def test_a_waist_is_found_beside_what_goes_around_it() -> None:
     _, cut = narrowest(linear.graph, linear.inputs, [slot for slot in linear.outputs if slot is not None])
     assert sum(slot.size for slot in cut.slots) == 3
     np.testing.assert_allclose(rg.jacobian(f, mode="mixed")(np.ones(40)), rg.jacobian(f, mode="forward")(np.ones(40)))
+
+
+def test_a_waist_of_complex_numbers_is_none() -> None:
+    def f(x: Any) -> Any:
+        waist = np.exp(1j * (NARROW[0] @ x)) * (NARROW[1] @ x)
+        return np.real(waist * (WIDE[:, 0] + 1j * WIDE[:, 1]))
+
+    x = RANDOM.standard_normal(40)
+    expected = rg.jacobian(f, mode="forward")(x)
+    np.testing.assert_allclose(expected, _differences(f, x), rtol=1e-6, atol=1e-7)
+    for mode in ("auto", "mixed", "reverse"):
+        np.testing.assert_allclose(rg.jacobian(f, mode=mode)(x), expected, rtol=1e-10, atol=1e-12)
 
 
 def test_a_trial_decides_between_equal_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,6 +201,8 @@ def test_what_they_refuse() -> None:
         rg.jacobian(np.sin)(X * 1j)
     with pytest.raises(UsageError, match=r"a Hessian of sin was asked for by .* dtype int64; .* convert it"):
         rg.hessian(np.sin)(3)
+    with pytest.raises(UsageError, match="which returned a str as output 1; return arrays"):
+        rg.jacobian(lambda x: (x, "x"))(X)
     with pytest.raises(UsageError, match="wrt='z' names no argument"):
         rg.jacobian(lambda x: x, wrt="z")(X)
     with pytest.raises(UsageError, match=r"the gradient of .* which returned an array of shape \(3,\)"):

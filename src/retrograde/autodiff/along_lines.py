@@ -42,8 +42,8 @@ def taylor(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], ord
         >>> rg.taylor(np.exp, (0.0,), (1.0,), 3)
         [np.float64(1.0), np.float64(1.0), np.float64(0.5), np.float64(0.16666666666666666)]
     """
-    if order < 0:
-        raise UsageError(f"a Taylor series of order {order} was asked for; the order is 0 or more")
+    if order < 0 or order % 1:
+        raise UsageError(f"a Taylor series of order {order} was asked for; the order is an int of 0 or more")
     call = Call(f, tuple(range(len(primals))), primals, {})
     given = containers.leaves_like(primals, tangents)
     if order == 0:

@@ -38,7 +38,7 @@ class Coordinates:
     def split(self, vector: Array) -> Any:
         """A vector with an element for each coordinate, in the form of the argument."""
         pieces = zip(ends_of(self.slots), self.slots, strict=True)
-        leaves = [np.reshape(vector[int(end) - slot.size : int(end)], slot.shape) for end, slot in pieces]
+        leaves = [np.reshape(vector[int(end) - slot.size : int(end)], slot.shape)[()] for end, slot in pieces]
         return self._call.rebuilt(
             [
                 leaf if leaf.dtype == slot.dtype else leaf.astype(slot.dtype)

@@ -132,6 +132,11 @@ def _any_complex(slots: Sequence[Slot]) -> bool:
 
 def _check_outputs(linear: Linearization, mode: Mode, f: Function) -> None:
     for position, leaf in enumerate(linear.leaves):
+        if not containers.is_leaf(leaf):
+            raise UsageError(
+                f"the Jacobian of {name_of(f)} was asked for, which returned a {type(leaf).__name__} as output "
+                f"{position}; return arrays and numbers, or containers of them"
+            )
         dtype = dtype_of(leaf)
         if dtype.kind == "c" and mode in ("reverse", "mixed"):
             raise UsageError(
@@ -152,9 +157,9 @@ def nested(call: Call, linear: Linearization, found: tuple[Array, list[Slot]]) -
         dtype = np.result_type(dtype, source.dtype) if is_differentiable(dtype) else source.dtype
         shape = (*np.shape(leaf), *source.shape)
         if slot is None:
-            return np.zeros(shape, dtype)
+            return np.zeros(shape, dtype)[()]
         part = whole if len(columns) == len(rows) == 1 else whole[rows[slot], column]
-        part = np.reshape(part, shape)
+        part = np.reshape(part, shape)[()]
         return part if part.dtype == dtype else part.astype(dtype)
 
     outputs = [

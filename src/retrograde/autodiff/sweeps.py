@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -47,13 +48,24 @@ def matrix(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slot],
     if not total(starts):
         return np.zeros((total(targets), total(sources)))
     level = new_level()
-    stacks = [
-        _sweep(graph, units(starts, part, level), ends, span, way, level, len(part))
-        for part in _parts(graph, total(starts), span)
-    ]
-    whole: Any = stacks[0] if len(stacks) == 1 else np.concatenate(stacks, axis=0)
-    whole = whole if way == "reverse" else np.transpose(whole)
-    return np.array(whole, order="C") if is_ndarray(whole) and whole.base is not None else whole
+    parts = _parts(graph, total(starts), span)
+    made = (_sweep(graph, units(starts, part, level), ends, span, way, level, len(part)) for part in parts)
+    return _stacked(made, total(starts), way == "forward")
+
+
+def _stacked(stacks: Iterator[Array], count: int, turned: bool) -> Array:
+    """Rows that come in parts as one array of its own, or as its columns."""
+    first = next(stacks)
+    if not is_ndarray(first):
+        whole = np.concatenate([first, *stacks], axis=0)
+        return np.transpose(whole) if turned else whole
+    shape = (count, first.shape[1])
+    whole = np.empty(shape[::-1] if turned else shape, first.dtype)
+    rows, start = whole.T if turned else whole, 0
+    for stack in chain((first,), stacks):
+        rows[start : start + len(stack)] = stack
+        start += len(stack)
+    return whole
 
 
 def swept(graph: LinearGraph, starts: Sequence[Slot], ends: Sequence[Slot], directions: Array, way: Way) -> Array:
@@ -126,7 +138,8 @@ def _flat(found: Any, slot: Slot, level: int, count: int) -> Array:
 def narrowest(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slot]) -> tuple[float, Cut]:
     """The cut at which it is cheapest to meet: going from it both ways, or up to it if that is less.
 
-    Looked for between operations in the order in which they ran.
+    Looked for between operations in the order in which they ran. Unit directions of complex values would be twice as
+    many, and are not taken.
 
     (Griewank and Walther 2008, "Evaluating Derivatives", chapter 10: accumulation by cross-country elimination; here
     one cut is eliminated.)
@@ -146,7 +159,8 @@ def narrowest(graph: LinearGraph, sources: Sequence[Slot], targets: Sequence[Slo
     best: tuple[float, Cut] | None = None
     for at in range(len(steps) + 1):
         work = min(columns, width) * before + min(rows, width) * after + _PRODUCT * rows * columns * width
-        if best is None or work < best[0]:
+        real = not any(slot.dtype.kind == "c" for slot in alive)
+        if real and (best is None or work < best[0]):
             best = work, Cut(tuple(alive), at)
         if at < len(steps):
             before, after = before + _work(steps[at]), after - _work(steps[at])
