@@ -196,6 +196,15 @@ def test_values_that_are_not_finite_leave_a_point_out() -> None:
     assert "gives nan (result[0]) at the point given" in report.notes[0]
 
 
+def test_differences_that_are_not_finite() -> None:
+    def island(x: Any) -> Any:
+        return np.sum(np.where(x == 1.0, x, np.nan))
+
+    report = rg.check_gradients(island, np.ones(2), gradient=np.zeros_like, points="given")
+    assert report.verdict == "unclear"
+    assert "2 of 2 differences are not finite: beside the point the function gives nan or infinity" in report.notes
+
+
 def test_bounds() -> None:
     def root(x: Any) -> Any:
         assert np.all(x >= 0)
