@@ -355,6 +355,11 @@ def test_in_a_program() -> None:
         cube(x)
 
 
+def test_a_custom_function_says_what_it_is() -> None:
+    assert repr(cube) == "<custom_vjp cube>"
+    assert repr(_TANH) == "<primitive <lambda>(x)>"
+
+
 # With the rest: checkpoints, budgets, loops of many calls.
 
 _TANH = rg.primitive(lambda x: np.tanh(x), forward={"x": lambda d, out: d * (1.0 - out * out)})

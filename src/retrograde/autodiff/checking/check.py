@@ -73,8 +73,8 @@ def check_gradients(
         A report, which is true if the derivatives are right. `print(report)` shows it.
 
     Raises:
-        UsageError: an option means nothing, there is nothing to differentiate, `gradient` returns another shape, or
-            a complex step was asked for and the function is not analytic.
+        UsageError: an option means nothing, there is nothing to differentiate, `gradient` returns another shape,
+            a complex step was asked for and the function is not analytic, or the function is random.
 
     Example:
         >>> import numpy as np
@@ -98,6 +98,7 @@ def check_gradients(
     names = argument_names(f, len(args))
     places = _places(f, wrt, args, names)
     problem = Problem(f, args, places, names)
+    _refuse_random(problem, name_of(f))
     check = Check(problem, settings)
     check.run(problem, gradient)
     if order == 2:
@@ -280,6 +281,15 @@ class Check:
 
 def _rounded(direction: Direction, problem: Problem) -> Direction:
     return replace(direction, vector=problem.rounded(direction.vector))
+
+
+def _refuse_random(problem: Problem, name: str) -> None:
+    one, other = problem.value(problem.point), problem.value(problem.point)
+    if not np.array_equal(one, other, equal_nan=True):
+        raise UsageError(
+            f"{name} gave two different results for the same arguments, and cannot be differentiated numerically; seed "
+            "its random numbers inside"
+        )
 
 
 def _second(problem: Problem, name: str, settings: Settings) -> Problem:
