@@ -189,7 +189,9 @@ def _merged(extents: tuple[int, ...], stacked: bool) -> tuple[int, ...]:
     return (prod(extents),) if extents or stacked else ()
 
 
-def _placed(shape: tuple[int, ...], labels: str, out: str) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+def _placed(
+    shape: tuple[int, ...], labels: str, out: str
+) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
     """An operand with its axes where the result has them."""
     wanted = tuple(shape[labels.index(label)] if label in labels else 1 for label in out)
     return _change(shape, tuple(labels.index(label) for label in out if label in labels), wanted)
