@@ -9,8 +9,8 @@ from retrograde.graph.units import format_bytes
 from retrograde.runtime import EventLog
 
 
-RESERVE_BYTES = 128 * 1024
-"""Of a budget of 2 MiB and more, this is set aside: for buffers through which NumPy casts, and for frames of Python."""
+RESERVE_BYTES = 192 * 1024
+"""Of a budget of 3 MiB and more, this is set aside: for buffers through which NumPy casts, and for frames of Python."""
 
 
 @dataclass(frozen=True, slots=True)
