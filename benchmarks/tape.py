@@ -1,70 +1,145 @@
-"""The tape against autograd 1.9, side by side in one run: `pip install autograd`, then `python benchmarks/tape.py`.
+"""The tape beside autograd 1.9 and JAX, in one run: `pip install autograd jax`, then `python benchmarks/tape.py`.
 
-Prints, for a chain of 1000 elementwise operations at several sizes: the time of a gradient, the overhead (that time
-less three times the plain function's, a gradient's arithmetic being about that), and the peak of Python's allocations.
-Each is a ratio, retrograde to autograd; below 1 is better.
+For each of the programs of `tape_programs.py`, in a small and in a large size, a process of its own takes gradients by
+turns. Each figure is a ratio of ours to theirs, below 1 where ours is better: of times (the median of the rounds, CPU
+seconds of the process), of overheads (the same less three times the plain program's, a gradient's arithmetic being
+about that), and of the peaks of Python's allocations, NumPy's among them. JAX runs without jit, as a tape does, on the
+wall's clock, for small sizes.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
+import json
+import math
+import os
 import statistics
+import subprocess
+import sys
 import time
 import tracemalloc
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-import autograd
-import autograd.numpy
 import numpy as np
+from tape_programs import CASES, Case
 
 import retrograde as rg
 
-SIZES = (4, 1_000, 100_000)
-ROUNDS = 15
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
 
 
-def chain(numpy: Any, x: Any) -> Any:
-    """1000 operations, of which half need a residual."""
-    y = x
-    for _ in range(250):
-        y = numpy.sin(y * 1.01)
-        y = numpy.tanh(y + x)
-    return numpy.sum(y)
-
-
-def seconds(functions: list[Callable[[Any], Any]], x: Any) -> list[float]:
+def seconds(functions: list[Callable[[], Any]], rounds: int, clock: Callable[[], float]) -> list[float]:
     """The median time of each, in turns."""
     times: list[list[float]] = [[] for _ in functions]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for function, found in zip(functions, times, strict=True):
-            begun = time.perf_counter()
-            function(x)
-            found.append(time.perf_counter() - begun)
+            begun = clock()
+            function()
+            found.append(clock() - begun)
     return [statistics.median(found) for found in times]
 
 
-def peak_bytes(function: Callable[[Any], Any], x: Any) -> int:
+def peak_bytes(function: Callable[[], Any]) -> int:
     """The most that Python allocated at one moment of a call."""
     gc.collect()
     tracemalloc.start()
-    function(x)
+    function()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
 
 
+def leaves(gradient: Any) -> list[Any]:
+    """The arrays of a gradient, in order."""
+    if isinstance(gradient, dict):
+        return [leaf for key in sorted(gradient) for leaf in leaves(gradient[key])]
+    if isinstance(gradient, (tuple, list)):
+        return [leaf for part in gradient for leaf in leaves(part)]
+    return [gradient]
+
+
+def compare(case: Case, large: bool) -> dict[str, float]:
+    """The ratios of one program."""
+    import autograd
+    import autograd.numpy
+
+    x, data = case.inputs(large)
+    grad_of_ours = rg.grad(lambda x: case.run(np, x, data))
+    grad_of_theirs = autograd.grad(lambda x: case.run(autograd.numpy, x, data))
+
+    def ours() -> Any:
+        return grad_of_ours(x)
+
+    def theirs() -> Any:
+        return grad_of_theirs(x)
+
+    for one, other in zip(leaves(ours()), leaves(theirs()), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+    rounds = 15 if large else 101
+    our_time, their_time, plain = seconds([ours, theirs, lambda: case.run(np, x, data)], rounds, time.process_time)
+    found = {"time": our_time / their_time, "peak": peak_bytes(ours) / peak_bytes(theirs)}
+    if not large:
+        found["overhead"] = (our_time - 3 * plain) / (their_time - 3 * plain)
+        found["jax"] = time_against_jax(case, x, data, ours)
+    return found
+
+
+def time_against_jax(case: Case, x: Any, data: dict[str, Any], ours: Callable[[], Any]) -> float:
+    """The time of a gradient beside that of `jax.grad` without jit."""
+    import jax
+    import jax.numpy
+
+    jax.config.update("jax_enable_x64", True)
+    grad = jax.grad(lambda x, data: case.run(jax.numpy, x, data))
+    theirs_x = jax.tree.map(jax.numpy.asarray, x)
+    arrays = {name: jax.tree.map(jax.numpy.asarray, value) for name, value in data.items()}
+    theirs_data = {name: data[name] if isinstance(data[name], int) else arrays[name] for name in data}
+
+    def theirs() -> None:
+        jax.block_until_ready(grad(theirs_x, theirs_data))
+
+    theirs()
+    our_time, their_time = seconds([ours, theirs], 7, time.perf_counter)
+    return our_time / their_time
+
+
+def in_a_process(name: str, large: bool) -> dict[str, float]:
+    """The ratios of one program, from a process of its own."""
+    command = [sys.executable, __file__, "--one", name, *(["--large"] if large else [])]
+    output = subprocess.run(command, env={**os.environ, **ONE_THREAD}, check=True, capture_output=True, text=True)
+    return json.loads(output.stdout)
+
+
+def mean(values: list[float]) -> float:
+    """The geometric mean."""
+    return math.exp(statistics.mean(map(math.log, values)))
+
+
 def main() -> None:
-    ours = rg.grad(lambda x: chain(np, x))
-    theirs = autograd.grad(lambda x: chain(autograd.numpy, x))
-    print(f"{'size':>8} {'time':>6} {'overhead':>9} {'peak':>6}")
-    for size in SIZES:
-        x = np.linspace(0.1, 0.9, size)
-        np.testing.assert_allclose(ours(x), theirs(x))
-        our_time, their_time, plain = seconds([ours, theirs, lambda x: chain(np, x)], x)
-        overhead = (our_time - 3 * plain) / (their_time - 3 * plain) if their_time > 6 * plain else float("nan")
-        peaks = peak_bytes(ours, x) / peak_bytes(theirs, x)
-        print(f"{size:>8} {our_time / their_time:>6.2f} {overhead:>9.2f} {peaks:>6.2f}")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", help="run one program here, and print its figures as JSON")
+    parser.add_argument("--large", action="store_true", help="of that program the large size")
+    parser.add_argument("names", nargs="*", help="only these programs")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", RuntimeWarning)  # autograd's cosh overflows
+    if arguments.one:
+        (case,) = (case for case in CASES if case.name == arguments.one)
+        print(json.dumps(compare(case, arguments.large)))
+        return
+    columns = [(False, "time"), (False, "overhead"), (False, "peak"), (False, "jax"), (True, "time"), (True, "peak")]
+    print("| program | small: time | overhead | peak | time (JAX) | large: time | peak |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    rows: list[list[float]] = []
+    for case in CASES:
+        if not arguments.names or case.name in arguments.names:
+            found = {large: in_a_process(case.name, large) for large in (False, True)}
+            rows.append([found[large][column] for large, column in columns])
+            print(f"| {case.name} | " + " | ".join(f"{value:.2g}" for value in rows[-1]) + " |", flush=True)
+    means = [mean(list(column)) for column in zip(*rows, strict=True)]
+    print("| geometric mean | " + " | ".join(f"{value:.2g}" for value in means) + " |")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Twenty programs to differentiate, in a small and in a large size: plain NumPy code that autograd and JAX run as well.
+"""Twenty-one programs to differentiate, in a small and in a large size: plain NumPy code that autograd and JAX run as well.
 
 Each takes the module to call (`numpy`, `autograd.numpy`, `jax.numpy`), what to differentiate by, and the data. None
 writes in place, which the others refuse.
@@ -366,7 +366,7 @@ CASES = (
     Case("recurrent network", recurrent, _recurrent_inputs),
     Case("gated network", gated, _gated_inputs),
     Case("bodies", bodies, _bodies_inputs),
-    Case("Lorenz", lorenz, lambda large: (_random(3, 50_000 if large else 1), {"steps": 8 if large else 4})),
+    Case("Lorenz", lorenz, lambda large: (_random(3, 50_000 if large else 1), {"steps": 16 if large else 4})),
     Case("heat", heat, lambda large: (_random(100_000 if large else 10), {"steps": 10})),
     Case("Gaussian process", gaussian_process, _gaussian_process_inputs),
     Case("Black-Scholes", black_scholes, _black_scholes_inputs),

@@ -12,7 +12,7 @@ import retrograde.rules  # pyright: ignore[reportUnusedImport]  # noqa: F401
 from retrograde.errors import UsageError
 from retrograde.program.primitive import Array
 from retrograde.rules.contraction import as_array
-from retrograde.rules.linalg import functions, triangular
+from retrograde.rules.linalg import banded, functions, triangular
 from retrograde.rules.matrices import transposed
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "cho_solve",
     "expm",
     "logm",
+    "solve_banded",
     "solve_sylvester",
     "solve_triangular",
     "sqrtm",
@@ -137,6 +138,44 @@ def solve_triangular(
     return x if b.ndim > 1 else x[..., 0]
 
 
+def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array) -> Array:
+    """Solve `a @ x = b` for a banded matrix, in a time that is linear in its size.
+
+    For implicit steps of differential equations in one dimension, whose matrices are tridiagonal.
+
+    Args:
+        l_and_u: how many diagonals there are below and above the main one.
+        ab: of shape (l + u + 1, n): row `u + i - j` and column j have the element (i, j) of the matrix. What is outside
+            of the matrix is not read.
+        b: of shape (n,) or (n, k).
+
+    Returns:
+        `x`, of the shape of `b`.
+
+    Raises:
+        UsageError: `ab` has another number of rows, or the shapes do not match.
+        numpy.linalg.LinAlgError: the matrix is singular.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograde as rg
+        >>> ab = np.array([[0.0, -1.0, -1.0], [2.0, 2.0, 2.0], [-1.0, -1.0, 0.0]])
+        >>> rg.linalg.solve_banded((1, 1), ab, np.array([1.0, 0.0, 1.0]))
+        array([1., 1., 1.])
+    """
+    ab, b = as_array(ab), as_array(b)
+    lower, upper = (int(count) for count in l_and_u)
+    fits = ab.ndim == 2 and b.ndim in (1, 2) and ab.shape == (lower + upper + 1, b.shape[0])
+    if not fits or min(lower, upper) < 0 or max(lower, upper) >= b.shape[0]:
+        raise UsageError(
+            f"solve_banded with {lower} diagonals below and {upper} above was given arrays of shapes {tuple(ab.shape)} "
+            f"and {tuple(b.shape)}; it takes ({lower + upper + 1}, n) and (n,) or (n, k), with n above both"
+        )
+    columns = b if b.ndim == 2 else b[:, None]
+    x = banded.solve_banded(ab, columns, lower=lower, upper=upper)
+    return x if b.ndim == 2 else x[:, 0]
+
+
 def cho_factor(a: Array) -> tuple[Array, bool]:
     """The Cholesky factor of Hermitian matrices, for `cho_solve`.
 
@@ -224,7 +263,7 @@ def block_diag(*arrays: Array) -> Array:
     rows: list[Any] = []
     for at, block in enumerate(blocks):
         height = block.shape[0]
-        sides = (np.zeros((height, sum(part)), block.dtype) for part in (widths[:at], widths[at + 1 :]))
+        sides = (np.zeros_like(block, shape=(height, sum(part))) for part in (widths[:at], widths[at + 1 :]))
         rows.append(np.concatenate([next(sides), block, next(sides)], axis=1))
     return np.concatenate(rows, axis=0)
 

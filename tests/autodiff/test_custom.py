@@ -353,3 +353,35 @@ def test_in_a_program() -> None:
         UnsupportedError, match=r"cube, a function of rg.custom_vjp, was called with a Symbol.*rg.primitive"
     ):
         cube(x)
+
+
+def test_a_custom_function_says_what_it_is() -> None:
+    assert repr(cube) == "<custom_vjp cube>"
+    assert repr(_TANH) == "<primitive <lambda>(x)>"
+
+
+# With the rest: checkpoints, budgets, loops of many calls.
+
+_TANH = rg.primitive(lambda x: np.tanh(x), forward={"x": lambda d, out: d * (1.0 - out * out)})
+
+
+def _chain(function: Any) -> Any:
+    def chained(x: Any) -> Any:
+        for _ in range(8):
+            x = np.sin(function(np.sin(x)) + x)
+        return np.sum(x)
+
+    return chained
+
+
+@pytest.mark.parametrize("function", [cube, square, _TANH], ids=["vjp", "jvp", "primitive"])
+def test_in_checkpoints_and_under_a_budget(function: Any) -> None:
+    x = np.linspace(-1.0, 1.0, 4000)
+    chained = _chain(function)
+    expected = rg.grad(chained)(x)
+    np.testing.assert_array_equal(rg.grad(rg.checkpoint(chained))(x), expected)
+    with rg.GradientTape(budget=14 * x.nbytes) as tape:
+        watched = tape.watch(x)
+        total = chained(watched)
+    np.testing.assert_array_equal(tape.gradient(total, watched), expected)
+    assert tape.memory.recomputations > 0

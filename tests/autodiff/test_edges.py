@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import retrograde as rg
+from retrograde.rules.quiet import divide_chosen, divide_or_zero, multiply_or_zero
 
 INF = np.inf
 NAN = np.nan
@@ -27,6 +28,7 @@ _AT: list[Any] = [
     (np.arccos, 1.0, -INF),
     (np.arccosh, 1.0, INF),
     (np.arctan, 1e200, 0.0),
+    (np.arctan, np.float16(300.0), np.float16(1.0 / 90001.0)),
     (np.arcsinh, 1e200, 1e-200),
     (np.sinc, 0.0, 0.0),
     (np.sinc, 1e-9, -(np.pi**2) / 3 * 1e-9),
@@ -51,6 +53,11 @@ _AT: list[Any] = [
     (lambda x: np.hypot(x, 0.0), 0.0, 0.0),
     (lambda x: np.arctan2(x, 0.0), 0.0, 0.0),
     (lambda x: np.arctan2(x, 1e200), 1e200, 0.5e-200),
+    (lambda x: np.arctan2(x, 1.0), INF, 0.0),
+    (lambda x: np.arctan2(x, -INF), INF, 0.0),
+    (lambda x: INF / (1.0 + x), -1.0, -INF),
+    (lambda x: x / 0.0, INF, INF),
+    (lambda x: np.remainder(1e308, x), 0.5, -INF),
     (lambda x: np.maximum(x, 1.0), 1.0, 0.5),
     (lambda x: np.minimum(x, 1.0), 1.0, 0.5),
     (lambda x: np.fmax(x, NAN), 1.0, 1.0),
@@ -177,6 +184,37 @@ def test_the_derivative_of_a_cumulative_product_over_zeros() -> None:
     jacobian = np.stack([rg.grad(lambda x, at=at: np.cumprod(x)[at])(x) for at in range(5)])
     expected = [[np.prod(np.delete(x[: k + 1], i)) if i <= k else 0.0 for i in range(5)] for k in range(5)]
     np.testing.assert_array_equal(jacobian, expected)
+
+
+class Foreign(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array of another library: it speaks NumPy's protocols, and raises no floating-point flags."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values)
+        self.dtype = self.values.dtype
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return Foreign(getattr(ufunc, method)(*map(_inside, inputs), **options))
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        return Foreign(function(*map(_inside, arguments), **options))
+
+    def __getitem__(self, index: Any) -> Any:
+        return Foreign(self.values[index])
+
+
+def _inside(x: Any) -> Any:
+    return x.values if isinstance(x, Foreign) else x
+
+
+def test_quiet_products_and_quotients_of_foreign_arrays() -> None:
+    x, y = np.array([0.0, 0.0, 1.0, 3.0]), np.array([0.0, np.inf, 0.0, 2.0])
+    for primitive in (divide_or_zero, divide_chosen, multiply_or_zero):
+        found = primitive(Foreign(x), Foreign(y))
+        assert isinstance(found, Foreign)
+        np.testing.assert_array_equal(found.values, primitive(x, y))
+    np.testing.assert_array_equal(divide_chosen(Foreign(x), Foreign(x * np.nan)).values, [0.0, 0.0, np.nan, np.nan])
 
 
 @pytest.mark.parametrize("function", [np.sum, np.prod, np.mean, np.var, np.std, np.linalg.norm, np.cumsum, np.cumprod])

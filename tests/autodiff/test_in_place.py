@@ -290,3 +290,16 @@ def test_a_copy_of_an_array_without_axes_is_one() -> None:
     assert f(x) == 81.0
     assert rg.value_and_grad(f)(x) == (81.0, 4 * 27.0)
     assert rg.jvp(f, (x,), (np.array(1.0),)) == (81.0, 4 * 27.0)
+
+
+def test_the_plain_value_behind_a_tracked_array_is_not_written() -> None:
+    def f(x: Any, own: bool) -> Any:
+        plain = rg.stop_gradient(x)
+        plain = plain.copy() if own else plain
+        plain[0] = 10.0
+        return np.sum(x * plain)
+
+    for derivative in (lambda own: rg.grad(f)(X, own), lambda own: rg.jvp(lambda x: f(x, own), (X,), (X,))):
+        with pytest.raises(ValueError, match="read-only"):
+            derivative(False)
+    np.testing.assert_array_equal(rg.grad(f)(X, True), [[10.0, 10.0, 10.0], X[1]])

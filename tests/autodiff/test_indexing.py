@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as of_numpy
 
 import retrograde as rg
 from retrograde.autodiff import reverse
-from retrograde.program import PRIMITIVES, ProgramBuilder
+from retrograde.program import PRIMITIVES, ProgramBuilder, Size
+from retrograde.program.array_like import ArrayLike
 from retrograde.rules import indexing
 
 _RANDOM = np.random.default_rng(2)
@@ -146,6 +147,32 @@ def test_arrays_without_elements(shape: tuple[int, ...]) -> None:
 
     assert rg.grad(f)(np.zeros(shape)).shape == shape
     assert rg.jvp(f, (np.zeros(shape),), (np.zeros(shape),)) == (0.0, 0.0)
+
+
+def test_arrays_like_a_tracked_one_of_a_type_without_derivative_are_plain() -> None:
+    with rg.GradientTape() as tape:
+        x = tape.watch(np.ones(3))
+        for mask in (np.zeros_like(x, dtype=bool), np.full_like(x, 1, dtype=int), np.ones_like(x, dtype=bool, shape=2)):
+            assert type(mask) is np.ndarray
+            mask[0] = 0
+        assert isinstance(np.empty_like(x, shape=(2, 2)), ArrayLike)
+
+
+@pytest.mark.parametrize("offset", [-1, 0, 2])
+def test_what_a_program_knows_of_a_diagonal(offset: int) -> None:
+    for sizes, known in (
+        ((3, 4), np.diagonal(np.ones((3, 4)), offset).size),
+        (("n", "n"), Size("n")),
+        ((None, 4), None),
+    ):
+        x = ProgramBuilder("f").input("x", "float64", sizes)
+        expected = known if isinstance(known, int) or not offset else None
+        assert np.diagonal(x, offset).extents == (expected,)
+
+
+def test_what_a_program_knows_of_windows() -> None:
+    x = ProgramBuilder("f").input("x", "float64", ("n", 4, None))
+    assert np.lib.stride_tricks.sliding_window_view(x, (3, 2, 2)).extents == (Size("n", -2), 3, None, 3, 2, 2)
 
 
 def test_a_list_that_changes_later_is_no_matter() -> None:

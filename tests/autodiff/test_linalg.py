@@ -44,9 +44,9 @@ every_shape = pytest.mark.parametrize(("rows", "columns"), [(3, 3), (4, 3), (2, 
 @both
 def test_solve(of: Callable[..., Any]) -> None:
     agrees(np.linalg.solve, _matrix(of), _real(3))
-    agrees(np.linalg.solve, _matrix(of), of(2, 3, 2), programs=False)
-    agrees(np.linalg.solve, _matrix(of, batch=(2,)), of(3), programs=False)
-    agrees(np.linalg.solve, _matrix(_real, batch=(2,)), of(2, 3, 1), programs=False)
+    agrees(np.linalg.solve, _matrix(of), of(2, 3, 2))
+    agrees(np.linalg.solve, _matrix(of, batch=(2,)), of(3))
+    agrees(np.linalg.solve, _matrix(_real, batch=(2,)), of(2, 3, 1))
 
 
 @both
@@ -56,10 +56,10 @@ def test_inverses_and_determinants(of: Callable[..., Any]) -> None:
     agrees(np.linalg.slogdet, _matrix(of, batch=(2,)))
     agrees(lambda x: np.linalg.slogdet(x).sign, _matrix(of))
     agrees(lambda x: np.linalg.slogdet(x).logabsdet, -_matrix(of))
-    agrees(lambda x: np.linalg.tensorinv(x, 1), np.reshape(_matrix(of, 4, 4), (4, 2, 2)), programs=False)
-    agrees(np.linalg.tensorsolve, np.reshape(_matrix(of, 4, 4), (2, 2, 4)), of(2, 2), programs=False)
+    agrees(lambda x: np.linalg.tensorinv(x, 1), np.reshape(_matrix(of, 4, 4), (4, 2, 2)))
+    agrees(np.linalg.tensorsolve, np.reshape(_matrix(of, 4, 4), (2, 2, 4)), of(2, 2))
     a = np.reshape(_matrix(of, 4, 4), (4, 2, 2))
-    agrees(lambda a, b: np.linalg.tensorsolve(a, b, axes=(0,)), a, of(2, 2), programs=False)
+    agrees(lambda a, b: np.linalg.tensorsolve(a, b, axes=(0,)), a, of(2, 2))
 
 
 @both
@@ -83,7 +83,7 @@ def test_pseudo_inverses_and_least_squares(of: Callable[..., Any], rows: int, co
 def test_at_constant_rank() -> None:
     """Along matrices of one rank, which a product of narrow ones is."""
     agrees(lambda x, y: np.linalg.pinv(x @ y, rtol=1e-9), _matrix(_real, 4, 2), _matrix(_real, 2, 3), programs=False)
-    agrees(lambda x: np.linalg.pinv(x, hermitian=True), _positive(_cplx), programs=False)
+    agrees(lambda x: np.linalg.pinv(x, hermitian=True), _positive(_cplx))
     x, y = _matrix(_real, 4, 2), _matrix(_real, 2, 3)
     found = np.linalg.lstsq(x @ y, np.ones(4), rcond=1e-9)
     with rg.GradientTape() as tape:
@@ -120,8 +120,8 @@ def test_qr(of: Callable[..., Any], rows: int, columns: int) -> None:
     agrees(np.linalg.qr, _matrix(of, rows, columns), programs=False)
     agrees(lambda x: np.linalg.qr(x, "r"), _matrix(of, rows, columns, (2,)), programs=False)
     agrees(lambda x: np.linalg.qr(x).Q, _matrix(of, rows, columns), programs=False)
-    if rows <= columns:
-        agrees(lambda x: np.linalg.qr(x, "complete"), _matrix(of, rows, columns), programs=False, order=1)
+    if of is _real or rows <= columns:
+        agrees(lambda x: np.linalg.qr(x, "complete"), _matrix(of, rows, columns, (2,)), programs=False)
 
 
 def _length(x: Any) -> Any:
@@ -164,6 +164,47 @@ def test_svd(of: Callable[..., Any], rows: int, columns: int) -> None:
     if of is _real:
         agrees(lambda x: np.linalg.svd(x, full_matrices=False), x)
         agrees(lambda x: np.linalg.svd(x, full_matrices=False).U, x)
+
+
+def test_svd_with_complete_bases() -> None:
+    agrees(np.linalg.svd, _matrix(_real, 4, 3), programs=False)
+    agrees(np.linalg.svd, _matrix(_real, 2, 3, (2,)), programs=False)
+    agrees(lambda x: np.linalg.svd(x)[2][-1], _matrix(_real, 2, 3), programs=False)  # what x makes zero
+    for shape in ((4, 2), (2, 4)):
+        agrees(lambda x: np.linalg.svd(x)[1], _matrix(_cplx, *shape), programs=False)
+        agrees(lambda x: _projectors(*np.linalg.svd(x)), _matrix(_cplx, *shape), programs=False)
+    agrees(lambda x: _projectors(*np.linalg.qr(x, "complete")), _matrix(_cplx, 4, 2), programs=False)
+
+
+def _projectors(*factors: Any) -> list[Any]:
+    """On the last two columns of the first factor, and on the last two rows of the last one."""
+    first, last = factors[0][..., -2:], factors[-1][..., -2:, :]
+    return [first @ np.conjugate(first.T), np.conjugate(last.T) @ last]
+
+
+def test_svd_of_hermitian_matrices() -> None:
+    x = _positive(_real) - 3.0 * np.eye(3)
+    agrees(lambda x: np.linalg.svd(x, hermitian=True), x)
+    agrees(lambda x: np.linalg.svd(x, compute_uv=False, hermitian=True), _positive(_cplx, 2))
+
+
+def test_rounding_is_not_taken_for_a_phase() -> None:
+    """What is zero but for rounding: a decomposition, multiplied together again, less the matrix."""
+    x = _positive(_cplx)
+
+    def left(x: Any) -> Any:
+        values, vectors = np.linalg.eigh(x)
+        u, s, vh = np.linalg.svd(x)
+        back = [(vectors * values) @ np.conjugate(vectors.T), (u * s) @ vh]
+        return sum(np.sum(_length(x - made)) for made in back)
+
+    np.testing.assert_allclose(rg.grad(left)(x), 0.0, atol=1e-10)
+
+
+def test_single_columns_of_a_complete_basis_are_arbitrary() -> None:
+    for function in (lambda x: np.linalg.svd(x)[0], lambda x: np.linalg.qr(x, "complete")[0]):
+        with pytest.raises(UnsupportedError, match="only what they span together is defined"):
+            rg.grad(lambda x, function=function: np.sum(function(x)[:, 2]))(_matrix(_real, 4, 2))
 
 
 def test_svd_of_square_matrices_of_any_rank() -> None:
@@ -215,9 +256,6 @@ def test_phases_are_arbitrary(function: Callable[[Any], Any]) -> None:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: np.linalg.svd(x), "say full_matrices=False"),
-        (lambda x: np.linalg.svd(x, hermitian=True), "use np.linalg.eigh"),
-        (lambda x: np.linalg.qr(x, "complete"), 'use mode="reduced"'),
         (lambda x: np.linalg.qr(x, "raw"), "qr with mode=\"?'raw'\"? has no derivative rule"),
         (lambda x: np.linalg.pinv(x, rcond=np.ones(2)), "give a number"),
     ],
@@ -241,6 +279,7 @@ def test_what_has_no_derivative_says_so(function: Callable[[Any], Any], message:
         (lambda x: rg.linalg.logm(-x), "convert them first"),
         (lambda x: rg.linalg.sqrtm(-x), "convert them first"),
         (lambda x: rg.linalg.solve_triangular(x, x, trans=3), 'it is 0 or "N"'),
+        (lambda x: rg.linalg.solve_banded((1, 0), x, x[0]), r"it takes \(2, n\) and \(n,\) or \(n, k\)"),
         (lambda x: rg.linalg.block_diag(np.ones((1, 1, 1))), "it takes matrices"),
     ],
 )
@@ -296,8 +335,23 @@ def test_triangular_systems(of: Callable[..., Any]) -> None:
         agrees(lambda a, b, options=options: rg.linalg.solve_triangular(a, b, **options), a, b)
         expected = scipy.linalg.solve_triangular(a, b, **options)
         np.testing.assert_allclose(rg.linalg.solve_triangular(a, b, **options), expected, rtol=1e-12)
-    agrees(rg.linalg.solve_triangular, _matrix(of, batch=(2,)), of(3), programs=False)
+    agrees(rg.linalg.solve_triangular, _matrix(of, batch=(2,)), of(3))
+    wide = np.triu(of(2, 40, 40)) + 20.0 * np.eye(40)  # too large to go by numpy.linalg.solve
+    np.testing.assert_allclose(wide @ rg.linalg.solve_triangular(wide, wide), wide, atol=1e-12)
+    agrees(lambda a, b: rg.linalg.solve_triangular(a, b, lower=True), wide[0], of(40, 1), order=1)
+    assert rg.linalg.solve_triangular(np.ones((0, 40, 40)), np.ones((40, 2))).shape == (0, 40, 2)
     assert rg.linalg.solve_triangular(np.ones((0, 3, 3)), np.ones((3, 2))).shape == (0, 3, 2)
+
+
+@both
+@pytest.mark.parametrize(("lower", "upper"), [(1, 1), (0, 2), (2, 1), (0, 0), (4, 3)])
+def test_banded_systems(of: Callable[..., Any], lower: int, upper: int) -> None:
+    ab, b = 0.3 * of(lower + upper + 1, 5), of(5)
+    ab[upper] += 4.0
+    agrees(lambda ab, b: rg.linalg.solve_banded((lower, upper), ab, b), ab, b, programs=False)
+    agrees(lambda ab, b: rg.linalg.solve_banded((lower, upper), ab, b), ab, of(5, 2), programs=False, order=1)
+    a = np.array([[ab[upper + i - j, j] if -upper <= i - j <= lower else 0.0 for j in range(5)] for i in range(5)])
+    np.testing.assert_allclose(a @ rg.linalg.solve_banded((lower, upper), ab, b), b, rtol=1e-10)
 
 
 @both
@@ -311,16 +365,34 @@ def test_systems_by_their_cholesky_factor(of: Callable[..., Any]) -> None:
 
 @both
 def test_sylvester(of: Callable[..., Any]) -> None:
-    agrees(rg.linalg.solve_sylvester, _matrix(of), _matrix(of, 2, 2), of(2, 3, 2), programs=False)
+    agrees(rg.linalg.solve_sylvester, _matrix(of), _matrix(of, 2, 2), of(2, 3, 2))
 
 
 def test_matrices_made_of_others() -> None:
-    agrees(rg.linalg.block_diag, _real(2, 1), _cplx(2), _real(), programs=False)
+    agrees(rg.linalg.block_diag, _real(2, 1), _cplx(2), _real())
     agrees(rg.linalg.toeplitz, _cplx(3), programs=False)
     agrees(rg.linalg.toeplitz, _real(2), _real(4), programs=False)
     c, r, x = _real(2), _real(4), _real(2, 3)
     np.testing.assert_array_equal(rg.linalg.toeplitz(c, r), scipy.linalg.toeplitz(c, r))
     np.testing.assert_array_equal(rg.linalg.block_diag(x, c), scipy.linalg.block_diag(x, c))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+def test_single_precision_stays(dtype: Any) -> None:
+    x = _matrix(_real).astype(dtype)
+    functions: list[Callable[[Any], Any]] = [np.linalg.inv, np.linalg.det, np.linalg.cholesky, np.linalg.pinv]
+    functions += [np.linalg.eigvalsh, np.linalg.eigvals, np.linalg.svdvals, rg.linalg.expm, rg.linalg.sqrtm]
+    functions += [lambda x: np.linalg.solve(x, x[0]), lambda x: np.linalg.qr(x)[1], lambda x: np.linalg.slogdet(x)[1]]
+    for function in functions:
+        with rg.GradientTape() as tape:
+            tracked = tape.watch(x)
+            out = function(tracked)
+            loss = np.sum(_length(out))
+        assert out.dtype == function(x).dtype
+        gradient = tape.gradient(loss, tracked)
+        wide = rg.grad(lambda x, function=function: np.sum(_length(function(x))))(x.astype(complex))
+        assert gradient.dtype == dtype
+        np.testing.assert_allclose(gradient, wide, rtol=1e-3, atol=1e-3)
 
 
 def test_no_matrices_at_all() -> None:

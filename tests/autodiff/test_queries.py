@@ -19,7 +19,7 @@ _ASKED: dict[str, Callable[[Any], Any]] = {
     "bytes": lambda x: (x.nbytes, x.itemsize, x[0].nbytes),
     "result_type": lambda x: (np.result_type(x, np.float64), np.result_type(x, 1.0), np.result_type(x)),
     "common_type": lambda x: (np.common_type(x, x), np.common_type(x, np.ones(1))),
-    "can_cast": lambda x: (np.can_cast(x.dtype, np.float16), np.can_cast(x.dtype, x.dtype)),
+    "can_cast": lambda x: (np.can_cast(x.dtype, np.float16), np.can_cast(x.dtype, x.dtype), np.can_cast(x, np.float64)),
     "format": lambda x: (f"{x[1, 2]:.3f}", f"{np.sum(x):>9.2e}", f"{x[0, 1]:g}"),
     "tril_indices_from": lambda x: [part.tolist() for part in np.tril_indices_from(x, -1)],
     "triu_indices_from": lambda x: [part.tolist() for part in np.triu_indices_from(x, 1)],

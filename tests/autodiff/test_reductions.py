@@ -67,6 +67,7 @@ _OPTIONS: list[Any] = [
     lambda x: np.cov(x, aweights=WEIGHTS, ddof=0),
     lambda x: np.corrcoef(x),
     lambda x: np.corrcoef(x[0], x[1], rowvar=True),
+    lambda x: np.corrcoef(x[0]) * x[0],
     lambda x: np.diff(x),
     lambda x: np.diff(x, n=2, axis=0),
     lambda x: np.diff(x, n=0),
@@ -112,6 +113,12 @@ def test_norms_of_matrices(order: Any) -> None:
     agrees(lambda x: np.linalg.norm(x, order), M)
     agrees(lambda x: np.linalg.norm(x, order, axis=(2, 0), keepdims=True), A)
     agrees(lambda x: np.linalg.matrix_norm(x, ord="fro" if order is None else order), A)
+
+
+@pytest.mark.parametrize("order", [2, -2, "nuc"])
+def test_norms_by_singular_values(order: Any) -> None:
+    agrees(lambda x: np.linalg.norm(x, order), M, programs=False)
+    agrees(lambda x: np.linalg.norm(x, order, axis=(2, 0), keepdims=True), A, programs=False)
 
 
 def test_norms_that_numpy_does_not_have() -> None:

@@ -207,6 +207,14 @@ def test_an_index_that_names_a_place_twice_adds_both_times() -> None:
     np.testing.assert_array_equal(gradient, [1.0, 13.0, 2.0, 3.0])
 
 
+def test_a_number_that_is_indexed_and_read() -> None:
+    def program(x: Any) -> Any:
+        one = x[1]
+        return one * one + np.sum(one[np.True_]) + np.sum(one[None] * 2.0) + one
+
+    np.testing.assert_allclose(rg.grad(program)(X[:3]), [0.0, 2 * X[1] + 4.0, 0.0])
+
+
 def test_filling_an_array_writes_into_it() -> None:
     seen: set[int] = set()
 

@@ -189,6 +189,22 @@ def test_a_primitive_without_derivative_gives_plain_results(name: str, sample: S
         np.testing.assert_array_equal(out, value)
 
 
+# Their results are plain, or seen by rules alone, which do not write.
+_NEVER_WRITTEN = ("stop_gradient", "sum_to", "free_of_phases", *_OF_STACKS)
+
+
+@pytest.mark.parametrize(("name", "sample"), [case for case in _ALL if case.values[0] not in _NEVER_WRITTEN])
+def test_a_result_that_shares_memory_is_declared_to_be_a_view(name: str, sample: Sample) -> None:
+    """A view that is not known as one would let writes in place give wrong numbers."""
+    primitive = PRIMITIVES[name]
+    operands = [x.copy() if isinstance(x, np.ndarray) else x for x in sample.operands]
+    outs = primitive.evaluate(*operands, **sample.static)
+    for out in outs if primitive.outputs else [outs]:
+        shared = [isinstance(x, np.ndarray) and np.shares_memory(out, x) for x in operands]
+        known = primitive.views is not None and primitive.views(*operands)
+        assert not any(shared[1:] if known else shared), f"{name} gives a view and says that it does not"
+
+
 def _in_a_program(name: str, sample: Sample) -> tuple[Any, list[Any]]:
     """A program of one instruction, its sizes unknown, and its arguments."""
     builder = ProgramBuilder(name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 import retrograde as rg
 from retrograde.errors import RetrogradeError, UnsupportedError, UsageError
@@ -20,6 +21,9 @@ _WRONG: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: np.matrix_transpose(x[0]), "matrix_transpose of an array of 1 axes; it swaps the last two"),
     (lambda x: np.squeeze(x, axis=1), r"squeeze of axes \(1,\) of an array of shape \(3, 4\); only axes of size 1"),
     (lambda x: np.rot90(x, axes=(0, -2)), r"rot90 in the plane of axes \(0, -2\), which are one; give two"),
+    (lambda x: np.select([x > 0.0], [x, x]), "select by 1 conditions of 2 arrays; give one for each"),
+    (lambda x: np.piecewise(x, [x > 0.0], []), "piecewise by 1 conditions of 0 functions; give one for each"),
+    (lambda x: sliding_window_view(x, 2), r"windows of shape \(2,\) along axes \(0, 1\); give a length for each"),
     (lambda x: np.split(x, 2), "an axis of size 3 was to be split into 2 equal parts; give a number that divides it"),
     (lambda x: np.array_split(x, 0), "split into 0 equal parts"),
     (lambda x: np.dsplit(x, 2), "dsplit of an array of 2 axes; it takes 3 or more"),
@@ -86,6 +90,8 @@ _UNSUPPORTED: list[tuple[Callable[[Any], Any], str]] = [
 ]
 
 _IN_PROGRAMS: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda x: np.stack((x, x[0])), r"give them all one shape"),
+    (lambda x: np.concatenate((x, x[0])), r"arrays of \[1, 2\] axes were to be concatenated; give them equally many"),
     (np.squeeze, r"squeeze without axis was asked for in a program.*say which axis is to go"),
     (lambda x: np.pad(x, 1, mode="reflect"), "pad in mode 'reflect' needs the sizes of its operand as numbers"),
     (
@@ -127,6 +133,8 @@ def test_what_numpy_refuses() -> None:
             x[x]
         with pytest.raises(np.exceptions.AxisError):
             np.concatenate((x, x), axis=1)
+        with pytest.raises(np.exceptions.AxisError):
+            np.rollaxis(x, 0, -2)
         with pytest.raises(ValueError, match="broadcast"):
             np.broadcast_arrays(x, np.ones(5))
 

@@ -18,17 +18,18 @@ _MANY = 32
 
 
 class Frontier:
-    """The nodes that cotangents have come to, with the sum of what came; the latest recorded is taken first."""
+    """The nodes that cotangents have come to, with the sum of what came; the latest recorded is taken first.
 
-    __slots__ = ("_nodes", "_sums", "_waiting")
+    Attributes:
+        waiting: the indices of the nodes, negative, as a heap.
+    """
+
+    __slots__ = ("_nodes", "_sums", "waiting")
 
     def __init__(self) -> None:
-        self._waiting: list[int] = []
+        self.waiting: list[int] = []
         self._nodes: dict[int, Node] = {}
         self._sums: dict[int, Any] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
 
     def add(self, node: Node, share: Any) -> None:
         """Add a cotangent to a node's; in place, where the sum so far is nobody else's."""
@@ -39,11 +40,11 @@ class Frontier:
         else:
             sums[index] = share
             self._nodes[index] = node
-            heappush(self._waiting, -index)
+            heappush(self.waiting, -index)
 
     def take(self) -> tuple[Node, list[Any]]:
         """The latest node, and its cotangent in a list that alone holds it."""
-        index = -heappop(self._waiting)
+        index = -heappop(self.waiting)
         held = [self._sums.pop(index)]
         if type(held[0]) is Scattered:
             held[0] = held[0].dense()
@@ -71,7 +72,7 @@ def pull_back(seeds: list[tuple[Node, Array]], sources: list[Node], *, keep: boo
     # A heap gives its end back to the system as soon as that is free, and it costs more to get memory again than to
     # fill it. The latest residuals lie at the end, and would go first: held on to, they hold the heap together.
     latest: Any = None
-    while frontier:
+    while frontier.waiting:
         node, held = frontier.take()
         if node.index in wanted:
             wanted[node.index] = held[0]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.autodiff import containers
+from retrograde.autodiff.budgeted.held import Held
 from retrograde.autodiff.cotangents import Parts
 from retrograde.autodiff.tracked import Node, TrackedArray
 from retrograde.errors import UsageError
@@ -31,9 +32,15 @@ class Signature:
                 f"static={sorted(self.static)} was asked for {name}, which has the arguments "
                 f"{list(self._parameters.parameters)}; name some of these"
             )
+        kinds = {parameter.kind for parameter in self._parameters.parameters.values()}
+        arrays_only = kinds <= {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+        self._arrays = list(self._parameters.parameters) if arrays_only and not self.static else None
 
     def call(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Call:
         """A call with these arguments, its defaults filled in."""
+        if self._arrays is not None and not options and len(arguments) == len(self._arrays):
+            leaves, structure = containers.flatten(arguments)
+            return Call(arguments, options, self._arrays, list(range(len(arguments))), leaves, structure)
         bound = self._parameters.bind(*arguments, **options)
         bound.apply_defaults()
         names = self._positional_names(bound)
@@ -77,7 +84,7 @@ class Call:
 
     def top(self) -> Intercepting | None:
         """The leaf that handles the call: of those under differentiation the one of the highest level."""
-        tops = [leaf for leaf in self.leaves if isinstance(leaf, Intercepting)]
+        tops = [leaf for leaf in self.leaves if isinstance(leaf, Intercepting) and not isinstance(leaf, Held)]
         return max(tops, key=lambda leaf: leaf.level) if tops else None
 
     def containers(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
@@ -171,17 +178,16 @@ def describe(array: Any) -> str:
 def _checked(who: str, leaf: Any, template: Any) -> Any:
     if leaf is None or not has_derivative(template):
         return None
-    expected = describe(template)
-    if not hasattr(leaf, "dtype") and not isinstance(leaf, (int, float, complex)):
-        raise UsageError(f"{who} is a {type(leaf).__name__}, and {expected} was expected; return an array")
     if isinstance(leaf, (int, float, complex)):
         leaf = np.asarray(leaf, np.result_type(leaf, np.float64 if isinstance(leaf, int) else leaf))[()]
-    kinds = "fcV" if dtype_of(template).kind == "c" else "fV"
-    if leaf.shape != np.shape(template) or leaf.dtype.kind not in kinds:
-        remedy = "take its real part (np.real)" if leaf.dtype.kind == "c" else "return it in that shape"
-        remedy = "make it floating (np.zeros_like of the argument)" if leaf.dtype.kind in "iub" else remedy
-        raise UsageError(f"{who} is {describe(leaf)}, and {expected} was expected; {remedy}")
-    return leaf
+    if not hasattr(leaf, "dtype"):
+        raise UsageError(f"{who} is a {type(leaf).__name__}, and {describe(template)} was expected; return an array")
+    kind = leaf.dtype.kind
+    if leaf.shape == np.shape(template) and kind in ("fcV" if dtype_of(template).kind == "c" else "fV"):
+        return leaf
+    remedy = "take its real part (np.real)" if kind == "c" else "return it in that shape"
+    remedy = "make it floating (np.zeros_like of the argument)" if kind in "iub" else remedy
+    raise UsageError(f"{who} is {describe(leaf)}, and {describe(template)} was expected; {remedy}")
 
 
 def record(

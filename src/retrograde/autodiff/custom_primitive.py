@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from retrograde.autodiff.budgeted.held import Held
 from retrograde.autodiff.custom_rules import Rules
 from retrograde.autodiff.tracked import TrackedArray
 from retrograde.errors import UnsupportedError, UsageError
@@ -63,7 +64,7 @@ class CustomPrimitive:
 def _is_followed(operand: Intercepting) -> bool:
     if isinstance(operand, TrackedArray):
         return operand.node.tape.recording
-    return not isinstance(operand, Symbol)
+    return not isinstance(operand, (Symbol, Held))
 
 
 def primitive(

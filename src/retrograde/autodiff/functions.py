@@ -186,7 +186,7 @@ def _record(
         sources = {
             place: tape.watch(arguments[place] if isinstance(place, int) else options[place]) for place in places
         }
-        originals = containers.map_leaves(_twin, tuple(sources[place] for place in places))
+        originals = tuple(containers.map_leaves(_twin, sources[place]) for place in places)
         positional = tuple(sources.get(at, argument) for at, argument in enumerate(arguments))
         value = f(*positional, **{name: sources.get(name, option) for name, option in options.items()})
 
@@ -194,13 +194,13 @@ def _record(
         found = containers.leaves(targets)
         given = [None] * len(found) if cotangents is None else containers.leaves_like(targets, cotangents)
         recorded = [at for at, target in enumerate(found) if _is_of(target, tape)]
-        gradients = tape.gradient(
-            [found[at] for at in recorded],
-            originals,
+        outputs = [found[at] for at in recorded]
+        return tape.gradient(
+            outputs[0] if cotangents is None and len(outputs) == 1 else outputs,
+            originals if several else originals[0],
             None if cotangents is None else [given[at] for at in recorded],
             unconnected="zero",
         )
-        return gradients if several else gradients[0]
 
     return value, tape, gradient
 

@@ -192,6 +192,9 @@ class Remade:
 
     def _place(self, operands: list[Any]) -> Any:
         """An operand that was made for this one only, and has room for it."""
+        # Complex products round otherwise in place.
+        if self.form[1].kind != "f":
+            return None
         for part, value in zip(self.operands, operands, strict=True):
             if (
                 type(part) is Remade

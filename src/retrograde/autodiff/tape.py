@@ -15,12 +15,18 @@ from retrograde.autodiff.backward import pull_back
 from retrograde.autodiff.budgeted import MemoryReport, border_for
 from retrograde.autodiff.cotangents import seed
 from retrograde.autodiff.residuals import origin_of_source
+from retrograde.autodiff.rows import (
+    batch_jacobian_rows,
+    jacobian_rows,
+    refuse_what_has_no_jacobian,
+    refuse_what_is_no_batch,
+)
 from retrograde.autodiff.tracked import Node, TrackedArray
 from retrograde.errors import UsageError
 from retrograde.planning import Budget
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.dispatch import new_level
-from retrograde.program.kinds import is_ndarray
+from retrograde.program.kinds import OTHER_MEANING, is_ndarray, other_meaning
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import is_differentiable
 from retrograde.runtime import EventLog
@@ -117,8 +123,7 @@ class GradientTape:
         return containers.map_leaves(self._watch_one, arrays)
 
     def _watch_one(self, array: Any) -> TrackedArray:
-        if not hasattr(array, "__array_ufunc__"):
-            array = np.asarray(array)[()]
+        array = _as_array(array)
         if not is_differentiable(array.dtype):
             raise UsageError(
                 f"an array of dtype {array.dtype} was to be watched, and only floating and complex ones have "
@@ -153,17 +158,7 @@ class GradientTape:
 
         For complex sources see `retrograde.autodiff.cotangents`.
         """
-        if unconnected not in ("none", "zero"):
-            raise UsageError(f'unconnected={unconnected!r} was asked for; it is "none" or "zero"')
-        if self._state in ("used", "new"):
-            raise UsageError(
-                f"gradient was called on a tape that is {self._stage()}; "
-                + (
-                    "make it GradientTape(persistent=True) to call it again"
-                    if self._state == "used"
-                    else "record something first"
-                )
-            )
+        self._check_ready("gradient", unconnected)
         found_targets = containers.leaves(targets)
         given = (
             [None] * len(found_targets)
@@ -175,22 +170,104 @@ class GradientTape:
             (self._node(target, "target", position), seed(target, cotangent, position))
             for position, (target, cotangent) in enumerate(zip(found_targets, given, strict=True))
         ]
-        recorded, self.recording = self.recording, False
-        try:
-            if self.border is None:
-                gradients = pull_back(seeds, nodes, keep=self.persistent)
-            else:
-                gradients = self.border.pull_back(seeds, nodes, keep=self.persistent)
-        finally:
-            self.recording = recorded and self.persistent
-            if not self.persistent:
-                self._state = "used"
+        with _Passing(self):
+            gradients = self._pull(seeds, nodes, self.persistent)
+        return containers.rebuild(sources, own(_connected(gradients, nodes, unconnected), given))
+
+    def jacobian(self, target: Any, sources: Any, unconnected: Unconnected = "none") -> Any:
+        """The Jacobian of a target with respect to the sources, by a backward pass for each element of the target.
+
+        Args:
+            target: a tracked real array.
+            sources: a tracked real array, or a container of such.
+            unconnected: as for `gradient`.
+
+        Returns:
+            The sources' container with Jacobians in place of the sources: each has the axes of the target, and behind
+            them those of its source.
+
+        Raises:
+            UsageError: as `gradient`, and for complex arrays.
+
+        Example:
+            >>> import numpy as np
+            >>> import retrograde as rg
+            >>> with rg.GradientTape() as tape:
+            ...     x = tape.watch(np.array([1.0, 2.0]))
+            ...     y = x[::-1] * x[0]
+            >>> tape.jacobian(y, x)
+            array([[2., 1.],
+                   [2., 0.]])
+        """
+        self._check_ready("jacobian", unconnected)
+        node = self._node(target, "target", 0)
+        nodes = [self._node(source, "source", position) for position, source in enumerate(containers.leaves(sources))]
+        refuse_what_has_no_jacobian(node, nodes)
+        with _Passing(self):
+            found = jacobian_rows(node, nodes, lambda g, more: self._pull([(node, g)], nodes, more or self.persistent))
         if unconnected == "zero":
-            gradients = [
-                np.zeros(node.shape, node.dtype) if gradient is None else gradient
-                for gradient, node in zip(gradients, nodes, strict=True)
+            shapes = [(*node.shape, *source.shape) for source in nodes]
+            found = [
+                np.zeros(shape, source.dtype) if by_source is None else by_source
+                for by_source, shape, source in zip(found, shapes, nodes, strict=True)
             ]
-        return containers.rebuild(sources, own(gradients, given))
+        return containers.rebuild(sources, found)
+
+    def batch_jacobian(self, target: Any, source: Any, unconnected: Unconnected = "none") -> Any:
+        """The Jacobian of each example of a batch, where each is computed by itself.
+
+        It takes a backward pass for each element of one example of the target, however many examples there are, and
+        one more, which makes sure that no example depends on another.
+
+        Args:
+            target: a tracked real array; its first axis is that of the batch.
+            source: the same.
+            unconnected: as for `gradient`.
+
+        Returns:
+            An array: the axis of the batch, the other axes of the target, the other axes of the source.
+
+        Raises:
+            UsageError: as `jacobian`, and if the first axes differ, or examples depend on each other.
+
+        Example:
+            >>> import numpy as np
+            >>> import retrograde as rg
+            >>> with rg.GradientTape() as tape:
+            ...     x = tape.watch(np.array([[1.0, 2.0], [3.0, 4.0]]))
+            ...     y = x[:, ::-1] * x
+            >>> tape.batch_jacobian(y, x)
+            array([[[2., 1.],
+                    [2., 1.]],
+            <BLANKLINE>
+                   [[4., 3.],
+                    [4., 3.]]])
+        """
+        self._check_ready("batch_jacobian", unconnected)
+        node, by = self._node(target, "target", 0), self._node(source, "source", 0)
+        refuse_what_has_no_jacobian(node, [by])
+        refuse_what_is_no_batch(node, by)
+        with _Passing(self):
+            found = batch_jacobian_rows(
+                node, by, lambda g, more: self._pull([(node, g)], [by], more or self.persistent)
+            )
+        if found is None and unconnected == "zero":
+            return np.zeros((*node.shape, *by.shape[1:]), by.dtype)
+        return found
+
+    def _check_ready(self, asked: str, unconnected: str) -> None:
+        if unconnected not in ("none", "zero"):
+            raise UsageError(f'unconnected={unconnected!r} was asked for; it is "none" or "zero"')
+        if self._state in ("used", "new"):
+            remedy = (
+                "make it GradientTape(persistent=True) to call it again"
+                if self._state == "used"
+                else "record something first"
+            )
+            raise UsageError(f"{asked} was called on a tape that is {self._stage()}; {remedy}")
+
+    def _pull(self, seeds: list[tuple[Node, Any]], nodes: list[Node], keep: bool) -> list[Any]:
+        return (pull_back if self.border is None else self.border.pull_back)(seeds, nodes, keep=keep)
 
     @property
     def memory(self) -> MemoryReport | None:
@@ -230,6 +307,47 @@ class GradientTape:
         return array.node
 
 
+def _as_array(array: Any) -> Any:
+    """What can be watched: an array or a number of NumPy's, or something that stands for an array in all of NumPy.
+
+    Raises:
+        UsageError: an array of a subclass that changes what operations mean.
+    """
+    if isinstance(array, OTHER_MEANING):
+        raise other_meaning(array)
+    if type(array) is np.memmap or not hasattr(array, "__array_function__"):
+        return np.asarray(array)[()]
+    return array
+
+
+class _Passing:
+    """While cotangents pass through a recording, which may be used up by it, nothing is recorded."""
+
+    __slots__ = ("recorded", "tape")
+
+    def __init__(self, tape: GradientTape) -> None:
+        self.tape = tape
+        self.recorded = tape.recording
+
+    def __enter__(self) -> None:
+        self.tape.recording = False
+
+    def __exit__(self, *_: object) -> None:
+        tape = self.tape
+        tape.recording = self.recorded and tape.persistent
+        if not tape.persistent:
+            tape._state = "used"  # pyright: ignore[reportPrivateUsage]
+
+
+def _connected(gradients: list[Any], nodes: list[Node], unconnected: Unconnected) -> list[Any]:
+    if unconnected == "none":
+        return gradients
+    return [
+        np.zeros(node.shape, node.dtype) if gradient is None else gradient
+        for gradient, node in zip(gradients, nodes, strict=True)
+    ]
+
+
 def own(gradients: list[Any], given: list[Any]) -> list[Any]:
     """Gradients as arrays of their own: writing one changes neither another, nor what the caller handed in."""
     seen = {id(item) for item in given}
@@ -249,7 +367,7 @@ def stop_gradient(arrays: Any) -> Any:
 
     Returns:
         The same, with the value of each tracked array or dual in its place, whatever tapes and derivatives are around
-        it.
+        it. Such a value cannot be written, since derivatives read it; a copy of it can.
 
     Example:
         >>> import numpy as np
@@ -257,4 +375,12 @@ def stop_gradient(arrays: Any) -> Any:
         >>> rg.grad(lambda x: x * rg.stop_gradient(x))(3.0)
         np.float64(3.0)
     """
-    return containers.map_leaves(PRIMITIVES["stop_gradient"], arrays)
+    return containers.map_leaves(_plain, arrays)
+
+
+def _plain(array: Any) -> Any:
+    plain = PRIMITIVES["stop_gradient"](array)
+    if plain is not array and is_ndarray(plain):
+        plain = plain.view()
+        plain.flags.writeable = False
+    return plain

@@ -13,6 +13,7 @@ from retrograde.autodiff.residuals import LARGE_BYTES, Origin, selected
 from retrograde.program.array_like import ArrayLike, holds_number
 from retrograde.program.dispatch import Intercepting, apply
 from retrograde.program.in_place import slot
+from retrograde.program.kinds import OTHER_MEANING, other_meaning
 from retrograde.program.ownership import ALONE, getrefcount, is_writable
 from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import is_differentiable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from retrograde.autodiff.tape import GradientTape
 
 _UNKNOWN: Any = object()
+_USUAL = (np.ndarray, np.float64)
 
 
 class Node:
@@ -168,16 +170,22 @@ def _recorded(
     static: Mapping[str, Any],
     out: Any,
 ) -> Any:
-    """The result of an operation, with the node that remembers it."""
+    """The result of an operation, with the node that remembers it.
+
+    Raises:
+        UsageError: the result is of a subclass of NumPy's arrays whose operations mean something else.
+    """
+    if type(out) not in _USUAL and isinstance(out, OTHER_MEANING):
+        raise other_meaning(out)
     kept: Any = recipe.keep(values, out, static) if recipe.keep else None
     if recipe.last is not None:
         parents.append(parents.pop(recipe.last))
     if primitive.outputs:
         return _several_recorded(Node(tape, tuple(parents), recipe.pulls, kept, Parts), out)
-    if not is_differentiable(out.dtype):
+    if out.dtype.kind != "f" and not is_differentiable(out.dtype):
         return out
     origin = None
-    if tape.flat and (tape.large or out.nbytes >= LARGE_BYTES):
+    if tape.flat and (tape.large or (type(out) is np.ndarray and out.nbytes >= LARGE_BYTES)):
         tape.large += 1
         kept, origin = selected(recipe, kept, primitive, operands, values, static, out)
     tracked = TrackedArray(out, Node(tape, tuple(parents), recipe.pulls, kept, out, origin))

@@ -16,6 +16,7 @@ from retrograde.autodiff.tape import GradientTape, stop_gradient
 from retrograde.autodiff.tracked import TrackedArray
 from retrograde.errors import UnsupportedError
 from retrograde.program.array_like import ArrayLike, holds_number
+from retrograde.program.builder import Symbol
 from retrograde.program.dispatch import Intercepting, apply, new_level
 from retrograde.program.primitive import Array, Primitive
 
@@ -117,7 +118,7 @@ class Transpose:
     def __init__(
         self, function: Callable[[list[Array]], Sequence[Any]], templates: Sequence[Array], rule: tuple[str, str]
     ) -> None:
-        if any(isinstance(stop_gradient(template), Intercepting) for template in templates):
+        if any(isinstance(stop_gradient(template), Symbol) for template in templates):
             raise UnsupportedError(f"{rule[0]}, and programs do not transpose rules; {rule[1]}")
         self._tape = GradientTape(persistent=True)
         with self._tape:

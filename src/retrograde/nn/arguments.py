@@ -85,6 +85,8 @@ def known(sizes: tuple[Any, ...], what: str) -> tuple[int, ...]:
 def per_channel(v: Any, axes: int) -> Array:
     """A value for each channel, to go with arrays of samples, channels and more axes."""
     v = as_array(v)
+    if not v.ndim:
+        return v
     return np.reshape(v, (v.shape[0],) + (1,) * (axes - 2))
 
 

@@ -60,9 +60,7 @@ def cross_entropy(
         raise UsageError(f"label_smoothing={label_smoothing!r} was given; it is a fraction from 0 to 1")
     axis = normalize_axis_index(min(1, logits.ndim - 1) if axis is None else axis, logits.ndim)
     log_p = log_sum_exp.log_softmax(logits, axis=(axis,))
-    if weight is not None:
-        weight = as_array(weight)
-        weight = np.reshape(weight, (-1,) + (1,) * (logits.ndim - axis - 1))
+    weight = _of_each_class(weight, logits, axis)
     if targets.dtype.kind in "biu":
         return _of_classes(log_p, targets, weight, ignore_index, label_smoothing, reduction, axis)
     if targets.ndim != logits.ndim:
@@ -74,6 +72,19 @@ def cross_entropy(
     wanted = targets * (1.0 - label_smoothing) + label_smoothing / classes if label_smoothing else targets
     weighted = wanted * log_p if weight is None else wanted * log_p * weight
     return reduced(-np.sum(weighted, axis=axis), reduction)
+
+
+def _of_each_class(weight: Any, logits: Array, axis: int) -> Any:
+    """Weights of the classes, with as many axes behind them as the logits have."""
+    if weight is None:
+        return None
+    weight = as_array(weight)
+    if weight.ndim != 1 or not _may_agree(weight.shape, logits.shape[axis : axis + 1]):
+        raise UsageError(
+            f"a weight of shape {tuple(weight.shape)} was given for {logits.shape[axis]} classes; give one number for "
+            "each"
+        )
+    return np.reshape(weight, (-1,) + (1,) * (logits.ndim - axis - 1))
 
 
 def _of_classes(
@@ -129,8 +140,7 @@ def nll_loss(
     """
     log_p, targets = as_floating(log_probabilities), as_array(targets)
     axis = min(1, log_p.ndim - 1)
-    if weight is not None:
-        weight = np.reshape(as_array(weight), (-1,) + (1,) * (log_p.ndim - axis - 1))
+    weight = _of_each_class(weight, log_p, axis)
     return _of_classes(log_p, targets, weight, ignore_index, 0.0, reduction, axis)
 
 

@@ -42,7 +42,7 @@ def batch_norm(
         The result, of the shape of `x`, and the statistics: plain arrays, the variance with n - 1 in the denominator.
 
     Raises:
-        UsageError: there are no statistics to normalize by.
+        UsageError: there are no statistics to normalize by, or no axis of channels.
 
     Example:
         >>> import numpy as np
@@ -51,7 +51,7 @@ def batch_norm(
         (array([[-1.,  0.],
                [ 1.,  0.]]), array([0.2, 0.4]))
     """
-    x = as_floating(x)
+    x = _with_axes(x, 2, "batch_norm")
     if not training:
         if statistics is None:
             raise UsageError("batch_norm was asked for with training=False and no statistics; pass (mean, variance)")
@@ -120,14 +120,14 @@ def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, epsilo
         epsilon: added to the variance.
 
     Raises:
-        UsageError: the channels cannot be split into so many groups.
+        UsageError: the channels cannot be split into so many groups, or there is no axis of them.
 
     Example:
         >>> import numpy as np
         >>> np.round(group_norm(np.array([[1.0, 3.0, 6.0, 2.0]]), 2), 2)
         array([[-1.,  1.,  1., -1.]])
     """
-    x = as_floating(x)
+    x = _with_axes(x, 2, "group_norm")
     channels = x.shape[1]
     if isinstance(channels, int) and (groups < 1 or channels % groups):
         raise UsageError(f"{channels} channels were to be split into {groups} groups; take a divisor of {channels}")
@@ -142,16 +142,28 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, epsilon: float =
 
     Arguments are those of `group_norm`, with as many groups as channels.
 
+    Raises:
+        UsageError: there is no axis besides samples and channels.
+
     Example:
         >>> import numpy as np
         >>> np.round(instance_norm(np.array([[[1.0, 3.0], [6.0, 2.0]]])), 2)
         array([[[-1.,  1.],
                 [ 1., -1.]]])
     """
-    x = as_floating(x)
+    x = _with_axes(x, 3, "instance_norm")
     axes = tuple(range(2, x.ndim))
     out, _, _ = normalization.normalize(x, axis=axes, epsilon=float(epsilon), centered=True)
     return _scaled(out, weight, bias)
+
+
+def _with_axes(x: Any, least: int, name: str) -> Array:
+    x = as_floating(x)
+    if x.ndim < least:
+        raise UsageError(
+            f"{name} of an array with {x.ndim} axes was asked for; it takes {least} or more: samples, channels, ..."
+        )
+    return x
 
 
 def _scaled(out: Array, weight: Any, bias: Any) -> Array:

@@ -249,10 +249,10 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
     def _no_conversion(self, to: str) -> Exception:
         return UnsupportedError(
             f"{self.kind} was to become {to}, which would drop its derivative without a word; "
-            "rg.stop_gradient(x) gives its plain value. Functions of SciPy that convert are in rg.special and rg.linalg. "
-            "To make an array of tracked values, write np.stack([...]), np.concatenate([...]), or np.array([...], like=x) "
-            "where x is a tracked one; to fill an array, make it with np.zeros_like of a tracked one, or pass it to "
-            "tape.watch"
+            "rg.stop_gradient(x) gives its plain value. Functions of SciPy that convert are in rg.special and "
+            "rg.linalg. To make an array of tracked values, write np.stack([...]), np.concatenate([...]), or "
+            "np.array([...], like=x) where x is a tracked one; to fill an array, make it with np.zeros_like of a "
+            "tracked one, or pass it to tape.watch"
         )
 
     def __getattr__(self, name: str) -> Any:

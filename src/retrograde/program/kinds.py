@@ -6,6 +6,24 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from retrograde.errors import UsageError
+
+OTHER_MEANING = (np.ma.MaskedArray, np.matrix)
+"""Subclasses of NumPy's arrays for which an operation is another one."""
+
+
+def other_meaning(array: Any) -> UsageError:
+    """The error for an array of a subclass whose operations mean something else."""
+    remedy = (
+        "fill what is masked (`x.filled(0.0)`), and choose with np.where"
+        if isinstance(array, np.ma.MaskedArray)
+        else "take its plain array, `np.asarray(x)`"
+    )
+    name: str = type(array).__name__  # pyright: ignore[reportUnknownArgumentType]
+    return UsageError(
+        f"a {name} was to be differentiated, whose operations are not those of NumPy's arrays; {remedy}"
+    )
+
 
 def is_tuple(value: Any) -> TypeGuard[tuple[Any, ...]]:
     """Whether a value is a tuple: a shape, or an index of several parts."""

@@ -66,10 +66,8 @@ def _on_plain_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 without_derivative(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isneginf, np.isposinf, np.isin)
-without_derivative(
-    np.isreal, np.iscomplex, np.digitize, np.lexsort, np.histogram, np.histogram2d, np.histogramdd
-)
-without_derivative(np.histogram_bin_edges, np.bincount, np.may_share_memory, np.shares_memory)
+without_derivative(np.isreal, np.iscomplex, np.digitize, np.lexsort, np.may_share_memory, np.shares_memory)
+without_derivative(np.array2string, np.array_repr, np.array_str)
 
 
 @spells(np.iscomplexobj)

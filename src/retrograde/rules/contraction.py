@@ -124,8 +124,10 @@ def _dot(a: Array, b: Array) -> Array:
     if not a.ndim or not b.ndim:
         return np.multiply(a, b)
     if a.ndim == b.ndim == 2:
-        return matmul(a, b)
-    return einsum(a, b, subscripts=_summed_over(a.ndim, b.ndim, (a.ndim - 1,), (max(b.ndim - 2, 0),)))
+        return _in_dtype_of(a, b, matmul(a, b))
+    return _in_dtype_of(
+        a, b, einsum(a, b, subscripts=_summed_over(a.ndim, b.ndim, (a.ndim - 1,), (max(b.ndim - 2, 0),)))
+    )
 
 
 @spells(np.inner)
@@ -133,7 +135,7 @@ def _inner(a: Array, b: Array, /) -> Array:
     a, b = as_array(a), as_array(b)
     if not a.ndim or not b.ndim:
         return np.multiply(a, b)
-    return einsum(a, b, subscripts=_summed_over(a.ndim, b.ndim, (a.ndim - 1,), (b.ndim - 1,)))
+    return _in_dtype_of(a, b, einsum(a, b, subscripts=_summed_over(a.ndim, b.ndim, (a.ndim - 1,), (b.ndim - 1,))))
 
 
 @spells(np.tensordot, np.linalg.tensordot)
@@ -147,7 +149,12 @@ def _tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
         a_axes, b_axes = normalize_axis_tuple(of_a, a.ndim), normalize_axis_tuple(of_b, b.ndim)
     if len(a_axes) != len(b_axes):
         raise UsageError(f"tensordot over {len(a_axes)} axes of one array and {len(b_axes)} of the other; name as many")
-    return einsum(a, b, subscripts=_summed_over(a.ndim, b.ndim, a_axes, b_axes))
+    return _in_dtype_of(a, b, einsum(a, b, subscripts=_summed_over(a.ndim, b.ndim, a_axes, b_axes)))
+
+
+def _in_dtype_of(a: Array, b: Array, product: Array) -> Array:
+    """NumPy's matmul makes float32 of bfloat16, its dot does not."""
+    return product if a.dtype.isbuiltin == 1 else product.astype(np.result_type(a.dtype, b.dtype))
 
 
 @lru_cache(1024)

@@ -14,7 +14,7 @@ from retrograde.program.spelling import spells
 from retrograde.program.types import is_differentiable
 from retrograde.rules.joining import as_array
 from retrograde.rules.shapes import broadcast_to, reshape
-from retrograde.rules.shapes_axes import common_shape
+from retrograde.rules.shapes_axes import at_least, common_shape
 
 
 def _like(a: Array, dtype: Any, shape: Any) -> Array:
@@ -130,3 +130,16 @@ def _linspace(
     rows = np.moveaxis(rows, 0, axis) if axis else rows
     rows = rows if dtype is None else rows.astype(dtype)
     return (rows, step) if retstep else rows
+
+
+@spells(np.logspace)
+def _logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+) -> Array:
+    if np.ndim(base):
+        rank = max(map(np.ndim, (start, stop, base)))
+        start, stop = at_least(as_array(start), rank), at_least(as_array(stop), rank)
+        base = np.expand_dims(at_least(as_array(base), rank), axis)
+    exponents: Any = np.linspace(start, stop, num, endpoint, axis=axis)
+    out: Any = np.power(base, exponents)
+    return out if dtype is None else out.astype(dtype)

@@ -13,14 +13,17 @@ from numpy.lib.array_utils import normalize_axis_index
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
 from retrograde.rules.axes import along, axes_of
+from retrograde.rules.joining import as_array
 from retrograde.rules.shapes import broadcast_to
+from retrograde.rules.sizes import known_values
 
 
 @spells(np.diff)
 def _diff(a: Array, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
     if n < 0:
         raise ValueError(f"a difference of order {n} was asked for; orders begin at 0")
-    axis = normalize_axis_index(axis, np.ndim(a))
+    a = as_array(a)
+    axis = normalize_axis_index(axis, a.ndim)
     parts = [_slab(prepend, a, axis), [a], _slab(append, a, axis)]
     a = np.concatenate(tuple(part for some in parts for part in some), axis=axis) if any(parts[::2]) else a
     for _ in range(n):
@@ -44,14 +47,14 @@ def _ediff1d(ary: Array, to_end: Any = None, to_begin: Any = None) -> Array:
 
 @spells(np.trapezoid)
 def _trapezoid(y: Array, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
-    axis = normalize_axis_index(axis, np.ndim(y))
+    y = as_array(y)
+    axis = normalize_axis_index(axis, y.ndim)
     if x is None:
         width = dx
     elif np.ndim(x) == 1:
-        width = np.reshape(np.diff(x), tuple(-1 if at == axis else 1 for at in range(np.ndim(y))))
+        width = np.reshape(np.diff(x), tuple(-1 if at == axis else 1 for at in range(y.ndim)))
     else:
         width = np.diff(x, axis=axis)
-    y = y if hasattr(y, "dtype") else np.asarray(y)
     heights = y[along(axis, slice(1, None))] + y[along(axis, slice(None, -1))]
     return np.sum(width * heights / 2.0, axis=axis)
 
@@ -100,3 +103,10 @@ def _end(f0: Array, f1: Array, f2: Array, near: Any, far: Any) -> Array:
     """The derivative at f0 of the parabola through three samples, `near` and `far` being the distances between them."""
     both = near + far
     return -(near + both) / (near * both) * f0 + both / (near * far) * f1 - near / (far * both) * f2
+
+
+@spells(np.unwrap)
+def _unwrap(p: Array, discont: float | None = None, axis: int = -1, *, period: float = 2 * np.pi) -> Array:
+    """A whole number of periods is added to each value: constants."""
+    values = known_values(p, "unwrap")
+    return p + (np.unwrap(values, discont, axis, period=period) - values)

@@ -210,12 +210,14 @@ def _path(operands: list[_Operand], out: str, optimize: Any) -> Sequence[Sequenc
     if isinstance(optimize, list):
         return optimize  # pyright: ignore[reportUnknownVariableType]
     subscripts = f"{','.join(name for _, name in operands)}->{out}"
-    shapes = tuple(tuple(map(_nominal, array.shape)) for array, _ in operands)
+    known = {
+        label: int(extent)
+        for array, name in operands
+        for label, extent in zip(name, array.shape, strict=True)
+        if _is_known(extent)
+    }
+    shapes = tuple(tuple(known.get(label, _UNKNOWN_SIZE) for label in name) for _, name in operands)
     return _found_path(subscripts, shapes, optimize if isinstance(optimize, str) else "auto")
-
-
-def _nominal(extent: Any) -> int:
-    return int(extent) if _is_known(extent) else _UNKNOWN_SIZE
 
 
 @lru_cache(1024)

@@ -62,8 +62,10 @@ divide = elementwise(
         "x": lambda g, y: divide_or_zero(g, conj(y)),
         "y": Rule(_by_the_divisor, overwriting=_by_the_divisor_in_place),
     },
-    forward={"y": lambda d, x, y: -divide_or_zero(divide_or_zero(d, y) * x, y)},
-    linear=("x",),
+    forward={
+        "x": lambda d, y: divide_or_zero(d, y),
+        "y": lambda d, x, y: -divide_or_zero(divide_or_zero(d, y) * x, y),
+    },
 )
 
 negative = elementwise(

@@ -9,9 +9,10 @@ import math
 
 import numpy as np
 
-from retrograde.program.primitive import Array
+from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
-from retrograde.rules.declaring import analytic, analytic_quotient, elementwise
+from retrograde.program.types import ArrayType
+from retrograde.rules.declaring import analytic, analytic_quotient, conj, elementwise
 from retrograde.rules.quiet import divide_chosen, divide_or_zero, multiply_or_zero
 
 LN_2 = math.log(2.0)
@@ -44,9 +45,27 @@ def _hypotenuse(x: Array) -> Array:
     return np.sqrt(1.0 + x * x) if x.dtype.kind == "c" else np.hypot(x, 1.0)
 
 
+def _square_plus_one(x: Array) -> Array:
+    """Half precision would overflow at 256, where what is one over it is still a number: the result is single."""
+    x = x.astype(np.float32) if x.dtype == np.float16 else x
+    with np.errstate(over="ignore"):
+        return 1.0 + x * x
+
+
+square_plus_one = Primitive(
+    "square_plus_one",
+    _square_plus_one,
+    ("x",),
+    result=lambda x: ArrayType(np.dtype(np.float32), x.sizes) if x.dtype == np.float16 else x,
+    reverse={"x": lambda g, x: g * conj(2.0 * x)},
+    forward={"x": lambda d, x: d * (2.0 * x)},
+)
+"""`1 + x*x`, without a warning where that is infinite."""
+
+
 arcsin = analytic_quotient(np.arcsin, lambda x: np.sqrt(1.0 - x) * np.sqrt(1.0 + x), divide_chosen)
 arccos = analytic_quotient(np.arccos, lambda x: -np.sqrt(1.0 - x) * np.sqrt(1.0 + x), divide_chosen)
-arctan = analytic_quotient(np.arctan, lambda x: _hypotenuse(x), lambda g, root: g / root / root)
+arctan = analytic_quotient(np.arctan, lambda x: square_plus_one(x), np.divide)
 arcsinh = analytic_quotient(np.arcsinh, lambda x: _hypotenuse(x), np.divide)
 arccosh = analytic_quotient(np.arccosh, lambda x: np.sqrt(x - 1.0) * np.sqrt(x + 1.0), divide_chosen)
 arctanh = analytic_quotient(np.arctanh, lambda x: (1.0 - x) * (1.0 + x), divide_or_zero)

@@ -6,6 +6,7 @@ tie, each operand gets half. At a jump it is that of the sides.
 
 # Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -15,10 +16,12 @@ import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
+from retrograde.program.types import ArrayType, broadcast_extents
 from retrograde.rules.declaring import conj, elementwise
-from retrograde.rules.elementwise_rounding import floor_divide
+from retrograde.rules.elementwise_rounding import floor_divide, whole_quotient
 from retrograde.rules.masking import masked
 from retrograde.rules.quiet import divide_or_zero
+from retrograde.rules.type_rules import dtype_of, sizes_of
 
 _BY_SIGN: dict[str, Any] = {
     "reverse": {"x": lambda g, x: g * np.sign(x)},
@@ -46,13 +49,25 @@ copysign = elementwise(
 heaviside = elementwise(
     np.heaviside,
     ("x", "y"),
-    reverse={"y": lambda g, x: np.where(x == 0, g, 0.0)},
-    forward={"y": lambda d, x: np.where(x == 0, d, 0.0)},
+    reverse={"y": lambda g, x: masked(g, x == 0)},
+    forward={"y": lambda d, x: masked(d, x == 0)},
 )
 
 
 def _where_larger(t: Array, one: Array, other: Array) -> Array:
-    return np.where(one == other, 0.5 * t, masked(t, one > other))
+    out, alike = masked(t, one > other), one == other
+    return np.where(alike, 0.5 * t, out) if np.any(alike) else out
+
+
+larger_share = Primitive(
+    "larger_share",
+    _where_larger,
+    ("t", "one", "other"),
+    result=lambda t, one, other: ArrayType(dtype_of(t), broadcast_extents(*map(sizes_of, (t, one, other)))),
+    reverse={"t": lambda g, one, other: larger_share(g, one, other)},
+    linear=("t",),
+)
+"""`t` where one array is larger than another, half of it where they are equal, and 0 elsewhere."""
 
 
 def _where_larger_or_number(t: Array, one: Array, other: Array) -> Array:
@@ -61,7 +76,7 @@ def _where_larger_or_number(t: Array, one: Array, other: Array) -> Array:
 
 
 def _where_smaller(t: Array, one: Array, other: Array) -> Array:
-    return _where_larger(t, other, one)
+    return larger_share(t, other, one)
 
 
 def _where_smaller_or_number(t: Array, one: Array, other: Array) -> Array:
@@ -77,7 +92,7 @@ def _choice(ufunc: np.ufunc, share: Any) -> Primitive:
     )
 
 
-maximum = _choice(np.maximum, _where_larger)
+maximum = _choice(np.maximum, larger_share)
 minimum = _choice(np.minimum, _where_smaller)
 fmax = _choice(np.fmax, _where_larger_or_number)
 fmin = _choice(np.fmin, _where_smaller_or_number)
@@ -85,8 +100,8 @@ fmin = _choice(np.fmin, _where_smaller_or_number)
 remainder = elementwise(
     np.remainder,
     ("x", "y"),
-    reverse={"x": lambda g: g, "y": lambda g, x, y: -g * np.floor_divide(x, y)},
-    forward={"x": lambda d: d, "y": lambda d, x, y: -d * np.floor_divide(x, y)},
+    reverse={"x": lambda g: g, "y": lambda g, x, y: -g * whole_quotient(x, y)},
+    forward={"x": lambda d: d, "y": lambda d, x, y: -d * whole_quotient(x, y)},
 )
 
 fmod = elementwise(

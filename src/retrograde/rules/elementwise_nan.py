@@ -15,6 +15,7 @@ from retrograde.program.dispatch import Intercepting
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import missing_rule, spells
 from retrograde.rules.comparison import plain
+from retrograde.rules.masking import masked
 
 nan_to_num_ = Primitive(
     "nan_to_num",
@@ -30,8 +31,8 @@ nan_to_num_ = Primitive(
 
 def _where_finite(t: Array, x: Array) -> Array:
     if x.dtype.kind != "c":
-        return np.where(np.isfinite(x), t, 0.0)
-    return np.where(np.isfinite(np.real(x)), np.real(t), 0.0) + np.where(np.isfinite(np.imag(x)), np.imag(t), 0.0) * 1j
+        return masked(t, np.isfinite(x))
+    return masked(np.real(t), np.isfinite(np.real(x))) + masked(np.imag(t), np.isfinite(np.imag(x))) * 1j
 
 
 @spells(np.nan_to_num)

@@ -56,8 +56,9 @@ hypot = elementwise(
 
 
 def _turned(t: Array, across: Array, x: Array, y: Array) -> Array:
-    """A share of the angle's derivative: `t * across / (x*x + y*y)`, without overflow."""
+    """A share of the angle's derivative: `t * across / (x*x + y*y)`, without overflow; 0 where that is infinite."""
     distance = np.hypot(x, y)
+    across = np.where(np.isinf(across), 0.0, across)
     return divide_or_zero(divide_or_zero(across, distance) * t, distance)
 
 

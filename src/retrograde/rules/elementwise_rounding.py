@@ -11,6 +11,7 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.declaring import elementwise
+from retrograde.rules.type_rules import of_ufunc
 
 floor = elementwise(np.floor, ("x",))
 ceil = elementwise(np.ceil, ("x",))
@@ -19,6 +20,15 @@ trunc = elementwise(np.trunc, ("x",))
 floor_divide = elementwise(np.floor_divide, ("x", "y"))
 
 spells(np.fix)(trunc)
+
+
+def _whole_quotient(x: Array, y: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return np.floor_divide(x, y)
+
+
+whole_quotient = Primitive("whole_quotient", _whole_quotient, ("x", "y"), result=of_ufunc(np.floor_divide))
+"""`x // y`, without a warning: how often `y` is in `x`, for the derivative of the remainder by `y`."""
 
 round_ = Primitive(
     "round", lambda x, decimals: np.round(x, decimals), ("x",), static=("decimals",), result=lambda x, decimals: x

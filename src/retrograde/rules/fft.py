@@ -32,10 +32,13 @@ def _spectrum_dtype(x: ArrayType) -> np.dtype[Any]:
     return np.fft.fft(np.zeros(1, x.dtype)).dtype
 
 
-def _complex(transform: Callable[..., Any], opposite: str) -> Primitive:
+def _complex(along_one: Callable[..., Any], transform: Callable[..., Any], opposite: str) -> Primitive:
+    def evaluate(x: Array, axes: tuple[int, ...], norm: str) -> Array:
+        return along_one(x, None, axes[0], norm) if len(axes) == 1 else transform(x, axes=axes, norm=norm)
+
     return Primitive(
         transform.__name__,
-        lambda x, axes, norm: transform(x, axes=axes, norm=norm),
+        evaluate,
         ("x",),
         static=("axes", "norm"),
         result=lambda x, axes, norm: ArrayType(_spectrum_dtype(x), x.sizes),
@@ -44,9 +47,9 @@ def _complex(transform: Callable[..., Any], opposite: str) -> Primitive:
     )
 
 
-fftn = _complex(np.fft.fftn, "ifftn")
+fftn = _complex(np.fft.fft, np.fft.fftn, "ifftn")
 
-ifftn = _complex(np.fft.ifftn, "fftn")
+ifftn = _complex(np.fft.ifft, np.fft.ifftn, "fftn")
 
 _TRANSFORMS = {"fftn": fftn, "ifftn": ifftn}
 
@@ -163,14 +166,19 @@ def _over_axes(primitive: Primitive, a: Array, s: Any, axes: Any, norm: Any) -> 
     return primitive(a, axes=tuple(axes), norm=norm)
 
 
+def _along_one(primitive: Primitive, a: Array, n: Any, axis: int, norm: Any) -> Array:
+    axis = normalize_axis_index(axis, a.ndim)
+    return primitive(_resized(a, axis, n), axes=(axis,), norm=_norm(norm))
+
+
 @spells(np.fft.fft)
 def _fft(a: Array, n: Any = None, axis: int = -1, norm: Any = None) -> Array:
-    return _over_axes(fftn, a, (n,), (axis,), norm)
+    return _along_one(fftn, a, n, axis, norm)
 
 
 @spells(np.fft.ifft)
 def _ifft(a: Array, n: Any = None, axis: int = -1, norm: Any = None) -> Array:
-    return _over_axes(ifftn, a, (n,), (axis,), norm)
+    return _along_one(ifftn, a, n, axis, norm)
 
 
 @spells(np.fft.fftn)

@@ -121,9 +121,14 @@ def _add_into(x: Array, index: Any, v: Array) -> Array:
     return x
 
 
+def _to_write(x: Array) -> Array:
+    """A copy, and of a number an array without axes."""
+    return np.array(x) if isinstance(x, np.generic) else x.copy()
+
+
 add_at = Primitive(
     "add_at",
-    lambda x, index, v: _add_into(x.copy(), index, v),
+    lambda x, index, v: _add_into(_to_write(x), index, v),
     ("x", "index", "v"),
     result=like_first,
     reverse={"x": lambda g: g, "v": lambda g, index: g[index]},
@@ -165,7 +170,7 @@ def _written(g: Array, index: Any, x_shape: tuple[Any, ...], v_shape: tuple[Any,
 
 update = Primitive(
     "update",
-    lambda x, index, v: _write(np.array(x) if isinstance(x, np.generic) else x.copy(), index, v),
+    lambda x, index, v: _write(_to_write(x), index, v),
     ("x", "index", "v"),
     result=like_first,
     reverse={

@@ -17,7 +17,7 @@ from retrograde.errors import UnsupportedError
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
 from retrograde.rules.declaring import conj
-from retrograde.rules.type_rules import dtype_of
+from retrograde.rules.type_rules import always, dtype_of
 
 
 def float_dtype(*operands: Any) -> np.dtype[Any]:
@@ -47,10 +47,27 @@ def adjoint(x: Array) -> Array:
     return transposed(conj(x))
 
 
+def _half_triangle(x: Array, lower: bool) -> Array:
+    out = np.tril(x) if lower else np.triu(x)
+    np.einsum("...ii->...i", out)[...] *= 0.5
+    return out
+
+
+half_triangle = Primitive(
+    "half_triangle",
+    _half_triangle,
+    ("x",),
+    static=("lower",),
+    result=lambda x, lower: x,
+    reverse={"x": lambda g, lower: half_triangle(g, lower=lower)},
+    linear=("x",),
+)
+"""A triangle of matrices with half the diagonal: of a Hermitian matrix, what its sum with its adjoint is."""
+
+
 def half(x: Array, lower: bool = True) -> Array:
-    """A triangle with half the diagonal: what is left of a Hermitian matrix that stands for two of them."""
-    part, strict = (np.tril(x), np.tril(x, -1)) if lower else (np.triu(x), np.triu(x, 1))
-    return 0.5 * (part + strict)
+    """The lower or upper triangle with half the diagonal."""
+    return half_triangle(x, lower=lower)
 
 
 def from_triangle(x: Array, lower: bool = True) -> Array:
@@ -64,13 +81,15 @@ def to_triangle(g: Array, lower: bool = True) -> Array:
     return half(g + adjoint(g), lower)
 
 
-def _quotient(x: Array, y: Array) -> Array:
+def _quotient(x: Array, y: Array, diagonal: bool) -> Array:
     x, y = np.broadcast_arrays(x, y)
     undefined = y == 0
-    out = np.divide(x, np.where(undefined, 1.0, y).astype(y.dtype, copy=False))
+    out = np.divide(x, np.where(undefined, y.dtype.type(1.0), y))
+    if not diagonal:
+        np.einsum("...ii->...i", out)[...] = 0.0
+        np.einsum("...ii->...i", undefined)[...] = False
     if undefined.any():
-        out[undefined & (x != 0)] = np.nan
-        out[undefined & (x == 0)] = 0.0
+        out[undefined] = np.where(x[undefined] == 0, 0.0, np.nan)
     return out
 
 
@@ -78,13 +97,18 @@ quotient = Primitive(
     "quotient",
     _quotient,
     ("x", "y"),
-    result=lambda x, y: ArrayType(dtype_of(x, y), x.sizes),
-    reverse={"x": lambda g, y: quotient(g, conj(y)), "y": lambda g, y, out: -g * conj(quotient(out, y))},
-    forward={"y": lambda d, y, out: -d * quotient(out, y)},
+    static=("diagonal",),
+    result=lambda x, y, diagonal: ArrayType(dtype_of(x, y), x.sizes),
+    reverse={
+        "x": lambda g, y, diagonal: quotient(g, conj(y), diagonal=diagonal),
+        "y": lambda g, y, out, diagonal: -g * conj(quotient(out, y, diagonal=diagonal)),
+    },
+    forward={"y": lambda d, y, out, diagonal: -d * quotient(out, y, diagonal=diagonal)},
     linear=("x",),
     elementwise=True,
 )
-"""`x / y` of arrays of one shape, where `0 / 0` is 0, and anything else by 0 is NaN.
+"""`x / y` of arrays of one shape, where `0 / 0` is 0, and anything else by 0 is NaN; the diagonal is 0 if it is not
+asked for.
 
 It divides by what is between eigenvalues: where two are equal, only what does not ask for the difference of their
 vectors has a derivative.
@@ -93,7 +117,7 @@ vectors has a derivative.
 
 def over_gaps(x: Array, gaps: Array) -> Array:
     """Matrices divided by the differences of eigenvalues; the diagonal is 0."""
-    return quotient(np.tril(x, -1) + np.triu(x, 1), gaps)
+    return quotient(x, gaps, diagonal=False)
 
 
 def gaps(values: Array) -> Array:
@@ -101,14 +125,18 @@ def gaps(values: Array) -> Array:
     return values[..., None, :] - values[..., :, None]
 
 
+def beyond_rounding(part: Array, whole: Array) -> bool:
+    """Whether a part of cotangents that should be zero is more than rounding, also where all of them nearly cancel."""
+    eps = float(np.finfo(whole.dtype).eps)
+    return bool(whole.size) and np.abs(part).max() > max(eps ** (1 / 3) * np.abs(whole).max(), eps**0.5)
+
+
 def _checked(x: Array, of: str) -> Array:
-    if x.dtype.kind == "c" and x.size:
-        turning = np.abs(np.einsum("...ii->...i", x).imag).max()
-        if turning > np.finfo(x.dtype).eps ** (1 / 3) * np.abs(x).max():
-            raise UnsupportedError(
-                f"a gradient was asked for of something that depends on the phases of the {of}, which are arbitrary; "
-                "make it of what has no phase (np.abs of a vector, v * np.conj(v), v @ f(values) @ v^H, the values)"
-            )
+    if x.dtype.kind == "c" and beyond_rounding(np.einsum("...ii->...i", x).imag, x):
+        raise UnsupportedError(
+            f"a gradient was asked for of something that depends on the phases of the {of}, which are arbitrary; "
+            "make it of what has no phase (np.abs of a vector, v * np.conj(v), v @ f(values) @ v^H, the values)"
+        )
     return x
 
 
@@ -120,6 +148,7 @@ free_of_phases = Primitive(
     result=lambda x, of: x,
     reverse={"x": lambda g: g},
     forward={"x": lambda d: d},
+    views=always,
     elementwise=True,
 )
 """Its operand, the products of complex vectors with their cotangents: an error if these say that a phase matters."""

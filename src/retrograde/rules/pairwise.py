@@ -122,7 +122,7 @@ def contract(x: Array, y: Array, subscripts: str) -> Array:
     """
     steps = steps_of(subscripts, np.shape(x), np.shape(y))
     if steps.kind == "sum":
-        return np.einsum(subscripts, x, y)
+        return np.einsum(subscripts, _of_numpy(x), _of_numpy(y))
     if steps.swapped:
         x, y = y, x
     x, y = _shaped(x, steps.first, steps.first_shape), _shaped(y, steps.second, steps.second_shape)
@@ -130,11 +130,18 @@ def contract(x: Array, y: Array, subscripts: str) -> Array:
         return np.multiply(x, y)
     if steps.made == steps.shape:
         out = np.matmul(x, y)
+    elif x.dtype.isbuiltin != 1:
+        out = np.matmul(x, y).reshape(steps.shape)
     else:
         # A reshaped product would be a view of an array that nobody else has.
         out = np.empty_like(x, shape=steps.shape, dtype=np.result_type(x, y), order="C")
         np.matmul(x, y, out=out.reshape(steps.made))
     return out if steps.last is None else np.transpose(out, steps.last)
+
+
+def _of_numpy(x: Array) -> Array:
+    """NumPy's einsum knows no types from outside; its matmul has bfloat16 as float32."""
+    return x if not hasattr(x, "dtype") or x.dtype.isbuiltin == 1 else x.astype(np.float32)
 
 
 def _shaped(x: Array, order: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> Array:
@@ -189,9 +196,7 @@ def _merged(extents: tuple[int, ...], stacked: bool) -> tuple[int, ...]:
     return (prod(extents),) if extents or stacked else ()
 
 
-def _placed(
-    shape: tuple[int, ...], labels: str, out: str
-) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+def _placed(shape: tuple[int, ...], labels: str, out: str) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
     """An operand with its axes where the result has them."""
     wanted = tuple(shape[labels.index(label)] if label in labels else 1 for label in out)
     return _change(shape, tuple(labels.index(label) for label in out if label in labels), wanted)

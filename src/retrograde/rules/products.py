@@ -1,5 +1,6 @@
 """Products that are made of contractions: kron, cross, trace, powers and chains of matrices."""
 
+# Rules are lambdas over anything that speaks NumPy's protocols: there is nothing for a type checker to know.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false
 
@@ -8,16 +9,43 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from retrograde.errors import UsageError
-from retrograde.program.primitive import Array
+from retrograde.program.array_like import ArrayLike
+from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
+from retrograde.program.types import ArrayType
 from retrograde.rules.contraction import as_array, einsum, letters
+from retrograde.rules.diagonals import from_diagonal
+
+
+def _trace_type(x: ArrayType, offset: int, axis1: int, axis2: int) -> ArrayType:
+    sizes = tuple(size for at, size in enumerate(x.sizes) if at not in (axis1, axis2))
+    return ArrayType(np.trace(np.zeros((1, 1), x.dtype)).dtype, sizes)
+
+
+trace = Primitive(
+    "trace",
+    lambda x, offset, axis1, axis2: np.trace(x, offset, axis1, axis2),
+    ("x",),
+    static=("offset", "axis1", "axis2"),
+    result=_trace_type,
+    reverse={
+        "x": lambda g, x_shape, offset, axis1, axis2: from_diagonal(
+            g[..., None], x_shape, offset=offset, axis1=axis1, axis2=axis2
+        )
+    },
+    linear=("x",),
+)
 
 
 @spells(np.trace)
 def _trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+    axes = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
+    if axes[0] == axes[1]:
+        raise UsageError(f"the trace over axes {axis1} and {axis2} was asked for, which are one; give two")
+    return trace(a if dtype is None else np.astype(a, dtype), offset=int(offset), axis1=axes[0], axis2=axes[1])
 
 
 @spells(np.linalg.trace)
@@ -49,10 +77,11 @@ def _cross(a: Array, b: Array, axisa: int = -1, axisb: int = -1, axisc: int = -1
 
 def _components(x: Array, axis: int) -> list[Array]:
     x = np.moveaxis(as_array(x), axis, -1)
-    count = x.shape[-1]
+    # A size that only the run knows is taken for 3.
+    count: Any = 3 if isinstance(x.shape[-1], ArrayLike) else x.shape[-1]
     if count not in (2, 3):
         raise UsageError(f"cross was given vectors of {count} components; it takes 3 (or 2: those of a plane)")
-    return [x[..., at] for at in range(int(count))]
+    return [x[..., at] for at in range(count)]
 
 
 def _turn(x: list[Array], y: list[Array], at: int) -> Array:
@@ -80,7 +109,7 @@ def _matrix_power(a: Array, n: int) -> Array:
     if n < 0:
         return _matrix_power(np.linalg.inv(a), -n)
     if n == 0:
-        return np.zeros_like(a) + np.eye(a.shape[-1], dtype=a.dtype)
+        return from_diagonal(np.ones_like(a[..., 0]), a.shape, offset=0, axis1=a.ndim - 2, axis2=a.ndim - 1)
     square, power = a, None
     while n:
         if n & 1:

@@ -46,6 +46,8 @@ def _multiply_or_zero(x: Array, y: Array) -> Array:
 
 
 def _divide_or_zero(x: Array, y: Array) -> Array:
+    if isinstance(y, float) and 0.0 < abs(y) < float("inf"):
+        return np.divide(x, y)
     out = _quietly(np.divide, x, y)
     return _zeroed(np.divide, x, y, x == 0) if out is None else out
 

@@ -16,6 +16,7 @@ from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.axes import axes_of, count, spread
 from retrograde.rules.declaring import conj
+from retrograde.rules.joining import as_array
 from retrograde.rules.outputs import into
 from retrograde.rules.reductions_cumulative import products_of_others
 from retrograde.rules.shapes import broadcast_to, reshape
@@ -92,6 +93,9 @@ def _mean(
 ) -> Array:
     """The sum over the number of elements; of half precision, as in NumPy, the sum is in single."""
     axes, half = axes_of(a, axis), dtype is None and a.dtype == np.float16
+    if not half and where is True and dtype is None and out is None:
+        total = sum_(a, axis=axes, keepdims=bool(keepdims))
+        return total / count(a, axes, total.dtype)
     total = np.sum(a, axes, np.float32 if half else dtype, keepdims=keepdims, where=where)
     mean = total / count(a, axes, total.dtype, where, keepdims)
     return into(out, np.astype(mean, a.dtype) if half else mean)
@@ -134,6 +138,7 @@ def _prod(
 
 @spells(np.average)
 def _average(a: Array, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    a = as_array(a)
     axes = axes_of(a, axis)
     if weights is None:
         mean = np.mean(a, axis=axes, keepdims=keepdims)
@@ -147,7 +152,7 @@ def _average(a: Array, axis: Any = None, weights: Any = None, returned: bool = F
 
 def _weights_like(a: Array, axes: tuple[int, ...], weights: Any) -> Array:
     """Weights in the rank of what they weigh: they may be given for the axes alone."""
-    weights = weights if hasattr(weights, "dtype") else np.asarray(weights)
+    weights = as_array(weights)
     if weights.ndim == a.ndim:
         return broadcast_to(weights, a.shape)
     if weights.ndim != len(axes):

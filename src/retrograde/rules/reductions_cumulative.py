@@ -99,20 +99,62 @@ def _products_before(x: Array, axis: int) -> Array:
 
 
 def products_of_others(x: Array, axis: tuple[int, ...]) -> Array:
-    """For each element the product of the others along axes: never a quotient, so that zeros do no harm."""
+    """For each element the product of the others along axes: exact where elements are 0, too."""
     if len(axis) == 1:
-        return _products_of_others(x, axis[0])
+        return leave_one_out(x, axis=axis[0])
     kept = tuple(at for at in range(x.ndim) if at not in axis)
     order = (*kept, *axis)
     together = np.transpose(x, order)
     many = count(x, axis, np.dtype(np.int64))
     flat = np.reshape(together, (*(x.shape[at] for at in kept), many))
-    others = np.reshape(_products_of_others(flat, len(kept)), together.shape)
+    others = np.reshape(leave_one_out(flat, axis=len(kept)), together.shape)
     return np.transpose(others, tuple(sorted(range(x.ndim), key=order.__getitem__)))
 
 
-def _products_of_others(x: Array, axis: int) -> Array:
-    return _products_before(x, axis) * _backwards(_products_before(_backwards(x, axis), axis), axis)
+def _products_after(x: Array, axis: int) -> Array:
+    return _backwards(_products_before(_backwards(x, axis), axis), axis)
+
+
+def _leave_one_out(x: Array, axis: int) -> Array:
+    product = x.prod(axis=axis, keepdims=True)
+    if np.all(np.isfinite(product)) and np.all(product):
+        return product / x
+    return _products_before(x, axis) * _products_after(x, axis)
+
+
+def _before_pulled(g: Array, x: Array, axis: int) -> Array:
+    """The cotangent of x, of that of the products before each element."""
+    factors = _later(x, axis, 1.0)
+    pulled = conj(_products_before(factors, axis)) * _carried_back(g, factors, axis)
+    return _backwards(_later(_backwards(pulled, axis), axis, 0.0), axis)
+
+
+def _before_pushed(d: Array, x: Array, axis: int) -> Array:
+    factors = _later(x, axis, 1.0)
+    return linear_recurrence(factors, _later(d, axis, 0.0) * _products_before(factors, axis), axis=axis)
+
+
+def _left_out_pulled(g: Array, x: Array, axis: int) -> Array:
+    before = _before_pulled(g * conj(_products_after(x, axis)), x, axis)
+    mirrored = _backwards(g * conj(_products_before(x, axis)), axis)
+    return before + _backwards(_before_pulled(mirrored, _backwards(x, axis), axis), axis)
+
+
+def _left_out_pushed(d: Array, x: Array, axis: int) -> Array:
+    after = _backwards(_before_pushed(_backwards(d, axis), _backwards(x, axis), axis), axis)
+    return _before_pushed(d, x, axis) * _products_after(x, axis) + _products_before(x, axis) * after
+
+
+leave_one_out = Primitive(
+    "leave_one_out",
+    _leave_one_out,
+    ("x",),
+    static=("axis",),
+    result=lambda x, axis: x,
+    reverse={"x": lambda g, x, axis: _left_out_pulled(g, x, axis)},
+    forward={"x": lambda d, x, axis: _left_out_pushed(d, x, axis)},
+)
+"""For each element the product of the others along an axis."""
 
 
 @spells(np.cumsum)

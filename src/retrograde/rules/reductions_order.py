@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from retrograde.program.dispatch import Intercepting
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import missing_rule, spells
 from retrograde.rules.axes import axes_of, count
+from retrograde.rules.comparison import plain
+from retrograde.rules.joining import as_array
 from retrograde.rules.outputs import into
+from retrograde.rules.sizes import known_values
 
 
 def _sorted_first(a: Array, axes: tuple[int, ...], name: str) -> tuple[Array, int]:
@@ -37,6 +41,12 @@ def _or_nan(out: Array, largest: Array) -> Array:
     return np.where(np.isnan(largest), largest, out)
 
 
+def _between(low: Array, high: Array, part: Any) -> Array:
+    """What lies a part of the way from one array to another, reckoned from the nearer one."""
+    apart = high - low
+    return np.where(part >= 0.5, high - apart * (1 - part), low + apart * part)
+
+
 @spells(np.median)
 def _median(
     a: Array, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
@@ -58,20 +68,31 @@ def _quantile(
     method: Any = "linear",
     keepdims: bool = False,
 ) -> Array:
-    """NumPy's quantile of 0, 1, 2, … says which two sorted values to take, and how far it is from one to the other."""
+    a = as_array(a)
+    axes = axes_of(a, axis)
+    values, many = _sorted_first(_real(a), axes, "numpy.quantile")
+    place = _place(many, q, method)
+    lower = np.floor(plain(place)).astype(np.int64)
+    upper = np.minimum(lower + 1, many - 1)
+    part = place - lower
+    part = float(part) if type(q) in (int, float) else np.reshape(part, np.shape(part) + (1,) * (values.ndim - 1))
+    found = _between(values[lower], values[upper], part)
+    return into(out, _in_place_of_axes(_or_nan(found, values[-1]), a, axes, keepdims, np.shape(q)))
+
+
+def _real(a: Array) -> Array:
     if np.iscomplexobj(a):
         raise TypeError("quantiles of complex numbers were asked for, which have no order; take those of a real part")
-    axes = axes_of(a, axis)
-    values, many = _sorted_first(a, axes, "numpy.quantile")
-    place: Any = np.quantile(np.arange(many, dtype=np.float64), q, method=method)
-    lower = np.floor(place).astype(np.int64)
-    upper = np.minimum(lower + 1, many - 1)
-    part: Any = place - lower
-    part = float(part) if type(q) in (int, float) else np.reshape(part, np.shape(part) + (1,) * (values.ndim - 1))
-    low, high = values[lower], values[upper]
-    apart = high - low
-    found = np.where(part >= 0.5, high - apart * (1 - part), low + apart * part)
-    return into(out, _in_place_of_axes(_or_nan(found, values[-1]), a, axes, keepdims, np.shape(q)))
+    return a
+
+
+def _place(many: int, q: Array, method: Any) -> Any:
+    """The places of quantiles among sorted values. NumPy's quantiles of 0, 1, 2, … are these places."""
+    if not isinstance(q, Intercepting):
+        return np.quantile(np.arange(many, dtype=np.float64), q, method=method)
+    if method != "linear":
+        raise missing_rule(f"numpy.quantile with method={method!r} and a tracked q", (q,))
+    return np.multiply(q, many - 1)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 @spells(np.percentile)
@@ -84,6 +105,55 @@ def _percentile(
     method: Any = "linear",
     keepdims: bool = False,
 ) -> Array:
-    return _quantile(
-        a, q / 100 if type(q) in (int, float) else np.true_divide(q, 100), axis, out, False, method, keepdims
-    )
+    return _quantile(a, _hundredth(q), axis, out, False, method, keepdims)
+
+
+def _hundredth(q: Any) -> Any:
+    return q / 100 if type(q) in (int, float) else np.true_divide(q, 100)
+
+
+@spells(np.nanquantile)
+def _nanquantile(
+    a: Array,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: Any = "linear",
+    keepdims: bool = False,
+) -> Array:
+    """Among the sorted values NaN comes last, so that the numbers of each row have places of their own."""
+    axes = axes_of(a, axis)
+    values, _ = _sorted_first(_real(a), axes, "numpy.nanquantile")
+    numbers = np.sum(np.logical_not(np.isnan(known_values(values, "nanquantile"))), axis=0)
+    if isinstance(q, Intercepting):
+        raise missing_rule("numpy.nanquantile with a tracked q", (q,))
+    wanted = np.atleast_1d(q)
+    places = np.zeros((len(wanted), *numbers.shape))
+    for number in np.unique(numbers[numbers > 0]):
+        places[:, numbers == number] = _place(int(number), wanted, method)[:, None]
+    lower = np.floor(places).astype(np.int64)
+    upper = np.minimum(lower + 1, np.maximum(numbers - 1, 0))
+    part = (places - lower).astype(values.dtype if type(q) in (int, float) else np.float64)
+    found = _between(np.take_along_axis(values, lower, 0), np.take_along_axis(values, upper, 0), part)
+    return into(out, _in_place_of_axes(found if np.ndim(q) else found[0], a, axes, keepdims, np.shape(q)))
+
+
+@spells(np.nanpercentile)
+def _nanpercentile(
+    a: Array,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: Any = "linear",
+    keepdims: bool = False,
+) -> Array:
+    return _nanquantile(a, _hundredth(q), axis, out, False, method, keepdims)
+
+
+@spells(np.nanmedian)
+def _nanmedian(
+    a: Array, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Array:
+    return _nanquantile(a, 0.5, axis, out, False, "linear", keepdims)

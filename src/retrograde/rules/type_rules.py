@@ -6,6 +6,7 @@ shape its extents; for an index the index, with types in place of arrays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def of_shape(x: Any, shape: tuple[Extent, ...]) -> ArrayType:
     return ArrayType(dtype_of(x), tuple(None if extent == -1 else extent for extent in shape))
 
 
-def reduced(ufunc: np.ufunc) -> TypeRule:
+def reduced(ufunc: np.ufunc) -> Callable[..., ArrayType]:
     """Axes reduced by a ufunc, in the dtype that it reduces to."""
 
     def result(x: ArrayType, axis: tuple[int, ...], keepdims: bool, **_: Any) -> ArrayType:

@@ -29,6 +29,11 @@ _REAL_TRANSFORMS = [(4, 0, "backward"), (5, 0, "forward"), (4, 1, "ortho"), (1, 
 
 SAMPLES = {
     "einsum": _einsum(),
+    "trace": [
+        Sample((real(3, 4),), {"offset": 1, "axis1": 0, "axis2": 1}),
+        Sample((cplx(3, 2, 2),), {"offset": -1, "axis1": 2, "axis2": 0}),
+        Sample((real(0, 2),), {"offset": 0, "axis1": 0, "axis2": 1}),
+    ],
     "convolve": [Sample((real(4), real(2))), Sample((cplx(2), cplx(3))), Sample((real(1), cplx(1)))],
     "correlate": [Sample((real(4), real(2)), analytic=False), Sample((cplx(3), cplx(3))), Sample((cplx(3), real(1)))],
     "fftn": _complex_transforms(),

@@ -48,6 +48,8 @@ SAMPLES: dict[str, list[Sample]] = {
         name: _samples(_inside(3), _COMPLEX_INSIDE, _inside())
         for name in ("log1p", "tan", "arcsin", "arccos", "arctanh")
     },
+    "square_plus_one": _everywhere(),
+    "larger_share": _samples((real(3), real(3), real(3)), (real(2, 3), real(3), 0.5), (2.0, real(2), real())),
     "log_or_zero": _samples(_positive(3), cplx(2)),
     "arccosh": _samples(1.5 + _positive(3), cplx(3), 2.0 + _positive()),
     **{
@@ -90,6 +92,7 @@ SAMPLES: dict[str, list[Sample]] = {
     **{name: _samples(real(3), real(2, 2)) for name in _WITHOUT_DERIVATIVE},
     "round": [Sample((real(3),), {"decimals": 1})],
     "exponent": _samples(real(3), real()),
+    "whole_quotient": _samples((real(3), real(2, 1)), (real(3), 0.4)),
     "floor_divide": _samples((real(3), real(2, 1)), (real(3), 0.4)),
     **{name: _samples((real(3), real(2, 1))) for name in ("logical_and", "logical_or", "logical_xor")},
     **{name: _samples((_WHOLE, 3), (_WHOLE > 3, _WHOLE > 5)) for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},

@@ -39,6 +39,13 @@ def _of_factors(u: Any, s: Any, vh: Any) -> tuple[Any, ...]:
     return s, np.real(u * np.conjugate(u)), np.real(vh * np.conjugate(vh)), u @ vh
 
 
+def _with_projector(*parts: Any) -> tuple[Any, ...]:
+    """What is free of the phases of the factors and of turns of the rest."""
+    *others, rest = parts
+    sizes = (np.real(part * np.conjugate(part)) for part in others)
+    return *sizes, rest @ np.conjugate(np.swapaxes(rest, -1, -2))
+
+
 SAMPLES: dict[str, list[Sample]] = {
     "solve": [
         Sample((_matrix(real), real(3, 2))),
@@ -48,7 +55,7 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "inv": _matrices(),
     "det": _matrices(),
-    "cofactors": _matrices(),
+    "cofactors": [Sample((*sample.operands, np.linalg.det(sample.operands[0]))) for sample in _matrices()],
     "slogdet": _matrices(analytic=False),
     "pinv": _shapes({"rcond": 1e-15}),
     "lstsq": [
@@ -83,7 +90,27 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample((_matrix(cplx, rows=4),), {"form": "any"}, _of_factors),
         Sample((_matrix(cplx, columns=4),), {"form": "wide"}, _of_factors),
     ],
-    "quotient": [Sample((real(2, 3), real(2, 3))), Sample((cplx(3), real(3)))],
+    "complete_svd": [
+        Sample((_matrix(of, rows=rows, columns=columns),), {"form": form}, _with_projector, analytic=False)
+        for of, rows, columns, form in ((real, 4, 2, "tall"), (real, 2, 4, "wide"), (cplx, 4, 2, "tall"))
+    ]
+    + [Sample((_matrix(real, 2, columns=4),), {"form": "wide"}, analytic=False)],
+    "complete_qr": [
+        Sample((_matrix(real, 2, rows=4),), analytic=False),
+        Sample((_matrix(cplx, rows=4, columns=2),), through=_with_projector, analytic=False),
+    ],
+    "free_of_turns": [Sample((real(2, 1, 1),))],
+    "solve_banded": [
+        Sample((np.array([[1.0], [6.0], [1.0]]) + 0.3 * real(3, 4), real(4, 2)), {"lower": 1, "upper": 1}),
+        Sample((np.array([[1.0], [6.0], [1.0], [1.0]]) + 0.3 * cplx(4, 5), cplx(5, 1)), {"lower": 2, "upper": 1}),
+        Sample((5.0 + real(2, 3), real(3, 1)), {"lower": 1, "upper": 0}),
+    ],
+    "quotient": [
+        Sample((real(2, 3), real(2, 3)), {"diagonal": True}),
+        Sample((cplx(3), real(3)), {"diagonal": True}),
+        Sample((real(2, 3, 3), cplx(2, 3, 3)), {"diagonal": False}),
+    ],
+    "half_triangle": [Sample((real(3, 3),), {"lower": True}), Sample((cplx(2, 3, 3),), {"lower": False})],
     "free_of_phases": [Sample((real(2, 2),), {"of": "vectors"}), Sample((cplx(0, 0),), {"of": "vectors"})],
     "expm": [Sample((0.3 * x,)) for x in (real(3, 3), cplx(2, 2, 2), real(0, 2, 2))],
     "expm_along": [

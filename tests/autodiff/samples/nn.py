@@ -23,7 +23,7 @@ _CONVOLUTIONS = [
     ((1, 1, 3, 2, 3), (2, 1, 2, 1, 2), (1, 2, 2, 2, 3), _sliding((1, 1, 1), ((0, 0), (0, 0), (0, 1)), (1, 1, 1))),
 ]
 
-_LOGISTIC = ("sigmoid", "log_sigmoid")
+_LOGISTIC = ("sigmoid", "log_sigmoid", "normal_cdf")
 _ACTIVATED = [Sample((real(3, 2),)), Sample((real(),)), Sample((real(0, 2),))]
 _LINE = Windows((2,), (2,), ((0, 0),), (1,))
 _OVERLAPPING = Windows((3, 2), (1, 2), ((1, 1), (0, 1)), (1, 1))
@@ -72,5 +72,5 @@ SAMPLES: dict[str, list[Sample]] = {
     + [Sample((cplx(1, 1, 3), cplx(1, 1, 2), (1, 1, 2)), _sliding((1,), ((0, 0),), (1,)))],
 }
 
-_NO_COMPLEX_STEP = {"relu", "gelu", "log_sigmoid", "softplus", "mish", "elu", "logistic_loss", "max_pool"}
+_NO_COMPLEX_STEP = {"relu", "normal_cdf", "gelu", "log_sigmoid", "softplus", "mish", "elu", "logistic_loss", "max_pool"}
 SAMPLES |= {name: [replace(case, analytic=False) for case in SAMPLES[name]] for name in _NO_COMPLEX_STEP}

@@ -36,6 +36,7 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "cumsum": _along((_TALL,), (cplx(3),), (real(0),)),
     "cumprod": _along((_TALL,), (_ZEROS,), (cplx(3),), (real(0),), (real(1),)),
+    "leave_one_out": _along((_TALL,), (_ZEROS,), (cplx(3),), (real(0),), (real(1),)),
     "linear_recurrence": _along((_TALL, real(4, 3)), (real(3), real(3)), (cplx(3), cplx(3)), (_ZEROS, _ZEROS)),
     "max": _reduced(real(3, 2), real(4), analytic=False),
     "min": _reduced(real(3, 2), real(4), analytic=False),

@@ -49,7 +49,8 @@ class Account:
     def hold(self, count: int) -> None:
         """Bytes that are held from now on."""
         self.held_bytes += count
-        self.peak_bytes = max(self.peak_bytes, self.held_bytes)
+        if self.held_bytes > self.peak_bytes:
+            self.peak_bytes = self.held_bytes
 
     def computed(self, name: str, index: int, begin: float, *, again: bool) -> None:
         """An operation ran."""

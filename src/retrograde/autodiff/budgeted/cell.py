@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 TINY_BYTES = 256
 """Up to this size, keeping a value takes less than keeping account of it."""
 
+RECORD_BYTES = 1200
+"""What Python's objects for one recorded operation take: the tape's, and those here."""
+
+_NOBODY: list[Any] = []
+
 
 class Step:
     """How arrays were computed: a function with its operands.
@@ -25,21 +30,21 @@ class Step:
         static: keyword arguments of `evaluate`.
         several: whether it gives a tuple of results.
         cost: an estimate, in bytes that are moved.
-        result_bytes: of all results together, as far as they are arrays of their own.
+        room_bytes: what it takes while it runs: results that are arrays of their own, and workspace.
     """
 
-    __slots__ = ("cost", "evaluate", "name", "operands", "result_bytes", "several", "static")
+    __slots__ = ("cost", "evaluate", "name", "operands", "room_bytes", "several", "static")
 
     def __init__(
-        self, name: str, evaluate: Callable[..., Any], operands: tuple[Any, ...], static: Any, several: bool
+        self, name: str, evaluate: Callable[..., Any], operands: tuple[Any, ...], static: Any, cost: int, several: bool
     ) -> None:
         self.name = name
         self.evaluate = evaluate
         self.operands = operands
         self.static = static
         self.several = several
-        self.cost = 0
-        self.result_bytes = 0
+        self.cost = cost
+        self.room_bytes = 0
 
     def roots(self) -> Iterator[Cell]:
         """The cells with the memory that it reads."""
@@ -56,7 +61,7 @@ class Cell:
 
     Attributes:
         pool: where it belongs.
-        root: itself, or the cell that it is a view of.
+        root: itself, or the cell that it is a view of; None when it is over with the cell.
         step, place: what computes it, and which of the results it is; None where it can not be computed again.
         value: the array, or None while it is dropped.
         shape, dtype: of the array.
@@ -64,10 +69,11 @@ class Cell:
         data_bytes: what it takes while it is there.
         handles: how many `Held` refer to it or to its views.
         pins: how many operations under way need it to stay.
-        dependents: cells that are computed from it.
+        dependents: cells that are computed from it; one that reads it twice is there twice.
         index: when it was made.
         last_read: when it was last read, on the pool's clock.
         arrivals: how often it was computed.
+        record_bytes: what its record takes, whether the array is there or not.
     """
 
     __slots__ = (
@@ -82,6 +88,7 @@ class Cell:
         "pins",
         "place",
         "pool",
+        "record_bytes",
         "root",
         "shape",
         "step",
@@ -90,7 +97,7 @@ class Cell:
 
     def __init__(self, pool: Pool, value: Any, index: int) -> None:
         self.pool = pool
-        self.root = self
+        self.root: Any = self
         self.step: Step | None = None
         self.place = 0
         self.value: Any = value
@@ -100,12 +107,36 @@ class Cell:
         self.data_bytes = 0
         self.handles = 0
         self.pins = 0
-        self.dependents: set[Cell] = set()
+        self.dependents: list[Cell] = _NOBODY
+        self.record_bytes = 0
         self.index = index
         self.last_read = 0
         self.arrivals = 0
 
-    @property
-    def is_dropped(self) -> bool:
-        """Whether it would have to be computed."""
-        return self.value is None
+    def __del__(self) -> None:
+        if self.record_bytes:
+            self.pool.account.held_bytes -= self.record_bytes
+
+    def end(self) -> list[Cell]:
+        """Let go of everything, itself included; says what it was computed from."""
+        before = list(self.step.roots()) if self.step is not None else []
+        for cell in before:
+            cell.remove_dependent(self)
+        self.step = None
+        # Without this it would wait for the garbage collector.
+        self.root = None
+        return before
+
+    def add_dependent(self, cell: Cell) -> None:
+        """Take note of a cell that is computed from it."""
+        if self.dependents is _NOBODY:
+            self.dependents = [cell]
+        else:
+            self.dependents.append(cell)
+
+    def remove_dependent(self, cell: Cell) -> None:
+        """Forget one; mostly it is the latest."""
+        if self.dependents[-1] is cell:
+            self.dependents.pop()
+        else:
+            self.dependents.remove(cell)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retrograde.autodiff.budgeted.pool import Pool
 
 _MOST_NEIGHBOURS = 512
+_NEXT_TO_NOTHING = 1e-6
 
 
 class Policy:
@@ -118,28 +119,42 @@ def at_random() -> Callable[[Cell, Pool], float]:
 def neighbourhood_cost(cell: Cell) -> float:
     """What it costs to compute a cell again, and what dropped cells around it cost.
 
-    These are the dropped cells that it would have to be computed from, and those that would be computed from it.
+    These are the dropped cells that it would have to be computed from, and those that would be computed from it. A cell
+    that nobody refers to is only there for the sake of the latter: without them it costs next to nothing.
     """
-    return _own_cost(cell) + _dropped_around(cell, upwards=True) + _dropped_around(cell, upwards=False)
+    below = _dropped_below(cell)
+    if not below and not cell.handles:
+        return _NEXT_TO_NOTHING * _own_cost(cell)
+    return _own_cost(cell) + _dropped_above(cell) + below
 
 
 def _own_cost(cell: Cell) -> float:
     return cell.step.cost if cell.step is not None else inf
 
 
-def _dropped_around(cell: Cell, *, upwards: bool) -> float:
+def _dropped_above(cell: Cell) -> float:
+    """The cost of the dropped cells that a cell would be computed from."""
     seen: set[Cell] = set()
     waiting = [cell]
-    cost: float = 0
     while waiting and len(seen) < _MOST_NEIGHBOURS:
-        at = waiting.pop()
-        around = at.step.roots() if upwards and at.step is not None else at.dependents if not upwards else ()
-        for other in around:
-            if other.value is None and other not in seen:
-                seen.add(other)
-                cost += _own_cost(other)
-                waiting.append(other)
-    return cost
+        step = waiting.pop().step
+        fresh = [root for root in step.roots() if root.value is None and root not in seen] if step is not None else []
+        seen.update(fresh)
+        waiting.extend(fresh)
+    return sum(map(_own_cost, seen))
+
+
+def _dropped_below(cell: Cell) -> float:
+    """The cost of the dropped cells that would be computed from a cell, if anybody refers to one of them."""
+    seen: set[Cell] = set()
+    waiting = [cell]
+    wanted = False
+    while waiting and len(seen) < _MOST_NEIGHBOURS:
+        fresh = [other for other in waiting.pop().dependents if other.value is None and other not in seen]
+        wanted = wanted or any(other.handles for other in fresh)
+        seen.update(fresh)
+        waiting.extend(fresh)
+    return sum(map(_own_cost, seen)) if wanted else 0.0
 
 
 POLICIES: dict[str, Callable[[], Policy]] = {

@@ -7,21 +7,21 @@ is computed from. In the backward pass nothing is recorded: what it computes sta
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Generator, Iterator, Mapping
+from collections import deque
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from math import prod
 from typing import Any
-from weakref import ref
+from weakref import WeakValueDictionary, ref
 
 import numpy as np
 
 from retrograde.autodiff.budgeted.account import Account
-from retrograde.autodiff.budgeted.cell import TINY_BYTES, Cell, Step
+from retrograde.autodiff.budgeted.cell import RECORD_BYTES, TINY_BYTES, Cell, Step
 from retrograde.autodiff.budgeted.policies import Policy
 from retrograde.autodiff.budgeted.queue import Candidates
-from retrograde.autodiff.budgeted.sizes import estimated_cost, expected_bytes
-from retrograde.errors import BudgetError
+from retrograde.autodiff.budgeted.recomputing import recompute
+from retrograde.autodiff.budgeted.sizes import CALL_BYTES, estimates, kind_of_operand
 from retrograde.program.kinds import is_ndarray
 
 _IDLE_FOR = 8
@@ -47,9 +47,10 @@ class Pool:
         self._settled = False
         self._candidates = Candidates(self)
         self._idle: deque[Cell] = deque()
-        self._free_of_charge: dict[int, Any] = {}
+        self._free_of_charge: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self._constants: dict[int, Cell] = {}
         self._alive: dict[int, Any] = {}
+        self._estimated: dict[Any, tuple[int, int]] = {}
 
     # What comes in.
 
@@ -57,7 +58,7 @@ class Pool:
         """An array that was there before the call, and does not count."""
         if is_ndarray(array):
             self._free_of_charge[id(array)] = array
-            self._free_of_charge[id(owner(array))] = array
+            self._free_of_charge[id(owner(array))] = owner(array)
 
     def constant(self, array: Any) -> Cell:
         """The cell for an array that this pool has not computed.
@@ -100,17 +101,16 @@ class Pool:
         Raises:
             BudgetError: there is no room for it.
         """
-        step = Step(primitive.name, primitive.evaluate, operands, static, bool(primitive.outputs))
-        roots = list(step.roots())
-        pinned: list[Cell] = []
+        roots = [operand.root for operand in operands if type(operand) is Cell]
+        pinned = 0
         try:
             for root in roots:
                 self._require(root)
                 root.pins += 1
-                pinned.append(root)
-            return self._first_run(primitive, step, roots)
+                pinned += 1
+            return self._first_run(primitive, operands, static, roots)
         finally:
-            for root in pinned:
+            for root in roots[:pinned]:
                 root.pins -= 1
                 if not root.handles and not root.dependents:
                     self._forget(root)
@@ -124,57 +124,81 @@ class Pool:
 
     def zeros(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Cell:
         """The cell of an array of zeros."""
-        step = Step("zeros", lambda: np.zeros(shape, dtype), (), {}, False)
-        self._make_room(prod(shape) * dtype.itemsize, "zeros", [])
-        return self._admit(step, step.evaluate(), [])
+        count = prod(shape) * dtype.itemsize
+        self._make_room(count + RECORD_BYTES, "zeros", [])
+        step = Step("zeros", lambda: np.zeros(shape, dtype), (), {}, CALL_BYTES + count, False)
+        step.room_bytes = count
+        return self._admit(step, step.evaluate(), [], [], 0)
 
-    def _first_run(self, primitive: Any, step: Step, roots: list[Cell]) -> Any:
-        values = [self._taken(operand) if type(operand) is Cell else operand for operand in step.operands]
-        begin = self.account.now()
-        self._make_room(expected_bytes(primitive, values, step.static), step.name, roots)
-        out = step.evaluate(*values, **step.static)
-        made = tuple(
-            self._admit(step, result, values, place) for place, result in enumerate(out if step.several else (out,))
-        )
-        step.result_bytes = sum(cell.data_bytes for cell in made if type(cell) is Cell and cell.root is cell)
-        step.cost = estimated_cost(step.name, values, step.result_bytes)
-        if step.result_bytes:
+    def _first_run(
+        self, primitive: Any, operands: tuple[Any, ...], static: Mapping[str, Any], roots: list[Cell]
+    ) -> Any:
+        account = self.account
+        values = [self._taken(operand) if type(operand) is Cell else operand for operand in operands]
+        begin = account.now()
+        expected, cost = self._estimates(primitive, values, static)
+        self._make_room(expected if self._settled else expected + RECORD_BYTES, primitive.name, roots)
+        out: Any = primitive.evaluate(*values, **static)
+        step = Step(primitive.name, primitive.evaluate, operands, static, cost, bool(primitive.outputs))
+        results = out if step.several else (out,)
+        made = tuple(self._admit(step, result, values, roots, place) for place, result in enumerate(results))
+        result_bytes = sum(cell.data_bytes for cell in made if type(cell) is Cell)
+        step.room_bytes = max(expected, result_bytes)
+        if result_bytes:
             self.clock += 1
-            self.account.computed(step.name, self._count, begin, again=False)
-        del values, out
-        # Some operations tell only afterwards what they take.
-        self._make_room(0, step.name, roots)
+            account.computed(step.name, self._count, begin, again=False)
+        if account.held_bytes > account.limit:
+            # Some operations tell only afterwards what they take.
+            del values, out, results
+            self._make_room(0, step.name, roots)
         return made if step.several else made[0]
 
-    def _admit(self, step: Step, result: Any, values: list[Any], place: int = 0) -> Any:
+    def _estimates(self, primitive: Any, values: list[Any], static: Mapping[str, Any]) -> tuple[int, int]:
+        """The bytes and the cost of an operation, worked out once for operands alike."""
+        if primitive.views is not None:
+            return estimates(primitive, values, static)
+        try:
+            key = (primitive.name, *map(kind_of_operand, values), *static.values())
+            found = self._estimated.get(key)
+        except TypeError:  # a slice has no hash
+            return estimates(primitive, values, static)
+        if found is None:
+            found = self._estimated[key] = estimates(primitive, values, static)
+        return found
+
+    def _admit(self, step: Step, result: Any, values: list[Any], roots: list[Cell], place: int) -> Any:
         """The cell of a result; numbers that have no derivative are results by themselves."""
-        if not hasattr(result, "dtype") or (result.shape == () and result.dtype.kind in "biu"):
+        if not hasattr(result, "dtype") or (result.dtype.kind in "biu" and not result.shape):
             return result
-        cell = self._new_cell(result)
-        cell.step, cell.place = step, place
         memory = owner(result)
-        for operand, value in zip(step.operands, values, strict=True) if values else ():
-            if type(operand) is Cell and value is not None and owner(value) is memory:
-                cell.root, cell.value = operand.root, None
+        cell = self._new_cell(result)
+        for operand, value in zip(step.operands, values, strict=True) if roots else ():
+            if type(operand) is Cell and owner(value) is memory:
+                cell.root, cell.value, cell.step, cell.place = operand.root, None, step, place
                 return cell
-        droppable = not self._settled and memory.nbytes > TINY_BYTES
-        if not droppable:
-            cell.step = None
         self._arrive(cell, memory.nbytes)
-        if droppable:
-            for root in step.roots():
-                root.dependents.add(cell)
+        if not self._settled and memory.nbytes > TINY_BYTES:
+            cell.step, cell.place = step, place
+            for root in roots:
+                root.add_dependent(cell)
             self.policy.note(cell)
-            self._candidates.add(cell)
-            if self.policy.drops_idle:
-                self._idle.append(cell)
+            self._offer(cell)
         return cell
+
+    def _offer(self, cell: Cell) -> None:
+        """A cell that may be dropped from now on."""
+        self._candidates.add(cell)
+        if self.policy.drops_idle and not self._settled:
+            self._idle.append(cell)
 
     def _new_cell(self, value: Any) -> Cell:
         self._count += 1
+        cell = Cell(self, value, self._count)
         if not self._settled:
             self.position = self._count
-        return Cell(self, value, self._count)
+            cell.record_bytes = RECORD_BYTES
+            self.account.hold(RECORD_BYTES)
+        return cell
 
     def _arrive(self, cell: Cell, data_bytes: int) -> None:
         cell.data_bytes = data_bytes
@@ -184,80 +208,33 @@ class Pool:
 
     def _taken(self, cell: Cell) -> Any:
         """The array of a cell whose root is there."""
-        cell.root.last_read = self.clock
-        if cell.root is cell:
-            return cell.value
+        root = cell.root
+        root.last_read = self.clock
+        return root.value if root is cell else self._evaluated(cell)
+
+    def _evaluated(self, cell: Cell) -> Any:
         step = cell.step
         assert step is not None
         values = [self._taken(operand) if type(operand) is Cell else operand for operand in step.operands]
         out = step.evaluate(*values, **step.static)
         return out[cell.place] if step.several else out
 
-    # Recomputation.
-
     def _require(self, root: Cell) -> None:
         """See to it that the value of a cell is there."""
         if self._settled and root.step is not None:
             self.position = root.index
         if root.value is None:
-            try:
-                self._recompute(root)
-            except BudgetError:
-                self._recompute_on_demand(root)
-
-    def _recompute(self, wanted: Cell) -> None:
-        """Each dropped cell that is needed, once: what any of them reads stays until then."""
-        order = _dropped_before(wanted)
-        readers: Counter[Cell] = Counter()
-        for cell in order:
-            readers.update(_roots_of(cell))
-        for root, count in readers.items():
-            root.pins += count
-        try:
-            for cell in order:
-                self._run_again(cell)
-                for root in _roots_of(cell):
-                    root.pins -= 1
-                    readers[root] -= 1
-        finally:
-            for root, count in readers.items():
-                root.pins -= count
-
-    def _recompute_on_demand(self, wanted: Cell) -> None:
-        """With no more in place than one operation after the other reads; perhaps some of them more than once."""
-        path = [(wanted, _latest_dropped_first(wanted))]
-        pinned: list[list[Cell]] = [[]]
-        try:
-            while path:
-                cell, roots = path[-1]
-                for root in roots:
-                    root.pins += 1
-                    pinned[-1].append(root)
-                    if root.value is None:
-                        path.append((root, _latest_dropped_first(root)))
-                        pinned.append([])
-                        break
-                else:
-                    self._run_again(cell)
-                    path.pop()
-                    _unpin(pinned.pop())
-        finally:
-            for cells in pinned:
-                _unpin(cells)
+            recompute(root, self._run_again, self._drop_unread if self.policy.drops_idle else None)
 
     def _run_again(self, cell: Cell) -> None:
         step = cell.step
         assert step is not None
         begin = self.account.now()
         self.clock += 1
-        self._make_room(step.result_bytes, step.name, list(step.roots()))
-        values = [self._taken(operand) if type(operand) is Cell else operand for operand in step.operands]
-        out = step.evaluate(*values, **step.static)
-        cell.value = out[cell.place] if step.several else out
+        self._make_room(step.room_bytes, step.name, list(step.roots()))
+        cell.value = self._evaluated(cell)
         self._arrive(cell, cell.data_bytes)
-        self._candidates.add(cell)
-        if self.policy.drops_idle and not self._settled:
-            self._idle.append(cell)
+        self._offer(cell)
         self.account.computed(step.name, cell.index, begin, again=True)
 
     # Room.
@@ -266,15 +243,22 @@ class Pool:
         account = self.account
         while account.held_bytes + count > account.limit:
             cell = self._candidates.pop()
-            if cell is None:
+            if cell is not None:
+                self._drop(cell)
+            elif account.held_bytes + count > account.limit:  # still: searching let go of old records
                 raise account.no_room(name, sum(root.data_bytes for root in set(roots)), count)
-            self._drop(cell)
-        account.peak_bytes = max(account.peak_bytes, account.held_bytes + count)
+        if account.held_bytes + count > account.peak_bytes:
+            account.peak_bytes = account.held_bytes + count
 
     def _drop(self, cell: Cell) -> None:
         cell.value = None
         self.account.hold(-cell.data_bytes)
         self.account.dropped(cell.index)
+
+    def _drop_unread(self, cell: Cell) -> None:
+        """Drop what was computed again only for the sake of others."""
+        if cell.step is not None and not cell.handles and cell.value is not None and not self.policy.must_keep(cell):
+            self._drop(cell)
 
     def _drop_idle(self) -> None:
         while self._idle and self._idle[0].index <= self._count - _IDLE_FOR:
@@ -299,18 +283,17 @@ class Pool:
         waiting = [root]
         while waiting:
             cell = waiting.pop()
-            if cell.handles or (cell.dependents and (self.policy.keeps_dead or cell.step is None)):
+            if cell.root is None or cell.handles:
+                continue
+            if cell.dependents and (self.policy.keeps_dead or cell.step is None):
+                self._candidates.renew_one(cell)
                 continue
             if cell.value is not None:
                 self.account.hold(-cell.data_bytes)
                 self._constants.pop(id(cell.value), None)
                 cell.value = None
-            if cell.dependents:
-                continue
-            for before in _roots_of(cell):
-                before.dependents.discard(cell)
-                waiting.append(before)
-            cell.step = None
+            if not cell.dependents:
+                waiting.extend(cell.end())
 
     def is_shared(self, cell: Cell) -> bool:
         """Whether the array of a cell is, or may be, somebody else's, too."""
@@ -343,31 +326,3 @@ def owner(array: Any) -> Any:
     while is_ndarray(array) and is_ndarray(array.base):
         array = array.base
     return array
-
-
-def _latest_dropped_first(cell: Cell) -> Iterator[Cell]:
-    """What a cell is computed from, in the order in which computing it again holds little: the present last."""
-    return iter(sorted(_roots_of(cell), key=lambda root: (root.value is not None, -root.index)))
-
-
-def _unpin(cells: list[Cell]) -> None:
-    for cell in cells:
-        cell.pins -= 1
-
-
-def _roots_of(cell: Cell) -> list[Cell]:
-    return list(dict.fromkeys(cell.step.roots())) if cell.step is not None else []
-
-
-def _dropped_before(wanted: Cell) -> list[Cell]:
-    """The dropped cells from which a dropped one is computed, and itself, each behind those that it needs."""
-    order: dict[Cell, None] = {}
-    waiting = [wanted]
-    while waiting:
-        cell = waiting[-1]
-        missing = [root for root in _roots_of(cell) if root.value is None and root not in order]
-        if missing:
-            waiting.extend(missing)
-        else:
-            order.setdefault(waiting.pop())
-    return list(order)

@@ -30,6 +30,11 @@ class Candidates:
         """A cell that was computed."""
         heappush(self._heap, self._entry(cell))
 
+    def renew_one(self, cell: Cell) -> None:
+        """A cell that lost what made it worth most: nobody refers to it any more."""
+        if cell.value is not None and cell.step is not None:
+            heappush(self._heap, self._entry(cell))
+
     def pop(self) -> Cell | None:
         """The cell whose loss costs least; None where every one has to stay."""
         self._taken += 1

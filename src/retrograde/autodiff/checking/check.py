@@ -73,8 +73,8 @@ def check_gradients(
         A report, which is true if the derivatives are right. `print(report)` shows it.
 
     Raises:
-        UsageError: an option means nothing, there is nothing to differentiate, `gradient` returns another shape, or
-            a complex step was asked for and the function is not analytic.
+        UsageError: an option means nothing, there is nothing to differentiate, `gradient` returns another shape,
+            a complex step was asked for and the function is not analytic, or the function is random.
 
     Example:
         >>> import numpy as np
@@ -98,6 +98,7 @@ def check_gradients(
     names = argument_names(f, len(args))
     places = _places(f, wrt, args, names)
     problem = Problem(f, args, places, names)
+    _refuse_random(problem, name_of(f))
     check = Check(problem, settings)
     check.run(problem, gradient)
     if order == 2:
@@ -251,19 +252,25 @@ class Check:
         w = _rounded_output(problem, random.standard_normal(sum(part.size for part in problem.outputs)))
         with np.errstate(all="ignore"):
             pushed, (pulled,) = problem.push(problem.point, v), problem.pull(problem.point, [w])
-        self._identity("reverse is the transpose of forward", w * pushed, pulled * v)
+        self._identity(problem, "reverse is the transpose of forward", w, v, w * pushed, pulled * v)
 
     def _symmetry(self, second: Problem) -> None:
         random = np.random.default_rng(self.settings.seed)
         u, v = (second.rounded(random.standard_normal(second.point.shape)) for _ in range(2))
         with np.errstate(all="ignore"):
-            self._identity(
-                "the Hessian is symmetric", u * second.push(second.point, v), v * second.push(second.point, u)
-            )
+            one, other = u * second.push(second.point, v), v * second.push(second.point, u)
+        self._identity(second, "the Hessian is symmetric", u, v, one, other)
 
-    def _identity(self, name: str, one: Vector, other: Vector) -> None:
+    def _identity(self, problem: Problem, name: str, w: Vector, v: Vector, one: Vector, other: Vector) -> None:
+        """That two sums are equal, next to their terms, and to what would change the values by as much as themselves.
+
+        (A derivative that is zero leaves nothing but rounding to compare.)
+        """
         left, right = float(np.sum(one)), float(np.sum(other))
-        size = float(np.sum(np.abs(one)) + np.sum(np.abs(other)))
+        natural = float(np.median(np.abs(problem.point)) if len(v) else 1.0) or 1.0
+        furthest = float(np.max(np.abs(v), initial=0.0)) / natural
+        values = float(np.sum(np.abs(w * problem.value(problem.point)))) * furthest
+        size = float(np.sum(np.abs(one)) + np.sum(np.abs(other))) + values
         if not np.isfinite(size):
             self.notes.append(f"{name}: not checked, since a derivative at the point given is not finite")
             return
@@ -274,6 +281,15 @@ class Check:
 
 def _rounded(direction: Direction, problem: Problem) -> Direction:
     return replace(direction, vector=problem.rounded(direction.vector))
+
+
+def _refuse_random(problem: Problem, name: str) -> None:
+    one, other = problem.value(problem.point), problem.value(problem.point)
+    if not np.array_equal(one, other, equal_nan=True):
+        raise UsageError(
+            f"{name} gave two different results for the same arguments, and cannot be differentiated numerically; seed "
+            "its random numbers inside"
+        )
 
 
 def _second(problem: Problem, name: str, settings: Settings) -> Problem:

@@ -141,7 +141,7 @@ def _descend(line: Line, stencil: tuple[tuple[float, float], ...], noise: Vector
     before = np.full(len(noise), np.nan)
     for _ in range(_MOST_STEPS):
         rounding = noise * weight / h
-        if h < steps.finest and best.is_final(rounding):
+        if h < 4.0 * steps.grain or (h < steps.finest and best.is_final(rounding)):
             break
         value = _difference(line, stencil, h)
         rounding = rounding + np.abs(value) * steps.grain / h
@@ -162,7 +162,7 @@ def _extrapolate(line: Line, side: str, noise: Vector, steps: Steps) -> Estimate
     before: list[Vector] = []
     for _ in range(_MOST_STEPS):
         rounding = 2.0 * noise * weight / h
-        if h < steps.finest and best.is_final(rounding):
+        if h < 4.0 * steps.grain or (h < steps.finest and best.is_final(rounding)):
             break
         row = [_difference(line, stencil, h)]
         rounding = rounding + 2.0 * np.abs(row[0]) * steps.grain / h

@@ -75,7 +75,7 @@ class Identity:
         name: which identity.
         point: where.
         left, right: the two numbers.
-        difference: between them, relative to the terms that they are sums of.
+        difference: between them, relative to the terms that they are sums of and to the values.
         tolerance: what is allowed.
     """
 

@@ -48,13 +48,18 @@ def summarize(name: str, check: Check, settings: Settings) -> GradientReport:
         worst=_worst(check.comparisons),
         histogram=_histogram(check.comparisons),
         findings=tuple(findings),
-        notes=(*check.notes, *_notes(counts)),
+        notes=(*check.notes, *_notes(counts, check.comparisons)),
     )
 
 
-def _notes(counts: Counter[str]) -> list[str]:
+def _notes(counts: Counter[str], comparisons: list[Comparison]) -> list[str]:
     total = sum(counts.values())
     notes: list[str] = []
+    endless = sum(int(np.sum(~np.isfinite(made.expected))) for made in comparisons)
+    if endless:
+        notes.append(
+            f"{endless} of {total} differences are not finite: beside the point the function gives nan or infinity"
+        )
     if counts["kink"]:
         notes.append(
             f"{counts['kink']} of {total} are at a kink: the derivatives from the two sides differ, and what was found "

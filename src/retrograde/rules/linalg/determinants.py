@@ -20,11 +20,6 @@ from retrograde.rules.matrices import adjoint, float_dtype, real_dtype, total, t
 _SlogdetResult: Any = type(np.linalg.slogdet(np.eye(1)))
 
 
-def _summed(x: Array) -> Array:
-    """The sum over each matrix, which stays a matrix of one element."""
-    return np.sum(x, axis=(-2, -1), keepdims=True)
-
-
 def _of_number(x: Array) -> Array:
     return x[..., None, None]
 
@@ -35,18 +30,18 @@ det = spells(np.linalg.det)(
         np.linalg.det,
         ("a",),
         result=lambda a: ArrayType(float_dtype(a), a.sizes[:-2]),
-        reverse={"a": lambda g, a: _of_number(g) * conj(cofactors(a))},
-        forward={"a": lambda d, a: np.sum(cofactors(a) * d, axis=(-2, -1))},
+        reverse={"a": lambda g, a, out: _of_number(g) * conj(cofactors(a, out))},
+        forward={"a": lambda d, a, out: np.sum(cofactors(a, out) * d, axis=(-2, -1))},
     )
 )
 
 
-def _cofactors(a: Array) -> Array:
+def _cofactors(a: Array, det: Array) -> Array:
     with suppress(np.linalg.LinAlgError):
         inverse = np.linalg.inv(a)
         sensitivity = np.abs(a).sum((-2, -1)) * np.abs(inverse).sum((-2, -1))
         if np.all(sensitivity < np.finfo(inverse.dtype).eps ** -0.5):
-            return np.linalg.det(a)[..., None, None] * transposed(inverse)
+            return np.asarray(det)[..., None, None] * transposed(inverse)
     # Exact also for singular matrices, where the inverse is none: products of all singular values but one.
     u, s, vh = np.linalg.svd(a)
     ones = np.ones_like(s[..., :1])
@@ -59,20 +54,21 @@ def _cofactors(a: Array) -> Array:
 cofactors = Primitive(
     "cofactors",
     _cofactors,
-    ("a",),
-    result=lambda a: ArrayType(float_dtype(a), a.sizes),
-    reverse={"a": lambda g, a, out: _cofactors_reverse(g, adjoint(np.linalg.inv(a)), conj(out))},
-    forward={"a": lambda d, a, out: _cofactors_forward(d, transposed(np.linalg.inv(a)), out)},
+    ("a", "det"),
+    result=lambda a, det: ArrayType(float_dtype(a), a.sizes),
+    reverse={
+        "a": lambda g, a, out: -np.matmul(conj(out), np.matmul(transposed(g), adjoint(np.linalg.inv(a)))),
+        "det": lambda g, a: np.sum(g * adjoint(np.linalg.inv(a)), axis=(-2, -1)),
+    },
+    forward={
+        "a": lambda d, a, out: -np.matmul(transposed(np.linalg.inv(a)), np.matmul(transposed(d), out)),
+        "det": lambda d, a: _of_number(d) * transposed(np.linalg.inv(a)),
+    },
 )
-"""The derivative of a determinant: the transposed adjugate. Its own derivative takes matrices that can be inverted."""
+"""The derivative of a determinant, the transposed adjugate: determinant times transposed inverse, where there is one.
 
-
-def _cofactors_reverse(g: Array, w: Array, c: Array) -> Array:
-    return w * _summed(g * c) - np.matmul(c, np.matmul(transposed(g), w))
-
-
-def _cofactors_forward(d: Array, w: Array, c: Array) -> Array:
-    return c * _summed(w * d) - np.matmul(w, np.matmul(transposed(d), c))
+Its own derivative takes matrices that can be inverted.
+"""
 
 
 def _slogdet_type(a: ArrayType) -> tuple[ArrayType, ArrayType]:

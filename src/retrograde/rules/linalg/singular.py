@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.errors import UnsupportedError, UsageError
+from retrograde.errors import UsageError
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
@@ -31,8 +31,6 @@ from retrograde.rules.matrices import (
     total,
 )
 
-_SVDResult: Any = type(np.linalg.svd(np.eye(1)))
-
 
 def _squared_gaps(s: Array) -> Array:
     """At row i and column j, square j minus square i, without cancellation."""
@@ -44,17 +42,18 @@ def _outside(u: Array, x: Array) -> Array:
     return x - np.matmul(u, np.matmul(adjoint(u), x))
 
 
-def _over(x: Array, s: Array) -> Array:
+def over_values(x: Array, s: Array) -> Array:
     """Columns divided by singular values."""
-    return quotient(x, np.broadcast_to(s[..., None, :], x.shape))
+    return quotient(x, np.broadcast_to(s[..., None, :], x.shape), diagonal=True)
 
 
 def _imaginary_diagonal(x: Array, s: Array) -> Array:
     """The diagonal's imaginary part over twice the singular values, as a row."""
-    return quotient(np.imag(np.diagonal(x, 0, -2, -1)), 2.0 * s)[..., None, :] * 1j
+    return quotient(np.imag(np.diagonal(x, 0, -2, -1)), 2.0 * s, diagonal=True)[..., None, :] * 1j
 
 
-def _svd_reverse(g: tuple[Array | None, ...], u: Array, s: Array, vh: Array, form: str) -> Array:
+def svd_reverse(g: tuple[Array | None, ...], u: Array, s: Array, vh: Array, form: str) -> Array:
+    """The reverse rule of the reduced decomposition."""
     of_u, of_s, of_vh = g
     v = adjoint(vh)
     scaled = None if of_s is None else u * of_s[..., None, :]
@@ -64,9 +63,9 @@ def _svd_reverse(g: tuple[Array | None, ...], u: Array, s: Array, vh: Array, for
     of_v = np.zeros_like(v) if of_vh is None else adjoint(of_vh)
     left = total(scaled, _turned(of_u, of_v, u, s, v))
     if form in ("tall", "any"):
-        left = left + _over(_outside(u, of_u), s)
+        left = left + over_values(_outside(u, of_u), s)
     right = np.matmul(left, vh)
-    return right + np.matmul(u, adjoint(_over(_outside(v, of_v), s))) if form in ("wide", "any") else right
+    return right + np.matmul(u, adjoint(over_values(_outside(v, of_v), s))) if form in ("wide", "any") else right
 
 
 def _turned(of_u: Array, of_v: Array, u: Array, s: Array, v: Array) -> Array:
@@ -82,7 +81,8 @@ def _turned(of_u: Array, of_v: Array, u: Array, s: Array, v: Array) -> Array:
     return turned + u * _imaginary_diagonal(inner_u - inner_v, s)
 
 
-def _svd_forward(d: Array, u: Array, s: Array, vh: Array, form: str) -> tuple[Array, Array, Array]:
+def svd_forward(d: Array, u: Array, s: Array, vh: Array, form: str) -> tuple[Array, Array, Array]:
+    """The forward rule of the reduced decomposition."""
     v = adjoint(vh)
     forth, back = np.matmul(d, v), np.matmul(adjoint(d), u)
     inner = np.matmul(adjoint(u), forth)
@@ -94,9 +94,9 @@ def _svd_forward(d: Array, u: Array, s: Array, vh: Array, form: str) -> tuple[Ar
         turn = _imaginary_diagonal(inner, s)
         du, dv = du + u * turn, dv - v * turn
     if form in ("tall", "any"):
-        du = du + _over(_outside(u, forth), s)
+        du = du + over_values(_outside(u, forth), s)
     if form in ("wide", "any"):
-        dv = dv + _over(_outside(v, back), s)
+        dv = dv + over_values(_outside(v, back), s)
     return du, np.real(np.diagonal(inner, 0, -2, -1)), adjoint(dv)
 
 
@@ -118,39 +118,24 @@ svd = Primitive(
     static=("form",),
     outputs=("u", "s", "vh"),
     result=_svd_type,
-    reverse={"a": _svd_reverse},
-    forward={"a": _svd_forward},
+    reverse={"a": svd_reverse},
+    forward={"a": svd_forward},
 )
 """The reduced decomposition. `form` says whether matrices are tall, wide or square, as far as it is known."""
 
 
-def _form(a: Array) -> str:
+def form_of(a: Array) -> str:
+    """Whether matrices are tall, wide or square; "any" where only the run knows."""
     rows, columns = a.shape[-2:]
     if isinstance(rows, ArrayLike) or isinstance(columns, ArrayLike):
         return "any"
     return "square" if rows == columns else "tall" if rows > columns else "wide"
 
 
-@spells(np.linalg.svd)
-def _svd(a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    form = _form(a)
-    if hermitian:
-        raise UnsupportedError("svd with hermitian=True has no derivative rule; leave it out, or use np.linalg.eigh")
-    if not compute_uv:
-        return svd(a, form=form)[1]
-    if full_matrices and form != "square":
-        raise UnsupportedError(
-            f"svd of matrices of shape {tuple(a.shape[-2:])} with full_matrices=True gives vectors that are any "
-            "basis of what is left, and have no derivative; say full_matrices=False (compute_uv=False, if only the "
-            "values count)"
-        )
-    return _SVDResult(*svd(a, form=form))
-
-
 @spells(np.linalg.svdvals)
 def svdvals(x: Array, /) -> Array:
     """The singular values, in descending order."""
-    return svd(x, form=_form(x))[1]
+    return svd(x, form=form_of(x))[1]
 
 
 matrix_rank = Primitive(

@@ -10,21 +10,32 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.errors import UnsupportedError
-from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, broadcast_extents
 from retrograde.rules.linalg.batches import over_batch
 from retrograde.rules.matrices import adjoint, float_dtype, from_triangle, half, to_triangle, total
 
-_QRResult: Any = type(np.linalg.qr(np.eye(1)))
-
 
 def _solve_one(a: Array, b: Array, lower: bool, unit_diagonal: bool) -> Array:
     from scipy.linalg import solve_triangular
 
     return solve_triangular(a, b, lower=lower, unit_diagonal=unit_diagonal, check_finite=False)
+
+
+_SMALL = 32
+
+
+def _solve(a: Array, b: Array, lower: bool, unit_diagonal: bool) -> Array:
+    if a.shape[-1] > _SMALL:
+        return over_batch(_solve_one, a, b, lower=lower, unit_diagonal=unit_diagonal)
+    # NumPy's solver takes a whole batch in one call. Of an upper triangle it makes no other factors than that itself.
+    part = np.tril(a) if lower else np.triu(a)
+    if unit_diagonal:
+        np.einsum("...ii->...i", part)[...] = 1.0
+    if lower:
+        return np.linalg.solve(part[..., ::-1, ::-1], b[..., ::-1, :])[..., ::-1, :]
+    return np.linalg.solve(part, b)
 
 
 def _solved_type(a: ArrayType, b: ArrayType, **_: Any) -> ArrayType:
@@ -38,7 +49,7 @@ def _part(x: Array, lower: bool, unit_diagonal: bool) -> Array:
 
 solve_triangular = Primitive(
     "solve_triangular",
-    lambda a, b, lower, unit_diagonal: over_batch(_solve_one, a, b, lower=lower, unit_diagonal=unit_diagonal),
+    _solve,
     ("a", "b"),
     static=("lower", "unit_diagonal"),
     result=_solved_type,
@@ -66,11 +77,13 @@ solve_triangular = Primitive(
 """Solves for matrices of right-hand sides; the other triangle of `a` is not read."""
 
 
-def _solve_lower(l: Array, x: Array) -> Array:  # noqa: E741
+def solve_lower(l: Array, x: Array) -> Array:  # noqa: E741
+    """Solve `l @ y = x` for lower triangular `l`."""
     return solve_triangular(l, x, lower=True, unit_diagonal=False)
 
 
-def _solve_upper(u: Array, x: Array) -> Array:
+def solve_upper(u: Array, x: Array) -> Array:
+    """Solve `u @ y = x` for upper triangular `u`."""
     return solve_triangular(u, x, lower=False, unit_diagonal=False)
 
 
@@ -79,13 +92,13 @@ def _solve_upper(u: Array, x: Array) -> Array:
 
 def _cholesky_reverse(g: Array, out: Array) -> Array:
     h = adjoint(out)
-    inner = _solve_upper(h, half(np.matmul(h, g)))
-    return to_triangle(_solve_upper(h, adjoint(inner)))
+    inner = solve_upper(h, half(np.matmul(h, g)))
+    return to_triangle(solve_upper(h, adjoint(inner)))
 
 
 def _cholesky_forward(d: Array, out: Array) -> Array:
-    inner = _solve_lower(out, from_triangle(d))
-    return np.matmul(out, half(_solve_lower(out, adjoint(inner))))
+    inner = solve_lower(out, from_triangle(d))
+    return np.matmul(out, half(solve_lower(out, adjoint(inner))))
 
 
 cholesky = Primitive(
@@ -108,16 +121,18 @@ def _cholesky(a: Array, /, *, upper: bool = False) -> Array:
 # diagonal of R real, which fixes the phases of complex factors.
 
 
-def _qr_reverse(g: tuple[Array | None, ...], q: Array, r: Array) -> Array:
+def qr_reverse(g: tuple[Array | None, ...], q: Array, r: Array) -> Array:
+    """The reverse rule of the reduced decomposition."""
     of_q, of_r = g
     by_q = None if of_q is None else -np.matmul(adjoint(q), of_q)
     by_r = None if of_r is None else np.matmul(of_r, adjoint(r))
     share = total(np.matmul(q, from_triangle(total(by_q, by_r), lower=False)), of_q)
-    return adjoint(_solve_upper(r, adjoint(share)))
+    return adjoint(solve_upper(r, adjoint(share)))
 
 
-def _qr_forward(d: Array, q: Array, r: Array) -> tuple[Array, Array]:
-    b = adjoint(_solve_lower(adjoint(r), adjoint(d)))
+def qr_forward(d: Array, q: Array, r: Array) -> tuple[Array, Array]:
+    """The forward rule of the reduced decomposition."""
+    b = adjoint(solve_lower(adjoint(r), adjoint(d)))
     turned = to_triangle(np.matmul(adjoint(q), b), lower=False)
     return b - np.matmul(q, turned), np.matmul(turned, r)
 
@@ -131,30 +146,7 @@ qr = Primitive(
         ArrayType(float_dtype(a), a.sizes),
         ArrayType(float_dtype(a), (*a.sizes[:-2], a.sizes[-1], a.sizes[-1])),
     ),
-    reverse={"a": _qr_reverse},
-    forward={"a": _qr_forward},
+    reverse={"a": qr_reverse},
+    forward={"a": qr_forward},
 )
 """Of matrices with as many rows as columns, or more."""
-
-
-@spells(np.linalg.qr)
-def _qr(a: Array, mode: str = "reduced") -> Any:
-    if mode not in ("reduced", "complete", "r"):
-        raise UnsupportedError(f'qr with mode={mode!r} has no derivative rule; "reduced", "complete" and "r" have one')
-    rows, columns = a.shape[-2:]
-    if isinstance(rows, ArrayLike) or isinstance(columns, ArrayLike):
-        raise UnsupportedError(
-            "qr of a matrix whose sizes only the run knows; say them when the program is built, because the factors "
-            "of wide and tall matrices are different ones"
-        )
-    if mode == "complete" and rows > columns:
-        raise UnsupportedError(
-            f"the complete Q of {rows} x {columns} matrices has columns that are any basis of what is left, and no "
-            'derivative; use mode="reduced"'
-        )
-    if rows < columns:
-        q, left = qr(a[..., :rows])
-        r = np.concatenate([left, np.matmul(adjoint(q), a[..., rows:])], axis=-1)
-    else:
-        q, r = qr(a)
-    return r if mode == "r" else _QRResult(q, r)

@@ -17,8 +17,7 @@ import numpy as np
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
 from retrograde.rules.masking import masked, masked_bits
-from retrograde.rules.special.declare import scipy_special
-from retrograde.rules.special.error_functions import ndtr
+from retrograde.rules.nn.normal import normal_cdf, normal_density
 from retrograde.rules.type_rules import dtype_of, like_first
 
 
@@ -39,19 +38,10 @@ def _same_dtype(evaluate: Any) -> Any:
     return own
 
 
-def _at_own_precision(name: str, x: Array) -> Array:
-    """A function of scipy.special, which knows no half precision."""
-    return getattr(scipy_special(), name)(x if x.dtype.itemsize > 2 else x.astype(np.float32))
-
-
 relu = _activation("relu", lambda x: np.maximum(x, x.dtype.type(0)), lambda t, out: masked(t, out > 0.0))
 
 
-gelu = _activation(
-    "gelu",
-    lambda x: x * _at_own_precision("ndtr", x),
-    lambda t, x: t * (ndtr(x) + x * (np.exp(-0.5 * x * x) * (1.0 / sqrt(2.0 * pi)))),
-)
+gelu = _activation("gelu", lambda x: x * normal_cdf(x), lambda t, x: t * (normal_cdf(x) + x * normal_density(x)))
 
 _SCALE = sqrt(2.0 / pi)
 _CUBIC = 0.044715

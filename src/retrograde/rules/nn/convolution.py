@@ -69,7 +69,8 @@ class _Columns:
             axes = len(self.counts)
             view = view[(slice(None),) * (2 + axes) + (rows,)]
             order = (*range(1, 2 + axes), 0, *range(2 + axes, 2 + 2 * axes))
-            yield samples, rows, np.ascontiguousarray(view.transpose(order)).reshape(self.groups, self._height, -1)
+            columns = np.ascontiguousarray(view.transpose(order))
+            yield samples, rows, columns.reshape(self.groups, self._height, prod(columns.shape[1 + axes :]))
 
     @property
     def _height(self) -> int:
@@ -89,7 +90,7 @@ class _Columns:
 def _by_group(y: Array, samples: slice, rows: slice, groups: int) -> Array:
     """A block of results: group, channel of the group, window."""
     block = y[samples, :, rows].swapaxes(0, 1)
-    return np.ascontiguousarray(block).reshape(groups, y.shape[1] // groups, -1)
+    return np.ascontiguousarray(block).reshape(groups, y.shape[1] // groups, prod(block.shape[1:]))
 
 
 def _flat(w: Array, groups: int) -> Array:
@@ -113,7 +114,7 @@ def _convolution(x: Array, w: Array, strides: Ints, padding: Pads, dilation: Int
 def _to_inputs(y: Array, w: Array, shape: Ints, strides: Ints, padding: Pads, dilation: Ints, groups: int) -> Array:
     windows = Windows(w.shape[2:], strides, padding, dilation)
     flipped = _flipped_padding(windows)
-    if set(strides) == {1} and min(flipped, default=0) >= 0 and w.shape[0] <= shape[1]:
+    if set(strides) == {1} and min(flipped, default=0) >= 0 and w.shape[0] <= 2 * shape[1]:
         return _convolution(
             y, _flipped(w, groups), strides, tuple(zip(flipped[::2], flipped[1::2], strict=True)), dilation, groups
         )

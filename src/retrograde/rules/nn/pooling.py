@@ -44,10 +44,20 @@ def _max_pool(x: Array, windows: Windows) -> tuple[Array, Array]:
     out = parts[0].copy()
     for part in parts[1:]:
         np.maximum(out, part, out=out)
-    place = np.zeros_like(out, dtype=_place_dtype(windows))
-    for at in range(len(parts) - 1, -1, -1):
-        np.copyto(place, at, where=parts[at] == out)
-    return out, place
+    return out, _first_place(parts, out)
+
+
+def _first_place(parts: list[Array], largest: Array) -> Array:
+    """The number of the first part that has the largest element; 0 where that is NaN."""
+    dtype = np.min_scalar_type(len(parts))
+    nowhere = np.iinfo(dtype).max
+    place = np.full_like(largest, nowhere, dtype=dtype)
+    for at, part in enumerate(parts):
+        # All bits where the part is not the largest, none where it is.
+        other = (part == largest).astype(dtype) - dtype.type(1)
+        np.minimum(place, other | dtype.type(at), out=place)
+    np.copyto(place, 0, where=place == nowhere)
+    return place
 
 
 def _pooled(x: ArrayType, windows: Windows) -> ArrayType:
@@ -77,7 +87,7 @@ def _pick(x: Array, place: Array, windows: Windows) -> Array:
     parts = _parts(pad(x, windows), windows, _counts(x, windows))
     out = np.zeros_like(x, shape=place.shape)
     for at, part in enumerate(parts):
-        np.copyto(out, part, where=place == at)
+        out += masked_bits(part, place == at)
     return out
 
 
@@ -98,7 +108,7 @@ def _scatter(y: Array, place: Array, shape: tuple[int, ...], windows: Windows) -
     out = np.zeros_like(y, shape=(*shape[: -len(extents)], *windows.padded(extents)))
     for at, part in enumerate(_parts(out, windows, windows.counts(extents))):
         part += masked_bits(y, place == at)
-    return out[(..., *windows.inside(extents))]
+    return out if out.shape == shape else out[(..., *windows.inside(extents))]
 
 
 scatter_windows = Primitive(
@@ -140,7 +150,7 @@ def _spread(y: Array, shape: tuple[int, ...], windows: Windows, count_padding: b
     out = np.zeros_like(y, shape=(*shape[: -len(extents)], *windows.padded(extents)))
     for part in _parts(out, windows, windows.counts(extents)):
         part += y
-    return out[(..., *windows.inside(extents))]
+    return out if out.shape == shape else out[(..., *windows.inside(extents))]
 
 
 avg_pool = Primitive(
