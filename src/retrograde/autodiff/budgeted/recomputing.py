@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-
 from typing import TypeAlias
 
 from retrograde.autodiff.budgeted.cell import Cell
 from retrograde.errors import BudgetError
-
 
 _Action: TypeAlias = Callable[[Cell], None]
 
