@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from rule_samples import SAMPLES
 from samples.sample import Sample
 
 from retrograde.autodiff.batched import Batched
+from retrograde.autodiff.batching import RULES
 from retrograde.errors import UnsupportedError
 from retrograde.program import PRIMITIVES
 from retrograde.program.dispatch import new_level
@@ -50,6 +52,20 @@ def test_a_batch_gives_what_its_arrays_give(name: str, sample: Sample) -> None:
             for batch, alone in pairs:
                 assert (batch.shape, batch.dtype) == (alone.shape, alone.dtype)
                 np.testing.assert_allclose(batch.stack[turn], alone, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", [*sorted(RULES), "sin", "divide", "where", "erf"])
+def test_a_batch_goes_through_at_once_where_a_rule_says_how(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For one sample at least, and one operand."""
+    monkeypatch.setattr(Batched, "_one_by_one", None)
+    primitive = PRIMITIVES[name]
+    served = 0
+    for sample in SAMPLES[name]:
+        names = primitive.names(len(sample.operands))
+        for place in [at for at, operand in enumerate(names) if operand in primitive.reverse or name == "size"]:
+            with contextlib.suppress(TypeError):
+                served += bool(primitive(*_batches(sample, [place], new_level()), **sample.static) is not None)
+    assert served
 
 
 def test_a_batch_decides_no_branch() -> None:

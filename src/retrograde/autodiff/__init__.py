@@ -1,6 +1,7 @@
 """Derivatives of NumPy code: the tape, forward mode, derivatives of functions, and the reversal of programs."""
 
 from retrograde import rules
+from retrograde.autodiff import batching_networks
 from retrograde.autodiff.along_lines import directional_second_derivative, hessian_diagonal, taylor
 from retrograde.autodiff.checking import check_gradients
 from retrograde.autodiff.checkpointing import checkpoint
@@ -14,7 +15,7 @@ from retrograde.autodiff.linearizing import linearize
 from retrograde.autodiff.reversal import reverse
 from retrograde.autodiff.tape import GradientTape, stop_gradient
 
-_ = rules  # importing it declares the primitives
+_ = rules, batching_networks  # importing them declares the primitives, and how networks take batches
 
 __all__ = [
     "GradientTape",

@@ -100,7 +100,8 @@ def _transpose(primitive: Primitive, operands: Operands, places: Places, count: 
 
 
 @batches("sum", "prod", "max", "min", "norm", "std", "var", "cumsum", "cumprod", "concatenate", "linear_recurrence")
-@batches("logsumexp", "softmax", "log_softmax", "normalize", "take_along_axis", "size")
+@batches("logsumexp", "softmax", "log_softmax", "normalize", "take_along_axis", "size", "stack", "leave_one_out")
+@batches("sliding_window_view")
 def _along_axes(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
     """The axes that it works along are counted from behind the one in front."""
     stacks = [operand if at in places else everywhere(operand, count) for at, operand in enumerate(operands)]
@@ -120,14 +121,20 @@ def _add_along_axis(primitive: Primitive, operands: Operands, places: Places, co
     return primitive(stack, everywhere(indices, count), (count, *shape), axis=behind(static["axis"]))
 
 
-@batches("diagonal", "from_diagonal")
+@batches("add_windows")
+def _add_windows(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
+    stack, shape = operands
+    return primitive(stack, (count, *shape), length=static["length"], axis=behind(static["axis"]))
+
+
+@batches("diagonal", "from_diagonal", "trace")
 def _diagonal(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
     stack, *shape = operands
     axes = {name: behind(static[name]) for name in ("axis1", "axis2")}
     return primitive(stack, *((count, *extents) for extents in shape), offset=static["offset"], **axes)
 
 
-@batches("tril", "triu")
+@batches("tril", "triu", "half_triangle")
 def _triangle(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
     return primitive(*operands, **static)
 
@@ -175,7 +182,8 @@ def _einsum(primitive: Primitive, operands: Operands, places: Places, count: int
     return primitive(*operands, subscripts=f"{','.join(parts)}->{front}{out}")
 
 
-@batches("cholesky", "cofactors", "det", "eig", "eigh", "inv", "pinv", "qr", "slogdet", "svd")
+@batches("complete_qr", "complete_svd")
+@batches("cholesky", "det", "eig", "eigh", "inv", "pinv", "qr", "slogdet", "svd")
 @batches("solve", "solve_triangular")
 def _of_matrices(primitive: Primitive, operands: Operands, places: Places, count: int, static: Static) -> Any:
     """These take stacks of matrices themselves; of vectors, some take none."""

@@ -59,6 +59,7 @@ square_plus_one = Primitive(
     result=lambda x: ArrayType(np.dtype(np.float32), x.sizes) if x.dtype == np.float16 else x,
     reverse={"x": lambda g, x: g * conj(2.0 * x)},
     forward={"x": lambda d, x: d * (2.0 * x)},
+    elementwise=True,
 )
 """`1 + x*x`, without a warning where that is infinite."""
 

@@ -66,6 +66,7 @@ larger_share = Primitive(
     result=lambda t, one, other: ArrayType(dtype_of(t), broadcast_extents(*map(sizes_of, (t, one, other)))),
     reverse={"t": lambda g, one, other: larger_share(g, one, other)},
     linear=("t",),
+    elementwise=True,
 )
 """`t` where one array is larger than another, half of it where they are equal, and 0 elsewhere."""
 

@@ -49,5 +49,6 @@ masked = Primitive(
     result=_type,
     reverse={"x": lambda g, condition: masked(g, condition)},
     linear=("x",),
+    elementwise=True,
 )
 """`x` where a condition holds, and 0 elsewhere, infinite or not."""

@@ -90,10 +90,10 @@ def _moved(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any
 
 
 moves("reshape", "transpose", "broadcast_to", "getitem", "roll", "diagonal", "from_diagonal", "tril", "triu")
-moves("take_along_axis")
+moves("take_along_axis", "sliding_window_view")
 
 
-@_rule("concatenate")
+@_rule("concatenate", "stack")
 def _concatenated(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
     ends = np.cumsum([0, *(np.size(value) for value in values)])
     numbers = [_numbers(np.asarray(value)) + start for value, start in zip(values, ends, strict=False)]
@@ -105,6 +105,19 @@ def _concatenated(primitive: Primitive, values: list[Any], patterns: Patterns, o
 @_rule("scatter")
 def _scattered(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
     return _gathered(patterns[0], np.broadcast_to(_numbers(out)[values[1]], values[0].shape), out.size)
+
+
+@_rule("add_windows")
+def _windows_added(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    windows = np.lib.stride_tricks.sliding_window_view(_numbers(out), static["length"], static["axis"])
+    return _gathered(patterns[0], windows, out.size)
+
+
+@_rule("trace")
+def _traced(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
+    picked = np.diagonal(_numbers(values[0]), static["offset"], static["axis1"], static["axis2"])
+    targets = np.broadcast_to(_numbers(out)[..., None], picked.shape)
+    return _gathered(_taken(patterns[0], picked), targets, out.size)
 
 
 @_rule("add_at")
@@ -132,7 +145,7 @@ def _updated(primitive: Primitive, values: list[Any], patterns: Patterns, out: A
 
 
 @_rule("sum", "prod", "max", "min", "norm", "std", "var", "cumsum", "cumprod", "logsumexp", "softmax", "log_softmax")
-@_rule("normalize", "linear_recurrence", "add_along_axis")
+@_rule("normalize", "linear_recurrence", "add_along_axis", "leave_one_out")
 def _along_axes(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
     """What is on the same line along some axes. A result that has these axes has it in each of its elements there."""
     parts: list[Any] = []
@@ -155,7 +168,7 @@ def _line_count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     return math.prod(extent for axis, extent in enumerate(shape) if axis not in axes)
 
 
-@_rule("dropout")
+@_rule("dropout", "half_triangle")
 def _of_first(primitive: Primitive, values: list[Any], patterns: Patterns, out: Any, static: Static) -> Any:
     return patterns[0]
 

@@ -39,6 +39,7 @@ free_of_turns = Primitive(
     reverse={"x": lambda g: g},
     forward={"x": lambda d: d},
     views=always,
+    elementwise=True,
 )
 """Its operand, the products of a basis with its cotangents: an error if these say that a turn of the basis matters."""
 

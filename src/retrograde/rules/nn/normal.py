@@ -70,5 +70,6 @@ normal_cdf = Primitive(
     result=like_first,
     reverse={"x": lambda g, x: g * normal_density(x)},
     forward={"x": lambda d, x: d * normal_density(x)},
+    elementwise=True,
 )
 """`ndtr` for networks: fast in single precision and below, to four units in the last place."""
