@@ -11,9 +11,9 @@ import numpy as np
 from retrograde.autodiff import containers
 from retrograde.autodiff.arguments import Function, Wrt, name_of, places_of
 from retrograde.autodiff.budgeted import output
-from retrograde.autodiff.dual import Dual
-from retrograde.autodiff.tape import GradientTape
-from retrograde.autodiff.tracked import TrackedArray
+from retrograde.autodiff.forward.dual import Dual
+from retrograde.autodiff.tape.gradient_tape import GradientTape
+from retrograde.autodiff.tape.tracked import TrackedArray
 from retrograde.errors import UsageError
 from retrograde.planning import Budget
 from retrograde.program.dispatch import new_level
