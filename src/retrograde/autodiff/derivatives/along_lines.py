@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.autodiff import containers
-from retrograde.autodiff.arguments import Call, Function, Wrt
+from retrograde.autodiff.arguments import Call, Function, Wrt, check_primals
 from retrograde.autodiff.derivatives.coordinates import Coordinates
 from retrograde.autodiff.derivatives.linearizing import tangent_like
 from retrograde.autodiff.forward.batched import unbatched
@@ -44,7 +44,8 @@ def taylor(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], ord
     """
     if order < 0 or order % 1:
         raise UsageError(f"a Taylor series of order {order} was asked for; the order is an int of 0 or more")
-    call = Call(f, tuple(range(len(primals))), primals, {})
+    check_primals(primals)
+    call = Call(f, tuple(range(len(primals))), tuple(primals), {})
     given = containers.leaves_like(primals, tangents)
     if order == 0:
         return [call.at(call.leaves)]
