@@ -25,8 +25,38 @@ def conj(x: Array) -> Array:
 
 def elementwise(ufunc: np.ufunc, operands: tuple[str, ...], **rules: Any) -> Primitive:
     """The primitive of a ufunc, which is its spelling, too."""
+    rules["reverse"] = {operand: _blockwise(rule) for operand, rule in rules.get("reverse", {}).items()}
     primitive = Primitive(ufunc.__name__, ufunc, operands, result=of_ufunc(ufunc), **rules)
     return spells(ufunc)(primitive)
+
+
+_BLOCK = 12_288
+"""So many elements at a time: what is made of them stays in the cache, and is no new memory."""
+
+
+def _blockwise(rule: RuleFunction | Rule) -> Rule:
+    """A rule that works element by element, with a form that does so in the cotangent's memory, block by block."""
+    rule = rule if isinstance(rule, Rule) else Rule(rule)
+    function = rule.function
+
+    def overwriting(g: Array, *reads: Array) -> Array:
+        if g.size <= _BLOCK or not g.flags.c_contiguous or not all(_fits(read, g.shape) for read in reads):
+            return function(g, *reads)
+        out = g.reshape(-1)
+        flat = [read.reshape(-1) if np.ndim(read) else read for read in reads]
+        for start in range(0, g.size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            out[block] = function(out[block], *(read[block] if np.ndim(read) else read for read in flat))
+        return g
+
+    return rule if rule.overwriting else Rule(function, rule.reads, overwriting=overwriting)
+
+
+def _fits(read: Array, shape: tuple[int, ...]) -> bool:
+    """Whether what a rule reads can be taken block by block, and its share is real if the cotangent is."""
+    if type(read) is not np.ndarray:
+        return isinstance(read, (float, int, np.floating, np.integer))
+    return read.dtype.kind != "c" and (not read.ndim or (read.shape == shape and read.flags.c_contiguous))
 
 
 def analytic(ufunc: np.ufunc, derivative: RuleFunction, times: Callable[..., Array] = np.multiply) -> Primitive:
@@ -35,28 +65,12 @@ def analytic(ufunc: np.ufunc, derivative: RuleFunction, times: Callable[..., Arr
     Where the derivative can be infinite, `times` is `multiply_or_zero`.
     """
     reads = _reads(derivative)
-    overwriting: Any = (lambda g, at: _multiplied(g, at, derivative)) if times is np.multiply else None
     return elementwise(
         ufunc,
         ("x",),
-        reverse={"x": Rule(lambda g, at: times(g, conj(derivative(at))), reads, overwriting=overwriting)},
+        reverse={"x": Rule(lambda g, at: times(g, conj(derivative(at))), reads)},
         forward={"x": Rule(lambda d, at: times(d, derivative(at)), reads)},
     )
-
-
-_BLOCK = 12_288
-"""So many elements at a time: what is made of them stays in the cache, and is no new memory."""
-
-
-def _multiplied(g: Array, at: Array, derivative: RuleFunction) -> Array:
-    """A cotangent times a derivative, in the cotangent's memory, block by block."""
-    if g.size <= _BLOCK or at.shape != g.shape or not (g.flags.c_contiguous and at.flags.c_contiguous):
-        return np.multiply(g, conj(derivative(at)), out=g)
-    flat, flat_at = g.reshape(-1), at.reshape(-1)
-    for start in range(0, g.size, _BLOCK):
-        part = flat[start : start + _BLOCK]
-        np.multiply(part, conj(derivative(flat_at[start : start + _BLOCK])), out=part)
-    return g
 
 
 def analytic_quotient(ufunc: np.ufunc, inverse: RuleFunction, over: Callable[..., Array]) -> Primitive:

@@ -141,5 +141,5 @@ def _logspace(
         start, stop = at_least(as_array(start), rank), at_least(as_array(stop), rank)
         base = np.expand_dims(at_least(as_array(base), rank), axis)
     exponents: Any = np.linspace(start, stop, num, endpoint, axis=axis)
-    out: Any = np.power(base, exponents)
+    out: Any = np.power(base, exponents)  # pyright: ignore[reportUnknownArgumentType]
     return out if dtype is None else out.astype(dtype)
