@@ -8,7 +8,6 @@ from retrograde.errors import BudgetError
 from retrograde.graph.units import format_bytes
 from retrograde.runtime import EventLog
 
-
 RESERVE_BYTES = 192 * 1024
 """Of a budget of 3 MiB and more, this is set aside: for buffers through which NumPy casts, and for frames of Python."""
 
