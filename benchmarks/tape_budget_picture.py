@@ -23,7 +23,7 @@ def budgets_figure(trials: Mapping[str, Mapping[str, Points]], bests: Mapping[st
     """Less memory to the right, on a logarithmic axis; more recomputation upwards."""
     drawing = Drawing()
     words = [(f"● {name}\u2003", colour, True) for name, colour in _LINES]
-    words += [("– – best that knows the length\u2003", "muted", True), ("○ sqrt, recompute_all", "series-2", True)]
+    words += [("– – best that knows the length\u2003", "muted", True), ("● sqrt, recompute_all without a budget", "series-2", True)]
     drawing.words(0, 14, words)
     for place, (name, lines) in enumerate(trials.items()):
         _panel(drawing, name, lines, bests.get(name, ()), place * (_WIDTH + _GAP), 30.0)
@@ -47,7 +47,8 @@ def _panel(drawing: Drawing, name: str, lines: Mapping[str, Points], best: Point
                 drawing.dot(axes.x(math.log(share)), axes.y(runs), 3.5, colour)
     for strategy, colour in _DOTS:
         for share, runs in lines[strategy]:
-            drawing.dot(axes.x(math.log(share)), axes.y(min(runs, _HIGHEST)), 4.5, colour)
+            if share <= 1.0:
+                drawing.dot(axes.x(math.log(share)), axes.y(min(runs, _HIGHEST)), 4.5, colour)
     axes.draw_ground(drawing)
     drawing.text(
         (axes.left + axes.right) / 2, axes.bottom + 38, "budget, in % of the plain tape's peak", "muted", "middle"

@@ -69,6 +69,7 @@ class Cell:
         data_bytes: what it takes while it is there.
         handles: how many `Held` refer to it or to its views.
         pins: how many operations under way need it to stay.
+        due: of its pins, those for operations that are still to run in a recomputation.
         dependents: cells that are computed from it; one that reads it twice is there twice.
         index: when it was made.
         last_read: when it was last read, on the pool's clock.
@@ -81,6 +82,7 @@ class Cell:
         "data_bytes",
         "dependents",
         "dtype",
+        "due",
         "handles",
         "index",
         "is_number",
@@ -107,6 +109,7 @@ class Cell:
         self.data_bytes = 0
         self.handles = 0
         self.pins = 0
+        self.due = 0
         self.dependents: list[Cell] = _NOBODY
         self.record_bytes = 0
         self.index = index

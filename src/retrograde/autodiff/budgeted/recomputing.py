@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -36,26 +35,30 @@ def _in_order(wanted: Cell, run_again: _Action, used_up: _Action | None, *, hold
     be dropped, and is computed on demand. Says whether there was room.
     """
     order = _dropped_before(wanted)
-    readers: Counter[Cell] = Counter()
-    for cell in order:
-        readers.update(root for root in _roots_of(cell) if hold or root.value is None)
-    for root, count in readers.items():
-        root.pins += count
+    for root in _read_by(order):
+        if hold or root.value is None:
+            root.pins += 1
+            root.due += 1
     try:
         for cell in order:
             _with_operands(cell, run_again)
             for root in _roots_of(cell):
-                if readers[root]:
+                if root.due:
                     root.pins -= 1
-                    readers[root] -= 1
+                    root.due -= 1
                     if used_up is not None and not root.pins:
                         used_up(root)
     except BudgetError:
         return False
     finally:
-        for root, count in readers.items():
-            root.pins -= count
+        for root in _read_by(order):
+            root.pins, root.due = root.pins - root.due, 0
     return True
+
+
+def _read_by(cells: list[Cell]) -> Iterator[Cell]:
+    for cell in cells:
+        yield from _roots_of(cell)
 
 
 def _with_operands(cell: Cell, run_again: _Action) -> None:
@@ -113,10 +116,14 @@ def _roots_of(cell: Cell) -> list[Cell]:
 
 def _dropped_before(wanted: Cell) -> list[Cell]:
     """The dropped cells from which a dropped one is computed, and itself, as they were recorded."""
-    found = {wanted}
-    waiting = [wanted]
-    while waiting:
-        missing = {root for root in _roots_of(waiting.pop()) if root.value is None} - found
-        found |= missing
-        waiting.extend(missing)
-    return sorted(found, key=lambda cell: cell.index)
+    found = [wanted]
+    wanted.due = 1
+    for cell in found:
+        for root in _roots_of(cell):
+            if root.value is None and not root.due:
+                root.due = 1
+                found.append(root)
+    for cell in found:
+        cell.due = 0
+    found.sort(key=lambda cell: cell.index)
+    return found
