@@ -57,6 +57,7 @@ def test_every_example_is_tested_and_short():
         "lightning_module",
         "mixed_precision_loop",
         "plan_a_graph",
+        "tape_in_a_budget",
         "torch_compile_backend",
         "train_a_digit_classifier",
         "train_on_two_ranks",
@@ -129,6 +130,19 @@ def test_train_a_digit_classifier(capsys):
     first, *_, last = _run("train_a_digit_classifier", capsys)
     read, at_last = (float(re.search(r"([\d.]+) % of unseen", line)[1]) for line in (first, last))
     assert read < 80.0 < 90.0 < at_last
+
+
+def test_tape_in_a_budget(capsys):
+    plain, *budgets, recomputed, refused = _run("tape_in_a_budget", capsys)
+    plain_peak = int(plain.split()[3].replace(",", ""))
+    assert len(budgets) == 3
+    for line in budgets:
+        budget, peak = (int(number.replace(",", "")) for number in re.findall(r"[\d,]+(?= bytes)", line))
+        assert peak <= budget < plain_peak
+        assert line.endswith("gradients equal: True")
+    again, operations = (int(number) for number in re.findall(r"\d+", recomputed))
+    assert 0 < again < operations
+    assert refused.startswith("refused: a tape with a budget of ")
 
 
 @pytest.mark.parametrize("name", ["accelerate_loop", "huggingface_trainer", "lightning_module", "mixed_precision_loop"])

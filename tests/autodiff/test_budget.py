@@ -14,9 +14,6 @@ from retrograde.runtime import EventLog, measure_python
 
 STEPS, SIZE = 1000, 10_000
 X = np.linspace(0.1, 1.0, SIZE)
-SLACK_BYTES = 150_000
-"""What may come on top: the buffers through which NumPy casts (8192 elements), and frames of Python."""
-
 HEURISTICS = ("auto", "dtr", "dtr_local", "lru", "largest", "random")
 
 
@@ -36,8 +33,11 @@ def _on_a_tape(function: Any, *arrays: Any, **options: Any) -> tuple[Any, rg.Gra
 # Programs with something in them that is hard to drop.
 
 
+ROWS = 800
+
+
 def _perceptron(w: Any, v: Any, b: Any) -> Any:
-    x = np.linspace(-1.0, 1.0, 200 * 30).reshape(200, 30)
+    x = np.linspace(-1.0, 1.0, 30 * ROWS).reshape(ROWS, 30)
     for _ in range(6):
         x = np.tanh(x @ w + b) + x
         x = np.where(x > 0.3, x, 0.1 * x)
@@ -141,7 +141,7 @@ def test_the_measured_peak_is_inside_the_budget(function: Any, arrays: Any) -> N
     larger = tuple(np.tile(x, 8) if np.shape(x) == (4000,) else x for x in arrays)
     budget = _smallest_budget(function, larger, "auto")
     measured = measure_python(lambda: _on_a_tape(function, *larger, budget=budget)).peak_bytes
-    assert measured <= budget + SLACK_BYTES
+    assert measured <= budget
 
 
 def test_a_chain_in_a_twentieth_of_the_memory() -> None:
@@ -157,7 +157,7 @@ def test_a_chain_in_a_twentieth_of_the_memory() -> None:
     # The records of a thousand operations take 15 of the places.
     assert STEPS + memory.recomputations <= 1.3 * optimum
     measured = measure_python(lambda: _on_a_tape(_chain, X, budget=budget)).peak_bytes
-    assert measured <= budget + SLACK_BYTES
+    assert measured <= budget
 
 
 def test_a_chain_does_not_take_a_quadratic_number_of_steps_in_few_places() -> None:
@@ -287,8 +287,8 @@ def test_arrays_go_when_nobody_needs_them() -> None:
 
 def test_no_room_for_an_operation() -> None:
     with pytest.raises(BudgetError, match=r"came to the operation multiply, whose results take .* Raise") as caught:
-        _on_a_tape(lambda x: np.sum(np.sin(x) * np.cos(x)), X, budget=170_000)
-    assert 3 * X.nbytes < caught.value.bound_bytes <= caught.value.minimum_bytes < 3 * X.nbytes + 6000
+        _on_a_tape(lambda x: np.sum(np.sin(x) * np.cos(x)), X, budget=190_000)
+    assert 3 * X.nbytes < caught.value.bound_bytes <= caught.value.minimum_bytes < 3.3 * X.nbytes
     assert f"({caught.value.minimum_bytes} bytes) are enough" in str(caught.value)
 
 

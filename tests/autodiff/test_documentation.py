@@ -15,6 +15,7 @@ from retrograde.program import spelling
 _PAGE = (Path(__file__).parents[2] / "docs" / "autodiff.md").read_text()
 
 
+
 def test_every_function_with_a_rule_is_listed_and_no_other() -> None:
     (listed,) = re.findall(r"^## What has a rule\n(.*?)^And their", _PAGE, re.MULTILINE | re.DOTALL)
     found = {name for name in re.findall(r"`(\w+)`", listed) if name != "None"}

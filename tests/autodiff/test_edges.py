@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import retrograde as rg
-from retrograde.rules.quiet import divide_chosen, divide_or_zero, multiply_or_zero
+from retrograde.rules.quiet import divide_by_length, divide_chosen, divide_or_zero, multiply_or_zero
 
 INF = np.inf
 NAN = np.nan
@@ -160,6 +160,27 @@ def test_symmetric_edges_of_two_operands(function: Any, x: Any) -> None:
     np.testing.assert_array_equal(by_x, by_y)
 
 
+_LENGTHS: list[Any] = [
+    np.std,
+    np.linalg.norm,
+    lambda x: np.std(x[:1]),
+    lambda x: np.sum(np.hypot(x, x)),
+    lambda x: np.sum(np.abs(x + 0j)),
+    lambda x: np.sum(np.arctan2(x, x)),
+    lambda x: np.sum(np.angle(x + 1j * x)),
+]
+
+
+@pytest.mark.parametrize("function", _LENGTHS)
+def test_a_length_of_zero_has_no_second_derivative_either(function: Any) -> None:
+    """Its slope is the same in all directions: infinite or none. By convention it is 0, and never NaN."""
+    x = np.zeros(3)
+    np.testing.assert_array_equal(rg.hessian(function)(x), np.zeros((3, 3)))
+    np.testing.assert_array_equal(rg.grad(lambda x: np.sum(rg.grad(function)(x)))(x), np.zeros(3))
+    along = rg.grad(lambda x: rg.jvp(function, (x,), (np.array([1.0, 2.0, -1.0]),))[1])
+    np.testing.assert_array_equal(along(x), np.zeros(3))
+
+
 def test_powers_of_an_array_of_exponents() -> None:
     x, y = np.array([0.0, 0.0, 0.0, -2.0, 4.0]), np.array([0.0, 1.0, 2.0, 2.0, 0.5])
     by_x, by_y = rg.grad(lambda x, y: np.sum(x**y), (0, 1))(x, y)
@@ -210,7 +231,7 @@ def _inside(x: Any) -> Any:
 
 def test_quiet_products_and_quotients_of_foreign_arrays() -> None:
     x, y = np.array([0.0, 0.0, 1.0, 3.0]), np.array([0.0, np.inf, 0.0, 2.0])
-    for primitive in (divide_or_zero, divide_chosen, multiply_or_zero):
+    for primitive in (divide_or_zero, divide_chosen, divide_by_length, multiply_or_zero):
         found = primitive(Foreign(x), Foreign(y))
         assert isinstance(found, Foreign)
         np.testing.assert_array_equal(found.values, primitive(x, y))

@@ -15,6 +15,7 @@ import test_random_writes
 
 import retrograde as rg
 from retrograde.autodiff import backward, residuals, tracked
+from retrograde.program import PRIMITIVES, Primitive
 
 N = 20_000
 X = np.linspace(0.1, 0.9, N)
@@ -297,3 +298,45 @@ def test_a_long_chain_frees_as_it_goes() -> None:
         return np.sum(x)
 
     assert _copies(program, X) < 50 + 5
+
+
+_OVERWRITING = [
+    pytest.param(primitive, operand, id=f"{name} by {operand}")
+    for name, primitive in PRIMITIVES.items()
+    for operand, rule in primitive.reverse.items()
+    if rule.overwriting is not None and set(primitive.operands) <= {"x", "y"}
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize(("primitive", "operand"), _OVERWRITING)
+def test_a_share_in_the_memory_of_the_cotangent_has_the_same_bits(
+    primitive: Primitive, operand: str, dtype: Any
+) -> None:
+    random = np.random.default_rng(0)
+    values: dict[str, Any] = {
+        name: (random.uniform(0.1, 0.9, N) + (primitive.name == "arccosh")).astype(dtype) for name in primitive.operands
+    }
+    values["out"] = primitive.evaluate(*(values[name] for name in primitive.operands))
+    rule = primitive.reverse[operand]
+    reads = [values[name] for name in rule.reads]
+    g = random.standard_normal(N).astype(dtype)
+    expected = rule.function(g, *reads)
+    assert rule.overwriting is not None
+    memory = g.copy()
+    found = rule.overwriting(memory, *reads)
+    assert found is memory
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_there_are_rules_that_overwrite() -> None:
+    names = {str(case.id) for case in _OVERWRITING}
+    assert {"multiply by x", "multiply by y", "tanh by x", "negative by x", "divide by y"} <= names
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_dividing_by_zero_in_place(zero: float) -> None:
+    x, y = np.array([1.0, 0.0, 2.0]), np.array([2.0, zero, zero])
+    with np.errstate(all="ignore"):
+        gradient = rg.grad(lambda y: np.sum(np.where(y != 0, x / y, 0.0) * 3.0))(y)
+    np.testing.assert_array_equal(gradient, [-0.75, 0.0, 0.0])

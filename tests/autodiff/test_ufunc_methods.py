@@ -36,6 +36,8 @@ _METHODS: list[Any] = [
     lambda x: np.maximum.reduce(x, axis=1),
     lambda x: np.minimum.reduce(x, 0, initial=0.3),
     lambda x: np.add.reduce(x, dtype=complex),
+    lambda x: np.logaddexp.reduce(x, axis=1),
+    lambda x: np.logaddexp.reduce(x, axis=(0, 1), keepdims=True),
     lambda x: np.add.accumulate(x),
     lambda x: np.multiply.accumulate(x, axis=1),
     lambda x: np.add.accumulate(x, 1, dtype=complex),

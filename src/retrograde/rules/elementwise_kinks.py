@@ -20,7 +20,7 @@ from retrograde.program.types import ArrayType, broadcast_extents
 from retrograde.rules.declaring import conj, elementwise
 from retrograde.rules.elementwise_rounding import floor_divide, whole_quotient
 from retrograde.rules.masking import masked
-from retrograde.rules.quiet import divide_or_zero
+from retrograde.rules.quiet import divide_by_length
 from retrograde.rules.type_rules import dtype_of, sizes_of
 
 _BY_SIGN: dict[str, Any] = {
@@ -36,7 +36,7 @@ sign_of_real = Primitive("sign", np.sign, ("x",), result=lambda x: x)
 
 @spells(np.sign)
 def _sign(x: Array) -> Array:
-    return divide_or_zero(x, np.absolute(x)) if np.iscomplexobj(x) else sign_of_real(x)
+    return divide_by_length(x, np.absolute(x)) if np.iscomplexobj(x) else sign_of_real(x)
 
 
 copysign = elementwise(

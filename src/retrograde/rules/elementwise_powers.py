@@ -15,7 +15,7 @@ from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
 from retrograde.rules.declaring import elementwise
-from retrograde.rules.quiet import divide_or_zero, power_rules
+from retrograde.rules.quiet import divide_by_length, power_rules
 
 power = elementwise(np.power, ("x", "y"), **power_rules)
 
@@ -50,8 +50,8 @@ def _dtype(x: Array) -> Any:
 hypot = elementwise(
     np.hypot,
     ("x", "y"),
-    reverse={"x": lambda g, x, out: g * divide_or_zero(x, out), "y": lambda g, y, out: g * divide_or_zero(y, out)},
-    forward={"x": lambda d, x, out: d * divide_or_zero(x, out), "y": lambda d, y, out: d * divide_or_zero(y, out)},
+    reverse={"x": lambda g, x, out: g * divide_by_length(x, out), "y": lambda g, y, out: g * divide_by_length(y, out)},
+    forward={"x": lambda d, x, out: d * divide_by_length(x, out), "y": lambda d, y, out: d * divide_by_length(y, out)},
 )
 
 
@@ -59,7 +59,7 @@ def _turned(t: Array, across: Array, x: Array, y: Array) -> Array:
     """A share of the angle's derivative: `t * across / (x*x + y*y)`, without overflow; 0 where that is infinite."""
     distance = np.hypot(x, y)
     across = np.where(np.isinf(across), 0.0, across)
-    return divide_or_zero(divide_or_zero(across, distance) * t, distance)
+    return divide_by_length(divide_by_length(across, distance) * t, distance)
 
 
 arctan2 = elementwise(

@@ -96,6 +96,31 @@ divide_chosen = _quotient("divide_chosen", _divide_chosen)
 """`x / y`, and 0 where x is 0, even if y is NaN: where the root of a negative number was not chosen."""
 
 
+def _divide_by_length(x: Array, y: Array) -> Array:
+    if isinstance(x, _HOST) and isinstance(y, _HOST):
+        try:
+            with np.errstate(divide="raise", invalid="raise"):
+                return np.divide(x, y)
+        except FloatingPointError:
+            pass
+    return _zeroed(np.divide, x, y, y == 0)
+
+
+divide_by_length = Primitive(
+    "divide_by_length",
+    _divide_by_length,
+    ("x", "y"),
+    result=of_ufunc(np.divide),
+    reverse={
+        "x": lambda g, y: divide_by_length(g, conj(y)),
+        "y": lambda g, y, out: -divide_by_length(g, conj(y)) * conj(out),
+    },
+    forward={"y": lambda d, y, out: -divide_by_length(d, y) * out},
+    linear=("x",),
+)
+"""`x / y`, and 0 where y is 0, with all its derivatives: the direction of what has the length y."""
+
+
 def _quiet_power(x: Array, y: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.power(x, y)

@@ -18,7 +18,7 @@ from retrograde.program.types import ArrayType
 from retrograde.rules.axes import axes_of, real_dtype, spread
 from retrograde.rules.masking import masked
 from retrograde.rules.outputs import into
-from retrograde.rules.quiet import divide_or_zero
+from retrograde.rules.quiet import divide_by_length
 from retrograde.rules.type_rules import reduced
 
 
@@ -32,14 +32,14 @@ def _number(chosen: Array, dtype: np.dtype[Any], axis: tuple[int, ...], keepdims
 
 def _to_chosen(g: Array, x: Array, out: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     chosen = _chosen(x, out, axis, keepdims)
-    part = divide_or_zero(g, _number(chosen, g.dtype, axis, keepdims))
+    part = divide_by_length(g, _number(chosen, g.dtype, axis, keepdims))
     return masked(spread(part, np.shape(x), axis, keepdims), chosen)
 
 
 def _of_chosen(d: Array, x: Array, out: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     chosen = _chosen(x, out, axis, keepdims)
     total = np.sum(masked(d, chosen), axis=axis, keepdims=keepdims)
-    return divide_or_zero(total, _number(chosen, d.dtype, axis, keepdims))
+    return divide_by_length(total, _number(chosen, d.dtype, axis, keepdims))
 
 
 def _extremum(name: str, ufunc: np.ufunc) -> Primitive:

@@ -15,7 +15,7 @@ from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.axes import axes_of, real_dtype, spread, widened
 from retrograde.rules.declaring import conj
-from retrograde.rules.quiet import divide_or_zero
+from retrograde.rules.quiet import divide_by_length
 from retrograde.rules.type_rules import reduced
 
 
@@ -31,7 +31,7 @@ def _norm(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 
 def _direction(x: Array, out: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-    return divide_or_zero(x, widened(out, np.shape(x), axis, keepdims))
+    return divide_by_length(x, widened(out, np.shape(x), axis, keepdims))
 
 
 # In the point 0 its derivative is 0, the mean of those in all directions.

@@ -16,7 +16,7 @@ from retrograde.program.types import ArrayType
 from retrograde.rules.axes import axes_of, count, real_dtype, spread
 from retrograde.rules.declaring import conj
 from retrograde.rules.outputs import into
-from retrograde.rules.quiet import divide_or_zero
+from retrograde.rules.quiet import divide_by_length
 from retrograde.rules.type_rules import reduced
 
 
@@ -67,13 +67,13 @@ std = Primitive(
     result=_spread_type,
     reverse={
         "x": lambda g, x, x_shape, out, axis, keepdims, ddof: (
-            divide_or_zero(_pulled(g, x, x_shape, axis, keepdims), spread(out, x_shape, axis, keepdims))
+            divide_by_length(_pulled(g, x, x_shape, axis, keepdims), spread(out, x_shape, axis, keepdims))
             / _freedom(x, axis, ddof)
         )
     },
     forward={
         "x": lambda d, x, out, axis, keepdims, ddof: (
-            divide_or_zero(_pushed(d, x, axis, keepdims), out) / _freedom(x, axis, ddof)
+            divide_by_length(_pushed(d, x, axis, keepdims), out) / _freedom(x, axis, ddof)
         )
     },
 )

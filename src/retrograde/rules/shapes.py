@@ -74,9 +74,18 @@ def _transpose(a: Array, axes: Any = None) -> Array:
     return transpose(a, axes=order)
 
 
+def _broadcast(x: Array, shape: tuple[int, ...]) -> Array:
+    if not isinstance(x, np.generic):
+        return np.broadcast_to(x, shape)
+    # The same view, in half the time: the way back from every sum.
+    view: Any = np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))
+    view.flags.writeable = False
+    return view
+
+
 broadcast_to = Primitive(
     "broadcast_to",
-    lambda x, shape: np.broadcast_to(x, shape),
+    _broadcast,
     ("x", "shape"),
     result=of_shape,
     reverse={"x": lambda g: g},

@@ -17,9 +17,18 @@ from retrograde.program.array_like import ArrayLike
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import missing_rule, spells
+from retrograde.rules.axes import axes_of
 from retrograde.rules.comparison import plain
 from retrograde.rules.indexing import add_at
 from retrograde.rules.outputs import into
+from retrograde.rules.special.log_sum_exp import logsumexp
+
+
+def _log_of_sum(array: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    axes = axes_of(array, axis)
+    out = logsumexp(array, axis=axes)
+    return out if keepdims else np.reshape(out, tuple(out.shape[at] for at in range(out.ndim) if at not in axes))
+
 
 _REDUCED: dict[Any, Callable[..., Array]] = {
     np.add: np.sum,
@@ -28,6 +37,7 @@ _REDUCED: dict[Any, Callable[..., Array]] = {
     np.minimum: np.min,
     np.logical_and: np.all,
     np.logical_or: np.any,
+    np.logaddexp: _log_of_sum,
 }
 
 

@@ -76,7 +76,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "multiply_or_zero": _samples((real(3), real(3)), (cplx(3), real(2, 1)), (2.0, real(2))),
     **{
         name: _samples((real(3), real(3)), (cplx(3), cplx(2, 1)), (2.0, real(2)), (real(0), real(0)))
-        for name in ("divide_or_zero", "divide_chosen")
+        for name in ("divide_or_zero", "divide_chosen", "divide_by_length")
     },
     **{name: _of_two_reals() for name in ("hypot", "arctan2", "logaddexp", "logaddexp2", "minimum", "fmax", "fmin")},
     **{name: _samples(*_BETWEEN_JUMPS, analytic=False) for name in ("remainder", "fmod")},

@@ -8,6 +8,9 @@ from retrograde.errors import BudgetError
 from retrograde.graph.units import format_bytes
 from retrograde.runtime import EventLog
 
+RESERVE_BYTES = 192 * 1024
+"""Of a budget of 3 MiB and more, this is set aside: for buffers through which NumPy casts, and for frames of Python."""
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryReport:
@@ -15,7 +18,7 @@ class MemoryReport:
 
     Attributes:
         budget_bytes: what it may hold; None where only the strategy drops.
-        peak_bytes: the most that it held, while an operation ran, its results included.
+        peak_bytes: the most that it held, while an operation ran, its results included; without what is set aside.
         operations: how often operations ran, views not counted: to record, in the backward pass, and again.
         recomputations: how many of these ran again.
         drops: how often an array was dropped that could be needed again.
@@ -33,7 +36,7 @@ class Account:
 
     def __init__(self, budget_bytes: int | None, events: EventLog | None) -> None:
         self.budget_bytes = budget_bytes
-        self.limit = budget_bytes if budget_bytes is not None else 1 << 62
+        self.limit = 1 << 62 if budget_bytes is None else budget_bytes - min(RESERVE_BYTES, budget_bytes // 16)
         self.events = events
         self.held_bytes = 0
         self.peak_bytes = 0
@@ -81,14 +84,15 @@ class Account:
 
     def no_room(self, name: str, operand_bytes: int, result_bytes: int) -> BudgetError:
         """The error for an operation for which everything was dropped that could be, and there is still no room."""
-        needed = self.held_bytes + result_bytes
-        at_least = operand_bytes + result_bytes
+        held = self.held_bytes + result_bytes
+        needed = held + min(RESERVE_BYTES, held // 15 + 1)
+        budget_bytes = self.budget_bytes or self.limit
         return BudgetError(
-            f"a tape with a budget of {format_bytes(self.limit)} came to the operation {name}, whose results take "
+            f"a tape with a budget of {format_bytes(budget_bytes)} came to the operation {name}, whose results take "
             f"{format_bytes(result_bytes)}, and of the {format_bytes(self.held_bytes)} that it holds nothing can be "
             f"dropped; for this operation {format_bytes(needed)} ({needed} bytes) are enough. Raise the budget, or "
             "work on smaller arrays",
-            budget_bytes=self.limit,
+            budget_bytes=budget_bytes,
             minimum_bytes=needed,
-            bound_bytes=min(at_least, needed),
+            bound_bytes=operand_bytes + result_bytes,
         )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from retrograde.autodiff.budgeted.cell import Cell
     from retrograde.autodiff.budgeted.pool import Pool
 
+_FEW = 32
 _Entry = tuple[float, int, int, "Cell"]
 
 
@@ -25,10 +26,13 @@ class Candidates:
         self._heap: list[_Entry] = []
         self._tie = count().__next__
         self._taken = 0
+        self._most = _FEW
 
     def add(self, cell: Cell) -> None:
         """A cell that was computed."""
         heappush(self._heap, self._entry(cell))
+        if len(self._heap) > self._most:
+            self._renew()
 
     def renew_one(self, cell: Cell) -> None:
         """A cell that lost what made it worth most: nobody refers to it any more."""
@@ -70,3 +74,5 @@ class Candidates:
         self._taken = 0
         self._heap = [self._entry(entry[-1]) for entry in self._heap if self._may_go(entry)]
         heapify(self._heap)
+        # Entries that are no longer valid are to be no more than the others.
+        self._most = 2 * len(self._heap) + _FEW

@@ -15,6 +15,8 @@ _Action: TypeAlias = Callable[[Cell], None]
 def recompute(wanted: Cell, run_again: _Action, used_up: _Action | None = None) -> None:
     """Have a dropped cell computed, and what is dropped of what it is computed from.
 
+    Three ways are tried: one after the other takes less room, and may compute more.
+
     Args:
         wanted: the cell.
         run_again: what computes a cell whose operands are there.
@@ -23,32 +25,53 @@ def recompute(wanted: Cell, run_again: _Action, used_up: _Action | None = None) 
     Raises:
         BudgetError: there is no room for that.
     """
-    if not _each_once(wanted, run_again, used_up):
+    if not _in_order(wanted, run_again, used_up, hold=True) and not _in_order(wanted, run_again, used_up, hold=False):
         _on_demand(wanted, run_again)
 
 
-def _each_once(wanted: Cell, run_again: _Action, used_up: _Action | None) -> bool:
-    """Each dropped cell that is needed, once: what any of them reads stays until then. Says whether there was room."""
+def _in_order(wanted: Cell, run_again: _Action, used_up: _Action | None, *, hold: bool) -> bool:
+    """Each dropped cell that is needed, in the order in which they were recorded, which held little then.
+
+    What is computed stays until it was read. What is there from before does so where it is to be held; otherwise it may
+    be dropped, and is computed on demand. Says whether there was room.
+    """
     order = _dropped_before(wanted)
     readers: Counter[Cell] = Counter()
     for cell in order:
-        readers.update(_roots_of(cell))
+        readers.update(root for root in _roots_of(cell) if hold or root.value is None)
     for root, count in readers.items():
         root.pins += count
     try:
         for cell in order:
-            run_again(cell)
+            _with_operands(cell, run_again)
             for root in _roots_of(cell):
-                root.pins -= 1
-                readers[root] -= 1
-                if used_up is not None and not root.pins:
-                    used_up(root)
+                if readers[root]:
+                    root.pins -= 1
+                    readers[root] -= 1
+                    if used_up is not None and not root.pins:
+                        used_up(root)
     except BudgetError:
         return False
     finally:
         for root, count in readers.items():
             root.pins -= count
     return True
+
+
+def _with_operands(cell: Cell, run_again: _Action) -> None:
+    """Compute a cell, and before it what was dropped again of its operands."""
+    if cell.value is not None:
+        return
+    roots = _roots_of(cell)
+    if any(root.value is None for root in roots):
+        _on_demand(cell, run_again)
+        return
+    for root in roots:
+        root.pins += 1
+    try:
+        run_again(cell)
+    finally:
+        _unpin(roots)
 
 
 def _on_demand(wanted: Cell, run_again: _Action) -> None:
@@ -89,14 +112,11 @@ def _roots_of(cell: Cell) -> list[Cell]:
 
 
 def _dropped_before(wanted: Cell) -> list[Cell]:
-    """The dropped cells from which a dropped one is computed, and itself, each behind those that it needs."""
-    order: dict[Cell, None] = {}
+    """The dropped cells from which a dropped one is computed, and itself, as they were recorded."""
+    found = {wanted}
     waiting = [wanted]
     while waiting:
-        cell = waiting[-1]
-        missing = [root for root in _roots_of(cell) if root.value is None and root not in order]
-        if missing:
-            waiting.extend(missing)
-        else:
-            order.setdefault(waiting.pop())
-    return list(order)
+        missing = {root for root in _roots_of(waiting.pop()) if root.value is None} - found
+        found |= missing
+        waiting.extend(missing)
+    return sorted(found, key=lambda cell: cell.index)
