@@ -11,9 +11,9 @@ import numpy as np
 import retrograde.rules  # pyright: ignore[reportUnusedImport]  # noqa: F401
 from retrograde.errors import UsageError
 from retrograde.program.primitive import Array
-from retrograde.rules.contraction import as_array
+from retrograde.rules.contraction.matmul import as_array
 from retrograde.rules.linalg import banded, functions, triangular
-from retrograde.rules.matrices import transposed
+from retrograde.rules.linalg.matrices import transposed
 
 __all__ = [
     "block_diag",

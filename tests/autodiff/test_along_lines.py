@@ -76,7 +76,7 @@ def test_directional_second_derivatives() -> None:
 
 def test_diagonals_and_laplacians_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = np.diag(rg.hessian(_mixture)(X))
-    monkeypatch.setattr("retrograde.autodiff.coordinates.BATCH_BYTES", 48)
+    monkeypatch.setattr("retrograde.autodiff.derivatives.coordinates.BATCH_BYTES", 48)
     np.testing.assert_allclose(rg.hessian_diagonal(_mixture)(X), expected, rtol=1e-10)
     np.testing.assert_allclose(rg.laplacian(_mixture)(X), np.sum(expected), rtol=1e-10)
     value, gradient, laplacian = rg.value_grad_and_laplacian(_mixture)(X)

@@ -10,8 +10,8 @@ import pytest
 from rule_samples import SAMPLES
 from samples.sample import Sample
 
-from retrograde.autodiff.batched import Batched
-from retrograde.autodiff.batching import RULES
+from retrograde.autodiff.forward.batched import Batched
+from retrograde.autodiff.forward.batching import RULES
 from retrograde.errors import UnsupportedError
 from retrograde.program import PRIMITIVES
 from retrograde.program.dispatch import new_level

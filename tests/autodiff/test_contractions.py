@@ -12,7 +12,7 @@ from agreement import agrees
 import retrograde as rg
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program import PRIMITIVES, ProgramBuilder
-from retrograde.rules import pairwise
+from retrograde.rules.contraction import pairwise
 
 _RANDOM = np.random.default_rng(11)
 

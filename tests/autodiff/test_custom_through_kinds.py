@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import retrograde as rg
-from retrograde.autodiff.sparse import detect
+from retrograde.autodiff.derivatives.sparse import detect
 
 X = np.array([0.3, -1.2, 2.0])
 V = np.array([1.0, 0.5, -0.25])

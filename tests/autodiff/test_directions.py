@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import retrograde as rg
-from retrograde.autodiff.conjugate_gradients import conjugate_gradients, steihaug
+from retrograde.autodiff.derivatives.conjugate_gradients import conjugate_gradients, steihaug
 from retrograde.errors import UsageError
 
 RANDOM = np.random.default_rng(4)

@@ -15,7 +15,6 @@ from retrograde.program import spelling
 _PAGE = (Path(__file__).parents[2] / "docs" / "autodiff.md").read_text()
 
 
-
 def test_every_function_with_a_rule_is_listed_and_no_other() -> None:
     (listed,) = re.findall(r"^## What has a rule\n(.*?)^And their", _PAGE, re.MULTILINE | re.DOTALL)
     found = {name for name in re.findall(r"`(\w+)`", listed) if name != "None"}
@@ -25,7 +24,7 @@ def test_every_function_with_a_rule_is_listed_and_no_other() -> None:
 
 def test_the_neighbours_in_the_recipe_are_there() -> None:
     (recipe,) = re.findall(r"^## Add a primitive\n.*?^```text\n(.*?)^```", _PAGE, re.MULTILINE | re.DOTALL)
-    rules = "\n".join(path.read_text() for path in Path(retrograde.rules.__file__).parent.glob("*.py"))
+    rules = "\n".join(path.read_text() for path in Path(retrograde.rules.__file__).parent.rglob("*.py"))
     for declaration in recipe.strip().split("\n\n"):
         assert declaration in rules
 

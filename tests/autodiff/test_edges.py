@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import retrograde as rg
-from retrograde.rules.quiet import divide_by_length, divide_chosen, divide_or_zero, multiply_or_zero
+from retrograde.rules.elementwise.quiet import divide_by_length, divide_chosen, divide_or_zero, multiply_or_zero
 
 INF = np.inf
 NAN = np.nan

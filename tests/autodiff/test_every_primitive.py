@@ -10,7 +10,7 @@ from operations import DIFFERENTIABLE, REAL, curved, operation, random_like
 from samples.sample import Sample
 
 import retrograde as rg
-from retrograde.autodiff.sparse import detect
+from retrograde.autodiff.derivatives.sparse import detect
 
 _CLOSE: Any = {"rtol": 1e-8, "atol": 1e-9}
 

@@ -141,3 +141,22 @@ def test_importing_retrograde_does_not_load_derivatives() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        lambda: rg.jvp(np.sin, 1.0, 1.0),
+        lambda: rg.hvp(np.sin, np.float64(1.0), 1.0),
+        lambda: rg.taylor(np.sin, 1.0, 1.0, 3),
+        lambda: rg.directional_second_derivative(np.sin, 1.0, 1.0),
+    ],
+)
+def test_arguments_that_are_no_tuple(derivative: Any) -> None:
+    with pytest.raises(UsageError, match=r"given as one float.*give a tuple with an item for each argument"):
+        derivative()
+
+
+def test_rounding_by_python() -> None:
+    assert rg.grad(lambda x: x * round(x, 1))(1.26) == 1.3
+    assert rg.grad(lambda x: x * round(x))(2.6) == 3.0

@@ -14,7 +14,7 @@ import retrograde as rg
 from retrograde.autodiff import reverse
 from retrograde.program import PRIMITIVES, ProgramBuilder, Size
 from retrograde.program.array_like import ArrayLike
-from retrograde.rules import indexing
+from retrograde.rules.indexing import items as indexing
 
 _RANDOM = np.random.default_rng(2)
 

@@ -9,8 +9,8 @@ import pytest
 
 import retrograde as rg
 from retrograde.autodiff.arguments import Call
-from retrograde.autodiff.linearizing import Linearization
-from retrograde.autodiff.sweeps import Cut, choose, narrowest
+from retrograde.autodiff.derivatives.linearizing import Linearization
+from retrograde.autodiff.derivatives.sweeps import Cut, choose, narrowest
 from retrograde.errors import UsageError
 
 RANDOM = np.random.default_rng(5)
@@ -75,7 +75,7 @@ def test_a_waist_of_complex_numbers_is_none() -> None:
 
 def test_a_trial_decides_between_equal_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """With batches so small that there is much to do."""
-    monkeypatch.setattr("retrograde.autodiff.sweeps.BATCH_BYTES", 64)
+    monkeypatch.setattr("retrograde.autodiff.derivatives.sweeps.BATCH_BYTES", 64)
     x = RANDOM.standard_normal(60)
     assert _chosen(lambda x: np.sin(x) * x[0], x) in ("forward", "reverse")
     jacobian = rg.jacobian(lambda x: np.sin(x) * x[0])(x)

@@ -14,7 +14,7 @@ import test_in_place
 import test_random_writes
 
 import retrograde as rg
-from retrograde.autodiff import backward, residuals, tracked
+from retrograde.autodiff.tape import backward, residuals, tracked
 from retrograde.program import PRIMITIVES, Primitive
 
 N = 20_000

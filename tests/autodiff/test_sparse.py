@@ -9,8 +9,8 @@ import pytest
 from scipy import sparse
 
 import retrograde as rg
-from retrograde.autodiff.sparse import detect
-from retrograde.autodiff.sparse.coloring import column_coloring, star_coloring
+from retrograde.autodiff.derivatives.sparse import detect
+from retrograde.autodiff.derivatives.sparse.coloring import column_coloring, star_coloring
 from retrograde.errors import UsageError
 
 RANDOM = np.random.default_rng(8)
@@ -75,6 +75,7 @@ def test_jacobians_detected_and_given(f: Any, mode: Any) -> None:
 
 def test_a_dense_row_is_found_in_reverse() -> None:
     """Forward, a row that reads everything takes a direction for each column."""
+
     def f(x: Any) -> Any:
         return np.concatenate([x * x, np.reshape(np.sum(x), (1,))])
 
@@ -148,9 +149,7 @@ def test_a_pattern_that_misses_an_entry() -> None:
 
 
 def test_what_they_refuse() -> None:
-    with pytest.raises(
-        UsageError, match=r"a pattern of shape \(3, 3\) was given for a derivative of 12 elements by"
-    ):
+    with pytest.raises(UsageError, match=r"a pattern of shape \(3, 3\) was given for a derivative of 12 elements by"):
         rg.hessian(_rosenbrock, sparsity=np.eye(3))(X)
     with pytest.raises(UsageError, match="sparsity='probe' was asked for"):
         rg.hessian(_rosenbrock, sparsity="probe")(X)
@@ -169,7 +168,7 @@ def test_what_they_refuse() -> None:
 
 
 def test_a_pattern_too_dense_to_be_detected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrograde.autodiff.sparse.patterns.RULES", {})
-    monkeypatch.setattr("retrograde.autodiff.sparse.footprints._MOST_ENTRIES", 10)
+    monkeypatch.setattr("retrograde.autodiff.derivatives.sparse.patterns.RULES", {})
+    monkeypatch.setattr("retrograde.autodiff.derivatives.sparse.footprints._MOST_ENTRIES", 10)
     with pytest.raises(UsageError, match="reshape makes 12 elements depend on 12 coordinates each"):
         detect(lambda x: x.reshape(3, 4), X)

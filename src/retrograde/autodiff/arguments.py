@@ -37,6 +37,19 @@ def places_of(f: Function, wrt: tuple[int | str, ...], arguments: Any, options: 
     return places
 
 
+def check_primals(primals: Any) -> None:
+    """See that arguments come as a tuple or a list, an item for each.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if not isinstance(primals, (tuple, list)):
+        raise UsageError(
+            f"the arguments of the function were given as one {type(primals).__name__}; give a tuple with an item for "
+            "each argument, and the tangents alike: `(x,), (v,)`"
+        )
+
+
 def name_of(f: Function) -> str:
     """What to call a function in a message."""
     return getattr(f, "__name__", type(f).__name__)

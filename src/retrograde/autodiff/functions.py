@@ -9,11 +9,11 @@ from typing import Any, SupportsIndex, TypeAlias
 import numpy as np
 
 from retrograde.autodiff import containers
-from retrograde.autodiff.arguments import Function, Wrt, name_of, places_of
+from retrograde.autodiff.arguments import Function, Wrt, check_primals, name_of, places_of
 from retrograde.autodiff.budgeted import output
-from retrograde.autodiff.dual import Dual
-from retrograde.autodiff.tape import GradientTape
-from retrograde.autodiff.tracked import TrackedArray
+from retrograde.autodiff.forward.dual import Dual
+from retrograde.autodiff.tape.gradient_tape import GradientTape
+from retrograde.autodiff.tape.tracked import TrackedArray
 from retrograde.errors import UsageError
 from retrograde.planning import Budget
 from retrograde.program.dispatch import new_level
@@ -128,7 +128,7 @@ def jvp(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tup
         The value and its tangent, in the same container.
 
     Raises:
-        UsageError: the tangents are not built as the primals, or one has another shape.
+        UsageError: the primals are no tuple, the tangents are not built as they are, or one has another shape.
 
     Example:
         >>> import numpy as np
@@ -136,6 +136,7 @@ def jvp(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tup
         >>> rg.jvp(lambda x: np.sum(x * x), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
         (np.float64(5.0), np.float64(2.0))
     """
+    check_primals(primals)
     level = new_level()
     pairs = zip(containers.leaves(primals), containers.leaves_like(primals, tangents), strict=True)
     duals = [_dual(value, tangent, position, level) for position, (value, tangent) in enumerate(pairs)]
@@ -164,6 +165,7 @@ def hvp(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any
         >>> rg.hvp(lambda x: np.sum(x * x * x), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
         (array([ 6., 12.]),)
     """
+    check_primals(primals)
     return jvp(grad(f, tuple(range(len(primals)))), primals, tangents)[1]
 
 

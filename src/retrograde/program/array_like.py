@@ -127,6 +127,9 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
     def __abs__(self) -> Any:
         return self.process(PRIMITIVES["absolute"], (self,), _NOTHING)
 
+    def __round__(self, digits: int | None = None) -> Any:
+        return call_function(np.round, (self, digits or 0), {})
+
     def __neg__(self) -> Any:
         return self.process(PRIMITIVES["negative"], (self,), _NOTHING)
 

@@ -20,9 +20,7 @@ def other_meaning(array: Any) -> UsageError:
         else "take its plain array, `np.asarray(x)`"
     )
     name: str = type(array).__name__  # pyright: ignore[reportUnknownArgumentType]
-    return UsageError(
-        f"a {name} was to be differentiated, whose operations are not those of NumPy's arrays; {remedy}"
-    )
+    return UsageError(f"a {name} was to be differentiated, whose operations are not those of NumPy's arrays; {remedy}")
 
 
 def is_tuple(value: Any) -> TypeGuard[tuple[Any, ...]]:

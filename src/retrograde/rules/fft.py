@@ -22,8 +22,8 @@ from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, Extent
-from retrograde.rules.declaring import conj
-from retrograde.rules.indexing import scatter
+from retrograde.rules.elementwise.declaring import conj
+from retrograde.rules.indexing.items import scatter
 
 _OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
 

@@ -17,10 +17,10 @@ from retrograde.program.array_like import ArrayLike
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import missing_rule, spells
-from retrograde.rules.axes import axes_of
-from retrograde.rules.comparison import plain
-from retrograde.rules.indexing import add_at
+from retrograde.rules.elementwise.comparison import plain
+from retrograde.rules.indexing.items import add_at
 from retrograde.rules.outputs import into
+from retrograde.rules.reductions.axes import axes_of
 from retrograde.rules.special.log_sum_exp import logsumexp
 
 

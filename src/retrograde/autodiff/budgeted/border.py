@@ -6,13 +6,13 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from retrograde.autodiff.backward import pull_back
 from retrograde.autodiff.budgeted.account import Account, MemoryReport
 from retrograde.autodiff.budgeted.held import Held
 from retrograde.autodiff.budgeted.policies import POLICIES
 from retrograde.autodiff.budgeted.pool import Pool
-from retrograde.autodiff.dual import Dual
-from retrograde.autodiff.tracked import Node
+from retrograde.autodiff.forward.dual import Dual
+from retrograde.autodiff.tape.backward import pull_back
+from retrograde.autodiff.tape.tracked import Node
 from retrograde.errors import UsageError
 from retrograde.planning import Budget
 from retrograde.program.array_like import ArrayLike
@@ -88,7 +88,7 @@ class Border:
         return Held(self._pool.constant(array))
 
     def pull_back(self, seeds: list[tuple[Node, Any]], sources: list[Node], *, keep: bool) -> list[Any]:
-        """As `retrograde.autodiff.backward.pull_back`, inside the budget. The gradients are plain arrays."""
+        """As `retrograde.autodiff.tape.backward.pull_back`, inside the budget. The gradients are plain arrays."""
         with self._pool.backward():
             entered = [(node, self.enter(cotangent)) for node, cotangent in seeds]
             gradients = pull_back(entered, sources, keep=keep)

@@ -19,7 +19,7 @@ from retrograde.autodiff.checking.problem import Problem, argument_names, name_o
 from retrograde.autodiff.checking.report import GradientReport, Identity
 from retrograde.autodiff.checking.settings import ENTRYWISE, Settings, coarsest, settings_of
 from retrograde.autodiff.checking.summary import summarize
-from retrograde.autodiff.custom_calls import has_derivative
+from retrograde.autodiff.custom.calls import has_derivative
 from retrograde.errors import UsageError
 from retrograde.program.kinds import as_tuple
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from retrograde.autodiff import containers
 from retrograde.autodiff.checking.differences import Vector
-from retrograde.autodiff.custom_calls import has_derivative
+from retrograde.autodiff.custom.calls import has_derivative
 from retrograde.autodiff.functions import jvp, vjp
-from retrograde.autodiff.tape import stop_gradient
+from retrograde.autodiff.tape.gradient_tape import stop_gradient
 from retrograde.errors import UsageError
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from retrograde.autodiff import containers
 from retrograde.autodiff.checkpointing.frozen import frozen, generators
 from retrograde.autodiff.checkpointing.segment import evaluate
-from retrograde.autodiff.tracked import TrackedArray
+from retrograde.autodiff.tape.tracked import TrackedArray
 from retrograde.errors import UsageError
 
 

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from retrograde.autodiff.backward import pull_back
 from retrograde.autodiff.checkpointing.same import Fingerprint
 from retrograde.autodiff.cotangents import Parts
-from retrograde.autodiff.tracked import Node, TrackedArray
+from retrograde.autodiff.tape.backward import pull_back
+from retrograde.autodiff.tape.tracked import Node, TrackedArray
 from retrograde.errors import UsageError
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.in_place import slot
 from retrograde.runtime import RandomState, capture_random_state, preserved_random_state
 
 if TYPE_CHECKING:
-    from retrograde.autodiff.tape import GradientTape
+    from retrograde.autodiff.tape.gradient_tape import GradientTape
 
 Flat: TypeAlias = Callable[[list[Any]], list[Any]]
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
-from retrograde.rules.declaring import conj
-from retrograde.rules.matrices import float_dtype
+from retrograde.rules.elementwise.declaring import conj
+from retrograde.rules.linalg.matrices import float_dtype
 
 
 def _shifted(x: Array, by: int) -> Array:

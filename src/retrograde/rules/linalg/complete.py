@@ -15,9 +15,9 @@ import numpy as np
 from retrograde.errors import UnsupportedError
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
+from retrograde.rules.linalg.matrices import adjoint, beyond_rounding, float_dtype, real_dtype, total
 from retrograde.rules.linalg.singular import over_values, svd_forward, svd_reverse
 from retrograde.rules.linalg.triangular import qr_forward, qr_reverse, solve_lower, solve_upper
-from retrograde.rules.matrices import adjoint, beyond_rounding, float_dtype, real_dtype, total
 from retrograde.rules.type_rules import always
 
 

@@ -12,9 +12,9 @@ from retrograde.errors import UnsupportedError
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
 from retrograde.rules.linalg.complete import complete_qr, complete_svd
+from retrograde.rules.linalg.matrices import adjoint
 from retrograde.rules.linalg.singular import form_of, svd
 from retrograde.rules.linalg.triangular import qr
-from retrograde.rules.matrices import adjoint
 
 _QRResult: Any = type(np.linalg.qr(np.eye(1)))
 _SVDResult: Any = type(np.linalg.svd(np.eye(1)))

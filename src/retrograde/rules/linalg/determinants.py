@@ -14,8 +14,8 @@ import numpy as np
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
-from retrograde.rules.declaring import conj
-from retrograde.rules.matrices import adjoint, float_dtype, real_dtype, total, transposed
+from retrograde.rules.elementwise.declaring import conj
+from retrograde.rules.linalg.matrices import adjoint, float_dtype, real_dtype, total, transposed
 
 _SlogdetResult: Any = type(np.linalg.slogdet(np.eye(1)))
 

@@ -19,8 +19,8 @@ from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import PRIMITIVES, Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
-from retrograde.rules.declaring import conj
-from retrograde.rules.matrices import (
+from retrograde.rules.elementwise.declaring import conj
+from retrograde.rules.linalg.matrices import (
     adjoint,
     float_dtype,
     free_of_phases,

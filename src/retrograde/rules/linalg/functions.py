@@ -20,7 +20,7 @@ from retrograde.errors import UsageError
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType, broadcast_extents
 from retrograde.rules.linalg.batches import over_batch
-from retrograde.rules.matrices import adjoint, float_dtype
+from retrograde.rules.linalg.matrices import adjoint, float_dtype
 
 
 def _blocks(diagonal: Array, corner: Array) -> Array:

@@ -20,7 +20,7 @@ from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
-from retrograde.rules.matrices import (
+from retrograde.rules.linalg.matrices import (
     adjoint,
     float_dtype,
     free_of_phases,

@@ -16,9 +16,9 @@ from retrograde.program.array_like import ArrayLike
 from retrograde.program.primitive import PRIMITIVES, Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, broadcast_extents
-from retrograde.rules.contraction import as_array
-from retrograde.rules.declaring import conj
-from retrograde.rules.matrices import adjoint, float_dtype, from_triangle
+from retrograde.rules.contraction.matmul import as_array
+from retrograde.rules.elementwise.declaring import conj
+from retrograde.rules.linalg.matrices import adjoint, float_dtype, from_triangle
 
 
 def _solve_type(a: ArrayType, b: ArrayType, **_: Any) -> ArrayType:

@@ -14,7 +14,7 @@ from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, broadcast_extents
 from retrograde.rules.linalg.batches import over_batch
-from retrograde.rules.matrices import adjoint, float_dtype, from_triangle, half, to_triangle, total
+from retrograde.rules.linalg.matrices import adjoint, float_dtype, from_triangle, half, to_triangle, total
 
 
 def _solve_one(a: Array, b: Array, lower: bool, unit_diagonal: bool) -> Array:

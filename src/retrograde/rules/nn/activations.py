@@ -16,7 +16,7 @@ import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
-from retrograde.rules.masking import masked, masked_bits
+from retrograde.rules.elementwise.masking import masked, masked_bits
 from retrograde.rules.nn.normal import normal_cdf, normal_density
 from retrograde.rules.type_rules import dtype_of, like_first
 

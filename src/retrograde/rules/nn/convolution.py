@@ -19,7 +19,7 @@ import numpy as np
 from retrograde.errors import UsageError
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
-from retrograde.rules.elementwise import conj
+from retrograde.rules.elementwise.arithmetic import conj
 from retrograde.rules.nn.windows import Ints, Pads, Windows
 from retrograde.rules.type_rules import dtype_of
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
-from retrograde.rules.masking import masked_bits
+from retrograde.rules.elementwise.masking import masked_bits
 from retrograde.rules.special.declare import scipy_special
 from retrograde.rules.type_rules import like_first
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
-from retrograde.rules.masking import masked_bits
+from retrograde.rules.elementwise.masking import masked_bits
 from retrograde.rules.nn.windows import Windows, pad
 
 _STATIC = ("windows",)

@@ -14,8 +14,8 @@ from retrograde.program.kinds import is_tuple
 from retrograde.program.primitive import Array, Primitive, Rule, RuleFunction
 from retrograde.program.spelling import spells_late
 from retrograde.program.types import ArrayType, broadcast_extents
-from retrograde.rules.declaring import conj
-from retrograde.rules.quiet import multiply_or_zero
+from retrograde.rules.elementwise.declaring import conj
+from retrograde.rules.elementwise.quiet import multiply_or_zero
 from retrograde.rules.type_rules import sizes_of
 
 _NONE: Mapping[str, Any] = MappingProxyType({})

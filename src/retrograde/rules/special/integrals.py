@@ -11,7 +11,7 @@ import numpy as np
 
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.types import ArrayType
-from retrograde.rules.elementwise import conj
+from retrograde.rules.elementwise.arithmetic import conj
 from retrograde.rules.special.declare import declare, declare_several, scipy_special
 
 exp1 = declare("exp1", derivatives={"x": lambda x: -np.exp(-x) / x})

@@ -1,0 +1,1 @@
+"""Programs reversed into the programs of their gradients."""

@@ -1,0 +1,260 @@
+"""A program's reverse: the program that computes its outputs and their gradients.
+
+The forward program is kept as it is, and behind it the cotangents are carried through its statements, last one first.
+Each rule runs on symbols, and so writes its instructions; what it reads of the forward program is fetched by a scope.
+A loop reverses as a loop, a branch as a branch, and since stacks are consumed and collected alike, the result can be
+reversed again. (Griewank and Walther 2008, "Evaluating Derivatives", chapters 3 and 6.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from retrograde.autodiff.cotangents import cast
+from retrograde.autodiff.programs.activity import active_operands, varied_variables
+from retrograde.autodiff.programs.scopes import BranchScope, LoopScope, OuterScope, Scope, shape_at
+from retrograde.errors import UsageError
+from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.check import check
+from retrograde.program.clone import clone, prune
+from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable, free_variables, map_operand
+from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.types import ArrayType, same_sizes
+
+Cotangents = dict[Variable, Any]
+
+
+def reverse(program: Program, wrt: Sequence[str], of: Sequence[str], keep_outputs: bool = True) -> Program:
+    """The program that computes the gradients of a program's outputs.
+
+    Args:
+        program: it is not changed.
+        wrt: the inputs to differentiate by, by name; of a floating or complex type.
+        of: the outputs to differentiate, by name.
+        keep_outputs: whether the result has the program's own outputs, too. Without them, what only they need is left
+            out.
+
+    Returns:
+        A program with the same inputs and, behind them, for each output `y` of `of` its cotangent `d_y`. Its outputs
+        are those of the program, and for each input `x` of `wrt` the gradient `d_x`.
+
+    Raises:
+        UsageError: a name is not that of an input or output, or belongs to one that has no derivative.
+    """
+    copied = clone(program)
+    sources = [_find(name, copied.inputs, "input") for name in wrt]
+    outputs = dict(zip(copied.output_names, copied.block.results, strict=True))
+    targets = [_find_output(name, outputs) for name in of]
+    builder = ProgramBuilder(f"{program.name}_reversed", copied.block)
+    varied = varied_variables(copied.block, sources)
+    forward = list(copied.block.statements)
+    cotangents: Cotangents = {}
+    reversal = _Reversal(builder, varied)
+    for name, target in zip(of, targets, strict=True):
+        given = _input_like(builder, f"d_{name}", target)
+        if target in varied:
+            reversal.add(cotangents, target, given)
+    scope = OuterScope(builder)
+    reversal.block(copied.block, forward, cotangents, scope)
+    results = dict(outputs) if keep_outputs else {}
+    for source in sources:
+        gradient = cotangents.get(source)
+        if gradient is None:
+            gradient = reversal.zeros(scope, copied.block, source)
+        results[f"d_{source.name}"] = builder.atom(gradient)
+    copied.block.results = list(results.values())
+    return check(prune(Program(builder.name, copied.block, list(results))))
+
+
+class _Reversal:
+    def __init__(self, builder: ProgramBuilder, varied: set[Variable]) -> None:
+        self.builder = builder
+        self.varied = varied
+
+    def block(self, block: Block, statements: list[Any], cotangents: Cotangents, scope: Scope) -> None:
+        """Carry cotangents from the results of a block's statements to what they read."""
+        for statement in reversed(statements):
+            if isinstance(statement, Instruction):
+                self._instruction(block, statement, cotangents, scope)
+            elif isinstance(statement, Loop):
+                self._loop(block, statement, cotangents, scope)
+            else:
+                self._branch(block, statement, cotangents, scope)
+
+    def _instruction(self, block: Block, instruction: Instruction, cotangents: Cotangents, scope: Scope) -> None:
+        coming = tuple(cotangents.pop(result, None) for result in instruction.results)
+        if all(g is None for g in coming):
+            return
+        g = coming if instruction.primitive.outputs else coming[0]
+        for position, name, operand in active_operands(instruction, self.varied):
+            rule = instruction.primitive.reverse[name]
+            reads = (self._reading(block, instruction, read, position, scope) for read in rule.reads)
+            share = rule.function(g, *reads)
+            # Other operands may get the same share: then it is not to be merged into a sum.
+            shared = any(share is part for part in coming)
+            self.add(cotangents, operand, self._fitted(share, block, operand, scope), shared)
+
+    def _reading(self, block: Block, instruction: Instruction, name: str, position: int, scope: Scope) -> Any:
+        """What a rule for the operand at a position reads under a name."""
+        primitive = instruction.primitive
+        results = primitive.outputs or ("out",)
+        if name in primitive.static:
+            return instruction.static[name]
+        if name in results:
+            return scope.read(instruction.results[results.index(name)])
+        if name == "at":
+            return position
+        shape, name = name not in primitive.operands, name.removesuffix("_shape")
+        read = self._shape if shape else self._operand
+        if primitive.variadic:
+            return tuple(read(block, operand, scope) for operand in instruction.operands)
+        return read(block, instruction.operands[primitive.operands.index(name)], scope)
+
+    def _operand(self, block: Block, operand: Any, scope: Scope) -> Any:
+        return map_operand(lambda part: scope.read(part) if isinstance(part, Variable) else part, operand)
+
+    def _shape(self, block: Block, operand: Any, scope: Scope) -> tuple[Any, ...]:
+        return shape_at(scope, self.builder, block, operand) if isinstance(operand, Variable) else np.shape(operand)
+
+    def _fitted(self, share: Any, block: Block, variable: Variable, scope: Scope) -> Any:
+        """A share in the type of the variable it is for."""
+        kind = variable.type
+        if not isinstance(kind, ArrayType):
+            return share
+        if not same_sizes(share.variable.type, kind):
+            share = PRIMITIVES["sum_to"](share, shape_at(scope, self.builder, block, variable))
+        share = cast(share, kind.dtype)
+        share.variable.type = kind
+        return share
+
+    def add(self, cotangents: Cotangents, variable: Variable, share: Any, shared: bool = False) -> None:
+        """Add a share to a variable's cotangent."""
+        present = cotangents.get(variable)
+        cotangents[variable] = share if present is None else self._sum(present, share, variable, shared)
+
+    def _sum(self, present: Any, share: Any, variable: Variable, shared: bool) -> Any:
+        if not isinstance(variable.type, ArrayType):
+            return PRIMITIVES["add_stacks"](present, share)
+        scattered = None if shared else self.builder.retract(share, PRIMITIVES["scatter"])
+        if scattered is not None:
+            part, index, _ = scattered
+            return PRIMITIVES["add_at"](present, index, part)
+        return present + share
+
+    def zeros(self, scope: Scope, block: Block, variable: Variable) -> Any:
+        """A cotangent of zeros for a variable of the forward block."""
+        if not isinstance(variable.type, ArrayType):
+            return PRIMITIVES["zero_stack"](scope.read(variable))
+        zeros = self.builder.zeros(shape_at(scope, self.builder, block, variable), variable.type.dtype)
+        zeros.variable.type = variable.type
+        return zeros
+
+    def _is_active(self, operand: Any) -> bool:
+        return isinstance(operand, Variable) and operand in self.varied
+
+    def _loop(self, block: Block, loop: Loop, cotangents: Cotangents, scope: Scope) -> None:
+        width = len(loop.initial)
+        if not any(result in cotangents for result in loop.results):
+            return
+        places = [at for at in range(width) if loop.carried[at] in self.varied]
+        around = [variable for variable in free_variables(loop.body) if variable in self.varied]
+        stacks = [at for at in range(width, len(loop.results)) if loop.results[at] in cotangents]
+        initial = [self._taken(cotangents, loop.results[at], block, scope) for at in places]
+        initial += [self._taken(cotangents, variable, block, scope) for variable in around]
+        consumed = [self.builder.atom(cotangents.pop(loop.results[at])) for at in stacks]
+        body = Block([self.builder.variable(loop.index.type, hint="i")])
+        into = [loop.carried[at] for at in places] + around
+        body.parameters += [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
+        body.parameters += [self.builder.variable(_type_of(loop.body.results[at]), hint="d_kept") for at in stacks]
+        backward = Loop(loop.count, not loop.backward, list(map(self.builder.atom, initial)), consumed, body, [])
+        backward.count = self.builder.atom(scope.read(loop.count)) if isinstance(loop.count, Variable) else loop.count
+        inner: Cotangents = {}
+        with self.builder.inside(body):
+            coming = iter([Symbol(self.builder, parameter) for parameter in body.parameters[1:]])
+            for at in places:
+                self._add_if_active(inner, loop.body.results[at], next(coming))
+            for variable in around:
+                self.add(inner, variable, next(coming))
+            for at in stacks:
+                self._add_if_active(inner, loop.body.results[at], next(coming))
+            below = LoopScope(self.builder, scope, loop, backward)
+            self.block(loop.body, list(loop.body.statements), inner, below)
+            going = [self._taken(inner, variable, loop.body, below) for variable in into]
+            elements = [element for element in loop.elements if element in self.varied and element in inner]
+            going += [inner.pop(element) for element in elements]
+            body.results = list(map(self.builder.atom, going))
+        self.builder.append(backward)
+        backward.results = [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
+        of_stacks = [loop.consumed[loop.elements.index(element)] for element in elements]
+        backward.results += [self.builder.variable(stack.type, hint=f"d_{stack.name}") for stack in of_stacks]
+        results = iter([Symbol(self.builder, result) for result in backward.results])
+        for at in places:
+            self._add_if_active(cotangents, loop.initial[at], next(results))
+        for variable in around:
+            cotangents[variable] = next(results)
+        for stack in of_stacks:
+            self._add_if_active(cotangents, stack, next(results))
+
+    def _add_if_active(self, cotangents: Cotangents, operand: Any, share: Any) -> None:
+        if self._is_active(operand):
+            self.add(cotangents, operand, share)
+
+    def _taken(self, cotangents: Cotangents, variable: Variable, block: Block, scope: Scope) -> Any:
+        found = cotangents.pop(variable, None)
+        return self.zeros(scope, block, variable) if found is None else found
+
+    def _branch(self, block: Block, branch: Branch, cotangents: Cotangents, scope: Scope) -> None:
+        coming = [(at, cotangents.pop(result)) for at, result in enumerate(branch.results) if result in cotangents]
+        if not coming:
+            return
+        sides = [(branch.then, Block()), (branch.otherwise, Block())]
+        found: list[Cotangents] = []
+        for forward, backward in sides:
+            inner: Cotangents = {}
+            with self.builder.inside(backward):
+                for at, cotangent in coming:
+                    self._add_if_active(inner, forward.results[at], cotangent)
+                below = BranchScope(self.builder, scope, branch, forward)
+                self.block(forward, list(forward.statements), inner, below)
+            found.append(inner)
+        into = list(dict.fromkeys(variable for inner in found for variable in inner))
+        for (_, backward), inner in zip(sides, found, strict=True):
+            with self.builder.inside(backward):
+                backward.results = [self.builder.atom(self._taken(inner, variable, block, scope)) for variable in into]
+        condition = scope.read(branch.condition) if isinstance(branch.condition, Variable) else branch.condition
+        results = [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
+        self.builder.append(Branch(self.builder.atom(condition), sides[0][1], sides[1][1], results))
+        for variable, result in zip(into, results, strict=True):
+            self.add(cotangents, variable, Symbol(self.builder, result))
+
+
+def _type_of(operand: Any) -> Any:
+    return operand.type
+
+
+def _find(name: str, variables: list[Variable], role: str) -> Variable:
+    found = {variable.name: variable for variable in variables}
+    if name not in found:
+        raise UsageError(f"{name!r} is no {role} of the program; it has {', '.join(found)}")
+    if not found[name].type.differentiable:
+        raise UsageError(f"{role} {found[name]!r} has no derivative; differentiate floating or complex ones")
+    return found[name]
+
+
+def _find_output(name: str, outputs: dict[str, Any]) -> Any:
+    if name not in outputs:
+        raise UsageError(f"{name!r} is no output of the program; it has {', '.join(outputs)}")
+    return outputs[name]
+
+
+def _input_like(builder: ProgramBuilder, name: str, target: Any) -> Symbol:
+    kind = target.type if isinstance(target, Variable) else ArrayType(np.asarray(target).dtype, np.shape(target))
+    if not isinstance(kind, ArrayType) or not kind.differentiable:
+        raise UsageError(
+            f"output {name.removeprefix('d_')!r} is {kind}, which has no derivative; differentiate floating or "
+            "complex ones"
+        )
+    return builder.input(name, kind.dtype, kind.sizes)

@@ -1,6 +1,0 @@
-"""Sparse Jacobians and Hessians: which entries can be nonzero, and all of them from a few directions."""
-
-from retrograde.autodiff.sparse.compressed import sparse_hessian, sparse_jacobian
-from retrograde.autodiff.sparse.footprints import detect
-
-__all__ = ["detect", "sparse_hessian", "sparse_jacobian"]

@@ -1,0 +1,1 @@
+"""The tape: records NumPy code as it runs, and carries cotangents back through the record."""

@@ -1,0 +1,1 @@
+"""Primitives that sum products over shared axes."""

@@ -1,0 +1,1 @@
+"""Primitives whose result's element depends on the operands' elements at the same place."""

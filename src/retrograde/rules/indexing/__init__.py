@@ -1,0 +1,1 @@
+"""Primitives that read, choose, sort and write elements by indices."""

@@ -1,0 +1,1 @@
+"""Primitives whose result's element depends on many elements of an operand."""

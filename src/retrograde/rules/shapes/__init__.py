@@ -1,0 +1,1 @@
+"""Primitives that put elements into other places and other shapes."""
