@@ -107,10 +107,8 @@ def _parts(graph: LinearGraph, count: int, span: slice) -> Iterator[range]:
 
 
 def _directions_at_once(graph: LinearGraph, span: slice) -> int:
-    largest = max(
-        (slot.size * slot.dtype.itemsize for step in graph.steps[span] for slot in step.results if slot is not None),
-        default=1,
-    )
+    slots = {slot for step in graph.steps[span] for slot in (*step.sources, *step.results) if slot is not None}
+    largest = max((slot.size * slot.dtype.itemsize for slot in slots), default=1)
     return max(1, BATCH_BYTES // max(largest, 1))
 
 

@@ -117,6 +117,7 @@ divide_by_length = Primitive(
     },
     forward={"y": lambda d, y, out: -divide_by_length(d, y) * out},
     linear=("x",),
+    elementwise=True,
 )
 """`x / y`, and 0 where y is 0, with all its derivatives: the direction of what has the length y."""
 
