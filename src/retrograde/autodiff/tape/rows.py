@@ -43,7 +43,7 @@ def batch_jacobian_rows(target: Node, source: Node, pull: Pull) -> Array | None:
     size = prod(target.shape[1:])
     rows: list[Any] = [pull(_unit(target, (slice(None), at)), True)[0] for at in range(size)]
     random = np.random.default_rng(0)
-    factors: Any = random.uniform(0.5, 1.5, count)
+    factors = np.asarray(random.uniform(0.5, 1.5, count))
     weights = random.uniform(0.5, 1.0, size)
     mixed = np.multiply.outer(factors, weights).reshape(target.shape).astype(target.dtype)
     (found,) = pull(mixed, False)
@@ -51,7 +51,7 @@ def batch_jacobian_rows(target: Node, source: Node, pull: Pull) -> Array | None:
         return None
     if not rows or not found.size:
         return np.zeros((*target.shape, *source.shape[1:]), source.dtype)
-    each: Any = factors.reshape((count,) + (1,) * (len(source.shape) - 1)).astype(source.dtype)
+    each = factors.reshape((count,) + (1,) * (len(source.shape) - 1)).astype(source.dtype)
     jacobian: Any = np.stack(rows, axis=1)
     _refuse_mixed(found, np.tensordot(weights.astype(source.dtype), jacobian, (0, 1)) * each, jacobian, target, source)
     return jacobian.reshape((*target.shape, *source.shape[1:]))

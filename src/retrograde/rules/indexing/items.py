@@ -123,7 +123,7 @@ def _add_into(x: Array, index: Any, v: Array) -> Array:
 
 def _to_write(x: Array) -> Array:
     """A copy, and of a number an array without axes."""
-    return np.array(x) if isinstance(x, np.generic) else x.copy()
+    return np.array(x) if np.isscalar(x) else x.copy()
 
 
 add_at = Primitive(

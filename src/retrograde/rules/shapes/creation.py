@@ -140,6 +140,6 @@ def _logspace(
         rank = max(map(np.ndim, (start, stop, base)))
         start, stop = at_least(as_array(start), rank), at_least(as_array(stop), rank)
         base = np.expand_dims(at_least(as_array(base), rank), axis)
-    exponents: Any = np.linspace(start, stop, num, endpoint, axis=axis)
+    exponents: Any = np.linspace(start, stop, num, endpoint, axis=axis)  # pyright: ignore[reportUnknownVariableType]
     out: Any = np.power(base, exponents)  # pyright: ignore[reportUnknownArgumentType]
     return out if dtype is None else out.astype(dtype)
