@@ -1,4 +1,4 @@
-"""Twenty-one programs to differentiate, in a small and in a large size: plain NumPy code that autograd and JAX run as well.
+"""Twenty-one programs to differentiate, small and large: plain NumPy code that autograd and JAX run as well.
 
 Each takes the module to call (`numpy`, `autograd.numpy`, `jax.numpy`), what to differentiate by, and the data. None
 writes in place, which the others refuse.

@@ -42,8 +42,8 @@ def batch_jacobian_rows(target: Node, source: Node, pull: Pull) -> Array | None:
     count = target.shape[0]
     size = prod(target.shape[1:])
     rows: list[Any] = [pull(_unit(target, (slice(None), at)), True)[0] for at in range(size)]
-    random = np.random.default_rng(0)
-    factors = np.asarray(random.uniform(0.5, 1.5, count))
+    random: Any = np.random.default_rng(0)
+    factors = random.uniform(0.5, 1.5, count)
     weights = random.uniform(0.5, 1.0, size)
     mixed = np.multiply.outer(factors, weights).reshape(target.shape).astype(target.dtype)
     (found,) = pull(mixed, False)
