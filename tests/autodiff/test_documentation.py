@@ -1,4 +1,4 @@
-"""What docs/autodiff.md says of the rules is so."""
+"""What docs/rules.md says of the rules is so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import retrograde.rules
 from retrograde import nn, special
 from retrograde.program import spelling
 
-_PAGE = (Path(__file__).parents[2] / "docs" / "autodiff.md").read_text()
+_PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
 
 
 def test_every_function_with_a_rule_is_listed_and_no_other() -> None:

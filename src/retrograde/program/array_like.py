@@ -263,7 +263,7 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
         if not name.startswith("_") and hasattr(np.ndarray, name):
             raise AttributeError(
                 f"the array method {name!r} is not known to {self.kind}; call a NumPy function that has a derivative "
-                "rule instead (docs/autodiff.md lists them)"
+                "rule instead (docs/rules.md lists them)"
             )
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 

@@ -170,7 +170,14 @@ class Primitive:
         return Rule(pushed, (*others, *self.static))
 
 
-PRIMITIVES: dict[str, Primitive] = {}
+class _Declared(dict[str, Primitive]):
+    """Primitives by name; the error says what makes one known."""
+
+    def __missing__(self, name: str) -> Primitive:
+        raise UsageError(f"no primitive {name!r} is declared; import retrograde.rules, which declares NumPy's functions")
+
+
+PRIMITIVES: dict[str, Primitive] = _Declared()
 """Every primitive by name. `retrograde.rules` fills it."""
 
 

@@ -126,7 +126,7 @@ def missing_rule(name: str, operands: tuple[Any, ...]) -> UnsupportedError:
     """The error for a NumPy function that nothing takes the place of."""
     return UnsupportedError(
         f"{name} has no derivative rule, and an operand is {_interceptor(operands)}; write it with functions that have "
-        "one (docs/autodiff.md lists them), take it out of the derivative with rg.stop_gradient, or give it a rule "
+        "one (docs/rules.md lists them), take it out of the derivative with rg.stop_gradient, or give it a rule "
         "with rg.primitive, rg.custom_jvp or rg.custom_vjp"
     )
 
