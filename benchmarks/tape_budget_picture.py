@@ -23,8 +23,10 @@ def budgets_figure(trials: Mapping[str, Mapping[str, Points]], bests: Mapping[st
     """Less memory to the right, on a logarithmic axis; more recomputation upwards."""
     drawing = Drawing()
     words = [(f"● {name}\u2003", colour, True) for name, colour in _LINES]
-    words.append(("– – best that knows the length\u2003", "muted", True))
-    words.append(("● sqrt, recompute_all without a budget", "series-2", True))
+    words += [
+        ("– – best that knows the length\u2003", "muted", True),
+        ("● sqrt, recompute_all without a budget", "series-2", True),
+    ]
     drawing.words(0, 14, words)
     for place, (name, lines) in enumerate(trials.items()):
         _panel(drawing, name, lines, bests.get(name, ()), place * (_WIDTH + _GAP), 30.0)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TINY_BYTES = 256
 """Up to this size, keeping a value takes less than keeping account of it."""
 
-RECORD_BYTES = 1200
+RECORD_BYTES = 1300
 """What Python's objects for one recorded operation take: the tape's, and those here."""
 
 _NOBODY: list[Any] = []
