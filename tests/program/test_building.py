@@ -226,3 +226,8 @@ def test_broadcasting_of_sizes() -> None:
     assert broadcast_extents((n, 1), (3,), ()) == (n, 3)
     assert broadcast_extents((n,), (None,)) == (None,)
     assert broadcast_extents((1,), (1,)) == (1,)
+
+
+def test_a_primitive_that_is_not_declared() -> None:
+    with pytest.raises(UsageError, match=r"no primitive 'multiplied' is declared; import retrograde\.rules"):
+        _ = PRIMITIVES["multiplied"]

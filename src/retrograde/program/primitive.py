@@ -174,7 +174,7 @@ class _Declared(dict[str, Primitive]):
     """Primitives by name; the error says what makes one known."""
 
     def __missing__(self, name: str) -> Primitive:
-        raise UsageError(f"no primitive {name!r} is declared; import retrograde.rules, which declares NumPy's functions")
+        raise UsageError(f"no primitive {name!r} is declared; import retrograde.rules, which declares those of NumPy")
 
 
 PRIMITIVES: dict[str, Primitive] = _Declared()
