@@ -348,3 +348,21 @@ def test_the_share_of_a_complex_value_is_not_put_into_a_real_cotangent() -> None
     x = X * (1 + 1j)
     gradient = rg.grad(lambda x: np.sum(np.abs(x) * X))(x)
     np.testing.assert_allclose(gradient, X * x / np.abs(x))
+
+
+@pytest.mark.parametrize("size", [50, 20_000])
+def test_a_plain_array_that_no_rule_reads_may_be_written(size: int) -> None:
+    """A buffer that is filled anew in each iteration: what was computed from it is not made again from it."""
+    x = np.linspace(0.0, 1.0, 20_000)
+
+    def loss(x: Any, fresh: bool) -> Any:
+        buffer = np.empty(size)
+        total = 0.0
+        for turn in range(3):
+            buffer = np.empty(size) if fresh else buffer
+            buffer[:] = turn
+            y = np.reshape(x, (-1, size)) * 1.5 + buffer
+            total = total + np.sum(np.sin(y) * y)
+        return total
+
+    np.testing.assert_array_equal(rg.grad(loss)(x, False), rg.grad(loss)(x, True))

@@ -47,7 +47,7 @@ class Origin:
         array: a weak reference to the value.
         held: whether a residual, or the caller, holds the value.
         primitive, operands, static: what made it; None where that is not cheap. A large operand is there as an origin,
-            or, if it was not recorded, as a weak reference.
+            or, if it was not recorded and nobody can write it, as a weak reference.
         cost: of that operation; 0 for a view.
         uses: how many cheap operations used it.
         readers: how many residuals have it made again.
@@ -245,7 +245,7 @@ def selected(
     """What to keep of an operation's residuals, and the origin of its result."""
     sources: list[Any] = []
     for operand, value in zip(operands, values, strict=True):
-        sources.append(_source(operand, value) if is_large(value) else value)
+        sources.append(_source(operand, value))
     items = list(kept or ())
     made: dict[Origin, Remade] = {}
     for at, place in enumerate(recipe.places):
@@ -262,10 +262,21 @@ def selected(
 
 
 def _source(operand: Any, value: Any) -> Any:
-    """The origin of a large operand; a weak reference, if it is plain."""
-    if operand is value:
+    """What an operand is made again from: its origin, if it is large and recorded.
+
+    A plain array may be written by its owner. So it is no source but where it cannot be written, or, if it is small, as
+    a copy.
+    """
+    if type(value) is not ndarray:
+        return value
+    if operand is not value:
+        return _origin_of(operand.node, value) if is_large(value) else value
+    if not value.flags.writeable and value.base is None:
         return ref(value)
-    node = operand.node
+    return _NOTHING if is_large(value) else value.copy()
+
+
+def _origin_of(node: Any, value: Any) -> Origin:
     if node.origin is None:
         node.origin = Origin(value)
     return node.origin
