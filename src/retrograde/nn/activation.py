@@ -152,7 +152,7 @@ def softplus(x: Any, beta: float = 1.0) -> Array:
 
 
 def softsign(x: Any) -> Array:
-    """x / (1 + |x|).
+    """`x / (1 + abs(x))`.
 
     Example:
         >>> import numpy as np

@@ -52,7 +52,7 @@ def embedding(indices: Any, weight: Any, padding_index: int | None = None) -> Ar
         padding_index: an entry that is not learnt: its row gets no gradient.
 
     Returns:
-        (*shape of the indices, features).
+        The rows, (shape of the indices, features).
 
     Raises:
         UsageError: the indices are no integers, or out of range.

@@ -71,7 +71,7 @@ def i1(x: Any) -> Array:
 
 
 def i0e(x: Any) -> Array:
-    """exp(-|x|)·i0(x), which does not overflow.
+    """`exp(-abs(x))` times `i0(x)`, which does not overflow.
 
     Example:
         >>> float(i0e(0.0))
@@ -81,7 +81,7 @@ def i0e(x: Any) -> Array:
 
 
 def i1e(x: Any) -> Array:
-    """exp(-|x|)·i1(x), which does not overflow.
+    """`exp(-abs(x))` times `i1(x)`, which does not overflow.
 
     Example:
         >>> float(i1e(0.0))
@@ -193,7 +193,7 @@ def iv(v: Any, z: Any) -> Array:
 
 
 def ive(v: Any, z: Any) -> Array:
-    """exp(-|Re z|)·iv(v, z), which does not overflow; differentiable at real z.
+    """`exp(-abs(real(z)))` times `iv(v, z)`, which does not overflow; differentiable at real z.
 
     The derivative by the order has no closed form: asking for it raises `UnsupportedError`.
 

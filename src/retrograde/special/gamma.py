@@ -20,7 +20,7 @@ def gamma(x: Any) -> Array:
 
 
 def gammaln(x: Any) -> Array:
-    """The logarithm of |gamma(x)|, of real numbers.
+    """The logarithm of `abs(gamma(x))`, of real numbers.
 
     Example:
         >>> float(gammaln(1.0))
@@ -142,7 +142,7 @@ def beta(a: Any, b: Any) -> Array:
 
 
 def betaln(a: Any, b: Any) -> Array:
-    """The logarithm of |beta(a, b)|.
+    """The logarithm of `abs(beta(a, b))`.
 
     Example:
         >>> float(betaln(1.0, 1.0))
