@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import tracemalloc
 import weakref
@@ -15,6 +16,7 @@ import test_random_writes
 
 import retrograde as rg
 from retrograde.autodiff.tape import backward, residuals, tracked
+from retrograde.errors import BudgetError, UsageError
 from retrograde.program import PRIMITIVES, Primitive
 
 N = 20_000
@@ -366,3 +368,63 @@ def test_a_plain_array_that_no_rule_reads_may_be_written(size: int) -> None:
         return total
 
     np.testing.assert_array_equal(rg.grad(loss)(x, False), rg.grad(loss)(x, True))
+
+
+@pytest.mark.parametrize("size", [3, 300, 20_000])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda x, b: x * b,
+        lambda x, b: x / b,
+        lambda x, b: np.where(b > 0.5, x, 2.0) * b[::-1],
+        lambda x, b: np.maximum(x, b),
+        lambda x, b: x[b.astype(int)],
+    ],
+)
+def test_a_plain_array_that_is_written_before_the_gradient(operation: Any, size: int) -> None:
+    """It gives the gradient of what was computed, or an error: never the gradient of something else."""
+    x = np.linspace(1.0, 2.0, size)
+    b = np.linspace(0.1, 1.0, size)
+
+    def loss(x: Any, written: bool) -> Any:
+        mine = b.copy()
+        y = np.sum(np.sin(operation(x, mine)))
+        if written:
+            mine[:] = 7.0
+        return y
+
+    expected = rg.grad(loss)(x, False)
+    with contextlib.suppress(UsageError):
+        np.testing.assert_array_equal(rg.grad(loss)(x, True), expected)
+
+
+def test_a_written_operand_is_named() -> None:
+    def loss(x: Any) -> Any:
+        mask = np.ones(50)
+        y = x * mask
+        mask[:] = 0.0
+        return np.sum(y)
+
+    with pytest.raises(UsageError, match=r"plain array \(float64 of shape \(50,\)\).*hand the operation a copy"):
+        rg.grad(loss)(np.ones(50))
+
+
+@pytest.mark.parametrize("size", [20, 300, 5000])
+def test_a_buffer_that_is_written_under_a_budget(size: int) -> None:
+    x = np.linspace(0.0, 1.0, size)
+
+    def loss(x: Any, fresh: bool) -> Any:
+        buffer = np.empty(size)
+        for turn in range(40):
+            buffer = np.empty(size) if fresh else buffer
+            buffer[:] = turn
+            x = np.sin(x + buffer)
+        return np.sum(x)
+
+    expected = rg.grad(loss)(x, True)
+    for budget in (1_000_000, 55_000 + 30 * size):
+        try:
+            found = rg.grad(loss, budget=budget)(x, False)
+        except (UsageError, BudgetError):
+            continue
+        np.testing.assert_array_equal(found, expected)

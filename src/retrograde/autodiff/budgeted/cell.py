@@ -75,6 +75,7 @@ class Cell:
         last_read: when it was last read, on the pool's clock.
         arrivals: how often it was computed.
         record_bytes: what its record takes, whether the array is there or not.
+        mark: of an array that this pool has not computed, what tells whether its owner wrote it; None of others.
     """
 
     __slots__ = (
@@ -87,6 +88,7 @@ class Cell:
         "index",
         "is_number",
         "last_read",
+        "mark",
         "pins",
         "place",
         "pool",
@@ -112,6 +114,7 @@ class Cell:
         self.due = 0
         self.dependents: list[Cell] = _NOBODY
         self.record_bytes = 0
+        self.mark: int | None = None
         self.index = index
         self.last_read = 0
         self.arrivals = 0

@@ -125,7 +125,7 @@ class Held(ArrayLike):
             elif is_ndarray(value := plain(operand)) and value.nbytes > TINY_BYTES:
                 inside.append(pool.constant(value))
             else:
-                inside.append(value)
+                inside.append(value.copy() if is_ndarray(value) and value.flags.writeable else value)
         out = pool.run(primitive, tuple(inside), static)
         if primitive.outputs:
             return tuple(map(_outside, out))

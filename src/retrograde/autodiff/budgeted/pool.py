@@ -22,6 +22,7 @@ from retrograde.autodiff.budgeted.policies import Policy
 from retrograde.autodiff.budgeted.queue import Candidates
 from retrograde.autodiff.budgeted.recomputing import recompute
 from retrograde.autodiff.budgeted.sizes import CALL_BYTES, estimates, kind_of_operand
+from retrograde.autodiff.tape.kept import check_unwritten, mark_of
 from retrograde.program.kinds import is_ndarray
 
 _IDLE_FOR = 8
@@ -63,13 +64,16 @@ class Pool:
     def constant(self, array: Any) -> Cell:
         """The cell for an array that this pool has not computed.
 
-        It counts for as long as it lives, since residuals may hold it.
+        It counts for as long as it lives, since residuals may hold it. One that was written since it was last read is
+        another one.
         """
+        mark = mark_of(array) if is_ndarray(array) and array.flags.writeable else None
         cell = self._constants.get(id(array))
-        if cell is None:
+        if cell is None or cell.mark != mark:
             if is_ndarray(array) and id(array) not in self._alive and not self._is_free(array):
                 self._count_while_alive(array)
             cell = self._constants[id(array)] = self._new_cell(array)
+            cell.mark = mark
             self._arrive(cell, 0)
         return cell
 
@@ -231,7 +235,11 @@ class Pool:
         assert step is not None
         begin = self.account.now()
         self.clock += 1
-        self._make_room(step.room_bytes, step.name, list(step.roots()))
+        roots = list(step.roots())
+        self._make_room(step.room_bytes, step.name, roots)
+        for root in roots:
+            if root.mark is not None:
+                check_unwritten(root.value, root.mark)
         cell.value = self._evaluated(cell)
         self._arrive(cell, cell.data_bytes)
         self._offer(cell)

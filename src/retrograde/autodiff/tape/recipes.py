@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from retrograde.autodiff.cotangents import Scattered
+from retrograde.autodiff.tape.kept import borrowed
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.ownership import ALONE, getrefcount, is_writable
 from retrograde.program.primitive import Primitive, Rule
@@ -34,7 +35,8 @@ class Recipe:
         rules = [primitive.reverse.get(names[position]) for position in tracked]
         self.reads = tuple(dict.fromkeys(name for rule in rules if rule for name in rule.reads if name != "at"))
         self.places = tuple(_place(primitive, name) for name in self.reads)
-        self.keep = _keeper(primitive, self.reads)
+        plain = tuple(at for at, place in enumerate(self.places) if place not in (None, -1, *tracked))
+        self.keep = _keeper(primitive, self.reads, plain)
         self.last = next((at for at, rule in enumerate(rules) if rule and rule.overwriting), None)
         pulls = [
             rule and _puller(primitive, rule, self.reads, position, may_overwrite=at == self.last)
@@ -79,11 +81,17 @@ def _place(primitive: Primitive, name: str) -> int | None:
 # loop over getters takes.
 
 
-def _keeper(primitive: Primitive, reads: tuple[str, ...]) -> Callable[..., Kept] | None:
+def _keeper(primitive: Primitive, reads: tuple[str, ...], plain: tuple[int, ...]) -> Callable[..., Kept] | None:
+    """What keeps the residuals; those at the places `plain` may be arrays of the caller's."""
     if not reads:
         return None
-    values = "".join(f"{reading(primitive, name)}, " for name in reads)
-    return eval(f"lambda operands, out, static: ({values})", {"shape": np.shape})
+    found = [reading(primitive, name) for name in reads]
+    values = f"({''.join(f'{value}, ' for value in found)})"
+    if plain:
+        others = " and ".join(f"type({found[at]}) not in _ARRAYS" for at in plain)
+        values = f"{values} if {others} else borrowed({values}, {plain})"
+    names = {"shape": np.shape, "_ARRAYS": (np.ndarray, tuple), "borrowed": borrowed}
+    return eval(f"lambda operands, out, static: {values}", names)
 
 
 def _puller(

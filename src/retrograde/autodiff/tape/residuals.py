@@ -8,13 +8,14 @@ memory cost", section 3.)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 from weakref import ref
 
 from numpy import dtype, ndarray, ufunc
 
+from retrograde.autodiff.tape.kept import Later, residuals_of
 from retrograde.autodiff.tape.recipes import Recipe
 from retrograde.program.primitive import PRIMITIVES, Primitive
 
@@ -166,7 +167,7 @@ class _Search:
             origin.readers += 1
 
 
-class Remade:
+class Remade(Later):
     """A value that is made again when a rule reads it."""
 
     __slots__ = ("evaluate", "form", "operands", "static", "uses")
@@ -206,23 +207,6 @@ class Remade:
         return None
 
 
-class Residuals:
-    """The residuals of an operation, some of which are made again."""
-
-    __slots__ = ("items",)
-
-    def __init__(self, items: tuple[Any, ...]) -> None:
-        self.items = items
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.items)
-
-    def restore(self) -> tuple[Any, ...]:
-        """The residuals as the rules read them."""
-        done: dict[Remade, Any] = {}
-        return tuple(item.value(done) if type(item) is Remade else item for item in self.items)
-
-
 def is_large(value: Any) -> bool:
     """Whether a value is a NumPy array worth a thought."""
     return type(value) is ndarray and value.nbytes >= LARGE_BYTES
@@ -258,7 +242,7 @@ def selected(
             items[recipe.places.index(-1)] = origin.keep(out, made)
     if not items:
         return None, origin
-    return (Residuals(tuple(items)) if any(type(item) is Remade for item in items) else tuple(items)), origin
+    return residuals_of(items), origin
 
 
 def _source(operand: Any, value: Any) -> Any:
