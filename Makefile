@@ -32,8 +32,8 @@ test-core: $(READY)
 test-engines: $(READY)
 	$(PYTEST) -q -m "not slow" $(ENGINE_TESTS)
 
-test-slow: $(READY)  ## run the slow tests
-	$(PYTEST) -q -m slow
+test-slow: $(READY)  ## run the slow tests, on new random examples each time
+	EXPLORE=1 $(PYTEST) -q -m slow
 
 check: lint types coverage  ## ruff, pyright, and coverage of the framework-free rooms
 

@@ -148,6 +148,7 @@ def _right_or_refused(steps: list[tuple[str, int, int, bool]]) -> None:
     try:
         expected = run(_X.copy())
         difference = (run(_X + step) - run(_X - step)) / 2e-6
+        coarser = (run(_X + 2 * step) - run(_X - 2 * step)) / 4e-6
     except (TypeError, ValueError, IndexError, AttributeError):  # what NumPy refuses is not ours to judge
         assume(False)
         return
@@ -159,7 +160,9 @@ def _right_or_refused(steps: list[tuple[str, int, int, bool]]) -> None:
         return
     _SEEN["right"] += 1
     np.testing.assert_allclose(value, expected, rtol=1e-12)
-    np.testing.assert_allclose(tangent, difference, rtol=1e-4, atol=1e-6)
+    # Some programs are steep: then differences tell by each other how good they are.
+    blur = 10.0 * abs(difference - coarser)
+    np.testing.assert_allclose(tangent, difference, rtol=1e-4, atol=1e-6 + blur)
     np.testing.assert_allclose(np.sum(gradient * _DIRECTION), tangent, rtol=1e-9, atol=1e-12)
 
 
