@@ -62,6 +62,7 @@ def test_every_example_is_tested_and_short():
         "train_a_digit_classifier",
         "train_on_two_ranks",
         "train_inside_a_budget",
+        "two_electrons_in_a_trap",
     }
     assert all(len(path.read_text().splitlines()) < 70 for path in EXAMPLES)
 
@@ -130,6 +131,13 @@ def test_train_a_digit_classifier(capsys):
     first, *_, last = _run("train_a_digit_classifier", capsys)
     read, at_last = (float(re.search(r"([\d.]+) % of unseen", line)[1]) for line in (first, last))
     assert read < 80.0 < 90.0 < at_last
+
+
+def test_two_electrons_in_a_trap(capsys):
+    agree, *steps, exact = _run("two_electrons_in_a_trap", capsys)
+    assert agree == "the two Laplacians agree: True"
+    assert len(steps) == 7
+    assert exact == "exact: True True"
 
 
 def test_tape_in_a_budget(capsys):
