@@ -7,42 +7,23 @@ batches, with the peaks of Python's allocations, and the time of a sparse Hessia
 
 from __future__ import annotations
 
-import gc
-import statistics
-import time
-import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy import sparse
+from turns import seconds
 
 import retrograde as rg
+from retrograde.runtime.meters import measure_python
 
 ROUNDS = 9
 
 
-def seconds(functions: list[Callable[[], Any]]) -> list[float]:
+def timed(functions: list[Callable[[], Any]]) -> list[float]:
     """The median time of each, in turns, after a call that is not counted."""
-    times: list[list[float]] = [[] for _ in functions]
-    for turn in range(ROUNDS + 1):
-        for function, found in zip(functions, times, strict=True):
-            begun = time.process_time()
-            function()
-            if turn:
-                found.append(time.process_time() - begun)
-    return [statistics.median(found) for found in times]
-
-
-def peak_bytes(function: Callable[[], Any]) -> int:
-    """The most that Python allocated at one moment of a call."""
-    gc.collect()
-    tracemalloc.start()
-    function()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
+    return seconds(functions, ROUNDS, uncounted=1)
 
 
 def network(inputs: int, width: int, layers: int) -> Callable[[Any], Any]:
@@ -65,10 +46,10 @@ def hessian_vector_products() -> None:
     print("\nhvp, as a multiple of a gradient")
     for inputs, width in ((20, 20), (200, 256), (1000, 1000)):
         f, x = network(inputs, width, 3), np.ones(inputs) * 0.1
-        gradient, product = seconds([lambda f=f, x=x: rg.grad(f)(x), lambda f=f, x=x: rg.hvp(f, (x,), (x,))])
+        gradient, product = timed([lambda f=f, x=x: rg.grad(f)(x), lambda f=f, x=x: rg.hvp(f, (x,), (x,))])
         print(f"  MLP {inputs} - {width}: {product / gradient:.2f}")
     x = np.linspace(0.0, 1.0, 100_000)
-    gradient, product = seconds([lambda: rg.grad(rosenbrock)(x), lambda: rg.hvp(rosenbrock, (x,), (x,))])
+    gradient, product = timed([lambda: rg.grad(rosenbrock)(x), lambda: rg.hvp(rosenbrock, (x,), (x,))])
     print(f"  Rosenbrock, 100,000 variables: {product / gradient:.2f}")
 
 
@@ -78,8 +59,8 @@ def laplacians() -> None:
         f, x = network(inputs, 256, 3), np.ones(inputs) * 0.1
         ways = [lambda f=f, x=x: rg.laplacian(f)(x), lambda f=f, x=x: np.trace(rg.hessian(f)(x))]
         ways.append(lambda f=f, x=x: np.sum(rg.hessian_diagonal(f)(x)))
-        ours, trace, diagonal = seconds(ways)
-        peaks = [peak_bytes(way) / 1e6 for way in ways]
+        ours, trace, diagonal = timed(ways)
+        peaks = [measure_python(way).peak_bytes / 1e6 for way in ways]
         print(
             f"  {inputs} dimensions: {1e3 * ours:.2f} ms, {peaks[0]:.1f} MB; the trace {trace / ours:.2f} x, "
             f"{peaks[1]:.1f} MB; the sum of the diagonal {diagonal / ours:.2f} x, {peaks[2]:.1f} MB"
@@ -104,11 +85,11 @@ def jacobians() -> None:
         return y
 
     modes: Any = ("auto", "forward", "reverse", "mixed")
-    times = seconds([lambda mode=mode: rg.jacobian(narrow, mode=mode)(x) for mode in modes])
+    times = timed([lambda mode=mode: rg.jacobian(narrow, mode=mode)(x) for mode in modes])
     print("  " + ", ".join(f"{mode} {taken / times[0]:.2f}" for mode, taken in zip(modes, times, strict=True)))
     f, x = network(100, 200, 2), np.ones(100)
     one_by_one = lambda: [rg.hvp(f, (x,), (unit,)) for unit in np.eye(100)]  # noqa: E731
-    batched, single = seconds([lambda: rg.hessian(f)(x), one_by_one])
+    batched, single = timed([lambda: rg.hessian(f)(x), one_by_one])
     print(f"  a Hessian of 100 variables, its columns one by one: {single / batched:.1f} x the time in batches")
 
 
@@ -123,7 +104,7 @@ def sparse_hessians() -> None:
     for count in (10_000, 100_000):
         x, ones = np.linspace(0.0, 1.0, count), np.ones(count)
         pattern = sparse.diags_array([ones[1:], ones, ones[1:]], offsets=[-1, 0, 1])
-        given, detected, gradient = seconds(
+        given, detected, gradient = timed(
             [
                 lambda x=x, pattern=pattern: rg.hessian(rosenbrock, sparsity=pattern)(x),
                 lambda x=x: rg.hessian(rosenbrock, sparsity="detect")(x),
@@ -141,7 +122,7 @@ def series() -> None:
     f, x = network(100, 200, 3), np.ones(100) * 0.1
     orders = (1, 2, 4, 8)
     ways: list[Any] = [lambda order=order: rg.taylor(f, (x,), (x,), order) for order in orders]
-    plain, *times = seconds([lambda: f(x), *ways])
+    plain, *times = timed([lambda: f(x), *ways])
     print("  " + ", ".join(f"order {order}: {taken / plain:.1f}" for order, taken in zip(orders, times, strict=True)))
 
 

@@ -5,14 +5,13 @@ Prints the time of value and gradient as a ratio, retrograde to PyTorch; below 1
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
+from turns import seconds
 
 import retrograde as rg
 from retrograde import nn
@@ -75,17 +74,6 @@ LAYERS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Any]]] = {
 }
 
 
-def seconds(functions: list[Callable[[], Any]]) -> list[float]:
-    """The median processor time of each, in turns."""
-    times: list[list[float]] = [[] for _ in functions]
-    for _ in range(ROUNDS):
-        for function, found in zip(functions, times, strict=True):
-            begun = time.process_time()
-            function()
-            found.append(time.process_time() - begun)
-    return [statistics.median(found) for found in times]
-
-
 def main() -> None:
     torch.set_num_threads(1)
     for name, (ours, theirs, arrays) in LAYERS.items():
@@ -97,7 +85,7 @@ def main() -> None:
                 tensor.grad = None
             theirs(*tensors).sum().backward()
 
-        mine, other = seconds([lambda g=gradient, a=arrays: g(*a), reference])
+        mine, other = seconds([lambda g=gradient, a=arrays: g(*a), reference], ROUNDS)
         print(f"{name:36} {mine / other:6.2f}")
 
 

@@ -10,7 +10,6 @@ wall's clock, for small sizes.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import math
 import os
@@ -18,38 +17,18 @@ import statistics
 import subprocess
 import sys
 import time
-import tracemalloc
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from tape_programs import CASES, Case
+from turns import seconds
 
 import retrograde as rg
+from retrograde.runtime.meters import measure_python
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
-
-
-def seconds(functions: list[Callable[[], Any]], rounds: int, clock: Callable[[], float]) -> list[float]:
-    """The median time of each, in turns."""
-    times: list[list[float]] = [[] for _ in functions]
-    for _ in range(rounds):
-        for function, found in zip(functions, times, strict=True):
-            begun = clock()
-            function()
-            found.append(clock() - begun)
-    return [statistics.median(found) for found in times]
-
-
-def peak_bytes(function: Callable[[], Any]) -> int:
-    """The most that Python allocated at one moment of a call."""
-    gc.collect()
-    tracemalloc.start()
-    function()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
 
 
 def leaves(gradient: Any) -> list[Any]:
@@ -80,7 +59,7 @@ def compare(case: Case, large: bool) -> dict[str, float]:
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
     rounds = 15 if large else 101
     our_time, their_time, plain = seconds([ours, theirs, lambda: case.run(np, x, data)], rounds, time.process_time)
-    found = {"time": our_time / their_time, "peak": peak_bytes(ours) / peak_bytes(theirs)}
+    found = {"time": our_time / their_time, "peak": measure_python(ours).peak_bytes / measure_python(theirs).peak_bytes}
     if not large:
         found["overhead"] = (our_time - 3 * plain) / (their_time - 3 * plain)
         found["jax"] = time_against_jax(case, x, data, ours)

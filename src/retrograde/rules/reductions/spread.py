@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,44 +80,32 @@ std = Primitive(
 )
 
 
-@spells(np.var)
-def _var(
-    a: Array,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Any = True,
-    mean: Any = None,
-    correction: float | None = None,
-) -> Array:
-    a = a if dtype is None else np.astype(a, dtype)
-    axes, ddof = axes_of(a, axis), ddof if correction is None else correction
-    if where is True and mean is None:
-        return into(out, var(a, axis=axes, keepdims=bool(keepdims), ddof=ddof))
-    return into(out, _masked(a, axes, ddof, bool(keepdims), where, mean))
+def _spelled(primitive: Primitive, of_variance: Callable[[Array], Array]) -> Callable[..., Array]:
+    """What takes the place of NumPy's function, the primitive or, where elements are left out, made of the variance."""
+
+    def spelled(
+        a: Array,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        ddof: float = 0,
+        keepdims: bool = False,
+        *,
+        where: Any = True,
+        mean: Any = None,
+        correction: float | None = None,
+    ) -> Array:
+        a = a if dtype is None else np.astype(a, dtype)
+        axes, ddof = axes_of(a, axis), ddof if correction is None else correction
+        if where is True and mean is None:
+            return into(out, primitive(a, axis=axes, keepdims=bool(keepdims), ddof=ddof))
+        return into(out, of_variance(_masked(a, axes, ddof, bool(keepdims), where, mean)))
+
+    return spelled
 
 
-@spells(np.std)
-def _std(
-    a: Array,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Any = True,
-    mean: Any = None,
-    correction: float | None = None,
-) -> Array:
-    a = a if dtype is None else np.astype(a, dtype)
-    axes, ddof = axes_of(a, axis), ddof if correction is None else correction
-    if where is True and mean is None:
-        return into(out, std(a, axis=axes, keepdims=bool(keepdims), ddof=ddof))
-    return into(out, np.sqrt(_masked(a, axes, ddof, bool(keepdims), where, mean)))
+spells(np.var)(_spelled(var, lambda variance: variance))
+spells(np.std)(_spelled(std, np.sqrt))
 
 
 def _masked(a: Array, axes: tuple[int, ...], ddof: float, keepdims: bool, where: Any, mean: Any) -> Array:
