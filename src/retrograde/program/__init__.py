@@ -2,7 +2,7 @@
 
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.evaluate import evaluate
-from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable
+from retrograde.program.model import Block, Branch, Instruction, Loop, Place, Program, Variable
 from retrograde.program.primitive import PRIMITIVES, Primitive, Rule
 from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType, Size, StackType, array_type, type_of
@@ -14,6 +14,7 @@ __all__ = [
     "Branch",
     "Instruction",
     "Loop",
+    "Place",
     "Primitive",
     "Program",
     "ProgramBuilder",

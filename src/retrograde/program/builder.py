@@ -14,7 +14,17 @@ from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.check import check
 from retrograde.program.kinds import as_tuple
-from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable, all_variables, map_operand
+from retrograde.program.model import (
+    Block,
+    Branch,
+    Instruction,
+    Loop,
+    Place,
+    Program,
+    Variable,
+    all_variables,
+    map_operand,
+)
 from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import ArrayType, Extent, Size, Type, array_type, type_of
 
@@ -99,6 +109,9 @@ class ProgramBuilder:
     Args:
         name: of the program.
 
+    Attributes:
+        place: where in the user's source the next statements come from.
+
     Example:
         >>> import retrograde.rules
         >>> builder = ProgramBuilder("energy")
@@ -112,6 +125,7 @@ class ProgramBuilder:
 
     def __init__(self, name: str, block: Block | None = None) -> None:
         self.name = name
+        self.place: Place | None = None
         self._root = block or Block()
         self._open = [self._root]
         self._sizes: dict[tuple[Any, ...], tuple[Block, Variable]] = {}
@@ -174,7 +188,7 @@ class ProgramBuilder:
                 break
             types = widened
         results = [self.variable(kind) for kind in types]
-        self._open[-1].statements.append(Loop(self.atom(count), False, starts, [], block, results))
+        self._open[-1].statements.append(Loop(self.atom(count), False, starts, [], block, results, place=self.place))
         return self._symbols(results)
 
     def branch(self, condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
@@ -190,7 +204,7 @@ class ProgramBuilder:
                 block.results = [self.atom(_as_array(value)) for value in as_tuple(returned)]
         types = self._widened(*([_type_of(result) for result in block.results] for block in blocks))
         results = [self.variable(kind) for kind in types]
-        self._open[-1].statements.append(Branch(self.atom(condition), *blocks, results))
+        self._open[-1].statements.append(Branch(self.atom(condition), *blocks, results, self.place))
         return self._symbols(results)
 
     # What transformations of programs use.
@@ -201,7 +215,7 @@ class ProgramBuilder:
         names = primitive.names(len(atoms))
         known = (_known(name, atom) for name, atom in zip(names, atoms, strict=True))
         results = list(map(self.variable, as_tuple(primitive.result(*known, **static))))
-        self._open[-1].statements.append(Instruction(primitive, atoms, dict(static), results))
+        self._open[-1].statements.append(Instruction(primitive, atoms, dict(static), results, self.place))
         symbols = tuple(Symbol(self, result) for result in results)
         return symbols if primitive.outputs else symbols[0]
 

@@ -36,6 +36,23 @@ class Variable:
         return f"{self.name}: {self.type}"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the user's source a statement comes from.
+
+    Attributes:
+        file: the source file.
+        line: the line in it, from 1.
+        function: the function that it stands in.
+        reverses: the statement carries cotangents back through that line.
+    """
+
+    file: str
+    line: int
+    function: str
+    reverses: bool = False
+
+
 Operand: TypeAlias = Any
 """A variable, a constant, or a tuple or slice of operands (a shape, an index)."""
 
@@ -67,6 +84,7 @@ class Instruction:
     operands: tuple[Operand, ...]
     static: dict[str, Any]
     results: list[Variable]
+    place: Place | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -74,21 +92,26 @@ class Loop:
     """A body that runs a number of times.
 
     Attributes:
-        count: how many times: an int, or an integer variable.
+        count: how many times: an int, or an integer variable; None where only the condition ends the loop.
         backward: the index runs down to 0, not up from it.
         initial: what the carried values are in the first iteration.
         consumed: stacks, of which each iteration gets the values of its index.
         body: its parameters are the index, the carried values, the consumed values; its results the carried
             values for the next iteration, and the values to collect.
         results: the carried values after the last iteration, and the stacks of what was collected.
+        condition: evaluated before each iteration; the loop ends where it is false. Its parameters are the index and
+            the carried values, its one result a boolean. The first carried value of a loop with a condition counts
+            its iterations: an int64 that starts at 0.
     """
 
-    count: Operand
+    count: Operand | None
     backward: bool
     initial: list[Operand]
     consumed: list[Operand]
     body: Block
     results: list[Variable]
+    condition: Block | None = None
+    place: Place | None = None
 
     @property
     def index(self) -> Variable:
@@ -114,6 +137,7 @@ class Branch:
     then: Block
     otherwise: Block
     results: list[Variable]
+    place: Place | None = None
 
 
 Statement: TypeAlias = Instruction | Loop | Branch

@@ -1,0 +1,1 @@
+"""NumPy functions as they are written: read into programs, differentiated, written as readable Python, compiled."""

@@ -1,0 +1,1 @@
+"""Compiled code: regions, and the cache on disk."""

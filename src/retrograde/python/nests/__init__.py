@@ -1,0 +1,1 @@
+"""Procedures as loop nests that Numba compiles."""

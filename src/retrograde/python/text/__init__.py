@@ -1,0 +1,1 @@
+"""Procedures as Python that a person reads."""
