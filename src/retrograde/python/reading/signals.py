@@ -17,3 +17,15 @@ class NeedsStatic(Exception):
         super().__init__(purpose)
         self.symbol = symbol
         self.purpose = purpose
+
+
+class NeedsUnrolling(Exception):
+    """A loop's body does what differs in kind from one iteration to the next: it is read once for each iteration.
+
+    Attributes:
+        message: why, for the error where the number of iterations depends on data.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
