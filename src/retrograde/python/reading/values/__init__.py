@@ -5,6 +5,7 @@ import retrograde.python.reading.values.creation
 import retrograde.python.reading.values.writing  # noqa: F401
 from retrograde.python.reading.values.arrays import Array, assign_augmented
 from retrograde.python.reading.values.calls import attribute, call
+from retrograde.python.reading.values.generators import Generator, generator
 from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Cell, Heap, Mark
 from retrograde.python.reading.values.numbers import Number
@@ -15,6 +16,7 @@ __all__ = [
     "Cell",
     "CellSlot",
     "ContainerSlot",
+    "Generator",
     "Handle",
     "Heap",
     "ItemSlot",
@@ -24,4 +26,5 @@ __all__ = [
     "assign_augmented",
     "attribute",
     "call",
+    "generator",
 ]
