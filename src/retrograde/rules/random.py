@@ -85,7 +85,7 @@ random_numbers = Primitive(
     ("state", "shape"),
     static=("method", "dtype", "kind"),
     outputs=("numbers", "after"),
-    result=lambda state, shape, method, dtype, kind: _numbers(shape, dtype, kind),
+    result=lambda state, shape, method, dtype, kind: _numbers(shape, dtype if shape else float, kind),
 )
 """Numbers from a distribution without parameters: "random", "standard_normal", "standard_exponential"."""
 

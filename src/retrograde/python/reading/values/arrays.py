@@ -16,6 +16,7 @@ from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Cell, Heap
 from retrograde.python.reading.values.indexing import index_of, is_basic, is_whole, picks_number
+from retrograde.python.reading.values.numbers import kind_of
 from retrograde.python.reading.values.operations import OPERATORS, binary, opened
 from retrograde.python.reading.values.views import View, index_view, joined
 
@@ -59,7 +60,8 @@ class Array(Handle):
     def type(self) -> ArrayType:
         """What is known of the array before the run."""
         value = self.read()
-        return value.variable.type if isinstance(value, Symbol) else type_of(value)
+        known = value.variable.type if isinstance(value, Symbol) else type_of(value)
+        return known if isinstance(known, ArrayType) else type_of(value)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -205,10 +207,8 @@ class Array(Handle):
         path = self._path_to(parts)
         base = _walk(self, path[:-1])
         part = opened(value)
-        if isinstance(value, Handle) or hasattr(value, "dtype"):
-            summed = np.result_type(base.dtype, value.kind(0) if getattr(value, "kind", None) else part.dtype)
-        else:
-            summed = np.result_type(base.dtype, part)
+        kind = kind_of(value)
+        summed = np.result_type(base.dtype, part.dtype if kind is None else kind(0))
         if summed != base.dtype or base.dtype.kind == "b":
             element = self[index]
             self[index] = element - value if negative else element + value

@@ -130,7 +130,7 @@ def _arange(heap: Heap, *bounds: Any, dtype: Any = None, **others: Any) -> Array
     start, stop, step = (0, bounds[0], 1) if len(bounds) == 1 else (*bounds, 1)[:3]
     start, stop, step = others.get("start", start), others.get("stop", stop), others.get("step", step)
     if not any(isinstance(part, Handle) for part in (start, stop, step)):
-        made = np.arange(start, stop, step, dtype)
+        made: Any = np.arange(start, stop, step, dtype)  # pyright: ignore
         if made.size <= _FEW:
             return heap.array(made)
     length = _steps(heap, start, stop, step)
@@ -179,7 +179,7 @@ def _linspace(
 ) -> Any:
     parts = (start, stop, num)
     if not any(isinstance(part, Handle) for part in parts) and num <= _FEW:
-        return heap.wrap(np.linspace(start, stop, num, endpoint, retstep, dtype, axis))
+        return heap.wrap(np.linspace(start, stop, num, endpoint, retstep, dtype, axis))  # pyright: ignore
     if any(isinstance(part, Array) and part.ndim for part in parts) or axis:
         raise UnsupportedError("np.linspace between arrays was asked for; write `a + (b - a) * t[:, None]`")
     start, stop = start * 1.0, stop * 1.0
@@ -240,7 +240,7 @@ def _copy(heap: Heap, a: Any, order: str = "K", subok: bool = False) -> Array:
 
 @replaces(np.shape)
 def _shape(heap: Heap, a: Any) -> Any:
-    return a.shape if isinstance(a, Handle) else as_array(heap, a).shape
+    return a.shape if isinstance(a, (Array, Number)) else as_array(heap, a).shape
 
 
 @replaces(np.ndim)

@@ -9,7 +9,6 @@ import numpy as np
 from retrograde.errors import UnsupportedError
 from retrograde.program.builder import Symbol
 from retrograde.program.primitive import PRIMITIVES
-from retrograde.program.types import type_of
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import call, replaces
 from retrograde.python.reading.values.creation import extents_of
@@ -49,7 +48,7 @@ class Generator:
     def _standard(self, method: str, size: Any, dtype: Any = float) -> Any:
         dtype = np.dtype(dtype)
         numbers = self._draw("random_numbers", _shape(size), method=method, dtype=dtype)
-        return self._given(numbers, float if dtype == np.float64 else None)
+        return self._given(numbers, float)
 
     def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
         """Numbers from [0, 1)."""
@@ -103,7 +102,9 @@ class Generator:
             )
         return shapes[0] if shapes else None
 
-    def integers(self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64, endpoint: Any = False) -> Any:
+    def integers(
+        self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64, endpoint: bool = False
+    ) -> Any:
         """Whole numbers."""
         low, high = (0, low) if high is None else (low, high)
         bounds = [self.heap.symbol(bound) for bound in (low, high)]
@@ -117,7 +118,7 @@ class Generator:
         if not isinstance(x, Array):
             return self._given(self._draw("random_permutation", extents_of(x)))
         if axis:
-            raise UnsupportedError("a permutation along another axis than the first was asked for; move that axis first")
+            raise UnsupportedError("a permutation along an axis but the first was asked for; move that axis first")
         return x[self._given(self._draw("random_permutation", extents_of(x.shape[0])))]
 
     def shuffle(self, x: Any, axis: int = 0) -> None:

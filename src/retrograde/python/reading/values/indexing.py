@@ -56,7 +56,7 @@ def _check(part: Any) -> None:
     if part is None or part is Ellipsis or (isinstance(part, int) and not isinstance(part, bool)):
         return
     dtype = getattr(part, "dtype", None)
-    if dtype is None or dtype.kind not in "iub" or (dtype.kind == "b" and not part.ndim):
+    if dtype is None or dtype.kind not in "iub" or (dtype.kind == "b" and not np.ndim(part)):
         kind = f"an array of {dtype}" if dtype is not None else repr(part)
         raise UsageError(f"an index by {kind} was asked for; use ints, slices, ..., None, integer arrays and masks")
 

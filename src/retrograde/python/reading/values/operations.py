@@ -1,4 +1,4 @@
-"""Python's operators on what is under reading: Python's rules between its numbers, NumPy's as soon as one is NumPy's."""
+"""Operators on what is under reading: Python's rules between its numbers, NumPy's as soon as one is of NumPy."""
 
 from __future__ import annotations
 
