@@ -315,6 +315,23 @@ class ProgramBuilder:
         finally:
             self._open.pop()
 
+    @property
+    def open_block(self) -> Block:
+        """The block that instructions go to."""
+        return self._open[-1]
+
+    def is_open(self, block: Block) -> bool:
+        """Whether what a block has set so far can be used where instructions go to."""
+        return any(block is one for one in self._open)
+
+    def instruction_of(self, symbol: Symbol) -> Instruction | None:
+        """The instruction of an open block that made a symbol: a late one is found soon."""
+        for block in reversed(self._open):
+            for statement in reversed(block.statements):
+                if isinstance(statement, Instruction) and symbol.variable in statement.results:
+                    return statement
+        return None
+
     def retract(self, symbol: Any, primitive: Primitive) -> tuple[Any, ...] | None:
         """Take back the last instruction of the open block, if it made a symbol by this primitive: its operands."""
         statements = self._open[-1].statements
