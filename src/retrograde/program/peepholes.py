@@ -30,6 +30,7 @@ class Rewritten:
     operands: tuple[Any, ...]
 
 
+_ANY = object()
 Outcome = Replaced | Rewritten | None
 
 
@@ -107,11 +108,12 @@ class Peephole:
         array, index = instruction.operands
         if not isinstance(array, Variable):
             return None
-        written = self._made_by(array, "update")
-        if written is not None and operand_key(written.operands[1]) == operand_key(index) and _picks_once(index):
-            value = written.operands[2]
-            if _is_as(value, instruction):
-                return Replaced(value)
+        if _picks_once(index):
+            written = self._made_by(self._without_writes(array, index, _ANY), "update")
+            if written is not None and operand_key(written.operands[1]) == operand_key(index):
+                value = written.operands[2]
+                if _is_as(value, instruction):
+                    return Replaced(value)
         taken = self._made_by(array, "getitem")
         if taken is not None:
             together = _composed(taken.operands[1], index)
@@ -145,7 +147,10 @@ class Peephole:
         return None
 
     def _without_writes(self, array: Any, index: Any, until: Any) -> Any:
-        """An array before the writes to other places than an index picks, or a version before that is looked for."""
+        """An array before the writes to other places than an index picks, or a version before that is looked for.
+
+        Where None is looked for, versions that others use as well are not passed.
+        """
         while isinstance(array, Variable) and array is not until:
             maker = self._made_by(array, "add_at") or self._made_by(array, "update")
             if maker is None or (until is None and self._uses.get(array) != 1):

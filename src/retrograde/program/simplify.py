@@ -24,6 +24,7 @@ from retrograde.program.model import (
 from retrograde.program.peepholes import Peephole, Replaced, Rewritten
 from retrograde.program.places import never_meet
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.refine import refine_types
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType
 
@@ -66,13 +67,12 @@ class _Round:
     """One walk through a program, in which each statement is looked at once."""
 
     def __init__(self, root: Block) -> None:
-        self.changed = False
         self._replaced: dict[Variable, Any] = {}
         self._makers: dict[Variable, Instruction] = {}
         self._uses: dict[Variable, int] = {}
         self._count(root)
-        self._structure = Structure(root)
-        self._integers = Integers(self._structure)
+        self._integers = Integers(Structure(root))
+        self.changed = refine_types(root, self._integers)
         self._peephole = Peephole(self._makers.get, self._uses, self._apart)
         self._loops: tuple[Loop, ...] = ()
         self._known_apart: dict[Hashable, bool] = {}

@@ -188,20 +188,34 @@ class Residuals:
     def rule(self, instruction: Instruction, name: str, position: int) -> Rule:
         """The rule for an operand: of two, the one for which less has to be kept."""
         rule = instruction.primitive.reverse[name]
-        if rule.instead is None or self._weight(instruction, rule, position) == 0:
+        if rule.instead is None:
             return rule
-        return rule.instead if self._weight(instruction, rule.instead, position) == 0 else rule
+        return min((rule, rule.instead), key=lambda one: self._weight(instruction, one, position))
 
     def _weight(self, instruction: Instruction, rule: Rule, position: int) -> int:
         """How many of the values that a rule reads are set in a loop, and not to be found outside."""
         loops = self._structure.loops_around(instruction.results[0])
         reads = {variable for read in rule.reads for variable in _variables_read(instruction, read, position)}
-        inside = [variable for variable in reads if loops and self._structure.loops_around(variable) == loops]
-        return sum(self._outside(variable) is None for variable in inside)
+        return sum(not self._is_at_hand(variable, loops[-1]) for variable in reads) if loops else 0
+
+    def _is_at_hand(self, variable: Variable, loop: Loop) -> bool:
+        """Whether a value need not be kept: it is from around the loop, or a part of what is there."""
+        if not self._is_of(variable, loop) or variable is loop.index or variable in loop.elements:
+            return True
+        maker = self._structure.instruction(variable)
+        found = self._outside(variable)
+        if found is None and maker is not None and (maker.primitive.views is not None or _is_integer(variable)):
+            found = self.recipe(variable)
+        return found is not None and all(self._is_at_hand(part, loop) for part in variables_in(found.operands))
 
     def _outside(self, variable: Variable) -> Recipe | None:
         maker = self._structure.instruction(variable)
         return self._still_there(variable, maker) or self._written(variable, maker)
+
+
+def _is_integer(variable: Variable) -> bool:
+    kind = variable.type
+    return isinstance(kind, ArrayType) and not kind.rank and kind.dtype.kind in "iu"
 
 
 def _variables_read(instruction: Instruction, name: str, position: int) -> list[Variable]:
