@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.program.extents import MakerOf, operand_key, same_shape
+from retrograde.program.extents import Extents, operand_key
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
 from retrograde.program.model import Instruction, Variable
 from retrograde.program.types import ArrayType, same_sizes, type_of
@@ -41,10 +41,18 @@ class Peephole:
         maker_of: the instruction that sets a variable, if it is known.
         uses: how often each variable is used.
         apart: whether two indices certainly pick no element both of an array of a type, where the instruction is.
+        extents: of the program.
     """
 
-    def __init__(self, maker_of: MakerOf, uses: dict[Variable, int], apart: Callable[[Any, Any, Any], bool]) -> None:
+    def __init__(
+        self,
+        maker_of: Callable[[Variable], Instruction | None],
+        uses: dict[Variable, int],
+        apart: Callable[[Any, Any, Any], bool],
+        extents: Extents,
+    ) -> None:
         self._maker_of = maker_of
+        self._extents = extents
         self._uses = uses
         self._apart = apart
         self._rules: dict[str, Callable[[Instruction], Outcome]] = {
@@ -162,7 +170,7 @@ class Peephole:
 
     def _shaped(self, instruction: Instruction) -> Outcome:
         array, shape = instruction.operands
-        if isinstance(array, Variable) and same_shape(array, as_tuple(shape), self._maker_of):
+        if isinstance(array, Variable) and self._extents.has_shape(array, as_tuple(shape)):
             return Replaced(array)
         return None
 

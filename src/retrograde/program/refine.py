@@ -52,9 +52,9 @@ class _Refining:
         primitive = instruction.primitive
         names = primitive.names(len(instruction.operands))
         known = (known_of(name, operand) for name, operand in zip(names, instruction.operands, strict=True))
-        kinds = primitive.result(*known, **instruction.static)
+        kinds = as_tuple(primitive.result(*known, **instruction.static))
         changed = False
-        for result, kind in zip(instruction.results, kinds if primitive.outputs else (kinds,), strict=True):
+        for result, kind in zip(instruction.results, kinds, strict=True):
             changed |= _take(result, kind)
         if primitive.name == "getitem":
             changed |= self._slices(instruction, loops)
@@ -66,14 +66,18 @@ class _Refining:
         parts = as_tuple(index)
         if not isinstance(array, Variable) or not isinstance(array.type, ArrayType) or Ellipsis in map(_plain, parts):
             return False
-        if any(part is None or not (is_slice(part) or is_integer(_plain(part))) for part in parts):
+        if any(not (part is None or is_slice(part) or is_integer(_plain(part))) for part in parts):
             return False
-        parts = (*parts, *[slice(None)] * (array.type.rank - len(parts)))
-        sizes = [
-            self._extent(part, extent, loops)
-            for part, extent in zip(parts, array.type.sizes, strict=True)
-            if is_slice(part)
-        ]
+        parts = (*parts, *[slice(None)] * (array.type.rank - sum(part is not None for part in parts)))
+        extents = iter(array.type.sizes)
+        sizes: list[Extent] = []
+        for part in parts:
+            if part is None:
+                sizes.append(1)
+                continue
+            extent = next(extents)
+            if is_slice(part):
+                sizes.append(self._extent(part, extent, loops))
         return _take(result, ArrayType(array.type.dtype, tuple(sizes)))
 
     def _extent(self, part: slice[Any, Any, Any], extent: Extent, loops: tuple[Loop, ...]) -> Extent:
@@ -97,8 +101,8 @@ class _Refining:
 
 def _plain(part: Any) -> Any:
     """An integer for an integer variable, so that parts of an index are compared without asking a program."""
-    integer = isinstance(part, Variable) and isinstance(part.type, ArrayType) and part.type.dtype.kind in "iu"
-    return 0 if integer and not part.type.rank else part
+    kind = part.type if isinstance(part, Variable) else None
+    return 0 if isinstance(kind, ArrayType) and kind.dtype.kind in "iu" and not kind.rank else part
 
 
 def _as_size(distance: Affine) -> Extent:

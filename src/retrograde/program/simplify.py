@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from retrograde.program.clone import clone, prune
-from retrograde.program.extents import operand_key
+from retrograde.program.extents import Extents, operand_key
 from retrograde.program.integers import Integers
 from retrograde.program.model import (
     Block,
@@ -71,9 +71,10 @@ class _Round:
         self._makers: dict[Variable, Instruction] = {}
         self._uses: dict[Variable, int] = {}
         self._count(root)
-        self._integers = Integers(Structure(root))
+        structure = Structure(root)
+        self._integers = Integers(structure)
         self.changed = refine_types(root, self._integers)
-        self._peephole = Peephole(self._makers.get, self._uses, self._apart)
+        self._peephole = Peephole(self._makers.get, self._uses, self._apart, Extents(structure))
         self._loops: tuple[Loop, ...] = ()
         self._known_apart: dict[Hashable, bool] = {}
         self._tables: list[dict[Hashable, list[Variable]]] = []

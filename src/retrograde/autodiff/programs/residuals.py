@@ -9,6 +9,7 @@ from typing import Any
 from retrograde.autodiff.programs.activity import active_operands
 from retrograde.autodiff.programs.cutting import cheapest_cut
 from retrograde.autodiff.programs.policy import ResidualPolicy
+from retrograde.program.extents import Extents
 from retrograde.program.kinds import is_tuple
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, map_operand, variables_in
 from retrograde.program.primitive import PRIMITIVES, Primitive, Rule
@@ -48,6 +49,8 @@ class Residuals:
 
     Attributes:
         kept: the variables that loops collect, if some rule asks for them or for what is computed from them.
+        planned: the variables of loops that it was decided about.
+        extents: of the forward program.
     """
 
     def __init__(self, root: Block, active: set[Variable], policy: ResidualPolicy) -> None:
@@ -55,7 +58,9 @@ class Residuals:
         self._versions = Versions(self._structure)
         self._active = active
         self._policy = policy
+        self.extents = Extents(self._structure)
         self._recipes: dict[Variable, Recipe | None] = {}
+        self._sizes: dict[Variable, list[Recipe]] = {}
         self.kept: set[Variable] = set()
         self.planned: set[Variable] = set()
         self._wanted(root)
@@ -68,7 +73,19 @@ class Residuals:
 
     def note_size(self, size: Variable, array: Variable, axis: int) -> None:
         """Take note of a size that was added to the forward program."""
-        self._recipes[size] = Recipe(PRIMITIVES["size"], (array,), {"axis": axis, "offset": 0})
+        self._sizes[size] = [
+            Recipe(PRIMITIVES["getitem"], (origin, ()), {})
+            if at is None
+            else Recipe(PRIMITIVES["size"], (origin,), {"axis": at, "offset": 0})
+            for origin, at in self.extents.origins(array, axis)
+        ]
+
+    def recipes(self, variable: Variable) -> list[Recipe]:
+        """The ways to compute a value once more."""
+        if variable in self._sizes:
+            return self._sizes[variable]
+        recipe = self.recipe(variable)
+        return [] if recipe is None else [recipe]
 
     def _made(self, variable: Variable) -> Recipe | None:
         maker = self._structure.instruction(variable)
