@@ -112,6 +112,7 @@ class ProgramBuilder:
 
     Attributes:
         place: where in the user's source the next statements come from.
+        least_size: what the named sizes of the inputs are at least, in every run.
 
     Example:
         >>> import retrograde.rules
@@ -127,6 +128,7 @@ class ProgramBuilder:
     def __init__(self, name: str, block: Block | None = None) -> None:
         self.name = name
         self.place: Place | None = None
+        self.least_size = 0
         self._root = block or Block()
         self._open = [self._root]
         self._sizes: dict[tuple[Any, ...], tuple[Block, Variable]] = {}
@@ -162,7 +164,7 @@ class ProgramBuilder:
             UsageError: a value of a loop's body or of a branch is used outside of it.
         """
         self._root.results = [self.atom(value) for value in outputs.values()]
-        return check(Program(self.name, self._root, list(outputs)))
+        return check(Program(self.name, self._root, list(outputs), self.least_size))
 
     def loop(self, count: Any, body: Callable[..., Any], *initial: Any) -> Any:
         """A loop: `body(i, *carried)` returns the carried values for the next iteration.
