@@ -152,10 +152,12 @@ def returned(reader: Reader, frame: Frame) -> Any:
     """What a call gave, at its end."""
     code = frame.names[EXIT]
     if isinstance(code, Number):
-        raise UnsupportedError(
-            f"{frame.source.name} returns a value in some runs, and ends without one in others; end it with `return`"
-        )
+        reader.located(frame.source.node, _refuse_mixed)
     return frame.names.get(RETURNED) if code == RETURN else None
+
+
+def _refuse_mixed() -> None:
+    raise UnsupportedError("a value is returned in some runs, and the function ends without one in others; end it with `return`")
 
 
 @contextmanager
