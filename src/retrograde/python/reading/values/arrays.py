@@ -388,17 +388,22 @@ def _index(array: Array, view: View) -> Any:
     return symbols(array.heap.builder, view.operands)[0]
 
 
+def _is_all(part: Any) -> bool:
+    """Whether part of an index is `:`; a bound that is a symbol is not to be compared."""
+    return is_slice(part) and part.start is None and part.stop is None and part.step is None
+
+
 def _stays_together(array: Array, index: Any) -> bool:
     """Whether a part by a basic index certainly lies in memory row by row: ints, a slice, then whole axes."""
     if not array.contiguous:
         return False
     parts = [part for part in (index if is_tuple(index) else (index,)) if part is not None and part is not Ellipsis]
     if Ellipsis in [part for part in (index if is_tuple(index) else (index,)) if part is Ellipsis]:
-        return all(is_slice(part) and part == slice(None) for part in parts)
+        return all(map(_is_all, parts))
     first = next((at for at, part in enumerate(parts) if is_slice(part)), len(parts))
     if first < len(parts) and parts[first].step not in (None, 1):
         return False
-    return all(is_slice(part) and part == slice(None) for part in parts[first + 1 :])
+    return all(map(_is_all, parts[first + 1 :]))
 
 
 def _fitting(target: Symbol, value: Any) -> Any:
