@@ -122,5 +122,10 @@ class Made:
                 if self._state.is_old(cell):
                     array.cell.share_with(cell)
             for other, others in self._arrays[:at]:
-                if any(isinstance(way, Seen) and way.array.cell in cells for way in others):
+                if any(map(_may_be_one, ways, others)):
                     array.cell.share_with(other.cell)
+
+
+def _may_be_one(one: Any, other: Any) -> bool:
+    """Whether two arrays that are there on one way may be the same."""
+    return isinstance(one, Seen) and isinstance(other, Seen) and one.array.overlaps(other.array)
