@@ -59,7 +59,7 @@ def test_a_traceback_shows_the_generated_line():
 
 
 def test_a_name_that_the_text_does_not_define():
-    with pytest.raises(rg.UsageError, match="'absent' was to be compiled, and the text .* defines no such function"):
+    with pytest.raises(rg.UsageError, match=r"'absent' was to be compiled, and the text .* defines no such function"):
         compile_text("x = 1\n", ["absent"])
 
 

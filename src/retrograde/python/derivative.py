@@ -1,0 +1,107 @@
+"""Derivatives of functions as objects that are called: each call runs on the tape, or on a program made of the source."""
+
+from __future__ import annotations
+
+from functools import update_wrapper
+from typing import Any
+
+import numpy as np
+
+from retrograde.autodiff import containers
+from retrograde.autodiff.arguments import Function, name_of
+from retrograde.errors import UsageError
+from retrograde.program.dispatch import Intercepting
+from retrograde.program.model import Variable
+from retrograde.program.types import type_of
+from retrograde.python.choosing import look_at
+from retrograde.python.on_tape import on_tape
+from retrograde.python.pullbacks import value_and_pullback
+from retrograde.python.request import Request
+from retrograde.python.running import run
+from retrograde.python.specialising import Specialisation, Specialisations
+
+
+class Derivative:
+    """A derivative of a function; `rg.grad`, `rg.value_and_grad` and `rg.vjp` make them.
+
+    Args:
+        f: the function.
+        request: what is asked of it.
+    """
+
+    def __init__(self, f: Function, request: Request) -> None:
+        if not callable(f):
+            raise UsageError(
+                f"a derivative of a {type(f).__name__} was asked for; give the function, and the arguments to what "
+                "rg.grad returns: rg.grad(f)(x)"
+            )
+        self.f = f
+        self.request = request
+        self.finding = look_at(f)
+        self._specialisations = Specialisations(f, request)
+        self._tape = on_tape(f, request, self.finding)
+        update_wrapper(self, f, assigned=("__doc__",), updated=())
+        self.__name__ = f"{request.kind} of {name_of(f)}"
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}>"
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """The derivative at arguments."""
+        if self.tape_reason(arguments, options) is not None:
+            return self._tape(*arguments, **options)
+        found = self.specialisation(arguments, options)
+        if found.backend == "tape":
+            return self._tape(*arguments, **options)
+        inputs = found.reading.inputs(arguments, options)
+        if self.request.kind == "vjp":
+            return value_and_pullback(found, inputs, arguments, options)
+        dtype = _scalar_target(self.f, found)
+        results = run(found, "joint", inputs if dtype is None else [*inputs, dtype.type(1)])
+        gradient = found.chosen.form(arguments, options)(results[-len(found.chosen.names) :])
+        return gradient if self.request.kind == "grad" else (results[0], gradient)
+
+    def specialisation(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
+        """What the derivative is at arguments like these, where the source is read for it."""
+        return self._specialisations.at(arguments, options, self.finding)
+
+    def tape_reason(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> str | None:
+        """Why a call runs on the tape without its source being looked at; None if it is."""
+        asked, finding = self.request.backend, self.finding
+        if asked == "tape":
+            return 'backend="tape" was asked for'
+        if asked != "auto":
+            return None
+        if finding is None:
+            return "it is not written in Python, so that there is no source to read"
+        if finding.tape is not None:
+            return f"it uses {finding.tape}, which works on the tape"
+        if finding.loop is None and finding.write is None:
+            return "it has no loop and writes into no array, so that there is little to gain from compiling it"
+        if any(isinstance(leaf, Intercepting) for leaf in containers.leaves((arguments, options))):
+            return "an argument is under differentiation already: the call is part of another derivative"
+        return None
+
+
+def _scalar_target(f: Function, found: Specialisation) -> np.dtype[Any] | None:
+    """The dtype of the one output that a gradient is of; None for one that no argument can change.
+
+    Raises:
+        UsageError: there are several, or it is no real scalar.
+    """
+    if len(found.outputs.names) != 1:
+        listed = ", ".join(found.outputs.names) or "none"
+        raise _no_scalar(f, f"has the outputs {listed}", "name one of them in `of`")
+    result = found.programs["forward"].block.results[0]
+    kind = result.type if isinstance(result, Variable) else type_of(result)
+    if kind.rank or not kind.differentiable or kind.dtype.kind == "c":
+        what = f"an array of {kind.rank} axes and dtype {kind.dtype}" if kind.rank else f"a number of dtype {kind.dtype}"
+        raise _no_scalar(f, f"returned {what}", "reduce the result (np.sum)")
+    return kind.dtype if found.active else None
+
+
+def _no_scalar(f: Function, found: str, remedy: str) -> UsageError:
+    return UsageError(
+        f"the gradient of {name_of(f)} was asked for, which {found}; a gradient is that of a real scalar: {remedy}, or "
+        "use rg.vjp"
+    )
