@@ -177,7 +177,7 @@ class Program:
 def blocks_of(statement: Statement) -> list[Block]:
     """The blocks inside a statement."""
     if isinstance(statement, Loop):
-        return [statement.body]
+        return [statement.body] if statement.condition is None else [statement.body, statement.condition]
     return [statement.then, statement.otherwise] if isinstance(statement, Branch) else []
 
 

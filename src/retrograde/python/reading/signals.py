@@ -1,0 +1,31 @@
+"""What ends one attempt to read a function, so that the next one knows more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class NeedsStatic(Exception):
+    """Reading must know a number that only the run would: it is read again with what it was computed from fixed.
+
+    Attributes:
+        symbol: the number's symbol in the program under construction.
+        purpose: what it is needed for, as the error says it where the number depends on data ("an index of a list").
+    """
+
+    def __init__(self, symbol: Any, purpose: str) -> None:
+        super().__init__(purpose)
+        self.symbol = symbol
+        self.purpose = purpose
+
+
+class NeedsUnrolling(Exception):
+    """A loop's body does what differs in kind from one iteration to the next: it is read once for each iteration.
+
+    Attributes:
+        message: why, for the error where the number of iterations depends on data.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
