@@ -1,1 +1,5 @@
-"""NumPy functions as they are written: read into programs, differentiated, written as readable Python, compiled."""
+"""Derivatives of NumPy programs as they are: read from their source, reversed, shown, compiled."""
+
+from retrograde.python.functions import grad, jvp, value_and_grad, vjp
+
+__all__ = ["grad", "jvp", "value_and_grad", "vjp"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from retrograde.autodiff import containers
 from retrograde.autodiff.arguments import Function, Wrt, name_of, places_of
-from retrograde.errors import UsageError
+from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.types import ArrayType
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def outputs_of(f: Function, reading: Reading, of: Of) -> Outputs:
         UsageError: it names none, or the function has none.
     """
     if of is None:
-        if not reading.returned and not reading.mutated:
+        if not reading.returned and not reading.mutated and not reading.unclear:
             raise UsageError(
                 f"a derivative of {name_of(f)} was asked for, which returns nothing and changes none of its "
                 "arguments; return what is to be differentiated"
             )
-        of = "return" if reading.returned else tuple(reading.mutated)
+        of = "return" if reading.returned else (*reading.mutated, *reading.unclear)
         of = of[0] if isinstance(of, tuple) and len(of) == 1 else of
     if isinstance(of, str):
         return _one(f, reading, of)
@@ -66,6 +66,8 @@ def _one(f: Function, reading: Reading, name: str) -> Outputs:
     if name in reading.mutated:
         found = reading.mutated[name]
         return Outputs(list(found), _first if len(found) == 1 else tuple)
+    if name in reading.unclear:
+        raise UnsupportedError(f"the contents of {name!r} after {name_of(f)} are not known: {reading.unclear[name]}")
     known = (["return"] if reading.returned else []) + [*reading.returned, *reading.mutated]
     raise UsageError(
         f"of={name!r} names no output of {name_of(f)}; it has {', '.join(dict.fromkeys(known)) or 'none'}"
@@ -123,7 +125,7 @@ def chosen_of(
     names: list[str] = []
     counts: list[int] = []
     for at, place in zip(asked, places, strict=True):
-        found = reading.inputs_at(place)
+        found = _inputs_at(reading, place, arguments, options)
         value = containers.leaves(arguments[place] if isinstance(place, int) else options[place])
         for name, leaf in zip(found, value, strict=True):
             kind = types.get(name) if name is not None else None
@@ -137,3 +139,31 @@ def chosen_of(
             names.append(name)
         counts.append(len(found))
     return Chosen(places, names, counts, several)
+
+
+def _inputs_at(
+    reading: Reading, place: int | str, arguments: tuple[Any, ...], options: dict[str, Any]
+) -> list[str | None]:
+    """The inputs that the leaves of an argument of a call are."""
+    signature = reading.parameters.signature
+    parameters = list(signature.parameters.values())
+    if isinstance(place, str):
+        if place in signature.parameters:
+            return reading.arguments[place]
+        passed = {name: value for name, value in options.items() if name not in signature.parameters}
+        return _part(reading.arguments[parameters[-1].name], dict(sorted(passed.items())), place)
+    many = next((at for at, parameter in enumerate(parameters) if parameter.kind is parameter.VAR_POSITIONAL), None)
+    if many is None or place < many:
+        return reading.arguments[parameters[place].name]
+    return _part(reading.arguments[parameters[many].name], dict(enumerate(arguments[many:], many)), place)
+
+
+def _part(inputs: list[str | None], values: dict[Any, Any], wanted: Any) -> list[str | None]:
+    """The inputs of one of several values that a parameter collects."""
+    start = 0
+    for key, value in values.items():
+        count = len(containers.leaves(value))
+        if key == wanted:
+            return inputs[start : start + count]
+        start += count
+    raise KeyError(wanted)
