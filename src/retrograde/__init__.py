@@ -43,10 +43,10 @@ if TYPE_CHECKING:
         taylor,
         value_grad_and_laplacian,
     )
-    from retrograde.python import grad, jvp, value_and_grad, vjp
+    from retrograde.python import Explanation, explain, grad, jvp, source, value_and_grad, vjp
 
 _ROOMS = ("linalg", "nn", "special", "torch")
-_OF_PROGRAMS = ("grad", "jvp", "value_and_grad", "vjp")
+_OF_PROGRAMS = ("Explanation", "explain", "grad", "jvp", "source", "value_and_grad", "vjp")
 
 
 def __getattr__(name: str) -> object:
@@ -68,6 +68,7 @@ __all__ = [
     "Compute",
     "Disk",
     "EventLog",
+    "Explanation",
     "Free",
     "GradientTape",
     "Graph",
@@ -98,6 +99,7 @@ __all__ = [
     "custom_vjp",
     "directional_second_derivative",
     "execute",
+    "explain",
     "grad",
     "hessian",
     "hessian_diagonal",
@@ -112,6 +114,7 @@ __all__ = [
     "plan",
     "plan_loop",
     "primitive",
+    "source",
     "stop_gradient",
     "taylor",
     "tradeoff",

@@ -78,9 +78,13 @@ class Derivative:
             return f"it uses {finding.tape}, which works on the tape"
         if finding.loop is None and finding.write is None:
             return "it has no loop and writes into no array, so that there is little to gain from compiling it"
-        if any(isinstance(leaf, Intercepting) for leaf in containers.leaves((arguments, options))):
+        if finding.write is None and any(map(_is_intercepting, containers.leaves((arguments, options)))):
             return "an argument is under differentiation already: the call is part of another derivative"
         return None
+
+
+def _is_intercepting(leaf: Any) -> bool:
+    return isinstance(leaf, Intercepting)
 
 
 def _scalar_target(f: Function, found: Specialisation) -> np.dtype[Any] | None:

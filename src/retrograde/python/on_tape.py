@@ -10,6 +10,7 @@ import numpy as np
 from retrograde.autodiff import containers, functions
 from retrograde.autodiff.arguments import Function, name_of, places_of
 from retrograde.errors import UsageError
+from retrograde.program.types import is_differentiable
 from retrograde.python.choosing import Finding
 from retrograde.python.request import Of, Request
 
@@ -18,16 +19,36 @@ def on_tape(f: Function, request: Request, finding: Finding | None) -> Function:
     """The derivative that a request asks for, computed on the tape."""
     observed = f if request.of is None else observing(f, request.of)
     make = getattr(functions, request.kind)
-    derivative = make(observed, request.wrt, **request.limits)
     if finding is None or finding.write is None:
-        return derivative
+        return make(observed, request.wrt, **request.limits)
 
     def on_copies(*arguments: Any, **options: Any) -> Any:
-        held = {} if request.wrt is None else places_of(f, _as_tuple(request.wrt), arguments, options)
-        positional = [value if at in held else _copies(value) for at, value in enumerate(arguments)]
-        return derivative(*positional, **{key: value if key in held else _copies(value) for key, value in options.items()})
+        # What is derived may be written into any array, so that the tape has to know them all.
+        wrt = tuple(range(len(arguments))) if request.wrt is None else request.wrt
+        asked = places_of(f, wrt if isinstance(wrt, tuple) else (wrt,), arguments, options)
+        values = {**dict(enumerate(arguments)), **options}
+        others = [place for place, value in values.items() if place not in asked and _is_watchable(value)]
+        watched = {*asked, *others}
+        positional = [value if at in watched else _copies(value) for at, value in enumerate(arguments)]
+        named = {key: value if key in watched else _copies(value) for key, value in options.items()}
+        found = make(observed, (*asked, *others), **request.limits)(*positional, **named)
+
+        def taken(gradients: tuple[Any, ...]) -> Any:
+            return gradients[: len(asked)] if isinstance(wrt, tuple) else gradients[0]
+
+        if request.kind == "grad":
+            return taken(found)
+        value, behind = found
+        if request.kind == "value_and_grad":
+            return value, taken(behind)
+        return value, lambda cotangents: taken(behind(cotangents))
 
     return on_copies
+
+
+def _is_watchable(value: Any) -> bool:
+    leaves = containers.leaves(value)
+    return bool(leaves) and all(isinstance(leaf, np.ndarray) and is_differentiable(leaf.dtype) for leaf in leaves)
 
 
 def observing(f: Function, of: Of) -> Function:
@@ -63,7 +84,3 @@ def _picked(f: Function, name: str, returned: Any, arguments: tuple[Any, ...], o
 
 def _copies(value: Any) -> Any:
     return containers.map_leaves(lambda leaf: np.array(leaf) if type(leaf) is np.ndarray else leaf, value)
-
-
-def _as_tuple(wrt: Any) -> tuple[Any, ...]:
-    return wrt if isinstance(wrt, tuple) else (wrt,)
