@@ -15,7 +15,15 @@ from retrograde.cli.doctor import doctor_command
 from retrograde.cli.exits import EXIT_CHECK_FAILED, EXIT_DONE, EXIT_INFEASIBLE, EXIT_INTERRUPTED, EXIT_USAGE
 from retrograde.cli.plan_command import plan_command
 from retrograde.cli.source_command import source_command
-from retrograde.errors import BudgetError, CaptureError, PlanError, RetrogradeError, UnsupportedError, UsageError, VersionError
+from retrograde.errors import (
+    BudgetError,
+    CaptureError,
+    PlanError,
+    RetrogradeError,
+    UnsupportedError,
+    UsageError,
+    VersionError,
+)
 
 
 class _Command(click.Group):

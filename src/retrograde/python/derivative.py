@@ -1,4 +1,4 @@
-"""Derivatives of functions as objects that are called: each call runs on the tape, or on a program made of the source."""
+"""Derivatives of functions, as objects to call: on the tape, or by a program made of the source."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from retrograde.autodiff import containers
 from retrograde.autodiff.arguments import Function, name_of
 from retrograde.errors import UsageError
 from retrograde.program.dispatch import Intercepting
-from retrograde.program.model import Variable
-from retrograde.program.types import type_of
 from retrograde.python.choosing import look_at
 from retrograde.python.on_tape import on_tape
+from retrograde.python.outputs import type_of_output
 from retrograde.python.pullbacks import value_and_pullback
 from retrograde.python.request import Request
 from retrograde.python.running import run
@@ -96,10 +95,11 @@ def _scalar_target(f: Function, found: Specialisation) -> np.dtype[Any] | None:
     if len(found.outputs.names) != 1:
         listed = ", ".join(found.outputs.names) or "none"
         raise _no_scalar(f, f"has the outputs {listed}", "name one of them in `of`")
-    result = found.programs["forward"].block.results[0]
-    kind = result.type if isinstance(result, Variable) else type_of(result)
+    kind = type_of_output(found.programs["forward"].block.results[0])
     if kind.rank or not kind.differentiable or kind.dtype.kind == "c":
-        what = f"an array of {kind.rank} axes and dtype {kind.dtype}" if kind.rank else f"a number of dtype {kind.dtype}"
+        what = (
+            f"an array of {kind.rank} axes and dtype {kind.dtype}" if kind.rank else f"a number of dtype {kind.dtype}"
+        )
         raise _no_scalar(f, f"returned {what}", "reduce the result (np.sum)")
     return kind.dtype if found.active else None
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from retrograde.autodiff import functions as on_arrays
 from retrograde.autodiff.arguments import Function, Wrt, check_primals
 from retrograde.autodiff.functions import BudgetLike
 from retrograde.python.derivative import Derivative
-from retrograde.python.on_tape import observing
+from retrograde.python.forward import pushed
 from retrograde.python.request import Of, Request
 
 
@@ -121,7 +120,8 @@ def jvp(
     Args:
         f: any NumPy code.
         primals: the arguments; each an array or a container of arrays.
-        tangents: the direction: for each argument the same, with a tangent in the place of each array.
+        tangents: the direction: for each argument the same, with a tangent in the place of each array. In the place of
+            an argument without a floating or complex array in it (a number of steps) there may be anything.
         of: as in `vjp`.
         backend: `"tape"` runs the function on dual numbers; the others read its source first. `"auto"` does so for
             functions that write into arrays.
@@ -139,5 +139,4 @@ def jvp(
         (np.float64(5.0), np.float64(2.0))
     """
     check_primals(primals)
-    request = Request("forward", None, of, backend)
-    return on_arrays.jvp(f if of is None else observing(f, of), primals, tangents)
+    return pushed(f, Request("forward", None, of, backend), primals, tangents)

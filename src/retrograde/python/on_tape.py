@@ -77,7 +77,7 @@ def _picked(f: Function, name: str, returned: Any, arguments: tuple[Any, ...], o
     if name not in passed:
         raise UsageError(
             f"of={name!r} names no output of {name_of(f)}, which returned {len(found)} arrays and has the arguments "
-            f"{', '.join(inspect.signature(f).parameters)}: name one of these, \"return\", or \"return_0\""
+            f'{", ".join(inspect.signature(f).parameters)}: name one of these, "return", or "return_0"'
         )
     return passed[name]
 

@@ -12,10 +12,11 @@ import numpy as np
 from retrograde.autodiff import containers
 from retrograde.autodiff.arguments import Function, Wrt, name_of, places_of
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.types import ArrayType
+from retrograde.program.model import Operand, Variable
+from retrograde.program.types import ArrayType, type_of
 
 if TYPE_CHECKING:
-    from retrograde.python.reading import Reading
+    from retrograde.python.reading.result import Reading
     from retrograde.python.request import Of
 
 
@@ -77,6 +78,14 @@ def _one(f: Function, reading: Reading, name: str) -> Outputs:
 
 def _first(values: Sequence[Any]) -> Any:
     return values[0]
+
+
+def type_of_output(output: Operand) -> ArrayType:
+    """The type of a result of a program: a variable, or a constant."""
+    kind = output.type if isinstance(output, Variable) else type_of(output)
+    if not isinstance(kind, ArrayType):
+        raise UsageError(f"{output!r} is an output, and a stack can only be consumed by a loop")
+    return kind
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Request:
         names = self.of if isinstance(self.of, tuple) else (self.of,)
         if self.of is not None and not all(isinstance(name, str) for name in names):
             raise UsageError(
-                f"of={self.of!r} names no output; give \"return\", \"return_0\" for the first of several, the name of "
+                f'of={self.of!r} names no output; give "return", "return_0" for the first of several, the name of '
                 "an argument that the function changes, or a tuple of these"
             )
 

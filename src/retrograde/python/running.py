@@ -9,7 +9,8 @@ import numpy as np
 
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.evaluate import evaluate
-from retrograde.program.model import Variable
+from retrograde.program.model import Operand
+from retrograde.python.outputs import type_of_output
 from retrograde.python.specialising import Specialisation
 
 
@@ -25,7 +26,7 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
     return [_as_typed(result, value) for result, value in zip(program.block.results, results, strict=True)]
 
 
-def _as_typed(result: Any, value: Any) -> Any:
-    if not isinstance(result, Variable):
-        return value if hasattr(value, "dtype") else np.asarray(value)[()]
-    return value if result.type.rank else result.type.dtype.type(value)
+def _as_typed(output: Operand, value: Any) -> Any:
+    if type(value) is np.ndarray and value.ndim:
+        return value
+    return type_of_output(output).dtype.type(value)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from retrograde.autodiff.arguments import Function
 from retrograde.autodiff.programs.reversal import reverse
-from retrograde.errors import UnsupportedError
 from retrograde.program.clone import clone, prune
 from retrograde.program.model import Block, Loop, Program, Variable, blocks_of
 from retrograde.python.backends import Runnable, runnable
@@ -22,7 +21,7 @@ from retrograde.python.choosing import Finding
 from retrograde.python.outputs import Chosen, Outputs, chosen_of, outputs_of
 
 if TYPE_CHECKING:
-    from retrograde.python.reading import Reading
+    from retrograde.python.reading.result import Reading
     from retrograde.python.request import Request
 
 _MOST = 32
@@ -36,18 +35,19 @@ class Specialisation:
         reading: of the function.
         backend: that runs it: "tape", "python" or "numba".
         reason: why this one.
-        chosen, outputs: what `wrt` and `of` name.
+        outputs: what `of` names.
         active: the outputs that have a derivative.
         programs: "forward", the outputs alone, and "joint", the gradients, behind the outputs where both are asked for.
+        chosen: what `wrt` names.
     """
 
     reading: Reading
     backend: str
     reason: str
-    chosen: Chosen
     outputs: Outputs
     active: list[Variable]
     programs: dict[str, Program]
+    chosen: Chosen = field(default_factory=lambda: Chosen([], [], [], several=True))
     _runnables: dict[tuple[str, str], Runnable] = field(default_factory=dict[tuple[str, str], Runnable])
     _lock: Any = field(default_factory=RLock)
 
@@ -96,7 +96,6 @@ class Specialisations:
         request = self._request
         reading = read(self._f, arguments, options)
         backend, reason = _backend(request.backend, reading, finding)
-        chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
         outputs = outputs_of(self._f, reading, request.of)
         forward = with_outputs(reading.program, outputs.names)
         results = dict(zip(forward.output_names, forward.block.results, strict=True))
@@ -105,12 +104,13 @@ class Specialisations:
             for name, result in results.items()
             if isinstance(result, Variable) and result.type.differentiable
         ]
-        joint = reverse(
-            forward, chosen.names, [output.name for output in active], keep_outputs=request.kind == "value_and_grad"
-        )
-        return Specialisation(
-            reading, backend, reason, chosen, outputs, active, {"forward": forward, "joint": joint}
-        )
+        made = Specialisation(reading, backend, reason, outputs, active, {"forward": forward})
+        if request.kind != "forward":
+            made.chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
+            names = [output.name for output in active]
+            keep_outputs = request.kind == "value_and_grad"
+            made.programs["joint"] = reverse(forward, made.chosen.names, names, keep_outputs=keep_outputs)
+        return made
 
 
 def with_outputs(program: Program, names: Sequence[str]) -> Program:
