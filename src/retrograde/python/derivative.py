@@ -15,6 +15,7 @@ from retrograde.python.choosing import look_at
 from retrograde.python.on_tape import on_tape
 from retrograde.python.outputs import type_of_output
 from retrograde.python.pullbacks import value_and_pullback
+from retrograde.python.reading.source import NoSource
 from retrograde.python.request import Request
 from retrograde.python.running import run
 from retrograde.python.specialising import Specialisation, Specialisations
@@ -38,6 +39,7 @@ class Derivative:
         self.request = request
         self.finding = look_at(f)
         self._specialisations = Specialisations(f, request)
+        self._without_source: str | None = None
         self._tape = on_tape(f, request, self.finding)
         update_wrapper(self, f, assigned=("__doc__",), updated=())
         self.__name__ = f"{request.kind} of {name_of(f)}"
@@ -47,10 +49,8 @@ class Derivative:
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """The derivative at arguments."""
-        if self.tape_reason(arguments, options) is not None:
-            return self._tape(*arguments, **options)
-        found = self.specialisation(arguments, options)
-        if found.backend == "tape":
+        found = self.choice(arguments, options)
+        if isinstance(found, str) or found.backend == "tape":
             return self._tape(*arguments, **options)
         inputs = found.reading.inputs(arguments, options)
         if self.request.kind == "vjp":
@@ -60,12 +60,29 @@ class Derivative:
         gradient = found.chosen.form(arguments, options)(results[-len(found.chosen.names) :])
         return gradient if self.request.kind == "grad" else (results[0], gradient)
 
+    def choice(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation | str:
+        """What the derivative is at arguments like these; or why it runs on the tape without being read.
+
+        Raises:
+            UnsupportedError: the function has something that cannot be read.
+            UsageError: `wrt` or `of` names nothing in it.
+        """
+        reason = self._without_source or self._tape_reason(arguments, options)
+        if reason is not None:
+            return reason
+        try:
+            return self.specialisation(arguments, options)
+        except NoSource as error:
+            if self.request.backend != "auto":
+                raise
+            self._without_source = str(error)
+            return self._without_source
+
     def specialisation(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
         """What the derivative is at arguments like these, where the source is read for it."""
-        return self._specialisations.at(arguments, options, self.finding)
+        return self._specialisations.at(arguments, options)
 
-    def tape_reason(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> str | None:
-        """Why a call runs on the tape without its source being looked at; None if it is."""
+    def _tape_reason(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> str | None:
         asked, finding = self.request.backend, self.finding
         if asked == "tape":
             return 'backend="tape" was asked for'

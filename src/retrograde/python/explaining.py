@@ -48,12 +48,9 @@ def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Exp
     """
     derivative = as_derivative(gradient_function, "explain")
     name = name_of(derivative.f)
-    reason = derivative.tape_reason(arguments, options)
-    if reason is not None:
-        return Explanation(name, "tape", reason, read=False)
-    found = derivative.specialisation(arguments, options)
-    if found.backend == "tape":
-        return Explanation(name, "tape", found.reason, read=False)
+    found = derivative.choice(arguments, options)
+    if isinstance(found, str) or found.backend == "tape":
+        return Explanation(name, "tape", found if isinstance(found, str) else found.reason, read=False)
     joint = found.programs["joint"]
     inputs = found.reading.inputs(arguments, options)
     footprint = Footprint(joint, [*inputs, *(None for _ in joint.inputs[len(inputs) :])])

@@ -50,7 +50,7 @@ def _outputs_of(f: Function, request: Request) -> Function:
     found = _specialisations(f, request.of, request.backend)
 
     def outputs(*arguments: Any) -> Any:
-        made = found.at(arguments, {}, finding)
+        made = found.at(arguments, {})
         values = evaluate(made.programs["forward"], *made.reading.inputs(arguments, {}))
         return made.outputs.rebuild(values)
 

@@ -7,7 +7,7 @@ reading runs what was made of that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 from retrograde.autodiff.arguments import Function
 from retrograde.autodiff.programs.reversal import reverse
 from retrograde.program.clone import clone, prune
-from retrograde.program.model import Block, Loop, Program, Variable, blocks_of
+from retrograde.program.model import Block, Instruction, Loop, Program, Statement, Variable, blocks_of
 from retrograde.python.backends import Runnable, runnable
-from retrograde.python.choosing import Finding
 from retrograde.python.outputs import Chosen, Outputs, chosen_of, outputs_of
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class Specialisations:
         self._found: tuple[Specialisation, ...] = ()
         self._lock = RLock()
 
-    def at(self, arguments: tuple[Any, ...], options: dict[str, Any], finding: Finding | None) -> Specialisation:
+    def at(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
         """The specialisation for a call.
 
         Raises:
@@ -86,16 +85,16 @@ class Specialisations:
             for found in self._found:
                 if found.reading.fits(arguments, options):
                     return found
-            made = self._made(arguments, options, finding)
+            made = self._made(arguments, options)
             self._found = (made, *self._found[: _MOST - 1])
         return made
 
-    def _made(self, arguments: tuple[Any, ...], options: dict[str, Any], finding: Finding | None) -> Specialisation:
+    def _made(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
         from retrograde.python.reading import read
 
         request = self._request
         reading = read(self._f, arguments, options)
-        backend, reason = _backend(request.backend, reading, finding)
+        backend, reason = _backend(request.backend, reading)
         outputs = outputs_of(self._f, reading, request.of)
         forward = with_outputs(reading.program, outputs.names)
         results = dict(zip(forward.output_names, forward.block.results, strict=True))
@@ -122,29 +121,39 @@ def with_outputs(program: Program, names: Sequence[str]) -> Program:
     return prune(copied)
 
 
-def _backend(asked: str, reading: Reading, finding: Finding | None) -> tuple[str, str]:
+def _backend(asked: str, reading: Reading) -> tuple[str, str]:
     """The backend for a reading, and why."""
     if asked != "auto":
         return asked, f'backend="{asked}" was asked for'
-    loop = _first_loop(reading.program.block)
+    loop = _first(reading.program.block, _is_loop)
     if loop is not None:
         return "numba", f"there is a loop over data{_at(loop)}, which is worth compiling"
-    write = finding.write if finding is not None else None
+    write = _first(reading.program.block, _is_write)
     if write is not None:
-        return "python", f"it writes into arrays ({write}) and has no loop over data, so that compiling gains little"
-    return "tape", "it has no loop over data and writes into no array"
+        reason = f"it writes into an array{_at(write)} and has no loop over data, so that compiling gains little"
+        return "python", reason
+    return "tape", "it has no loop over data and writes into no array, so that there is little to gain from a program"
 
 
-def _at(loop: Loop) -> str:
-    return "" if loop.place is None else f" ({loop.place.function}, line {loop.place.line})"
+def _at(statement: Statement) -> str:
+    return "" if statement.place is None else f" ({statement.place.function}, line {statement.place.line})"
 
 
-def _first_loop(block: Block) -> Loop | None:
+def _is_loop(statement: Statement) -> bool:
+    return isinstance(statement, Loop)
+
+
+def _is_write(statement: Statement) -> bool:
+    return isinstance(statement, Instruction) and statement.primitive.name in ("update", "add_at")
+
+
+def _first(block: Block, wanted: Callable[[Statement], bool]) -> Statement | None:
+    """The first statement of a kind, in a block or in those inside of it."""
     for statement in block.statements:
-        if isinstance(statement, Loop):
+        if wanted(statement):
             return statement
         for inner in blocks_of(statement):
-            found = _first_loop(inner)
+            found = _first(inner, wanted)
             if found is not None:
                 return found
     return None
