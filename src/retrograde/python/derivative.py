@@ -11,7 +11,7 @@ from retrograde.autodiff import containers
 from retrograde.autodiff.arguments import Function, name_of
 from retrograde.errors import UsageError
 from retrograde.program.dispatch import Intercepting
-from retrograde.python.choosing import look_at
+from retrograde.python.choosing import Finding, look_at
 from retrograde.python.on_tape import on_tape
 from retrograde.python.outputs import type_of_output
 from retrograde.python.pullbacks import value_and_pullback
@@ -37,7 +37,7 @@ class Derivative:
             )
         self.f = f
         self.request = request
-        self.finding = look_at(f)
+        self.finding = f.finding_outside() if isinstance(f, Derivative) else look_at(f)
         self._specialisations = Specialisations(f, request)
         self._without_source: str | None = None
         self._tape = on_tape(f, request, self.finding)
@@ -55,10 +55,15 @@ class Derivative:
         inputs = found.reading.inputs(arguments, options)
         if self.request.kind == "vjp":
             return value_and_pullback(found, inputs, arguments, options)
-        dtype = _scalar_target(self.f, found)
+        dtype = self.target_dtype(found)
         results = run(found, "joint", inputs if dtype is None else [*inputs, dtype.type(1)])
         gradient = found.chosen.form(arguments, options)(results[-len(found.chosen.names) :])
         return gradient if self.request.kind == "grad" else (results[0], gradient)
+
+    def finding_outside(self) -> Finding | None:
+        """What a derivative of this one goes by: the function's finding, where this one's program can be had."""
+        readable = self.request.backend != "tape" and self.request.kind != "vjp" and self.request.budget is None
+        return self.finding if readable else None
 
     def choice(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation | str:
         """What the derivative is at arguments like these; or why it runs on the tape without being read.
@@ -82,6 +87,21 @@ class Derivative:
         """What the derivative is at arguments like these, where the source is read for it."""
         return self._specialisations.at(arguments, options)
 
+    def target_dtype(self, found: Specialisation) -> np.dtype[Any] | None:
+        """The dtype of the one output that a gradient is of; None for one that no argument can change.
+
+        Raises:
+            UsageError: there are several, or it is no real scalar.
+        """
+        if len(found.outputs.names) != 1:
+            listed = ", ".join(found.outputs.names) or "none"
+            raise _no_scalar(self.f, f"has the outputs {listed}", "name one of them in `of`")
+        kind = type_of_output(found.programs["forward"].block.results[0])
+        if kind.rank or not kind.differentiable or kind.dtype.kind == "c":
+            axes = f"an array of {kind.rank} axes" if kind.rank else "a number"
+            raise _no_scalar(self.f, f"returned {axes} of dtype {kind.dtype}", "reduce the result (np.sum)")
+        return kind.dtype if found.active else None
+
     def _tape_reason(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> str | None:
         asked, finding = self.request.backend, self.finding
         if asked == "tape":
@@ -101,24 +121,6 @@ class Derivative:
 
 def _is_intercepting(leaf: Any) -> bool:
     return isinstance(leaf, Intercepting)
-
-
-def _scalar_target(f: Function, found: Specialisation) -> np.dtype[Any] | None:
-    """The dtype of the one output that a gradient is of; None for one that no argument can change.
-
-    Raises:
-        UsageError: there are several, or it is no real scalar.
-    """
-    if len(found.outputs.names) != 1:
-        listed = ", ".join(found.outputs.names) or "none"
-        raise _no_scalar(f, f"has the outputs {listed}", "name one of them in `of`")
-    kind = type_of_output(found.programs["forward"].block.results[0])
-    if kind.rank or not kind.differentiable or kind.dtype.kind == "c":
-        what = (
-            f"an array of {kind.rank} axes and dtype {kind.dtype}" if kind.rank else f"a number of dtype {kind.dtype}"
-        )
-        raise _no_scalar(f, f"returned {what}", "reduce the result (np.sum)")
-    return kind.dtype if found.active else None
 
 
 def _no_scalar(f: Function, found: str, remedy: str) -> UsageError:

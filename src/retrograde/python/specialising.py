@@ -17,6 +17,7 @@ from retrograde.autodiff.programs.reversal import reverse
 from retrograde.program.clone import clone, prune
 from retrograde.program.model import Block, Instruction, Loop, Program, Statement, Variable, blocks_of
 from retrograde.python.backends import Runnable, runnable
+from retrograde.python.nesting import reading_of_derivative
 from retrograde.python.outputs import Chosen, Outputs, chosen_of, outputs_of
 
 if TYPE_CHECKING:
@@ -89,11 +90,17 @@ class Specialisations:
             self._found = (made, *self._found[: _MOST - 1])
         return made
 
-    def _made(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
+    def _read(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Reading:
+        from retrograde.python.derivative import Derivative
         from retrograde.python.reading import read
 
+        if isinstance(self._f, Derivative):
+            return reading_of_derivative(self._f, arguments, options)
+        return read(self._f, arguments, options)
+
+    def _made(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
         request = self._request
-        reading = read(self._f, arguments, options)
+        reading = self._read(arguments, options)
         backend, reason = _backend(request.backend, reading)
         outputs = outputs_of(self._f, reading, request.of)
         forward = with_outputs(reading.program, outputs.names)
