@@ -123,7 +123,7 @@ def test_one_of_several_that_are_returned(backend: str):
 
 
 def test_the_container_of_what_is_returned():
-    (total, rest), pullback = rg.vjp(several, 0, backend="python")(U, 3)
+    (_, rest), pullback = rg.vjp(several, 0, backend="python")(U, 3)
     assert rest["steps"] == 3
     np.testing.assert_allclose(rest["u"], np.sin(np.sin(np.sin(U))), rtol=1e-14)
     gradient = pullback((1.0, {"u": np.ones(4), "steps": 0}))
@@ -299,5 +299,19 @@ def test_forward_derivatives(backend: str):
 
 
 def test_as_many_tangents_as_primals():
-    with pytest.raises(rg.UsageError, match="2 primals were given and 1 tangents"):
+    with pytest.raises(rg.UsageError, match="2 primals were given, and 1 tangents"):
         rg.jvp(np.multiply, (1.0, 2.0), (1.0,))
+
+
+def test_a_whole_number_has_no_tangent():
+    with pytest.raises(rg.UsageError, match="primal 2 has dtype int64, and a tangent that is not 0"):
+        rg.jvp(smooth, (U, 0.9, 3), (U, 0.5, 1))
+
+
+@pytest.mark.parametrize("backend", ["tape", "python"])
+def test_all_arguments_but_those_without_a_derivative(backend: str):
+    _, pullback = rg.vjp(smooth, backend=backend)(U, 0.9, 2)
+    by_u, by_rate, by_steps = pullback(1.0)
+    np.testing.assert_array_equal(by_u, rg.grad(smooth, backend=backend)(U, 0.9, 2))
+    assert by_rate != 0.0
+    assert by_steps is None

@@ -9,23 +9,29 @@ import numpy as np
 
 from retrograde.autodiff import containers
 from retrograde.autodiff import functions as on_arrays
-from retrograde.autodiff.arguments import Function
+from retrograde.autodiff.arguments import Function, dtype_of
 from retrograde.errors import UsageError
 from retrograde.program.evaluate import evaluate
-from retrograde.program.types import is_differentiable
 from retrograde.python.choosing import look_at
 from retrograde.python.on_tape import observing
+from retrograde.python.outputs import has_derivative
 from retrograde.python.request import Of, Request
 from retrograde.python.specialising import Specialisations
 
 
 def pushed(f: Function, request: Request, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """A function's outputs and their tangents."""
+    moving = [at for at, primal in enumerate(primals) if has_derivative(primal)]
     if len(primals) != len(tangents):
         raise UsageError(
-            f"{len(primals)} primals were given and {len(tangents)} tangents; give a tangent for each, in its form"
+            f"{len(primals)} primals were given, and {len(tangents)} tangents; give one for each: build them alike"
         )
-    moving = [at for at, primal in enumerate(primals) if _is_moving(primal)]
+    for at, tangent in enumerate(tangents):
+        if at not in moving and any(np.any(np.asarray(leaf)) for leaf in containers.leaves(tangent)):
+            raise UsageError(
+                f"primal {at} has dtype {dtype_of(primals[at])}, and a tangent that is not 0; a primal is floating or "
+                "complex, or stays where it is"
+            )
     outputs = _outputs_of(f, request)
 
     def moved(*values: Any) -> Any:
@@ -33,12 +39,6 @@ def pushed(f: Function, request: Request, primals: tuple[Any, ...], tangents: tu
         return outputs(*(given.get(at, primal) for at, primal in enumerate(primals)))
 
     return on_arrays.jvp(moved, tuple(primals[at] for at in moving), tuple(tangents[at] for at in moving))
-
-
-def _is_moving(primal: Any) -> bool:
-    """Whether something of an argument can have a tangent."""
-    leaves = containers.leaves(primal)
-    return any(is_differentiable(leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype) for leaf in leaves)
 
 
 def _outputs_of(f: Function, request: Request) -> Function:

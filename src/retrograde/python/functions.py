@@ -91,7 +91,8 @@ def vjp(
 
     Args:
         f: any NumPy code; it returns an array or a container of arrays, or changes its arguments.
-        wrt: as in `value_and_grad`; None for all arguments.
+        wrt: as in `value_and_grad`; None for all positional arguments. The gradient of those without a floating or
+            complex array in them is then None.
         of: as in `value_and_grad`, or a tuple of such. None for what the function returns; where it returns nothing,
             the argument that it changes, or the tuple of them.
         budget, strategy, backend: as in `value_and_grad`.
@@ -121,7 +122,7 @@ def jvp(
         f: any NumPy code.
         primals: the arguments; each an array or a container of arrays.
         tangents: the direction: for each argument the same, with a tangent in the place of each array. In the place of
-            an argument without a floating or complex array in it (a number of steps) there may be anything.
+            an argument without a floating or complex array in it (a number of steps) there is 0 or None.
         of: as in `vjp`.
         backend: `"tape"` runs the function on dual numbers; the others read its source first. `"auto"` does so for
             functions that write into arrays.

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from retrograde.autodiff import containers, functions
-from retrograde.autodiff.arguments import Function, name_of, places_of
+from retrograde.autodiff.arguments import Function, Wrt, name_of, places_of
 from retrograde.errors import UsageError
 from retrograde.program.types import is_differentiable
 from retrograde.python.choosing import Finding
+from retrograde.python.outputs import has_derivative
 from retrograde.python.request import Of, Request
 
 
@@ -19,31 +20,40 @@ def on_tape(f: Function, request: Request, finding: Finding | None) -> Function:
     """The derivative that a request asks for, computed on the tape."""
     observed = f if request.of is None else observing(f, request.of)
     make = getattr(functions, request.kind)
-    if finding is None or finding.write is None:
+    writes = finding is not None and finding.write is not None
+    if not writes and request.wrt is not None:
         return make(observed, request.wrt, **request.limits)
 
-    def on_copies(*arguments: Any, **options: Any) -> Any:
-        # What is derived may be written into any array, so that the tape has to know them all.
-        wrt = tuple(range(len(arguments))) if request.wrt is None else request.wrt
-        asked = places_of(f, wrt if isinstance(wrt, tuple) else (wrt,), arguments, options)
+    def chosen(*arguments: Any, **options: Any) -> Any:
+        asked = _places(f, request.wrt, arguments, options)
         values = {**dict(enumerate(arguments)), **options}
-        others = [place for place, value in values.items() if place not in asked and _is_watchable(value)]
+        # What is derived may be written into any array, so that the tape has to know them all.
+        others = [place for place, value in values.items() if writes and place not in asked and _is_watchable(value)]
         watched = {*asked, *others}
-        positional = [value if at in watched else _copies(value) for at, value in enumerate(arguments)]
-        named = {key: value if key in watched else _copies(value) for key, value in options.items()}
+        positional = [value if at in watched or not writes else _copies(value) for at, value in enumerate(arguments)]
+        named = {key: value if key in watched or not writes else _copies(value) for key, value in options.items()}
         found = make(observed, (*asked, *others), **request.limits)(*positional, **named)
 
         def taken(gradients: tuple[Any, ...]) -> Any:
-            return gradients[: len(asked)] if isinstance(wrt, tuple) else gradients[0]
+            if request.wrt is None:
+                by_place = dict(zip(asked, gradients, strict=False))
+                return tuple(by_place.get(at) for at in range(len(arguments)))
+            return gradients[: len(asked)] if isinstance(request.wrt, tuple) else gradients[0]
 
         if request.kind == "grad":
             return taken(found)
         value, behind = found
-        if request.kind == "value_and_grad":
-            return value, taken(behind)
-        return value, lambda cotangents: taken(behind(cotangents))
+        return (
+            (value, taken(behind)) if request.kind == "value_and_grad" else (value, lambda given: taken(behind(given)))
+        )
 
-    return on_copies
+    return chosen
+
+
+def _places(f: Function, wrt: Wrt | None, arguments: tuple[Any, ...], options: dict[str, Any]) -> list[int | str]:
+    if wrt is None:
+        return [at for at, argument in enumerate(arguments) if has_derivative(argument)]
+    return places_of(f, wrt if isinstance(wrt, tuple) else (wrt,), arguments, options)
 
 
 def _is_watchable(value: Any) -> bool:

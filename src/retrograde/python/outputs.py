@@ -13,7 +13,7 @@ from retrograde.autodiff import containers
 from retrograde.autodiff.arguments import Function, Wrt, name_of, places_of
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.model import Operand, Variable
-from retrograde.program.types import ArrayType, type_of
+from retrograde.program.types import ArrayType, is_differentiable, type_of
 
 if TYPE_CHECKING:
     from retrograde.python.reading.result import Reading
@@ -95,7 +95,7 @@ class Chosen:
     Attributes:
         places: position or keyword of each.
         names: the program's inputs in them, in order.
-        counts: how many inputs each argument has.
+        counts: how many inputs each argument has; 0 for one that cannot have a gradient, and was not asked for.
         several: whether the gradient is a tuple of one for each.
     """
 
@@ -109,7 +109,10 @@ class Chosen:
         found = [arguments[place] if isinstance(place, int) else options[place] for place in self.places]
         if not self.several and self.counts == [1] and containers.is_leaf(found[0]):
             return _first
-        forms = [containers.take_apart(argument)[1] for argument in found]
+        forms = [
+            containers.take_apart(argument)[1] if count else _nothing
+            for argument, count in zip(found, self.counts, strict=True)
+        ]
 
         def filled(gradients: Sequence[Any]) -> Any:
             coming = iter(gradients)
@@ -117,6 +120,16 @@ class Chosen:
             return tuple(parts) if self.several else parts[0]
 
         return filled
+
+
+def _nothing(gradients: Sequence[Any]) -> None:
+    return None
+
+
+def has_derivative(argument: Any) -> bool:
+    """Whether anything in an argument is of a floating or complex type."""
+    leaves = containers.leaves(argument)
+    return any(is_differentiable(leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype) for leaf in leaves)
 
 
 def chosen_of(
