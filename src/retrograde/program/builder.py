@@ -149,7 +149,7 @@ class ProgramBuilder:
         """
         if any(variable.name == name for variable in self._root.parameters):
             raise UsageError(f"program {self.name} has an input {name!r} already; give this one another name")
-        variable = Variable(name, array_type(dtype, sizes), extent)
+        variable = Variable(name, array_type(dtype, sizes), extent, name)
         self._taken.add(name)
         self._root.parameters.append(variable)
         self._note_axes(variable)
@@ -288,11 +288,14 @@ class ProgramBuilder:
         )
         name = next(name for name in names if name not in self._taken and not iskeyword(name))
         self._taken.add(name)
-        return Variable(name, type, extent)
+        return Variable(name, type, extent, hint)
 
-    def rename(self, variable: Variable, hint: str) -> None:
-        """Give a variable another name: what is asked for, with a number behind it if that is taken."""
-        variable.name = self.variable(variable.type, hint).name
+    def hint(self, symbol: Any, hint: str) -> None:
+        """Name a symbol's variable, unless somebody has done so."""
+        variable = self.atom(symbol)
+        if isinstance(variable, Variable) and not variable.hint:
+            named = self.variable(variable.type, hint)
+            variable.name, variable.hint = named.name, hint
 
     def checkpoint(self) -> Callable[[], None]:
         """What takes the program back to where it is now: the statements of open blocks, and the names in use."""
@@ -314,6 +317,23 @@ class ProgramBuilder:
             yield block
         finally:
             self._open.pop()
+
+    @property
+    def open_block(self) -> Block:
+        """The block that instructions go to."""
+        return self._open[-1]
+
+    def is_open(self, block: Block) -> bool:
+        """Whether what a block has set so far can be used where instructions go to."""
+        return any(block is one for one in self._open)
+
+    def instruction_of(self, symbol: Symbol) -> Instruction | None:
+        """The instruction of an open block that made a symbol: a late one is found soon."""
+        for block in reversed(self._open):
+            for statement in reversed(block.statements):
+                if isinstance(statement, Instruction) and symbol.variable in statement.results:
+                    return statement
+        return None
 
     def retract(self, symbol: Any, primitive: Primitive) -> tuple[Any, ...] | None:
         """Take back the last instruction of the open block, if it made a symbol by this primitive: its operands."""

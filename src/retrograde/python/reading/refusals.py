@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import NoReturn
 
-from retrograde.errors import UnsupportedError
+from retrograde.errors import RetrogradeError, UnsupportedError
 from retrograde.program.model import Place
 
 _TAPE = 'or call the function with backend="tape", which runs it as it is'
@@ -52,15 +52,32 @@ CALLS: dict[str, tuple[str, str]] = {
 """For each builtin function that is refused: what it would do, and what to write instead."""
 
 
-class Refusal(UnsupportedError):
-    """An `UnsupportedError` that says already where in the user's source it belongs."""
+class Located:
+    """An error that says already where in the user's source it belongs."""
+
+
+class Refusal(Located, UnsupportedError):
+    """A construct that is not read."""
+
+
+def where(place: Place | None, text: str, message: str) -> str:
+    """A message with the place and the text of the source in front."""
+    found = f"{place.file}, line {place.line}, in {place.function}: " if place else ""
+    return f"{found}`{text}`: {message}" if text else f"{found}{message}"
 
 
 def at(place: Place | None, text: str, message: str) -> Refusal:
     """The error for something at a place of the user's source."""
-    where = f"{place.file}, line {place.line}, in {place.function}: " if place else ""
-    quoted = f"`{text}`: " if text else ""
-    return Refusal(f"{where}{quoted}{message}")
+    return Refusal(where(place, text, message))
+
+
+def located(error: RetrogradeError, place: Place | None, text: str) -> RetrogradeError:
+    """An error as one of its kind that says where it belongs."""
+    kind = type(error)
+    if issubclass(kind, Located):
+        return error
+    with_place = type(kind.__name__, (Located, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    return with_place(where(place, text, str(error)))
 
 
 def refuse(place: Place | None, text: str, what: str, remedy: str) -> NoReturn:
