@@ -319,6 +319,11 @@ class ProgramBuilder:
             self._open.pop()
 
     @property
+    def inputs(self) -> list[Variable]:
+        """The program's inputs."""
+        return self._root.parameters
+
+    @property
     def open_block(self) -> Block:
         """The block that instructions go to."""
         return self._open[-1]

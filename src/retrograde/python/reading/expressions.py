@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 
 from retrograde.errors import UsageError
+from retrograde.program.types import Size
 from retrograde.python.reading import names
 from retrograde.python.reading.calling import call_value
 from retrograde.python.reading.frames import Closure
@@ -16,8 +17,7 @@ from retrograde.python.reading.iteration import Span, elements_known
 from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch_value
 from retrograde.python.reading.truth import is_dynamic, negated, truth
-from retrograde.python.reading.values.numbers import Number
-from retrograde.python.reading.values.calls import attribute
+from retrograde.python.reading.values import Number, attribute
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -36,6 +36,22 @@ BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitXor: operator.xor,
     ast.LShift: operator.lshift,
     ast.RShift: operator.rshift,
+}
+
+AUGMENTED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.iadd,
+    ast.Sub: operator.isub,
+    ast.Mult: operator.imul,
+    ast.Div: operator.itruediv,
+    ast.FloorDiv: operator.ifloordiv,
+    ast.Mod: operator.imod,
+    ast.Pow: operator.ipow,
+    ast.MatMult: operator.imatmul,
+    ast.BitAnd: operator.iand,
+    ast.BitOr: operator.ior,
+    ast.BitXor: operator.ixor,
+    ast.LShift: operator.ilshift,
+    ast.RShift: operator.irshift,
 }
 
 COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -183,7 +199,7 @@ def _sides(
 
 
 def _is_flag(value: Any) -> bool:
-    return isinstance(value, Number) and value.weak is bool or (isinstance(value, Number) and value.dtype.kind == "b")
+    return isinstance(value, Number) and value.kind is bool or (isinstance(value, Number) and value.dtype.kind == "b")
 
 
 def _cannot_fail(node: ast.expr) -> bool:
@@ -212,6 +228,10 @@ def compared(reader: Reader, sign: ast.cmpop, left: Any, right: Any) -> Any:
     if isinstance(sign, (ast.In, ast.NotIn)):
         found = _contains(reader, right, left)
         return negated(reader, found) if isinstance(sign, ast.NotIn) else found
+    if isinstance(left, Number) and isinstance(right, Number):
+        one, other = left.symbol.variable.extent, right.symbol.variable.extent
+        if isinstance(one, Size) and isinstance(other, Size) and one.name == other.name:
+            return COMPARISONS[type(sign)](one.offset, other.offset)
     return COMPARISONS[type(sign)](left, right)
 
 

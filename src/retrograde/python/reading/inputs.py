@@ -44,6 +44,7 @@ class Assumptions:
         sizes: sizes that are taken as they are in this call.
         names: what the sizes that are not are called.
         unrolled: loops whose body is read once for each iteration.
+        reasons: why they are.
     """
 
     inputs: set[str] = field(default_factory=set[str])
@@ -51,8 +52,10 @@ class Assumptions:
     names: dict[int, str] = field(default_factory=dict[int, str])
     unrolled: set[Any] = field(default_factory=set[Any])
 
-    def copy(self) -> tuple[Any, ...]:
-        """What there is, to compare."""
+    reasons: dict[Any, Any] = field(default_factory=dict[Any, Any])
+
+    def state(self) -> tuple[int, ...]:
+        """How much there is, to compare."""
         return len(self.inputs), len(self.sizes), len(self.unrolled)
 
 

@@ -10,9 +10,7 @@ import numpy as np
 
 from retrograde.errors import UnsupportedError
 from retrograde.python.reading.truth import is_dynamic
-from retrograde.python.reading.values.arrays import Array
-from retrograde.python.reading.values.calls import call
-from retrograde.python.reading.values.numbers import Number
+from retrograde.python.reading.values import Array, Number, call
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -36,7 +34,7 @@ class Span:
 
     def count(self) -> Any:
         """How many numbers there are; below 0 where there are none."""
-        width = self.stop - self.start
+        width = self.stop if isinstance(self.start, int) and not self.start else self.stop - self.start
         if isinstance(self.step, int):
             if abs(self.step) == 1:
                 return width if self.step > 0 else self.start - self.stop
@@ -96,10 +94,10 @@ def _ranged(count: Any, start: Any, step: Any) -> Turns:
     if plain and not start:
         return Turns(count, lambda index: index * step)
     if isinstance(step, int) and step == 1:
-        return Turns(count, lambda index: start + index)
+        return Turns(count, lambda index: index + start)
     if isinstance(step, int) and step == -1:
         return Turns(count, lambda index: start - index)
-    return Turns(count, lambda index: start + step * index)
+    return Turns(count, lambda index: index * step + start)
 
 
 def elements_known(reader: Reader, value: Any) -> list[Any]:

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from retrograde.errors import UnsupportedError
 from retrograde.program.builder import Symbol
 from retrograde.program.types import ArrayType, Extent, type_of
 from retrograde.python.reading.frames import Unset
 from retrograde.python.reading.leaves import keys_of
-from retrograde.python.reading.values.arrays import Array
-from retrograde.python.reading.values.numbers import DTYPES, KINDS, Number
+from retrograde.python.reading.values import Array, Number
+from retrograde.python.reading.values.numbers import DTYPES, KINDS
 
-if TYPE_CHECKING:
-    from retrograde.python.reading.reader import Reader
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """An array at the end of a region.
+
+    Attributes:
+        array: the handle.
+        content: what it held: a symbol or an array that is known.
+    """
+
+    array: Array
+    content: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class NumberLeaf:
-    """A number; `weak` as of a `Number`.
+    """A number; `weak` is the type of a number of Python.
 
     Attributes:
         missing: it has no value on some way, on which nothing reads it.
@@ -75,15 +84,17 @@ class Apart:
     reason: str
 
 
+Leaf: TypeAlias = NumberLeaf | ArrayLeaf
 Kind: TypeAlias = Fixed | NumberLeaf | ArrayLeaf | Group | Missing | Apart
 
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values are certainly the same, and the same object if they are arrays."""
+    one, other = _handle(one), _handle(other)
     if one is other:
         return True
     if isinstance(one, Number) and isinstance(other, Number):
-        return one.symbol.variable is other.symbol.variable and one.weak is other.weak
+        return one.symbol.variable is other.symbol.variable and one.kind is other.kind
     if isinstance(one, Array) and isinstance(other, Array):
         return one.cell is other.cell and one.path == other.path
     if type(one) is not type(other):
@@ -91,6 +102,10 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, tuple):
         return len(one) == len(other) and all(map(same, one, other))
     return isinstance(one, (bool, int, float, complex, str, bytes, np.generic, range, slice)) and bool(one == other)
+
+
+def _handle(value: Any) -> Any:
+    return value.array if isinstance(value, Seen) else value
 
 
 def join(kind: Kind, value: Any) -> Kind:
@@ -101,7 +116,7 @@ def join(kind: Kind, value: Any) -> Kind:
         kind = general(kind.value)
     if isinstance(kind, Group) and isinstance(value, (tuple, list, dict)):
         if type(value) is not kind.type or keys_of(value) != kind.keys:
-            return Apart(f"where it is a {kind.type.__name__} of other items than on another way")
+            return Apart(f"where it is a {kind.type.__name__} of some items on one way and of others on another")
         parts = (join(part, value[key]) for part, key in zip(kind.parts, kind.keys, strict=True))
         return Group(kind.type, kind.keys, tuple(parts))
     return union(kind, general(value))
@@ -110,12 +125,12 @@ def join(kind: Kind, value: Any) -> Kind:
 def general(value: Any) -> Kind:
     """The kind of a value by itself."""
     if isinstance(value, Unset):
-        return Missing() if not value.reason else Apart(value.reason)
+        return Apart(value.reason) if value.reason else Missing()
     if isinstance(value, Number):
-        return NumberLeaf(value.weak, value.dtype)
-    if isinstance(value, Array):
-        content = type_of_content(value)
-        return ArrayLeaf(content.dtype, content.sizes, value.contiguous)
+        return NumberLeaf(value.kind, value.dtype)
+    if isinstance(value, Seen):
+        content = type_of_content(value.content)
+        return ArrayLeaf(content.dtype, content.sizes, bool(value.array.contiguous))
     if type(value) in KINDS:
         return NumberLeaf(type(value), DTYPES[type(value)])
     if isinstance(value, np.generic) and value.dtype.kind in "biufc":
@@ -126,10 +141,11 @@ def general(value: Any) -> Kind:
     return Apart(f"where it is {value!r} on one way and something else on another")
 
 
-def type_of_content(value: Array) -> ArrayType:
+def type_of_content(content: Any) -> ArrayType:
     """What is known of an array's elements."""
-    content = value.read()
-    return content.variable.type if isinstance(content, Symbol) else type_of(content)  # pyright: ignore
+    found = content.variable.type if isinstance(content, Symbol) else type_of(content)
+    assert isinstance(found, ArrayType)
+    return found
 
 
 def union(one: Kind, other: Kind) -> Kind:
@@ -137,8 +153,7 @@ def union(one: Kind, other: Kind) -> Kind:
     if isinstance(one, Apart) or isinstance(other, Apart):
         return one if isinstance(one, Apart) else other
     if isinstance(one, Missing) or isinstance(other, Missing):
-        present = other if isinstance(one, Missing) else one
-        return replace(present, missing=True) if isinstance(present, (NumberLeaf, ArrayLeaf)) else _with_missing(present)
+        return _with_missing(other if isinstance(one, Missing) else one)
     if isinstance(one, NumberLeaf) and isinstance(other, NumberLeaf):
         return _of_numbers(one, other)
     if isinstance(one, ArrayLeaf) and isinstance(other, ArrayLeaf):
@@ -153,6 +168,8 @@ def _opened(kind: Kind) -> Kind:
 
 
 def _with_missing(kind: Kind) -> Kind:
+    if isinstance(kind, (NumberLeaf, ArrayLeaf)):
+        return replace(kind, missing=True)
     if isinstance(kind, Group):
         return Group(kind.type, kind.keys, tuple(union(_opened(part), Missing()) for part in kind.parts))
     return kind if isinstance(kind, Missing) else Apart("where it may have no value")
@@ -201,19 +218,19 @@ def _of_arrays(one: ArrayLeaf, other: ArrayLeaf) -> Kind:
 # From values to what a region hands on, and back.
 
 
-def leaves_of(kind: Kind, value: Any) -> Iterator[tuple[NumberLeaf | ArrayLeaf, Any]]:
+def leaves_of(kind: Kind, value: Any) -> Iterator[tuple[Leaf, Any]]:
     """The numbers and arrays of a value that have to be handed on."""
     if isinstance(kind, Group):
         for part, key in zip(kind.parts, kind.keys, strict=True):
-            yield from leaves_of(part, Unset("") if isinstance(value, Unset) else value[key])
+            yield from leaves_of(part, value if isinstance(value, Unset) else value[key])
     elif isinstance(kind, (NumberLeaf, ArrayLeaf)):
         yield kind, value
 
 
-def rebuilt(kind: Kind, make: Callable[[NumberLeaf | ArrayLeaf], Any], loop: Any = None) -> Any:
+def rebuilt(kind: Kind, make: Callable[[Leaf], Any], loop: Any = None) -> Any:
     """A value of a kind; `make` gives its numbers and arrays, in the order of `leaves_of`."""
     if isinstance(kind, Fixed):
-        return kind.value
+        return unseen(kind.value)
     if isinstance(kind, Apart):
         return Unset(kind.reason, loop)
     if isinstance(kind, Missing):
@@ -224,56 +241,27 @@ def rebuilt(kind: Kind, make: Callable[[NumberLeaf | ArrayLeaf], Any], loop: Any
     return make(kind)
 
 
-def leaf_type(leaf: NumberLeaf | ArrayLeaf) -> ArrayType:
+def unseen(value: Any) -> Any:
+    """A value with handles in place of what was seen."""
+    return map_arrays(lambda part: part.array if isinstance(part, Seen) else part, value)
+
+
+def map_arrays(function: Callable[[Any], Any], value: Any) -> Any:
+    """A value with the function's results in place of what is in its tuples, lists and dicts."""
+    if type(value) in (tuple, list):
+        return type(value)(map_arrays(function, part) for part in value)
+    if type(value) is dict:
+        return {key: map_arrays(function, part) for key, part in value.items()}  # pyright: ignore
+    return function(value)
+
+
+def leaf_type(leaf: Leaf) -> ArrayType:
     """The type of the variable that holds a leaf."""
     return ArrayType(leaf.dtype, leaf.sizes if isinstance(leaf, ArrayLeaf) else ())
 
 
 def content_of(value: Any) -> Any:
-    """What a leaf holds now: a symbol or a constant."""
+    """What a leaf holds: a symbol, a constant, or `Unset`."""
     if isinstance(value, Number):
         return value.symbol
-    return value.read() if isinstance(value, Array) else value
-
-
-def operand_for(reader: Reader, leaf: NumberLeaf | ArrayLeaf, content: Any) -> Any:
-    """What a region hands on for a leaf: the content in the leaf's type.
-
-    Raises:
-        UnsupportedError: a Python number is not one of the dtype that it becomes.
-    """
-    if isinstance(content, Unset):
-        return _filler(reader, leaf)
-    if isinstance(content, Symbol):
-        return content if content.dtype == leaf.dtype else np.astype(content, leaf.dtype)  # pyright: ignore
-    constant = np.asarray(content).astype(leaf.dtype)
-    if not isinstance(content, np.ndarray) and constant.dtype.kind != "b" and not _is_equal(constant, content):
-        raise UnsupportedError(
-            f"the Python number {content!r} becomes a {leaf.dtype} on another way, which does not hold it exactly; "
-            f"write np.{leaf.dtype}({content!r})"
-        )
-    return constant if isinstance(leaf, ArrayLeaf) else constant[()]
-
-
-def _is_equal(constant: Any, content: Any) -> bool:
-    return bool(constant == content) or bool(constant != constant and content != content)
-
-
-def _filler(reader: Reader, leaf: NumberLeaf | ArrayLeaf) -> Any:
-    """What stands where there is no value: nothing reads it, unless Python would have raised an error."""
-    value = np.nan if leaf.dtype.kind in "fc" else np.iinfo(leaf.dtype).min if leaf.dtype.kind == "i" else 0
-    if isinstance(leaf, NumberLeaf):
-        return np.asarray(value, leaf.dtype)[()]
-    builder = reader.builder
-    if not all(map(builder.is_named, leaf.sizes)):
-        return np.full((1,) * len(leaf.sizes), value, leaf.dtype)
-    shape = tuple(map(builder.named_extent, leaf.sizes))
-    return np.broadcast_to(np.asarray(value, leaf.dtype), shape) if all(
-        isinstance(extent, int) for extent in shape
-    ) else _filled(reader, value, leaf.dtype, shape)
-
-
-def _filled(reader: Reader, value: Any, dtype: np.dtype[Any], shape: tuple[Any, ...]) -> Any:
-    from retrograde.program.primitive import PRIMITIVES
-
-    return reader.builder.emit(PRIMITIVES["broadcast_to"], (np.asarray(value, dtype), shape), {})
+    return value.content if isinstance(value, Seen) else value

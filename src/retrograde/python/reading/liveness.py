@@ -38,7 +38,8 @@ class Liveness:
 
     def _block(self, statements: Sequence[ast.stmt], live: _Names) -> _Names:
         for statement in reversed(statements):
-            self._after[id(statement)] = self._after.get(id(statement), _NONE) | live
+            exits = self._breaks[-1] | self._continues[-1] if self._breaks else _NONE
+            self._after[id(statement)] = self._after.get(id(statement), _NONE) | live | exits
             live = self._statement(statement, live)
         return live
 
@@ -60,7 +61,7 @@ class Liveness:
         behind = self._block(loop.orelse, live)
         test = loaded(loop.test) if isinstance(loop, ast.While) else _NONE
         target = stored(loop.target) if isinstance(loop, ast.For) else _NONE
-        head = behind | test
+        head = behind | test | live
         while True:
             self._breaks.append(live)
             self._continues.append(head)

@@ -14,8 +14,7 @@ from retrograde.python.reading.iteration import elements_known
 from retrograde.python.reading.liveness import stored
 from retrograde.python.reading.signals import NeedsUnrolling
 from retrograde.python.reading.truth import is_dynamic
-from retrograde.python.reading.values.arrays import Array
-from retrograde.python.reading.values.numbers import Number
+from retrograde.python.reading.values import Array, Number
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from retrograde.errors import RetrogradeError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.model import Variable
 from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.frames import Frame
 from retrograde.python.reading.refusals import Located, located
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
+from retrograde.python.reading.values import Array, Number
 
 
 class Reader:
@@ -30,9 +31,9 @@ class Reader:
         self.assumptions = assumptions
         self.inputs = inputs
         self.frames: list[Frame] = []
-        self.named: set[Variable] = set()
         self.regions: dict[Any, Any] = {}
         self.objects: dict[int, Any] = {}
+        self.conditions: list[Any] = []
         self.indices: dict[Variable, Any] = {}
 
     @property
@@ -75,11 +76,7 @@ class Reader:
 
     def name_result(self, value: Any, name: str) -> None:
         """Call the variable behind a value by the user's name, if nobody has named it."""
-        symbol = getattr(value, "symbol", None)
-        if not isinstance(symbol, Symbol):
-            cell = getattr(value, "cell", None)
-            symbol = cell.version if cell is not None and not value.path else None
-        if isinstance(symbol, Symbol) and symbol.variable not in self.named:
-            if self.builder.instruction_of(symbol) is not None:
-                self.builder.rename(symbol.variable, name)
-            self.named.add(symbol.variable)
+        if isinstance(value, Number):
+            self.builder.hint(value.symbol, name)
+        elif isinstance(value, Array) and not value.path and value.cell.poison is None:
+            self.builder.hint(value.cell.version, name)

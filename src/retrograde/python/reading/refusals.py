@@ -27,7 +27,6 @@ REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.ImportFrom: ("`import`", "import at the top of the file"),
     ast.Raise: ("`raise` where only the run knows whether it is reached", f"check arguments before the call, {_TAPE}"),
     ast.Match: ("`match`", "write `if` and `elif`"),
-    ast.TypeAlias: ("a type alias", "write it outside of the function"),
 }
 """For each kind of node that is refused: how people call it, and what to write instead."""
 

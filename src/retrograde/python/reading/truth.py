@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrograde.errors import UsageError
-from retrograde.program.builder import Symbol
-from retrograde.python.reading.values.arrays import Array
-from retrograde.python.reading.values.handle import Handle
-from retrograde.python.reading.values.numbers import Number
+from retrograde.python.reading.values import Handle
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -27,23 +23,7 @@ def truth(reader: Reader, value: Any) -> Any:
     Raises:
         UsageError: it is the truth of an array of several elements.
     """
-    if isinstance(value, Number):
-        return _of_symbol(value.symbol)
-    if isinstance(value, Array):
-        content = value.read()
-        if not isinstance(content, Symbol):
-            return bool(content)
-        if any(extent != 1 for extent in content.extents):
-            raise UsageError(
-                f"the truth of an array of shape {tuple(map(str, content.extents))} was asked for, and each of its "
-                "elements has one; write np.any(x), np.all(x), or compare an element"
-            )
-        return _of_symbol(np.reshape(content, ()))  # pyright: ignore
-    return bool(value)
-
-
-def _of_symbol(symbol: Symbol) -> Symbol:
-    return symbol if symbol.dtype.kind == "b" else symbol != 0  # pyright: ignore
+    return reader.heap.condition(value) if is_dynamic(value) else bool(value)
 
 
 def negated(reader: Reader, value: Any) -> Any:

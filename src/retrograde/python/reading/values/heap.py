@@ -234,6 +234,16 @@ class Heap:
         cells = {cell: None for cell, state in self._history[mark.changes :] if state[1] is None}
         return [cell for cell in cells if cell.poison is not None and cell.number <= mark.cells]
 
+    def states_since(self, mark: Mark) -> dict[Cell, Any]:
+        """The states of all cells that were changed since a mark, those made since then included."""
+        return {cell: cell.state() for cell, _ in self._history[mark.changes :]}
+
+    def resume(self, states: dict[Cell, Any]) -> None:
+        """Give cells the states that they had."""
+        for cell, state in states.items():
+            self.note(cell)
+            cell.reset(state)
+
     def restore(self, mark: Mark) -> None:
         """Take back all changes since a mark."""
         for cell, state in reversed(self._history[mark.changes :]):
