@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import Result
 
-from retrograde.cli.main import main
 
 _MODEL = """
 import numpy as np
@@ -26,6 +27,9 @@ def printing(u):
 """
 
 
+Run = Callable[..., Result]
+
+
 @pytest.fixture
 def model(tmp_path: Path) -> str:
     path = tmp_path / "source_model.py"
@@ -33,17 +37,11 @@ def model(tmp_path: Path) -> str:
     return str(path)
 
 
-def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = main(["source", *arguments], standalone_mode=False)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def test_the_text_runs_by_itself(model: str, capsys: pytest.CaptureFixture[str]):
-    code, out, _ = _run(capsys, f"{model}:relax", "--wrt", "rate")
-    assert code == 0
+def test_the_text_runs_by_itself(model: str, run: Run):
+    result = run("source", f"{model}:relax", "--wrt", "rate")
+    assert result.exit_code == 0
     scope: dict[str, object] = {}
-    exec(out, scope)
+    exec(result.stdout, scope)
     (function,) = [value for name, value in scope.items() if callable(value) and "relax" in name]
     (by_rate,) = function(np.ones(3), 0.5, 4, 1.0)  # pyright: ignore
     relax = scope_of(model)["relax"]
@@ -58,18 +56,18 @@ def scope_of(model: str) -> dict[str, object]:
     return scope
 
 
-def test_json_has_the_text_and_the_explanation(model: str, capsys: pytest.CaptureFixture[str]):
-    code, out, _ = _run(capsys, f"{model}:relax", "--args", "np.ones(5), 0.5, 7", "--json")
-    document = json.loads(out)
-    assert code == 0
+def test_json_has_the_text_and_the_explanation(model: str, run: Run):
+    result = run("source", f"{model}:relax", "--args", "np.ones(5), 0.5, 7", "--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 0
     assert "def relax" in document["source"]
     assert document["explanation"]["kept_bytes"] == 7 * 5 * 8
 
 
-def test_an_explanation(model: str, capsys: pytest.CaptureFixture[str]):
-    code, out, _ = _run(capsys, f"{model}:relax", "--explain")
-    assert code == 0
-    assert "one for each of 4 iterations" in out
+def test_an_explanation(model: str, run: Run):
+    result = run("source", f"{model}:relax", "--explain")
+    assert result.exit_code == 0
+    assert "one for each of 4 iterations" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -83,9 +81,9 @@ def test_an_explanation(model: str, capsys: pytest.CaptureFixture[str]):
     ],
 )
 def test_errors_are_bad_usage(
-    model: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    model: str, arguments: list[str], message: str, run: Run
 ):
-    code, out, err = _run(capsys, *(part.format(model) for part in arguments))
-    assert code == 2
-    assert message in err
-    assert out == ""
+    result = run("source", *(part.format(model) for part in arguments))
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""

@@ -28,6 +28,12 @@ class Runnable:
 
 def runnable(program: Program, backend: str) -> Runnable:
     """A program for a backend, "python" or "numba"."""
+    try:
+        import retrograde.python.lowering as lowering
+
+        lowering.lower
+    except AttributeError:
+        return Runnable(program.__call__, str(program))
     return _compiled(program) if backend == "numba" else _readable(program)
 
 

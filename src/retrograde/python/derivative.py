@@ -9,7 +9,7 @@ import numpy as np
 
 from retrograde.autodiff import containers
 from retrograde.autodiff.arguments import Function, name_of
-from retrograde.errors import UsageError
+from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.dispatch import Intercepting
 from retrograde.python.choosing import Finding, look_at
 from retrograde.python.on_tape import on_tape
@@ -19,6 +19,9 @@ from retrograde.python.reading.source import NoSource
 from retrograde.python.request import Request
 from retrograde.python.running import run
 from retrograde.python.specialising import Specialisation, Specialisations
+
+
+_TAPE = 'backend="tape"'
 
 
 class Derivative:
@@ -82,6 +85,10 @@ class Derivative:
                 raise
             self._without_source = str(error)
             return self._without_source
+        except UnsupportedError as error:
+            if self.request.backend != "auto" or _TAPE in str(error):
+                raise
+            raise type(error)(f"{error}; or let the function run as it is: {_TAPE}") from error
 
     def specialisation(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
         """What the derivative is at arguments like these, where the source is read for it."""

@@ -93,8 +93,7 @@ def _kept_values(program: Program, footprint: Footprint) -> Iterator[Kept]:
     for statement in program.block.statements:
         if reverses(statement):
             for variable in (*variables_in(operands_of(statement)), *free_variables(*blocks_of(statement))):
-                lines = readers.setdefault(variable, [])
-                lines += [line for line in _reading_lines(statement, variable) if line not in lines]
+                readers.setdefault(variable, []).extend(_reading_lines(statement, variable))
     for variable, lines in readers.items():
         maker = made.get(variable)
         if maker is None or reverses(maker) or not _is_array(variable):
@@ -108,7 +107,7 @@ def _kept_values(program: Program, footprint: Footprint) -> Iterator[Kept]:
             footprint.count(maker) if kept and isinstance(maker, Loop) else None,
             footprint.bytes_of(variable),
             kept,
-            tuple(lines),
+            tuple(dict.fromkeys(lines)),
         )
 
 

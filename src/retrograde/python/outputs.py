@@ -147,6 +147,9 @@ def chosen_of(
     names: list[str] = []
     counts: list[int] = []
     for at, place in zip(asked, places, strict=True):
+        if wrt is None and not has_derivative(arguments[at]):
+            counts.append(0)
+            continue
         found = _inputs_at(reading, place, arguments, options)
         value = containers.leaves(arguments[place] if isinstance(place, int) else options[place])
         for name, leaf in zip(found, value, strict=True):
