@@ -69,6 +69,14 @@ def _fills(x):
     x.fill(0.0)
 
 
+def _sorts_in_place(x):
+    x.sort()
+
+
+def _sorts_a_copy(x):
+    return np.sort(x)
+
+
 def _scatters(x, at):
     np.add.at(x, at, 1.0)
 
@@ -105,6 +113,8 @@ def _recursive(x, n):
         (_augments_a_local, False, False, None),
         (_writes_out, False, "_writes_out", None),
         (_fills, False, "_fills", None),
+        (_sorts_in_place, False, "_sorts_in_place", None),
+        (_sorts_a_copy, False, False, None),
         (_scatters, False, "_scatters", None),
         (_checkpoints, "_checkpoints", False, "rg.checkpoint"),
         (_differentiates, False, False, "_INNER"),

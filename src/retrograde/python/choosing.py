@@ -170,7 +170,8 @@ def _writes(instruction: dis.Instruction, previous: dis.Instruction | None, para
     if instruction.opname == "STORE_SUBSCR" or instruction.opname == "STORE_SLICE":
         return True
     if instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-        return instruction.argval in _WRITERS
+        of_module = previous is not None and previous.opname == "LOAD_GLOBAL"
+        return instruction.argval in _WRITERS and not (instruction.argval == "sort" and of_module)
     augmenting = previous is not None and previous.opname == "BINARY_OP" and previous.argrepr.endswith("=")
     return augmenting and instruction.opname == "STORE_FAST" and instruction.argval in parameters
 
