@@ -14,7 +14,7 @@ from retrograde.program.types import ArrayType, Extent, Size
 from retrograde.python.lowering.model import Apply, Entry, Expression, Name
 from retrograde.python.nests.affine import Affine, Facts, affine, variable
 from retrograde.python.nests.demoted import Demoted
-from retrograde.python.nests.fields import Field, Indices, broadcast, whole_array
+from retrograde.python.nests.fields import Field, Indices, Memory, broadcast, memory_field, whole_array
 from retrograde.python.nests.model import (
     Check,
     Constant,
@@ -62,13 +62,18 @@ class Translator:
         self.extents: dict[str, Indices] = {}
         self.constants: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
-        self.local: set[str] = set()
+        self.growing: dict[str, Indices] = {}
+        self.ragged: dict[Name, Any] = {}
+        self.written: set[Name] = set()
+        self.last_reads: frozenset[str] = frozenset()
+        self.unstable = {text for name, text in texts.items() if bindings[name] > 1}
         self._taken = set(texts.values())
+        self._names = {text: name for name, text in texts.items()}
         self._axes: dict[tuple[str, int], str] = {}
         for size in sizes.values():
             for name in size.names:
                 self._taken.add(name)
-                self.facts.lower.setdefault(name, affine(0))
+                self.facts.lower.setdefault(name, affine(2))
 
     # Names.
 
@@ -156,6 +161,7 @@ class Translator:
     def allocate(self, extents: Indices, dtype: np.dtype[Any], name: str | None = None, hint: str = "t") -> Field:
         """A new array without content."""
         text = name or self.fresh(hint)
+        extents = tuple(map(self.lasting, extents))
         self.extents[text] = extents
         shape = ", ".join(self.size_text(extent) for extent in extents)
         reads = {each for extent in extents for each in extent.names}
@@ -166,6 +172,38 @@ class Translator:
             makes=text,
         )
         return whole_array(text, extents, dtype)
+
+    def is_unstable(self, value: Affine) -> bool:
+        """Whether it depends on a variable that is bound at several places."""
+        return any(name in self.unstable for name in value.names)
+
+    def lasting(self, value: Affine) -> Affine:
+        """A sum of variables as it is now: those that may change are copied."""
+        copies: dict[str, Affine] = {}
+        for name in value.names:
+            if name in self.unstable:
+                copy = self.fresh(name)
+                self.line(f"{copy} = {name}", {name}, {copy})
+                copies[name] = variable(copy)
+                for bounds in (self.facts.lower, self.facts.upper):
+                    if name in bounds:
+                        bounds[copy] = bounds[name]
+        return value.put(copies)
+
+    def lasting_view(self, field: Field) -> Field:
+        """A view of what an array's name stands for now."""
+        memory = field.memory
+        assert memory is not None
+        array = memory.array
+        if array in self.unstable:
+            copy = self.fresh(array)
+            self.line(f"{copy} = {array}", {array}, {copy})
+            self.alias(copy, array)
+            if array in self.extents:
+                self.extents[copy] = self.extents[array]
+            array = copy
+        indices = tuple(map(self.lasting, memory.indices))
+        return memory_field(Memory(array, indices), tuple(map(self.lasting, field.extents)), field.dtype)
 
     def size_text(self, extent: Affine) -> str:
         """An extent for an allocation: never negative."""
@@ -204,11 +242,21 @@ class Translator:
         return made.memory.array
 
     def is_whole(self, field: Field) -> bool:
-        """Whether a field is all of an array variable, as it lies there."""
+        """Whether a field is all of what an array variable holds, as it lies there."""
         memory = field.memory
-        if memory is None or self.extents.get(memory.array) != field.extents:
+        if memory is None or memory.indices != tuple(variable(f"#{axis}") for axis in range(field.rank)):
             return False
-        return memory.indices == tuple(variable(f"#{axis}") for axis in range(field.rank))
+        return self._known_extents(memory.array) == field.extents
+
+    def _known_extents(self, array: str) -> Indices | None:
+        """How long the axes of an array variable are, as far as that is known without asking the run."""
+        if array in self.extents:
+            return self.extents[array]
+        name = self._names.get(array)
+        if name is None or not isinstance(name.type, ArrayType):
+            return None
+        found = tuple(extent for size in name.type.sizes if (extent := self.extent(size)) is not None)
+        return found if len(found) == name.type.rank else None
 
     # Expressions.
 
