@@ -40,12 +40,14 @@ def translate(translator: Translator, actions: Iterable[Action]) -> None:
         Demoted: one of them has no form for Numba.
     """
     for action in actions:
+        translator.place = getattr(action, "place", None)
         _TRANSLATE[type(action)](translator, action)
 
 
 def _bind(translator: Translator, action: Bind) -> None:
     if len(action.targets) != 1:
-        raise Demoted("an operation with several results has no form for Numba")
+        _bind_several(translator, action)
+        return
     (name,) = action.targets
     if isinstance(name.type, StackType):
         _bind_stack(translator, name, action.value)
@@ -62,6 +64,21 @@ def _bind(translator: Translator, action: Bind) -> None:
         return
     made = translator.materialized(_of_dtype(field, name), translator.texts[name])
     translator.extents[translator.texts[name]] = made.extents
+
+
+def _bind_several(translator: Translator, action: Bind) -> None:
+    """The results of an operation that has several, which runs as Python."""
+    apply = action.value
+    texts = [translator.texts[name] for name in action.targets]
+    reason = f"{apply.primitive.name} has no form for Numba"
+    translator.python_line("", apply.primitive, apply.operands, apply.static, reason, texts)
+    for name, text in zip(action.targets, texts, strict=True):
+        assert isinstance(name.type, ArrayType)
+        if name.type.rank:
+            extents = translator.axes_after(text, name.type)
+            if translator.bindings[name] > 1 and name.type.rank:
+                del translator.extents[text]
+            del extents
 
 
 def _of_dtype(field: Field, name: Name) -> Field:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -12,13 +11,13 @@ from typing import Any
 
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, Size
-from retrograde.python.lowering.model import Action, Name, Procedure
+from retrograde.python.lowering.model import Name, Procedure
 from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, translate, written_names
 from retrograde.python.nests.affine import Affine, affine, variable
-from retrograde.python.nests.fusing import contracted, every_part, fused, hoisted
-from retrograde.python.nests.model import Let, Line, Nest, Part, Store, Suite, reads_of, writes_of
-from retrograde.python.nests.printing import INDEX, lines_of
-from retrograde.python.nests.scalars import dtype_text
+from retrograde.python.nests.model import Let, Nest
+from retrograde.python.nests.printing import INDEX
+from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
+from retrograde.python.nests.scalars import HELPERS, dtype_text
 from retrograde.python.nests.translator import Translator
 
 _HEADER = f"""import math
@@ -66,6 +65,7 @@ class _Driver:
         self.texts = _texts(procedure)
         bindings = count_bindings(procedure.parameters, procedure.actions)
         self.prelude: list[str] = []
+        self.checks: list[str] = []
         self.functions: list[str] = []
         self.compiled: list[str] = []
         taken = set(self.texts.values())
@@ -86,7 +86,7 @@ class _Driver:
                 if isinstance(size, Size) and size.name not in sizes:
                     held = _free_name(f"size_{size.name}", taken)
                     sizes[size.name] = variable(held)
-                    less = f" - {size.offset}" if size.offset else ""
+                    less = f" {'-' if size.offset > 0 else '+'} {abs(size.offset)}" if size.offset else ""
                     self.prelude.append(f"{held} = {text}.shape[{axis}]{less}")
         return sizes
 
@@ -94,15 +94,52 @@ class _Driver:
         translator, procedure = self.translator, self.procedure
         for name in procedure.parameters:
             self._parameter(name)
-        body = list(self.prelude)
-        parts, results = self._compiled_parts()
-        body += self._call(parts, [result for result in results])
-        returned = [self._result_text(expression, text) for expression, text in zip(procedure.results, results, strict=True)]
+        translate(translator, procedure.actions)
+        results = self._results()
+        segments = divided(translator.out)
+        aliased = set(translator.aliases) | set(translator.aliases.values())
+        connected(segments, self.known | set(translator.constants), set(results), translator.base_of, aliased)
+        returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
+        body = [*self.prelude, *self.checks, *self._lines(segments)]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")
         parameters = ", ".join(self.texts[name] for name in procedure.parameters)
         driver = [f"def {procedure.name}({parameters}):", *(f"    {line}" for line in body)]
+        helpers = [name for name in HELPERS if any(f"{name}(" in function for function in self.functions)]
+        self.compiled[:0] = helpers
+        self.functions[:0] = [HELPERS[name] for name in helpers]
         text = "\n\n\n".join([_HEADER.rstrip(), *self.functions, "\n".join(driver)]) + "\n"
-        return Nests(text, self.compiled, procedure.name, dict(translator.constants))
+        namespace = translator.constants | translator.namespace
+        return Nests(text, self.compiled, procedure.name, namespace, translator.reasons)
+
+    def _lines(self, segments: list[Segment]) -> list[str]:
+        lines: list[str] = []
+        for segment in segments:
+            if isinstance(segment, Region):
+                name = self.translator.fresh(f"{self.procedure.name}_{len(self.compiled) + 1}")
+                self.functions.append(function_text(name, segment, _new_names(self.translator)))
+                self.compiled.append(name)
+                lines.append(call_text(name, segment))
+            elif isinstance(segment, PythonSuite):
+                inner = self._lines(segment.body) or ["pass"]
+                lines += [segment.suite.header, *(f"    {line}" for line in inner)]
+            else:
+                lines.append(segment.text)
+        return lines
+
+    def _results(self) -> list[str]:
+        """The variables that hold the results."""
+        translator = self.translator
+        results: list[str] = []
+        for expression in self.procedure.results:
+            found = translator.field(expression)
+            if found.rank:
+                results.append(translator.as_array_variable(found))
+                continue
+            value = found.at(())
+            name = translator.fresh("result")
+            translator.out.append(Nest([], [], [Let(name, value)]))
+            results.append(name)
+        return results
 
     def _parameter(self, name: Name) -> None:
         kind, text = name.type, self.texts[name]
@@ -121,70 +158,17 @@ class _Driver:
                     known = variable(held)
                 extents.append(known)
             self.translator.extents[text] = tuple(extents)
+            shape = f"({', '.join(map(str, extents))}{',' if len(extents) == 1 else ''})"
+            message = f"{text} has another shape than the text was compiled for"
+            self.checks.append(f"if {text}.shape != {shape}: raise ValueError({message!r})")
         else:
             self.prelude.append(f"{text} = {dtype_text(kind.dtype)}({text})")
-
-    def _compiled_parts(self) -> tuple[list[Part], list[str]]:
-        translator = self.translator
-        translate(translator, self.procedure.actions)
-        results: list[str] = []
-        for expression in self.procedure.results:
-            found = translator.field(expression)
-            if found.rank:
-                results.append(translator.as_array_variable(found))
-            else:
-                from retrograde.python.nests.model import Local, Whole
-
-                value = found.at(())
-                if not isinstance(value, Local):
-                    name = translator.fresh("result")
-                    translator.out.append(Nest([], [], [Let(name, value)]))
-                    results.append(name)
-                else:
-                    results.append(value.name)
-                del Whole
-        return translator.out, results
-
-    def _call(self, parts: list[Part], wanted: list[str]) -> list[str]:
-        translator = self.translator
-        parts = fused(parts, translator.base_of)
-        aliased = set(translator.aliases) | set(translator.aliases.values())
-        parts = contracted(parts, set(wanted) | aliased)
-        parts = hoisted(parts, set(wanted) | aliased)
-        names = _new_names(translator)
-        bound: set[str] = set()
-        for part in every_part(parts):
-            bound |= _binds(part)
-        reads: set[str] = set()
-        for part in parts:
-            reads |= reads_of(part) | writes_of(part)
-        local = {loop for part in every_part(parts) if isinstance(part, Nest) for loop in part.loops}
-        inputs = sorted((reads - bound - local - {"#control"}))
-        outputs = sorted(set(wanted) & bound)
-        name = translator.fresh(f"{self.procedure.name}_{len(self.compiled) + 1}")
-        lines = lines_of(parts, names)
-        if outputs:
-            lines.append(f"return {', '.join(outputs)}")
-        self.functions.append("\n".join([f"def {name}({', '.join(inputs)}):", *(f"    {line}" for line in lines or ["pass"])]))
-        self.compiled.append(name)
-        call = f"{name}({', '.join(inputs)})"
-        return [f"{', '.join(outputs)} = {call}" if outputs else call]
 
     def _result_text(self, expression: Any, text: str) -> str:
         kind = getattr(expression, "type", None)
         if isinstance(kind, ArrayType) and not kind.rank:
             return f"{dtype_text(kind.dtype)}({text})"
         return text
-
-
-def _binds(part: Part) -> set[str]:
-    """The variables that a part sets to something new: elements of arrays are not meant."""
-    if isinstance(part, Nest):
-        return {step.name for step in part.steps if isinstance(step, Let)} | set(part.loops)
-    if isinstance(part, Line):
-        head = part.text.split(" = ")[0] if " = " in part.text else part.text.split(" += ")[0]
-        return {name for name in part.writes if name == head.strip()}
-    return set(part.writes)
 
 
 def _texts(procedure: Procedure) -> dict[Name, str]:
@@ -205,6 +189,3 @@ def _free_name(text: str, taken: set[str]) -> str:
 def _new_names(translator: Translator) -> Iterator[str]:
     while True:
         yield translator.fresh("v")
-
-
-__all__ = ["Action", "Counter", "Nests", "Store", "Suite", "nests_of"]

@@ -145,12 +145,13 @@ def _same_places(together: list[Access], base: str, loops: list[str], base_of: B
 def _scalars_clash(one: Nest, other: Nest) -> bool:
     ones = {step.name for step in one.steps if isinstance(step, Let)}
     others = {step.name for step in other.steps if isinstance(step, Let)}
-    reads_one = {name for step in one.steps for name in _all_read(step)}
-    reads_other = {name for step in other.steps for name in _all_read(step)}
+    reads_one = {name for step in one.steps for name in all_read(step)}
+    reads_other = {name for step in other.steps for name in all_read(step)}
     return bool(ones & (others | reads_other) or others & reads_one)
 
 
-def _all_read(step: Step) -> set[str]:
+def all_read(step: Step) -> set[str]:
+    """The variables that a step reads; an array that it stores into is not among them."""
     names = set(names_read(value_of(step)))
     if isinstance(step, Store):
         names.update(name for index in step.indices for name in index.names)

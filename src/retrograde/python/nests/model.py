@@ -126,12 +126,16 @@ class Line:
 
     Attributes:
         makes: the array variable that it binds to new memory, if it does nothing else.
+        binds: which variables it sets to something new; elements of arrays are not meant.
+        python: whether it has to run as Python.
     """
 
     text: str
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()
     makes: str | None = None
+    binds: frozenset[str] = frozenset()
+    python: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -142,6 +146,7 @@ class Suite:
     body: list[Part]
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()
+    python: bool = False
 
 
 Part: TypeAlias = Nest | Line | Suite

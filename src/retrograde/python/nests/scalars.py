@@ -53,6 +53,15 @@ def _order(text: str) -> dict[str, Template]:
     return {kind: Template(text, 1) for kind in "fiub"}
 
 
+def _quotients(zero: str) -> dict[str, Template]:
+    """Quotients that are 0 where an operand is: of complex numbers by the ufunc, which does not raise."""
+    text = "({zero} if %s == {zero} else %s)"
+    return {
+        "f": Template(text % (zero, "{0} / {1}"), 5, True),
+        "c": Template(text % (zero, "np.true_divide({0}, {1})"), 5, True),
+    }
+
+
 _CHOICE = "({0} if {0} %s {1} or {0} != {0} else {1})"
 _NUMBER = "({0} if {0} %s {1} or {1} != {1} else {1})"
 
@@ -60,12 +69,12 @@ TEMPLATES: dict[str, dict[str, Template]] = {
     "add": _same("({0} + {1})", "fciu") | {"b": Template("({0} or {1})")},
     "subtract": _same("({0} - {1})", "fciu"),
     "multiply": _same("({0} * {1})", "fciu") | {"b": Template("({0} and {1})")},
-    "divide": _same("({0} / {1})", "fc", 5),
+    "divide": {"f": Template("({0} / {1})", 5), "c": Template("np.true_divide({0}, {1})", 5)},
     "negative": _same("(-{0})", "fciu"),
     "positive": _same("{0}", "fciu", 0),
     "conjugate": _same("{0}", "fiu", 0) | {"c": Template("{0}.conjugate()")},
     "square": {kind: Template("({0} * {0})", 1, True) for kind in "fciu"},
-    "reciprocal": {"f": Template("({one} / {0})", 5), "c": Template("({one} / {0})", 5)},
+    "reciprocal": {"f": Template("({one} / {0})", 5), "c": Template("np.true_divide({one}, {0})", 5)},
     "sqrt": {"f": Template("math.sqrt({0})", 5), "c": _dear("np.sqrt({0})")},
     "cbrt": {"f": _dear("np.cbrt({0})")},
     "exp": _math("exp", "exp"),
@@ -119,10 +128,10 @@ TEMPLATES: dict[str, dict[str, Template]] = {
     | {kind: Template("({0} if {0} >= {1} else {1})", 1, True) for kind in "iub"},
     "fmin": {"f": Template(_NUMBER % "<=", 1, True)}
     | {kind: Template("({0} if {0} <= {1} else {1})", 1, True) for kind in "iub"},
-    "power": {"f": _dear("({0} ** {1})"), "c": _dear("({0} ** {1})"), "i": _dear("({0} ** {1})")},
-    "quiet_power": {"f": _dear("({0} ** {1})"), "c": _dear("({0} ** {1})")},
+    "power": {"f": _dear("({0} ** {1})"), "c": _dear("np.power({0}, {1})")},
+    "quiet_power": {"f": _dear("({0} ** {1})"), "c": _dear("np.power({0}, {1})")},
     "floor_divide": {
-        "f": _dear("np.floor_divide({0}, {1})"),
+        "f": _dear("floor_quotient({0}, {1})"),
         "i": _dear("({zero} if {1} == {zero} else {0} // {1})", True),
         "u": _dear("({zero} if {1} == {zero} else {0} // {1})", True),
     },
@@ -131,7 +140,7 @@ TEMPLATES: dict[str, dict[str, Template]] = {
         "i": _dear("({zero} if {1} == {zero} else {0} % {1})", True),
         "u": _dear("({zero} if {1} == {zero} else {0} % {1})", True),
     },
-    "fmod": {"f": _dear("math.fmod({0}, {1})")},
+    "fmod": {"f": _dear("np.fmod({0}, {1})")},
     "logaddexp": {"f": _dear("np.logaddexp({0}, {1})")},
     "logaddexp2": {"f": _dear("np.logaddexp2({0}, {1})")},
     "less": _order("({0} < {1})"),
@@ -162,9 +171,9 @@ TEMPLATES: dict[str, dict[str, Template]] = {
     "multiply_or_zero": {
         kind: Template("({zero} if {0} == {zero} or {1} == {zero} else {0} * {1})", 2, True) for kind in "fc"
     },
-    "divide_or_zero": {kind: Template("({zero} if {0} == {zero} else {0} / {1})", 5, True) for kind in "fc"},
-    "divide_chosen": {kind: Template("({zero} if {0} == {zero} else {0} / {1})", 5, True) for kind in "fc"},
-    "divide_by_length": {kind: Template("({zero} if {1} == {zero} else {0} / {1})", 5, True) for kind in "fc"},
+    "divide_or_zero": _quotients("{0}"),
+    "divide_chosen": _quotients("{0}"),
+    "divide_by_length": _quotients("{1}"),
     "log_or_zero": {"f": _dear("({zero} if {0} == {zero} else math.log({0}))", True)},
     "square_plus_one": {kind: Template("({one} + {0} * {0})", 2, True) for kind in "fc"},
     "relu": {"f": Template("({0} if {0} >= {zero} or {0} != {0} else {zero})", 1, True)},
@@ -177,8 +186,7 @@ TEMPLATES: dict[str, dict[str, Template]] = {
         "f": _dear("(({0} if {0} <= {zero} or {0} != {0} else {zero}) - math.log1p(math.exp(-abs({0}))))", True)
     },
     "stop_gradient": _same("{0}", cost=0),
-    "free_of_turns": _same("{0}", cost=0),
-    "whole_quotient": {"f": _dear("np.floor_divide({0}, {1})")},
+    "whole_quotient": {"f": _dear("floor_quotient({0}, {1})")},
     "ldexp": {"f": _dear("math.ldexp({0}, {1})")},
 }
 """For each primitive, by the kind of the dtype that it computes in (f, c, i, u, b), the spelling of one element."""
@@ -211,6 +219,10 @@ def spelled(primitive: Primitive, operands: list[Scalar], weak: list[bool], stat
     Raises:
         Demoted: there is no spelling for this primitive and these dtypes.
     """
+    if primitive.name in ("power", "quiet_power"):
+        product = _constant_power(operands, weak)
+        if product is not None:
+            return product
     special = _SPECIAL.get(primitive.name)
     if special is not None:
         return special(operands, static)
@@ -265,6 +277,50 @@ def _dtypes(primitive: Primitive, operands: list[Scalar], weak: list[bool]) -> l
 
 def _weak_type(dtype: np.dtype[Any]) -> Any:
     return {"f": float, "c": complex, "i": int}.get(dtype.kind, dtype)
+
+
+_MOST_FACTORS = 4
+
+
+def _constant_power(operands: list[Scalar], weak: list[bool]) -> Scalar | None:
+    """A power by a small number, which products and a square root make faster than the general function."""
+    base, exponent = operands
+    if not isinstance(exponent, Constant) or exponent.dtype.kind not in "if":
+        return None
+    dtype = base.dtype if weak[1] else np.result_type(base.dtype, exponent.dtype)
+    twice = 2 * float(exponent.value)
+    if base.dtype.kind == "i" and exponent.dtype.kind == "i" and exponent.value >= 0:
+        return _filled_text(f"({{0}} ** {int(exponent.value)})", cast(base, dtype), 5, dtype)
+    if dtype.kind != "f" or twice != int(twice) or not 0 < abs(twice) <= 2 * _MOST_FACTORS:
+        return None
+    whole_part, half = divmod(int(abs(twice)), 2)
+    factors = ["{0}"] * whole_part + ["math.sqrt({0})"] * half
+    text = f"({' * '.join(factors)})"
+    if twice < 0:
+        text = f"({constant_text(1, dtype)} / {text})"
+    return _filled_text(text, cast(base, dtype), whole_part + 5 * half + 5 * (twice < 0), dtype)
+
+
+def _filled_text(text: str, operand: Scalar, cost: int, dtype: np.dtype[Any]) -> Scalar:
+    if dtype.kind == "i" and dtype.itemsize < 8:
+        text = f"{dtype_text(dtype)}({text})"
+    return Spelled(text, (operand,), dtype, cost, True)
+
+
+HELPERS = {
+    "floor_quotient": """def floor_quotient(x, y):
+    if y == 0:
+        return x / y
+    rest = np.fmod(x, y)
+    quotient = (x - rest) / y
+    if rest != 0 and (y < 0) != (rest < 0):
+        quotient -= np.float32(1.0)
+    if quotient == 0:
+        return math.copysign(quotient, x / y)
+    whole = np.floor(quotient)
+    return whole + np.float32(1.0) if quotient - whole > 0.5 else whole"""
+}
+"""Functions that spellings call."""
 
 
 # Casts and constants.
@@ -350,7 +406,7 @@ def _masked(operands: list[Scalar], _: Mapping[str, Any]) -> Scalar:
 def _larger_share(operands: list[Scalar], _: Mapping[str, Any]) -> Scalar:
     share, one, other = operands
     dtype = _together(one, other)
-    if share.dtype.kind not in "fc":
+    if share.dtype.kind not in "fc" or dtype.kind == "c":
         raise Demoted(f"larger_share of {share.dtype} has no form for Numba")
     half, zero = constant_text(0.5, share.dtype), constant_text(0, share.dtype)
     text = f"({half} * {{0}} if {{1}} == {{2}} else ({{0}} if {{1}} > {{2}} else {zero}))"

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from retrograde.program.model import Place
+from retrograde.program.primitive import Primitive
 from retrograde.program.types import ArrayType, Extent, Size
 from retrograde.python.lowering.model import Apply, Entry, Expression, Name
 from retrograde.python.nests.affine import Affine, Facts, affine, variable
@@ -65,6 +67,10 @@ class Translator:
         self.growing: dict[str, Indices] = {}
         self.ragged: dict[Name, Any] = {}
         self.written: set[Name] = set()
+        self.functions: dict[str, str] = {}
+        self.namespace: dict[str, Any] = {}
+        self.reasons: list[tuple[Place | None, str]] = []
+        self.place: Place | None = None
         self.last_reads: frozenset[str] = frozenset()
         self.unstable = {text for name, text in texts.items() if bindings[name] > 1}
         self._taken = set(texts.values())
@@ -111,7 +117,7 @@ class Translator:
         found: list[Affine] = []
         for axis, size in enumerate(name.type.sizes):
             known = self.extent(size)
-            found.append(self._axis(text, axis, self.bindings[name] > 1) if known is None else known)
+            found.append(self._axis(text, axis) if known is None else known)
         if self.bindings[name] <= 1 and all(map(self._lasting, found)):
             self.extents[text] = tuple(found)
         return tuple(found)
@@ -119,7 +125,7 @@ class Translator:
     def _lasting(self, extent: Affine) -> bool:
         return all(any(name in size.names for size in self.sizes.values()) for name in extent.names)
 
-    def _axis(self, array: str, axis: int, _: bool) -> Affine:
+    def _axis(self, array: str, axis: int) -> Affine:
         name = self.fresh(f"{array}_{axis}")
         self.line(f"{name} = {array}.shape[{axis}]", reads={array}, writes={name})
         self.facts.lower[name] = affine(0)
@@ -128,8 +134,11 @@ class Translator:
     # Parts.
 
     def line(self, text: str, reads: Any = (), writes: Any = (), makes: str | None = None) -> None:
-        """Put a statement."""
-        self.out.append(Line(text, frozenset(reads), frozenset(writes), makes))
+        """Put a statement: `name = …` binds the name, everything else that it writes are elements."""
+        writes = frozenset({writes} if isinstance(writes, str) else writes)
+        reads = frozenset({reads} if isinstance(reads, str) else reads)
+        binds = {name for name in writes if text.startswith((f"{name} = ", f"{name} += "))}
+        self.out.append(Line(text, reads, writes, makes, frozenset(binds)))
 
     def nest(self, extents: Indices, steps: list[Step], loops: list[str], free: bool = True) -> None:
         """Put loops around steps."""
@@ -305,11 +314,101 @@ class Translator:
         from retrograde.python.nests.handlers import HANDLERS
 
         handler = HANDLERS.get(expression.primitive.name)
-        if handler is not None:
-            return handler(self, expression)
-        if has_spelling(expression.primitive):
-            return self.elementwise(expression)
-        raise Demoted(f"{expression.primitive.name} has no form for Numba")
+        before = len(self.out)
+        try:
+            if handler is not None:
+                return handler(self, expression)
+            if has_spelling(expression.primitive):
+                return self.elementwise(expression)
+            raise Demoted(f"{expression.primitive.name} has no form for Numba")
+        except Demoted as reason:
+            del self.out[before:]
+            return self.as_python(expression, str(reason))
+
+    def as_python(self, expression: Apply, reason: str) -> Field:
+        """An operation that runs as Python, on operands that are there as arrays and numbers."""
+        kind = expression.type
+        name = self.fresh("r")
+        self.python_line(name, expression.primitive, expression.operands, expression.static, reason)
+        if not kind.rank:
+            local = Local(name, kind.dtype)
+            return Field((), kind.dtype, lambda _: local)
+        return whole_array(name, self.axes_after(name, kind), kind.dtype)
+
+    def python_line(
+        self, target: str, primitive: Primitive, operands: Any, static: dict[str, Any], reason: str, several: Any = ()
+    ) -> None:
+        """Put a call of a primitive that runs as Python."""
+        texts, reads = self.call_operands(operands)
+        function = self.fresh(primitive.name) if primitive.name not in self.functions else primitive.name
+        self._taken.add(function)
+        function = self.functions.setdefault(primitive.name, function)
+        self.namespace[function] = primitive
+        options = [f"{key}={self._option(value)}" for key, value in static.items()]
+        text = f"{function}.evaluate({', '.join([*texts, *options])})"
+        binds = frozenset(several or (target,))
+        text = f"{', '.join(several)} = {text}" if several else f"{target} = {text}"
+        self.reasons.append((self.place, reason))
+        self.out.append(Line(text, frozenset(reads), binds, None, binds, python=True))
+
+    def python_text(self, text: str, reads: Any, binds: Any) -> None:
+        """Put a statement that runs as Python."""
+        self.out.append(Line(text, frozenset(reads), frozenset(binds), None, frozenset(binds), python=True))
+
+    def axes_after(self, name: str, kind: ArrayType) -> Indices:
+        """Make the result of a call contiguous, and take note how long its axes are."""
+        self.python_text(f"{name} = np.ascontiguousarray({name})", {name}, {name})
+        found: list[Affine] = []
+        for axis, size in enumerate(kind.sizes):
+            known = self.extent(size)
+            found.append(self._axis(name, axis) if known is None else known)
+        self.extents[name] = tuple(found)
+        return tuple(found)
+
+    def _option(self, value: Any) -> str:
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return repr(value)
+        if isinstance(value, tuple) and all(isinstance(part, (int, bool, str)) for part in value):  # pyright: ignore[reportUnknownVariableType]
+            return repr(value)  # pyright: ignore[reportUnknownArgumentType]
+        name = self.fresh("option")
+        self.namespace[name] = value
+        return name
+
+    def call_operands(self, operands: Any) -> tuple[list[str], set[str]]:
+        """Operands as variables and numbers: what is computed is computed before."""
+        texts: list[str] = []
+        reads: set[str] = set()
+        for operand in operands:
+            text, names = self._operand_text(operand)
+            texts.append(text)
+            reads |= names
+        return texts, reads
+
+    def _operand_text(self, operand: Any) -> tuple[str, set[str]]:
+        if isinstance(operand, tuple):
+            texts, reads = self.call_operands(operand)
+            return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})", reads
+        if isinstance(operand, slice):
+            texts, reads = self.call_operands((operand.start, operand.stop, operand.step))
+            return f"slice({', '.join(texts)})", reads
+        if operand is None or operand is Ellipsis or isinstance(operand, (bool, int, float, complex)):
+            return repr(operand) if operand is not Ellipsis else "...", set()
+        field = self.field(operand)
+        if field.rank:
+            name = self.as_array_variable(field)
+            return name, {name}
+        return self._number_text(field)
+
+    def _number_text(self, field: Field) -> tuple[str, set[str]]:
+        value = self.let(field.at(()))
+        if isinstance(value, Whole):
+            return f"np.int64({value.value})", set(value.value.names)
+        if isinstance(value, Constant):
+            name = self.fresh("number")
+            self.namespace[name] = np.asarray(value.value, value.dtype)[()]
+            return name, set()
+        assert isinstance(value, Local)
+        return f"{dtype_text(value.dtype)}({value.name})", {value.name}
 
     def elementwise(self, expression: Apply) -> Field:
         """A primitive that is computed element by element."""
