@@ -19,8 +19,8 @@ class Kernel:
     Attributes:
         name: as NPBench and PolyBench call it, where they have it.
         family: the file that it stands in.
-        kind: what its time goes to: "nest" (loops over elements, triangular loops), "stencil", "dense" (matrix products),
-            "elementwise", "network".
+        kind: what its time goes to: "nest" (loops over elements, triangular loops), "stencil", "dense" (products of
+            matrices), "elementwise", "network".
         function: the function itself; it may write into its arguments, and may return nothing.
         make: its arguments: `make(random, **size)`, as a tuple in the order of the signature.
         wrt: every argument of floats, scalars included.
