@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from kernels.data import DATA
 from kernels.dense import DENSE
+from kernels.flows import FLOWS
+from kernels.networks import NETWORKS
+from kernels.others import OTHERS
 from kernels.registry import Family, Kernel
 from kernels.science import SCIENCE
 from kernels.solvers import SOLVERS
@@ -10,6 +14,6 @@ from kernels.stencils import STENCILS
 
 __all__ = ["FAMILIES", "KERNELS", "Family", "Kernel"]
 
-FAMILIES: tuple[Family, ...] = (DENSE, SOLVERS, STENCILS, SCIENCE)
+FAMILIES: tuple[Family, ...] = (DENSE, SOLVERS, STENCILS, DATA, FLOWS, SCIENCE, NETWORKS, OTHERS)
 
 KERNELS: dict[str, Kernel] = {kernel.name: kernel for family in FAMILIES for kernel in family.kernels}

@@ -121,3 +121,120 @@ SOLVERS.add(
     M={"N": 6000},
     paper={"N": 16000},
 )
+
+
+def cholesky2(A):
+    """The lower factor in place of a positive definite matrix, by the library; what is above the diagonal stays."""
+    A[:] = np.linalg.cholesky(A) + np.triu(A, k=1)
+
+
+SOLVERS.add(
+    cholesky2,
+    matrix_argument,
+    kind="dense",
+    wrt="A",
+    of="A",
+    tiny={"N": 5},
+    S={"N": 1000},
+    M={"N": 2200},
+    paper={"N": 2000},
+)
+
+
+def ludcmp(A, b):
+    """The solution of a linear system by factors of Doolittle, forward and backward substitution."""
+    N = A.shape[0]
+    x = np.zeros_like(b)
+    y = np.zeros_like(b)
+    for i in range(N):
+        for j in range(i):
+            A[i, j] -= A[i, :j] @ A[:j, j]
+            A[i, j] /= A[j, j]
+        for j in range(i, N):
+            A[i, j] -= A[i, :i] @ A[:i, j]
+    for i in range(N):
+        y[i] = b[i] - A[i, :i] @ y[:i]
+    for i in range(N - 1, -1, -1):
+        x[i] = (y[i] - A[i, i + 1 :] @ x[i + 1 :]) / A[i, i]
+    return x, y
+
+
+def ludcmp_arguments(random: Random, N: int) -> tuple[Any, ...]:
+    return positive_definite(random, N), random.standard_normal(N)
+
+
+SOLVERS.add(
+    ludcmp,
+    ludcmp_arguments,
+    kind="nest",
+    wrt="A b",
+    of="return A",
+    tiny={"N": 5},
+    S={"N": 60},
+    M={"N": 220},
+    paper={"N": 2000},
+)
+
+
+def gramschmidt(A):
+    """The factors Q and R by the modified Gram-Schmidt process; the columns of A are used up."""
+    N = A.shape[1]
+    Q = np.zeros_like(A)
+    R = np.zeros((N, N), dtype=A.dtype)
+    for k in range(N):
+        length = np.dot(A[:, k], A[:, k])
+        R[k, k] = np.sqrt(length)
+        Q[:, k] = A[:, k] / R[k, k]
+        for j in range(k + 1, N):
+            R[k, j] = np.dot(Q[:, k], A[:, j])
+            A[:, j] -= Q[:, k] * R[k, j]
+    return Q, R
+
+
+def gramschmidt_arguments(random: Random, M: int, N: int) -> tuple[Any, ...]:
+    return (random.standard_normal((M, N)) + 3.0 * np.eye(M, N),)
+
+
+SOLVERS.add(
+    gramschmidt,
+    gramschmidt_arguments,
+    kind="nest",
+    wrt="A",
+    tiny={"M": 5, "N": 4},
+    S={"M": 70, "N": 60},
+    M={"M": 220, "N": 180},
+    paper={"M": 240, "N": 200},
+)
+
+
+def conjugate_gradient(A, b, tolerance):
+    """The solution of a positive definite system by conjugate gradients, until the residual is small."""
+    x = np.zeros_like(b)
+    r = b - A @ x
+    p = r.copy()
+    rs = r @ r
+    while np.sqrt(rs) > tolerance:
+        Ap = A @ p
+        alpha = rs / (p @ Ap)
+        x = x + alpha * p
+        r = r - alpha * Ap
+        rs_new = r @ r
+        p = r + (rs_new / rs) * p
+        rs = rs_new
+    return x
+
+
+def conjugate_gradient_arguments(random: Random, N: int) -> tuple[Any, ...]:
+    return positive_definite(random, N), random.standard_normal(N), 1e-9
+
+
+SOLVERS.add(
+    conjugate_gradient,
+    conjugate_gradient_arguments,
+    kind="dense",
+    wrt="A b tolerance",
+    tiny={"N": 5},
+    S={"N": 300},
+    M={"N": 1000},
+    tolerance=1e-5,
+)
