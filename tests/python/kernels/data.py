@@ -195,7 +195,7 @@ def histogram_sum(values, weights, bins):
 
 
 def histogram_sum_arguments(random: Random, N: int, bins: int) -> tuple[Any, ...]:
-    return random.standard_normal(N), random.random(N), bins
+    return random.permutation(N) + 0.4 * random.random(N), random.random(N), bins
 
 
 DATA.add(

@@ -224,8 +224,8 @@ def conjugate_gradient(A, b, tolerance):
     return x
 
 
-def conjugate_gradient_arguments(random: Random, N: int) -> tuple[Any, ...]:
-    return positive_definite(random, N), random.standard_normal(N), 1e-9
+def conjugate_gradient_arguments(random: Random, N: int, tolerance: float = 1e-9) -> tuple[Any, ...]:
+    return positive_definite(random, N), random.standard_normal(N), tolerance
 
 
 SOLVERS.add(
@@ -233,7 +233,7 @@ SOLVERS.add(
     conjugate_gradient_arguments,
     kind="dense",
     wrt="A b tolerance",
-    tiny={"N": 5},
+    tiny={"N": 6, "tolerance": 0.01},
     S={"N": 300},
     M={"N": 1000},
     tolerance=1e-5,
