@@ -31,18 +31,8 @@ def subtract_product(block: Any, x: Any, y: Any, scalars: Any) -> None:
     """`y -= block @ x`, for a block of a matrix whose rows lie one behind the other; `scalars` holds -1 and 1."""
     rows, columns = block.shape
     leading = block.strides[0] // 8
-    _gemv(
-        _DOUBLE,
-        _TRANSPOSED,
-        columns,
-        rows,
-        scalars.ctypes,
-        block.ctypes,
-        leading,
-        x.ctypes,
-        scalars[1:].ctypes,
-        y.ctypes,
-    )
+    less, one = scalars.ctypes, scalars[1:].ctypes
+    _gemv(_DOUBLE, _TRANSPOSED, columns, rows, less, block.ctypes, leading, x.ctypes, one, y.ctypes)
 
 
 @njit(error_model="numpy", cache=True)
@@ -50,4 +40,5 @@ def subtract_transposed_product(block: Any, x: Any, y: Any, scalars: Any) -> Non
     """`y -= x @ block`."""
     rows, columns = block.shape
     leading = block.strides[0] // 8
-    _gemv(_DOUBLE, _PLAIN, columns, rows, scalars.ctypes, block.ctypes, leading, x.ctypes, scalars[1:].ctypes, y.ctypes)
+    less, one = scalars.ctypes, scalars[1:].ctypes
+    _gemv(_DOUBLE, _PLAIN, columns, rows, less, block.ctypes, leading, x.ctypes, one, y.ctypes)
