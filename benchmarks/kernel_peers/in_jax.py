@@ -7,9 +7,10 @@ from typing import Any
 
 import jax
 import numpy as np
-
-from kernels import KERNELS, jax_dense, jax_fields
+from kernels import KERNELS
 from kernels.registry import Kernel
+
+from kernel_peers import jax_dense, jax_fields
 
 jax.config.update("jax_enable_x64", True)
 
