@@ -16,17 +16,6 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 _STENCILS = ["jacobi_1d", "jacobi_2d", "heat_3d", "seidel_2d", "fdtd_2d", "cavity_flow"]
 _SOLVERS = ["cholesky", "lu", "trisolv", "durbin"]
-    "jacobi_1d",
-    "jacobi_2d",
-    "heat_3d",
-    "seidel_2d",
-    "fdtd_2d",
-    "cholesky",
-    "lu",
-    "trisolv",
-    "durbin",
-    "cavity_flow",
-]
 
 
 @pytest.mark.slow
