@@ -229,7 +229,7 @@ class _Opening:
                 fresh = self.heap.array(value, contiguous=False)
                 fresh.cell.share_with(found.cell)
                 return fresh
-            found = found.view(view, contiguous=together)
+            found = found.viewed(view, contiguous=together)
         return found
 
 
