@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from retrograde.program.affine import Affine, Atom
+from retrograde.program.kinds import is_integer
 from retrograde.program.model import Instruction, Loop, Variable
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType, Extent, Size
@@ -32,9 +31,7 @@ class Integers:
                     return None
                 self._found[operand] = self._variable(operand)
             return self._found[operand]
-        if isinstance(operand, (int, np.integer)) and not isinstance(operand, bool):
-            return Affine(int(operand))
-        return None
+        return Affine(int(operand)) if is_integer(operand) else None
 
     def most(self, operand: Any) -> Affine | None:
         """What the count of a loop is when the loop runs at all: a maximum with 0 is then its other part."""
@@ -72,21 +69,20 @@ class Integers:
         return conditions
 
     def _variable(self, variable: Variable) -> Affine:
-        if isinstance(variable.extent, int):
-            return Affine(variable.extent)
-        if isinstance(variable.extent, Size) and not variable.extent.offset:
-            return size(variable.extent)
+        known = None
+        if isinstance(variable.extent, int) or (isinstance(variable.extent, Size) and not variable.extent.offset):
+            known = size(variable.extent)
         maker = self.structure.instruction(variable)
-        return Affine.of(variable) if maker is None else self._operation(variable, maker)
+        if known is None and maker is not None:
+            known = self._operation(variable, maker)
+        return Affine.of(variable) if known is None else known
 
-    def _operation(self, variable: Variable, maker: Instruction) -> Affine:
-        name = maker.primitive.name
-        parts = [self.of(operand) for operand in maker.operands]
-        known = [part for part in parts if part is not None]
-        itself = Affine.of(variable)
-        if len(known) < len(parts):
-            return itself
-        match name, known:
+    def _operation(self, variable: Variable, maker: Instruction) -> Affine | None:
+        """The result of an operation as a sum; None if it is none, and then `facts` may say something of it."""
+        known = [part for part in map(self.of, maker.operands) if part is not None]
+        if len(known) < len(maker.operands):
+            return None
+        match maker.primitive.name, known:
             case "add", [one, other]:
                 return one + other
             case "subtract", [one, other]:
@@ -95,20 +91,27 @@ class Integers:
                 return one * -1
             case "multiply", [one, other] if not one.terms or not other.terms:
                 return one * other.constant if not other.terms else other * one.constant
-            case "floor_divide", [one, Affine(constant=divisor, terms={})] if divisor > 0:
-                rest = one - itself * divisor
-                self.facts[variable] = [rest, rest * -1 + (divisor - 1)]
-            case "remainder", [_, Affine(constant=divisor, terms={})] if divisor > 0:
-                self.facts[variable] = [itself, itself * -1 + (divisor - 1)]
-            case "maximum", [one, other]:
-                self.facts[variable] = [itself - one, itself - other]
-            case "minimum", [one, other]:
-                self.facts[variable] = [one - itself, other - itself]
             case "astype" | "copy" | "positive", [one] if variable.type == maker.operands[0].type:
                 return one
-            case _:
-                pass
-        return itself
+            case name, _:
+                self.facts[variable] = _facts(name, Affine.of(variable), known)
+        return None
+
+
+def _facts(name: str, itself: Affine, parts: list[Affine]) -> list[Affine]:
+    """What is not negative of the result of an operation."""
+    match name, parts:
+        case "floor_divide", [one, Affine(constant=divisor) as other] if divisor > 0 and not other.terms:
+            rest = one - itself * divisor
+            return [rest, rest * -1 + (divisor - 1)]
+        case "remainder", [_, Affine(constant=divisor) as other] if divisor > 0 and not other.terms:
+            return [itself, itself * -1 + (divisor - 1)]
+        case "maximum", [one, other]:
+            return [itself - one, itself - other]
+        case "minimum", [one, other]:
+            return [one - itself, other - itself]
+        case _:
+            return []
 
 
 def size(extent: Extent) -> Affine | None:

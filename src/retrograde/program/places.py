@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import numpy as np
-
-from retrograde.program.affine import Affine
+from retrograde.program.affine import Affine, cannot_hold
 from retrograde.program.integers import Integers, size
-from retrograde.program.kinds import as_tuple, is_slice
-from retrograde.program.model import Variable
+from retrograde.program.kinds import as_tuple, is_integer, is_slice
+from retrograde.program.model import Loop, Variable
 from retrograde.program.types import ArrayType, Extent
 
 
@@ -34,17 +32,40 @@ class _Free:
     """The unknown place along an axis, of one of several that are picked."""
 
     axis: int
+    who: str
     part: str = "place"
 
 
-def picked(index: Any, sizes: tuple[Extent, ...], integers: Integers) -> Iterator[tuple[Picked, ...]]:
+def picked(index: Any, sizes: tuple[Extent, ...], integers: Integers, who: str) -> Iterator[tuple[Picked, ...]]:
     """For each reading of an index (a negative one counts from the end) what it picks along every axis.
 
     What is picked is never less than NumPy picks. Where that cannot be told, it is the whole axis.
+
+    Args:
+        index: as NumPy takes it.
+        sizes: of the array.
+        integers: what is known of the variables in the index.
+        who: marks the unknown places of slices, so that those of two indices are kept apart.
     """
     parts = _for_each_axis(index, len(sizes))
-    axes = (_along(part, axis, extent, integers) for axis, (part, extent) in enumerate(zip(parts, sizes, strict=True)))
+    axes = [
+        _along(part, _Free(axis, who), extent, integers)
+        for axis, (part, extent) in enumerate(zip(parts, sizes, strict=True))
+    ]
     return product(*axes)
+
+
+def never_meet(one: Any, other: Any, sizes: tuple[Extent, ...], loops: tuple[Loop, ...], integers: Integers) -> bool:
+    """Whether two indices of an array, inside of loops, certainly pick no element both."""
+    domain = integers.domain(loops)
+    firsts, seconds = picked(one, sizes, integers, "one"), list(picked(other, sizes, integers, "other"))
+    for first in firsts:
+        for second in seconds:
+            conditions = [*domain, *(part for places in (*first, *second) for part in places.conditions)]
+            meet = [here.place - there.place for here, there in zip(first, second, strict=True)]
+            if not cannot_hold(integers.with_facts(conditions), meet):
+                return False
+    return True
 
 
 def _for_each_axis(index: Any, rank: int) -> list[Any]:
@@ -60,17 +81,17 @@ def _for_each_axis(index: Any, rank: int) -> list[Any]:
 def _is_integer(part: Any) -> bool:
     if isinstance(part, Variable):
         return isinstance(part.type, ArrayType) and not part.type.rank and part.type.dtype.kind in "iu"
-    return isinstance(part, (int, np.integer)) and not isinstance(part, bool)
+    return is_integer(part)
 
 
-def _along(part: Any, axis: int, extent: Extent, integers: Integers) -> list[Picked]:
+def _along(part: Any, free: _Free, extent: Extent, integers: Integers) -> list[Picked]:
     last = size(extent)
-    last = (Affine.of(("extent", axis)) if last is None else last) - 1
+    last = (Affine.of(("extent", free.axis)) if last is None else last) - 1
     if not is_slice(part):
         return [
             Picked(place, (place, last - place, *conditions)) for place, conditions in _wrapped(part, last, integers)
         ]
-    place = Affine.of(_Free(axis))
+    place = Affine.of(free)
     inside = (place, last - place)
     step = 1 if part.step is None else part.step
     if not isinstance(step, int) or step < 1:
@@ -78,7 +99,7 @@ def _along(part: Any, axis: int, extent: Extent, integers: Integers) -> list[Pic
     found: list[Picked] = []
     for start, first in _wrapped(part.start, last, integers) if part.start is not None else [(Affine(), ())]:
         for stop, second in _wrapped(part.stop, last, integers) if part.stop is not None else [(last + 1, ())]:
-            turns = Affine.of(_Free(axis, "turns"))
+            turns = Affine.of(_Free(free.axis, free.who, "turns"))
             stepped = start + turns * step
             known = step > 1 and (part.start is None or _is_natural(part.start))
             strides = (turns, place - stepped, stepped - place) if known else ()
@@ -87,7 +108,7 @@ def _along(part: Any, axis: int, extent: Extent, integers: Integers) -> list[Pic
 
 
 def _is_natural(part: Any) -> bool:
-    return isinstance(part, (int, np.integer)) and part >= 0
+    return is_integer(part) and part >= 0
 
 
 def _wrapped(part: Any, last: Affine, integers: Integers) -> list[tuple[Affine, tuple[Affine, ...]]]:

@@ -2,9 +2,9 @@
 
 An array that is written has a chain of versions: that before a loop, that which each iteration begins with, one behind
 each write, that which the loop ends with. An element which was read of a version is still there at the end if no write
-in between touches it; with indices that are sums of loop indices and sizes, that is a question of integers, and answered
-exactly as far as elimination goes (Pugh 1992, "The Omega test"; Feautrier 1991, "Dataflow analysis of array and scalar
-references").
+in between touches it; with indices that are sums of loop indices and sizes, that is a question of integers, and
+answered exactly as far as elimination goes (Pugh 1992, "The Omega test"; Feautrier 1991, "Dataflow analysis of array
+and scalar references").
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ class Versions:
         block = self._structure.block(version)
         while block is not None:
             owner = self._structure.owner(block)
-            if owner is None or not isinstance(owner[0], Loop) or block is not owner[0].body:
+            loop, around = owner or (None, block)
+            if not isinstance(loop, Loop) or block is not loop.body:
                 return
-            loop, around = owner
             depth = len(self._structure.loops(block))
             found = self._carried(loop, version)
             if found is None:
@@ -255,7 +255,7 @@ class Versions:
         assert isinstance(version.type, ArrayType)
         loops = self._structure.loops(access.block)
         domain = self._integers.domain(loops)
-        for places in picked(access.index, version.type.sizes, self._integers):
+        for places in picked(access.index, version.type.sizes, self._integers, side):
             conditions = self._integers.with_facts([*domain, *_conditions(places)])
             if cannot_hold(conditions):
                 continue
@@ -267,9 +267,9 @@ class Versions:
         same = set(loops[: between.same])
 
         def name(atom: Atom) -> Atom:
-            if not isinstance(atom, Variable):
-                return (atom, side) if type(atom).__name__ == "_Free" else atom
-            return atom if same.issuperset(self._structure.loops_around(atom)) else (atom, side)
+            if isinstance(atom, Variable) and not same.issuperset(self._structure.loops_around(atom)):
+                return (atom, side)
+            return atom
 
         return sum_.renamed(name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterable, Mapping
+from itertools import pairwise
 from typing import TypeVar
 
 Node = TypeVar("Node", bound=Hashable)
@@ -61,7 +62,7 @@ class _Flow:
     def fill(self) -> None:
         """Push as much through as goes."""
         while path := self._path():
-            pairs = list(zip(path, path[1:], strict=False))
+            pairs = list(pairwise(path))
             amount = min(self._room[start][end] for start, end in pairs)
             for start, end in pairs:
                 self._room[start][end] -= amount

@@ -10,15 +10,14 @@ from typing import Literal
 from retrograde.program.model import Instruction, Variable
 from retrograde.program.types import ArrayType, Extent, Size, Type
 
-CHEAP = frozenset(
-    """
-    add subtract multiply divide negative positive conj real imag absolute sign square sqrt reciprocal
-    maximum minimum fmax fmin where clip floor ceil rint trunc heaviside copysign
-    less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not logical_xor
-    isnan isfinite isinf floor_divide remainder bitwise_and bitwise_or bitwise_xor invert left_shift right_shift
-    astype stop_gradient broadcast_to reshape transpose size
-    """.split()
+_CHEAP = (
+    "add subtract multiply divide negative positive conjugate real imag absolute sign square sqrt reciprocal "
+    "maximum minimum fmax fmin where floor ceil rint trunc heaviside copysign "
+    "less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not logical_xor "
+    "isnan isfinite isinf floor_divide remainder bitwise_and bitwise_or bitwise_xor invert "
+    "astype stop_gradient broadcast_to reshape transpose size"
 )
+CHEAP = frozenset(_CHEAP.split())
 """Primitives that take less time than writing their result into memory and reading it again.
 
 On 2020s processors 8 bytes written and read cost about 1.6 ns, a division or root in vector registers 0.7 ns, and what

@@ -11,7 +11,7 @@ from retrograde.autodiff.programs.cutting import cheapest_cut
 from retrograde.autodiff.programs.policy import ResidualPolicy
 from retrograde.program.kinds import is_tuple
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, map_operand, variables_in
-from retrograde.program.primitive import PRIMITIVES, Primitive
+from retrograde.program.primitive import PRIMITIVES, Primitive, Rule
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType, same_sizes
 from retrograde.program.versions import Versions
@@ -72,7 +72,7 @@ class Residuals:
 
     def _made(self, variable: Variable) -> Recipe | None:
         maker = self._structure.instruction(variable)
-        found = self._still_there(variable, maker) or self._written(variable, maker)
+        found = self._outside(variable)
         if found is not None or maker is None or maker.primitive.outputs or not self._policy.allows(maker):
             return found
         return Recipe(maker.primitive, maker.operands, maker.static)
@@ -181,13 +181,31 @@ class Residuals:
             return []
         found: list[Variable] = []
         for position, name, _ in active_operands(instruction, self._active):
-            for read in instruction.primitive.reverse[name].reads:
+            for read in self.rule(instruction, name, position).reads:
                 found += _variables_read(instruction, read, position)
         return found
 
+    def rule(self, instruction: Instruction, name: str, position: int) -> Rule:
+        """The rule for an operand: of two, the one for which less has to be kept."""
+        rule = instruction.primitive.reverse[name]
+        if rule.instead is None or self._weight(instruction, rule, position) == 0:
+            return rule
+        return rule.instead if self._weight(instruction, rule.instead, position) == 0 else rule
+
+    def _weight(self, instruction: Instruction, rule: Rule, position: int) -> int:
+        """How many of the values that a rule reads are set in a loop, and not to be found outside."""
+        loops = self._structure.loops_around(instruction.results[0])
+        reads = {variable for read in rule.reads for variable in _variables_read(instruction, read, position)}
+        inside = [variable for variable in reads if loops and self._structure.loops_around(variable) == loops]
+        return sum(self._outside(variable) is None for variable in inside)
+
+    def _outside(self, variable: Variable) -> Recipe | None:
+        maker = self._structure.instruction(variable)
+        return self._still_there(variable, maker) or self._written(variable, maker)
+
 
 def _variables_read(instruction: Instruction, name: str, position: int) -> list[Variable]:
-    """The variables that a rule reads under a name. Shapes are not among them: they are numbers, and of little weight."""
+    """The variables that a rule reads under a name. Shapes are not among them: they are of little weight."""
     primitive = instruction.primitive
     results = primitive.outputs or ("out",)
     if name in results:

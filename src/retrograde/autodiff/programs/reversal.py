@@ -23,7 +23,6 @@ from retrograde.autodiff.programs.scopes import BranchScope, LoopScope, OuterSco
 from retrograde.errors import UsageError
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.check import check
-from retrograde.program.clone import clone, prune
 from retrograde.program.model import (
     Block,
     Branch,
@@ -37,6 +36,7 @@ from retrograde.program.model import (
     variables_in,
 )
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.simplify import simplify
 from retrograde.program.types import ArrayType, same_sizes
 
 Cotangents = dict[Variable, Any]
@@ -67,7 +67,7 @@ def reverse(
     Raises:
         UsageError: a name is not that of an input or output, or belongs to one that has no derivative.
     """
-    copied = clone(program)
+    copied = simplify(program)
     sources = [_find(name, copied.inputs, "input") for name in wrt]
     outputs = dict(zip(copied.output_names, copied.block.results, strict=True))
     targets = [_find_output(name, outputs) for name in of]
@@ -90,7 +90,7 @@ def reverse(
             gradient = reversal.zeros(scope, copied.block, source)
         results[f"d_{source.name}"] = builder.atom(gradient)
     copied.block.results = list(results.values())
-    return check(prune(Program(builder.name, copied.block, list(results))))
+    return check(simplify(Program(builder.name, copied.block, list(results))))
 
 
 class _Reversal:
@@ -125,8 +125,9 @@ class _Reversal:
         if all(g is None for g in coming):
             return
         g = coming if instruction.primitive.outputs else coming[0]
-        for position, name, operand in active_operands(instruction, self.active):
-            rule = instruction.primitive.reverse[name]
+        # Behind the others comes the operand whose cotangent is `g` with some of its places changed: all have read it.
+        for position, name, operand in reversed(active_operands(instruction, self.active)):
+            rule = scope.residuals.rule(instruction, name, position)
             if rule.scatters and operand in cotangents:
                 index = self._reading(block, instruction, "index", position, scope)
                 cotangents[operand] = PRIMITIVES["add_at"](cotangents[operand], index, g)

@@ -30,7 +30,13 @@ ZEROS = Primitive(
 )
 """An array of zeros, to be written."""
 
-MAKE_STACK = Primitive("make_stack", lambda count: [None] * count, ("count",), result=lambda count: count, registered=False)
+MAKE_STACK = Primitive(
+    "make_stack",
+    lambda count, shape: [None] * count,
+    ("count", "shape"),
+    result=lambda count, shape: count,
+    registered=False,
+)
 """A stack to be filled; an instruction in the explicit form of a program, an action in a procedure."""
 
 KEEP = Primitive(
@@ -51,3 +57,13 @@ ENTRY = Primitive(
     registered=False,
 )
 """The value that a stack has for an iteration."""
+
+STOP = Primitive(
+    "stop",
+    lambda holds, *carried: None,
+    ("operand",),
+    result=lambda *operands: (),
+    variadic=True,
+    registered=False,
+)
+"""Ends the loop around it where the first operand is false; the others are what the loop then gives."""

@@ -2,6 +2,7 @@
 
 import retrograde.python.reading.values.builtins
 import retrograde.python.reading.values.creation
+import retrograde.python.reading.values.searching
 import retrograde.python.reading.values.writing  # noqa: F401
 from retrograde.python.reading.values.arrays import Array, assign_augmented
 from retrograde.python.reading.values.calls import attribute, call

@@ -124,7 +124,7 @@ class Array(Handle):
     def __contains__(self, item: Any) -> Any:
         raise UnsupportedError("`in` was asked of an array; write `np.any(a == x)`")
 
-    def view(self, view: View, *, contiguous: bool) -> Array:
+    def viewed(self, view: View, *, contiguous: bool) -> Array:
         """The view by one more step."""
         base = self._base_rank() if self.path else self.ndim
         return Array(self.heap, self.cell, joined(self.path, view, base), contiguous)
@@ -137,7 +137,7 @@ class Array(Handle):
         if not is_basic(index):
             return self.heap.wrap(self.read()[index])
         if not picks_number(index, self.ndim):
-            return self.view(index_view(self.heap.builder, index), contiguous=_stays_together(self, index))
+            return self.viewed(index_view(self.heap.builder, index), contiguous=_stays_together(self, index))
         if not self.path:
             return self.heap.wrap(self.read()[index])
         path = joined(self.path, index_view(self.heap.builder, index), self._base_rank())
@@ -328,7 +328,7 @@ class Array(Handle):
 
     def raveled(self) -> Array:
         """The elements in C order, as a view to write through, however the array lies in memory."""
-        return self.view(View(PRIMITIVES["reshape"], ((-1,),)), contiguous=self.contiguous)
+        return self.viewed(View(PRIMITIVES["reshape"], ((-1,),)), contiguous=self.contiguous)
 
     @property
     def flat(self) -> Flat:
@@ -388,17 +388,22 @@ def _index(array: Array, view: View) -> Any:
     return symbols(array.heap.builder, view.operands)[0]
 
 
+def _is_all(part: Any) -> bool:
+    """Whether part of an index is `:`; a bound that is a symbol is not to be compared."""
+    return is_slice(part) and part.start is None and part.stop is None and part.step is None
+
+
 def _stays_together(array: Array, index: Any) -> bool:
     """Whether a part by a basic index certainly lies in memory row by row: ints, a slice, then whole axes."""
     if not array.contiguous:
         return False
     parts = [part for part in (index if is_tuple(index) else (index,)) if part is not None and part is not Ellipsis]
     if Ellipsis in [part for part in (index if is_tuple(index) else (index,)) if part is Ellipsis]:
-        return all(is_slice(part) and part == slice(None) for part in parts)
+        return all(map(_is_all, parts))
     first = next((at for at, part in enumerate(parts) if is_slice(part)), len(parts))
     if first < len(parts) and parts[first].step not in (None, 1):
         return False
-    return all(is_slice(part) and part == slice(None) for part in parts[first + 1 :])
+    return all(map(_is_all, parts[first + 1 :]))
 
 
 def _fitting(target: Symbol, value: Any) -> Any:

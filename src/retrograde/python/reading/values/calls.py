@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.errors import UnsupportedError
+from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.builder import Symbol
 from retrograde.program.in_place import slot
 from retrograde.program.kinds import is_list, is_ndarray, is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Heap
@@ -63,7 +64,7 @@ def call(heap: Heap, function: Any, arguments: tuple[Any, ...] = (), keywords: d
         return function(*arguments, **keywords)
     if not (_holds_handle(arguments) or _holds_handle(tuple(keywords.values()))):
         return heap.wrap(function(*arguments, **keywords))
-    return _called(heap, function, arguments, keywords)
+    return called(heap, function, arguments, keywords)
 
 
 def _replacement(function: Any) -> Replacement | None:
@@ -81,8 +82,24 @@ def _holds_handle(values: Any) -> bool:
     return isinstance(values, Handle)
 
 
-def _called(heap: Heap, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+def called(heap: Heap, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """What a function gives for symbols in place of handles.
+
+    Raises:
+        NeedsStatic: it has to know the size of an operand.
+    """
     opening = _Opening(heap)
+    try:
+        return _applied(opening, function, arguments, keywords)
+    except (UnsupportedError, UsageError) as error:
+        # Many functions that are not known to programs are, once sizes are numbers.
+        extent = opening.unknown_size()
+        if extent is None:
+            raise
+        raise NeedsStatic(extent, f"an operand's size, by {getattr(function, '__name__', function)}") from error
+
+
+def _applied(opening: _Opening, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     opened = opening.arguments(function, arguments)
     options = {name: opening.written(value) if name == "out" else opening(value) for name, value in keywords.items()}
     result = function(*opened, **options)
@@ -154,6 +171,19 @@ class _Opening:
             part if isinstance(value, Number) else one for value, part, one in zip(values, parts, given, strict=True)
         ]
 
+    def unknown_size(self) -> Symbol | None:
+        """A size of an operand that follows from the inputs, and is not known while the function is read."""
+        unknown = [
+            (size, variable, at)
+            for _, _, variable in self.arrays
+            for at, size in enumerate(variable.type.sizes)
+            if not isinstance(size, int)
+        ]
+        unknown.sort(key=lambda found: found[0] is None)
+        for _, variable, at in unknown[:1]:
+            return Symbol(self.heap.builder, variable).shape[at]
+        return None
+
     def write_back(self) -> None:
         """Write into the arrays what the function wrote into their symbols."""
         for array, symbol, variable in self.arrays:
@@ -199,7 +229,7 @@ class _Opening:
                 fresh = self.heap.array(value, contiguous=False)
                 fresh.cell.share_with(found.cell)
                 return fresh
-            found = found.view(view, contiguous=together)
+            found = found.viewed(view, contiguous=together)
         return found
 
 
@@ -234,10 +264,13 @@ class Method:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         heap, name = self._owner.heap, self._name
 
+        if name in _AS_FUNCTIONS:
+            return call(heap, getattr(np, name), (self._owner, *arguments), keywords)
+
         def function(owner: Any, *others: Any, **options: Any) -> Any:
             return getattr(owner, name)(*others, **options)
 
-        return _called(heap, function, (self._owner, *arguments), keywords)
+        return called(heap, function, (self._owner, *arguments), keywords)
 
     def __repr__(self) -> str:
         return f"<method {self._name} of {self._owner!r}>"
@@ -252,6 +285,8 @@ def method(owner: Handle, name: str) -> Method:
     """
     if not hasattr(np.ndarray, name):
         raise AttributeError(f"an array has no attribute {name!r}")
+    if callable(getattr(np.ndarray, name)) and not hasattr(Symbol, name) and name in _AS_FUNCTIONS:
+        return Method(owner, name)
     if not callable(getattr(np.ndarray, name)) or not hasattr(Symbol, name):
         raise UnsupportedError(
             f"the array attribute {name!r} is not known to programs; call a NumPy function that has a derivative rule "
@@ -261,6 +296,9 @@ def method(owner: Handle, name: str) -> Method:
         raise UnsupportedError(f"the array method {name!r} is not known to programs; {_INSTEAD.get(name, _PLAINLY)}")
     return Method(owner, name)
 
+
+_AS_FUNCTIONS = frozenset({"trace", "repeat", "searchsorted"})
+"""Methods that are read as the functions of their names."""
 
 _PLAINLY = "write what it does with indices and NumPy's functions"
 _INSTEAD = {
