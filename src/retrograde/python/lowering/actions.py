@@ -43,7 +43,7 @@ from retrograde.python.lowering.model import (
 )
 from retrograde.python.lowering.naming import Names
 from retrograde.python.lowering.places import names_in
-from retrograde.python.lowering.operations import COPY, ENTRY, KEEP, MAKE_STACK, STOP, ZEROS
+from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP
 
 _LONGEST = 14
 """The most operations in an expression."""
@@ -228,7 +228,7 @@ class Sequence:
     def _can_wait(self, instruction: Instruction, operations: int) -> bool:
         """Whether a value may become part of the expression that reads it."""
         result = instruction.results[0]
-        if len(instruction.results) > 1 or instruction.primitive in (COPY, ZEROS) or operations > _LONGEST:
+        if len(instruction.results) > 1 or operations > _LONGEST:
             return False
         if self._emission.reading.get(result) != {id(self._block)} or not self._names.alone(result):
             return False

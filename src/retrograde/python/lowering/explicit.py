@@ -30,7 +30,7 @@ from retrograde.program.model import (
 )
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, Size, StackType, Type
-from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP, ZEROS
+from retrograde.python.lowering.operations import ENTRY, FULL, KEEP, MAKE_STACK, STOP, ZEROS
 from retrograde.python.lowering.ranges import put_ranges
 
 _INT64 = ArrayType(np.dtype(np.int64))
@@ -41,8 +41,8 @@ def explicit(program: Program) -> Block:
     block = _shallow_block(program.block)
     prune(Program(program.name, block, list(program.output_names)))
     inputs = block.parameters
-    _Sizes(block).hoist()
-    block = _Rewriting(inputs).block(block)
+    sizes = _Sizes(block)
+    block = _Rewriting(inputs, sizes.hoist()).block(block)
     put_ranges(block)
     drop_unused(block)
     return block
@@ -75,13 +75,14 @@ class _Sizes:
         self._first: dict[tuple[Any, ...], Instruction] = {}
         self._same: dict[Variable, Variable] = {}
 
-    def hoist(self) -> None:
-        """Move the size instructions."""
+    def hoist(self) -> dict[tuple[Any, ...], Variable]:
+        """Move the size instructions; returns which there are, by array, axis and offset."""
         self._collect(self._block)
         by_array: dict[Variable, list[Instruction]] = {}
         for instruction in self._first.values():
             by_array.setdefault(instruction.operands[0], []).append(instruction)
         self._place(self._block, by_array)
+        return {key: instruction.results[0] for key, instruction in self._first.items()}
 
     def _collect(self, block: Block) -> None:
         kept: list[Statement] = []
@@ -146,7 +147,8 @@ def _replaced(operand: Any, replacements: dict[Variable, Any]) -> Any:
 class _Rewriting:
     """Rewrites blocks, inner ones first."""
 
-    def __init__(self, inputs: list[Variable]) -> None:
+    def __init__(self, inputs: list[Variable], sizes: dict[tuple[Any, ...], Variable]) -> None:
+        self._sizes = sizes
         self._axes: dict[str, tuple[Variable, int, int]] = {}
         for variable in inputs:
             for axis, size in enumerate(variable.type.sizes if isinstance(variable.type, ArrayType) else ()):
@@ -175,7 +177,10 @@ class _Rewriting:
             for side in (statement.then, statement.otherwise):
                 side.statements = self._statements(side, {})
             return [statement]
-        return _scattered(statement) if statement.primitive is PRIMITIVES["scatter"] else [statement]
+        name = statement.primitive.name
+        if name == "scatter":
+            return _scattered(statement)
+        return [_filled(statement)] if name == "broadcast_to" else [statement]
 
     def _loop(self, loop: Loop) -> list[Statement]:
         width = len(loop.initial)
@@ -225,8 +230,11 @@ class _Rewriting:
             if size.name not in self._axes:
                 return None
             variable, axis, offset = self._axes[size.name]
-            self._named[size] = result = Variable(f"{size}", _INT64, size)
             static = {"axis": axis, "offset": size.offset - offset}
+            known = self._sizes.get((variable, axis, size.offset - offset))
+            if known is not None:
+                return known
+            self._named[size] = result = Variable(f"{size}", _INT64, size)
             self._early.append(Instruction(PRIMITIVES["size"], (variable,), static, [result]))
         return self._named[size]
 
@@ -243,6 +251,19 @@ def _scattered(instruction: Instruction) -> list[Statement]:
         Instruction(ZEROS, (shape,), {"dtype": kind.dtype}, [zeros], instruction.place),
         Instruction(primitive, (zeros, index, value), {}, [result], instruction.place),
     ]
+
+
+def _filled(instruction: Instruction) -> Instruction:
+    """An array of zeros, or of another constant, in the place of a constant that was broadcast."""
+    value, shape = instruction.operands
+    kind = instruction.results[0].type
+    if isinstance(value, Variable) or np.ndim(value) or not shape or not isinstance(kind, ArrayType):
+        return instruction
+    static = {"dtype": kind.dtype}
+    number = np.asarray(value, kind.dtype)[()]
+    if not number and not np.signbit(number.real):
+        return Instruction(ZEROS, (shape,), static, instruction.results, instruction.place)
+    return Instruction(FULL, (number, shape), static, instruction.results, instruction.place)
 
 
 def picks_once(index: Any) -> bool:

@@ -11,7 +11,7 @@ from keyword import iskeyword
 from typing import Any
 
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of, free_variables
-from retrograde.program.types import ArrayType, StackType, Type
+from retrograde.program.types import ArrayType, Size, StackType, Type
 from retrograde.python.lowering.aliasing import is_write
 from retrograde.python.lowering.liveness import live_after
 from retrograde.python.lowering.model import Name
@@ -119,7 +119,7 @@ class Names:
     def _hint(self, members: list[Variable]) -> str:
         given = [member.name for member in members if member in self._parameters]
         hints = [member.hint for member in members if member.hint]
-        best = max(hints, key=hints.count) if hints else members[0].name
+        best = max(hints, key=hints.count) if hints else _own_name(members[0])
         return given[0] if given else best
 
     def _free_text(self, hint: str) -> str:
@@ -128,6 +128,14 @@ class Names:
         text = next(text for text in (base + number for number in numbers) if text not in self._taken)
         self._taken.add(text)
         return text
+
+
+def _own_name(variable: Variable) -> str:
+    """A name for what the user gave none: that of the size that it is, or that of the program."""
+    size = variable.extent
+    if not isinstance(size, Size):
+        return variable.name
+    return size.name + (f"_{'plus' if size.offset > 0 else 'less'}_{abs(size.offset)}" if size.offset else "")
 
 
 def _kind(kind: Type) -> Any:

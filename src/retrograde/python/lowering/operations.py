@@ -30,6 +30,16 @@ ZEROS = Primitive(
 )
 """An array of zeros, to be written."""
 
+FULL = Primitive(
+    "full",
+    lambda value, shape, dtype: np.full(shape, value, dtype),
+    ("value", "shape"),
+    static=("dtype",),
+    result=lambda value, shape, dtype: ArrayType(dtype, shape),
+    registered=False,
+)
+"""An array with one value everywhere, to be written."""
+
 MAKE_STACK = Primitive(
     "make_stack",
     lambda count, shape: [None] * count,

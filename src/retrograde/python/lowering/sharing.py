@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.model import (
     Block,
@@ -23,19 +21,30 @@ from retrograde.program.model import (
     blocks_of,
     variables_in,
 )
-from retrograde.program.types import ArrayType
+from retrograde.program.types import ArrayType, type_of
 from retrograde.python.lowering.aliasing import LOCKED, Aliases, Copied, is_copy, is_write, rank_of, viewed
-from retrograde.python.lowering.explicit import substitute, substitute_everywhere
+from retrograde.python.lowering.explicit import drop_unused, substitute_everywhere
 from retrograde.python.lowering.liveness import live_after
-from retrograde.python.lowering.operations import COPY, ZEROS
+from retrograde.python.lowering.operations import COPY, FULL, ZEROS
 
 
 def share(block: Block) -> Block:
     """Make a block's writes ones in place: what has to be copied is copied by instructions, and what need not is not."""
     copied = _Deciding(block).copied
-    _insert(block, copied, makers_of(block))
-    _leave_out(block, copied)
+    makers = makers_of(block)
+    _insert(block, copied, makers)
+    _leave_out(block)
+    for at, result in enumerate(block.results):
+        if ("result", at) in copied:
+            copy = copy_of(result, _like(result), makers)
+            block.statements.append(copy)
+            block.results[at] = copy.results[0]
+    drop_unused(block)
     return block
+
+
+def _like(result: Any) -> Variable:
+    return result if isinstance(result, Variable) else Variable("result", type_of(result))
 
 
 class _Deciding:
@@ -53,7 +62,9 @@ class _Deciding:
         self.copied |= {write for write in writes if not isinstance(write.operands[0], Variable)}
         self._aliases = Aliases(block, self.copied)
         for write in writes:
-            self._settle(write)
+            self._settle(write, write.operands[0])
+        for at, result in enumerate(block.results):
+            self._settle(("result", at), result)
 
     def _note(self, block: Block, depth: int) -> None:
         for statement in block.statements:
@@ -66,30 +77,42 @@ class _Deciding:
             for inner in blocks_of(statement):
                 self._note(inner, depth + isinstance(statement, Loop))
 
-    def _settle(self, write: Instruction) -> None:
-        """Decide on copies until nobody notices a write."""
-        while write not in self.copied and (noticed := self._noticed(write)):
-            for candidate in self._candidates(write):
+    def _settle(self, reader: Any, operand: Any) -> None:
+        """Decide on copies until nobody notices a write, or that a result is handed out."""
+        while reader not in self.copied and (noticed := self._noticed(reader, operand)):
+            for candidate in self._candidates(reader, operand):
                 self.copied.add(candidate)
                 aliases = Aliases(self._block, self.copied)
                 before, self._aliases = self._aliases, aliases
-                if len(self._noticed(write)) < len(noticed) or candidate is write:
+                if len(self._noticed(reader, operand)) < len(noticed) or candidate is reader:
                     break
                 self.copied.remove(candidate)
                 self._aliases = before
 
-    def _noticed(self, write: Instruction) -> set[Variable]:
-        target = write.operands[0]
-        if write in self.copied:
+    def _noticed(self, reader: Any, operand: Any) -> set[Variable]:
+        """What tells a write into an operand from one into a copy, or an operand as a result from a copy."""
+        if reader in self.copied:
             return set()
-        sharing = {target, *self._aliases.of(target)} - {write.results[0]}
-        return {variable for variable in sharing if variable in self._untouchable or variable in self._after[write]}
+        if not isinstance(operand, Variable):
+            return {LOCKED} if rank_of(operand) else set()
+        sharing = {operand, *self._aliases.of(operand)}
+        if isinstance(reader, Instruction):
+            after = self._after[reader]
+            sharing.discard(reader.results[0])
+            return {variable for variable in sharing if variable in self._untouchable or variable in after}
+        results = self._block.results
+        others = {variable for variable in results[: reader[1]] if isinstance(variable, Variable)}
+        found = {variable for variable in sharing if variable in self._untouchable or variable in others}
+        return {variable for variable in found if rank_of(variable) or variable is not operand}
 
-    def _candidates(self, write: Instruction) -> list[Any]:
-        """Where a copy may part a write's target from others: least often executed first."""
-        found = list(dict.fromkeys(self._upstream(write.operands[0], set())))
+    def _candidates(self, reader: Any, operand: Any) -> list[Any]:
+        """Where a copy may part an operand from others: least often executed first."""
+        found = list(dict.fromkeys(self._upstream(operand, set())))
+        if not isinstance(reader, Instruction):
+            # A write that happens in place is as good as a copy behind it only if it happens once.
+            found = [candidate for candidate in found if not self._depth_of(candidate)[0]]
         found.sort(key=self._depth_of)
-        return [*found, write]
+        return [*found, reader]
 
     def _depth_of(self, candidate: Any) -> tuple[int, bool]:
         if isinstance(candidate, tuple):
@@ -154,24 +177,20 @@ def _insert(block: Block, copied: Copied, makers: dict[Variable, Statement]) -> 
 
 
 def copy_of(operand: Any, like: Variable, makers: dict[Variable, Statement]) -> Instruction:
-    """An instruction that makes a copy; of zeros that were broadcast, zeros."""
+    """An instruction that makes a copy; of what one value fills, by filling."""
     result = Variable(like.name, operand.type if isinstance(operand, Variable) else like.type, hint=like.hint)
     maker = makers.get(operand) if isinstance(operand, Variable) else None
     kind = result.type
     if isinstance(maker, Instruction) and maker.primitive.name == "broadcast_to" and isinstance(kind, ArrayType):
         value, shape = maker.operands
-        if _is_zero(value):
-            return Instruction(ZEROS, (shape,), {"dtype": kind.dtype}, [result], maker.place)
+        if not rank_of(value):
+            return Instruction(FULL, (value, shape), {"dtype": kind.dtype}, [result], maker.place)
+    if isinstance(maker, Instruction) and maker.primitive in (ZEROS, FULL):
+        return Instruction(maker.primitive, maker.operands, maker.static, [result], maker.place)
     return Instruction(COPY, (operand,), {}, [result])
 
 
-def _is_zero(value: Any) -> bool:
-    if isinstance(value, Variable):
-        return False
-    return np.ndim(value) == 0 and not np.any(value) and not np.any(np.signbit(np.real(value)))
-
-
-def _leave_out(block: Block, copied: Copied) -> None:
+def _leave_out(block: Block) -> None:
     """Take out the copies that nobody needs."""
     same: dict[Variable, Any] = {}
     _collect(block, same)

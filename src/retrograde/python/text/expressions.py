@@ -241,6 +241,16 @@ def _transpose(printer: ExpressionPrinter, apply: Apply) -> Text | None:
     return (f"{printer.text(apply.operands[0], _ATOM)}.T", _ATOM) if axes == (1, 0) else None
 
 
+def _full(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    """Ones have a name of their own."""
+    value, shape = apply.operands
+    if not isinstance(value, np.generic) or value != 1:
+        return None
+    extents = shape[0] if is_tuple(shape) and len(shape) == 1 else shape
+    dtype = apply.static["dtype"]
+    return f"np.ones({printer.text(extents)}{'' if dtype == 'float64' else ', ' + dtype_text(dtype)})", _ATOM
+
+
 def _copy(printer: ExpressionPrinter, apply: Apply) -> Text | None:
     return None if _rank_of(apply.operands[0]) else (f"np.array({printer.text(apply.operands[0])})", _ATOM)
 
@@ -255,5 +265,6 @@ _SPECIAL: dict[str, Callable[[ExpressionPrinter, Apply], Text | None]] = {
     "invert": _invert,
     "transpose": _transpose,
     "copy": _copy,
+    "full": _full,
 }
 """Primitives whose spelling depends on more than a template can say."""

@@ -14,6 +14,7 @@ from retrograde.program.types import ArrayType, StackType
 from retrograde.python.lowering.model import Apply, Bind, MakeStack, Procedure
 from retrograde.python.lowering.places import walk
 from retrograde.python.text.comments import Comments
+from retrograde.python.text.numbers import numbers_of
 from retrograde.python.text.expressions import ExpressionPrinter
 from retrograde.python.text.statements import StatementPrinter
 
@@ -45,7 +46,8 @@ def python_text(procedure: Procedure) -> str:
     """
     expressions = ExpressionPrinter(plain_numbers=_has_wide_types_only(procedure))
     function = procedure.name.removesuffix("_reversed")
-    lines = StatementPrinter(expressions, Comments(function)).lines(procedure.actions)
+    comments = Comments(function)
+    lines = StatementPrinter(expressions, comments, numbers_of(procedure)).lines(procedure.actions)
     results = ", ".join(map(expressions.text, procedure.results))
     head = f"def {procedure.name}({', '.join(parameter.text for parameter in procedure.parameters)}):"
     body = [*_docstring(procedure), *lines, f"return {results}" if results else "return ()"]

@@ -38,12 +38,19 @@ class StatementPrinter:
     Args:
         expressions: prints what they compute.
         comments: says which line of the user's function they come from; None for no comments.
+        numbers: names that stand for numbers, never for arrays without axes.
     """
 
-    def __init__(self, expressions: ExpressionPrinter, comments: Comments | None = None) -> None:
+    def __init__(
+        self,
+        expressions: ExpressionPrinter,
+        comments: Comments | None = None,
+        numbers: frozenset[Name] = frozenset(),
+    ) -> None:
         self._text = expressions.text
         self._expressions = expressions
         self._comments = comments
+        self._numbers = numbers
         self._arrays: set[Name] = set()
         self._growing: set[Name] = set()
 
@@ -76,11 +83,10 @@ class StatementPrinter:
 
     def _shortened(self, target: Name, value: Expression) -> str | None:
         """`n += 1` for numbers; of arrays it would be another operation."""
-        number = isinstance(target.type, ArrayType) and not target.type.rank
-        if not number or not isinstance(value, Apply) or value.primitive.name not in _AUGMENTED:
+        if target not in self._numbers or not isinstance(value, Apply) or value.primitive.name not in _AUGMENTED:
             return None
         left, right = value.operands
-        if left is not target or not isinstance(target.type, ArrayType) or target.type.dtype.kind == "b":
+        if left is not target:
             return None
         return f"{self._expressions.name(target)} {_AUGMENTED[value.primitive.name]} {self._text(right)}"
 
