@@ -43,7 +43,7 @@ def test_the_text_runs_by_itself(model: str, run: Run):
     scope: dict[str, object] = {}
     exec(result.stdout, scope)
     (function,) = [value for name, value in scope.items() if callable(value) and "relax" in name]
-    (by_rate,) = function(np.ones(3), 0.5, 4, 1.0)  # pyright: ignore
+    by_rate = function(np.ones(3), 0.5, 4, 1.0)  # pyright: ignore
     relax = scope_of(model)["relax"]
     step = 1e-6
     ends = [relax(np.ones(3), 0.5 + sign * step, 4) for sign in (1, -1)]  # pyright: ignore

@@ -28,12 +28,6 @@ class Runnable:
 
 def runnable(program: Program, backend: str) -> Runnable:
     """A program for a backend, "python" or "numba"."""
-    try:
-        import retrograde.python.lowering as lowering
-
-        lowering.lower
-    except AttributeError:
-        return Runnable(program.__call__, str(program))
     return _compiled(program) if backend == "numba" else _readable(program)
 
 
@@ -44,7 +38,10 @@ def _readable(program: Program) -> Runnable:
 
     procedure = lower(program)
     text = python_text(procedure)
-    return Runnable(getattr(compile_text(text), procedure.name), text)
+    function = getattr(compile_text(text), procedure.name)
+    if len(procedure.results) == 1:
+        return Runnable(lambda *inputs: (function(*inputs),), text)
+    return Runnable(function, text)
 
 
 def _compiled(program: Program) -> Runnable:

@@ -22,7 +22,7 @@ def source(gradient_function: Function, *arguments: Any, backend: str = "python"
 
     Returns:
         A module's text. Its function takes the arrays and numbers of the arguments and, behind them, the cotangents of
-        the outputs; it returns a tuple.
+        the outputs; it returns the gradient, or a tuple of several values.
 
     Raises:
         UsageError: it is no such function, or the backend has no text.
