@@ -263,7 +263,7 @@ class ProgramBuilder:
         """Put an instruction at the end of the block that is open: its result, or the tuple of its results."""
         atoms = map_operand(self.atom, operands)
         names = primitive.names(len(atoms))
-        known = (_known(name, atom) for name, atom in zip(names, atoms, strict=True))
+        known = (known_of(name, atom) for name, atom in zip(names, atoms, strict=True))
         results = list(map(self.variable, as_tuple(primitive.result(*known, **static))))
         if primitive.name in ("add", "subtract"):
             results[0].extent = _moved_extent(primitive.name, *atoms)
@@ -440,8 +440,8 @@ def _type_of(atom: Any) -> Type:
     return atom.type if isinstance(atom, Variable) else type_of(atom)
 
 
-def _known(name: str, operand: Any) -> Any:
-    """What a type rule is told of an operand."""
+def known_of(name: str, operand: Any) -> Any:
+    """What a type rule is told of an operand with a name."""
     if name == "shape":
         return tuple(part.extent if isinstance(part, Variable) else part for part in operand)
     if name == "index":

@@ -136,7 +136,8 @@ class _Reversal:
             share = rule.function(g, *reads)
             # Other operands may get the same share: then it is not to be merged into a sum.
             shared = any(share is part for part in coming)
-            self.add(cotangents, operand, self._fitted(share, block, operand, scope), shared)
+            fits = _keeps_shape(instruction, operand, scope)
+            self.add(cotangents, operand, self._fitted(share, block, operand, scope, fits), shared)
 
     def _reading(self, block: Block, instruction: Instruction, name: str, position: int, scope: Scope) -> Any:
         """What a rule for the operand at a position reads under a name."""
@@ -160,12 +161,12 @@ class _Reversal:
     def _shape(self, block: Block, operand: Any, scope: Scope) -> tuple[Any, ...]:
         return shape_at(scope, self.builder, block, operand) if isinstance(operand, Variable) else np.shape(operand)
 
-    def _fitted(self, share: Any, block: Block, variable: Variable, scope: Scope) -> Any:
-        """A share in the type of the variable it is for."""
+    def _fitted(self, share: Any, block: Block, variable: Variable, scope: Scope, fits: bool) -> Any:
+        """A share in the type of the variable it is for; it may be known that it has its shape."""
         kind = variable.type
         if not isinstance(kind, ArrayType):
             return share
-        if not same_sizes(share.variable.type, kind):
+        if not fits and not same_sizes(share.variable.type, kind):
             share = PRIMITIVES["sum_to"](share, shape_at(scope, self.builder, block, variable))
         share = cast(share, kind.dtype)
         share.variable.type = kind
@@ -275,6 +276,11 @@ class _Reversal:
         self.builder.append(Branch(self.builder.atom(condition), sides[0][1], sides[1][1], results, self.builder.place))
         for variable, result in zip(into, results, strict=True):
             cotangents[variable] = Symbol(self.builder, result)
+
+
+def _keeps_shape(instruction: Instruction, operand: Variable, scope: Scope) -> bool:
+    """Whether an elementwise operation certainly does not broadcast an operand: then its share has its shape."""
+    return instruction.primitive.elementwise and scope.residuals.extents.same_shape(operand, instruction.results[0])
 
 
 def _used_in(branch: Branch) -> list[Variable]:
