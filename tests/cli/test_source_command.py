@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-
 _MODEL = """
 import numpy as np
 
