@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from retrograde.errors import UsageError
-from retrograde.program.model import Block, Instruction, Program, Variable, blocks_of, operands_of, variables_in
+from retrograde.program.model import (
+    Block,
+    Instruction,
+    Program,
+    Replay,
+    Statement,
+    Sweep,
+    Variable,
+    blocks_of,
+    operands_of,
+    variables_in,
+)
 
 
 def check(program: Program) -> Program:
@@ -23,15 +34,25 @@ def _check_block(program: Program, block: Block, around: set[Variable], everywhe
         _use(program, operands_of(statement), visible)
         for inner in blocks_of(statement):
             _check_block(program, inner, visible, everywhere)
-        expected = [len(inner.results) for inner in blocks_of(statement)]
-        if isinstance(statement, Instruction):
-            expected = [len(statement.primitive.outputs) or 1]
+        expected = _expected(statement)
         if any(count != len(statement.results) for count in expected):
             raise UsageError(
                 f"a statement of program {program.name} sets {statement.results}, and gives {expected} values"
             )
         _set(program, statement.results, visible, everywhere)
     _use(program, tuple(block.results), visible)
+
+
+def _expected(statement: Statement) -> list[int]:
+    """How many results each part of a statement says that there are."""
+    if isinstance(statement, Instruction):
+        return [len(statement.primitive.outputs) or 1]
+    if isinstance(statement, Sweep):
+        stacks = len(statement.results) - len(statement.initial)
+        return [len(statement.advance.results) + stacks, len(statement.record.results) + len(statement.kept)]
+    if isinstance(statement, Replay):
+        return [len(statement.reverse.results), len(statement.initial)]
+    return [len(inner.results) for inner in blocks_of(statement)]
 
 
 def _set(program: Program, variables: list[Variable], visible: set[Variable], everywhere: set[Variable]) -> None:
