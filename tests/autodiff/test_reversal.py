@@ -31,6 +31,15 @@ class _Python:
         return carried[0] if len(carried) == 1 else carried
 
     @staticmethod
+    def while_loop(condition: Callable[..., Any], body: Callable[..., Any], *initial: Any, limit: Any = None) -> Any:
+        carried, index = initial, 0
+        while (limit is None or index < limit) and condition(index, *carried):
+            returned = body(index, *carried)
+            carried = returned if isinstance(returned, tuple) else (returned,)
+            index += 1
+        return carried[0] if len(carried) == 1 else carried
+
+    @staticmethod
     def branch(condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
         return then() if condition else otherwise()
 
@@ -148,6 +157,24 @@ def _branch_around(control: Any, u: Any, w: Any, steps: Any) -> Any:
     return np.sum(one)
 
 
+def _until(control: Any, u: Any, w: Any, steps: Any) -> Any:
+    """A loop that a condition on data ends, inside a loop that keeps what the inner one keeps."""
+
+    def step(i: Any, u: Any) -> Any:
+        return control.while_loop(lambda j, u: np.sum(u * u) > 2.0 / (i + 1), lambda j, u: np.sin(u) * 0.5 * w, u)
+
+    return np.sum(control.loop(steps, step, u) * w)
+
+
+def _at_most(control: Any, u: Any, w: Any, steps: Any) -> Any:
+    """A condition and a limit; the number of iterations is not used."""
+
+    def body(i: Any, u: Any, total: Any) -> Any:
+        return u * np.tanh(w) + 0.1 * w[i], total + np.sum(u * u)
+
+    return control.while_loop(lambda i, u, total: total < 20.0, body, u, np.sum(w), limit=steps)[1]
+
+
 CASES = [
     _heat,
     _branching,
@@ -159,6 +186,8 @@ CASES = [
     _scattered_twice,
     _loop_in_branch,
     _branch_around,
+    _until,
+    _at_most,
 ]
 CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.strip("_"))
 

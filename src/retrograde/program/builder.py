@@ -175,21 +175,68 @@ class ProgramBuilder:
         Raises:
             UsageError: the body returns another number of values, or one of another dtype or rank.
         """
+        return self._symbols(self._loop(self.atom(count), None, body, initial).results)
+
+    def while_loop(
+        self, condition: Callable[..., Any], body: Callable[..., Any], *initial: Any, limit: Any = None
+    ) -> Any:
+        """A loop that runs as long as a condition holds.
+
+        Args:
+            condition: `condition(i, *carried)` returns a boolean symbol; asked before each iteration.
+            body: `body(i, *carried)` returns the carried values for the next iteration, `i` counting up from 0.
+            initial: the carried values at the start: symbols, arrays or numbers.
+            limit: the most iterations: an int or an integer symbol; None without a limit.
+
+        Returns:
+            The carried values after the last iteration; one by itself, several as a tuple.
+
+        Raises:
+            UsageError: the body returns another number of values, or one of another dtype or rank.
+
+        Example:
+            >>> import retrograde.rules
+            >>> builder = ProgramBuilder("halved")
+            >>> x = builder.input("x", "float64")
+            >>> x = builder.while_loop(lambda i, x: x > 1.0, lambda i, x: x * 0.5, x)
+            >>> builder.finish(x=x)(12.0)
+            (np.float64(0.75),)
+        """
+
+        def counting(i: Any, count: Any, *carried: Any) -> Any:
+            return count + 1, *as_tuple(body(i, *carried))
+
+        def holds(i: Any, _: Any, *carried: Any) -> Any:
+            return condition(i, *carried)
+
+        loop = self._loop(self.atom(limit), holds, counting, (np.int64(0), *initial))
+        return self._symbols(loop.results[1:])
+
+    def _loop(
+        self, count: Any, condition: Callable[..., Any] | None, body: Callable[..., Any], initial: tuple[Any, ...]
+    ) -> Loop:
         starts = [self.atom(_as_array(value)) for value in initial]
         types = [_type_of(start) for start in starts]
         while True:
-            index = self.variable(ArrayType(np.dtype(np.int64)), hint="i")
-            block = Block([index, *(self.variable(kind) for kind in types)])
-            with self.inside(block):
-                returned = body(*(Symbol(self, parameter) for parameter in block.parameters))
-                block.results = [self.atom(_as_array(value)) for value in as_tuple(returned)]
+            block = self._region(body, types)
             widened = self._widened(types, [_type_of(result) for result in block.results])
             if widened == types:
                 break
             types = widened
+        end = None if condition is None else self._region(condition, types)
         results = [self.variable(kind) for kind in types]
-        self._open[-1].statements.append(Loop(self.atom(count), False, starts, [], block, results, place=self.place))
-        return self._symbols(results)
+        loop = Loop(count, False, starts, [], block, results, end, self.place)
+        self._open[-1].statements.append(loop)
+        return loop
+
+    def _region(self, function: Callable[..., Any], types: list[Type]) -> Block:
+        """A block with an index and values of some types as parameters."""
+        index = self.variable(ArrayType(np.dtype(np.int64)), hint="i")
+        block = Block([index, *(self.variable(kind) for kind in types)])
+        with self.inside(block):
+            returned = function(*(Symbol(self, parameter) for parameter in block.parameters))
+            block.results = [self.atom(_as_array(value)) for value in as_tuple(returned)]
+        return block
 
     def branch(self, condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
         """A branch: one of two functions without arguments, by a condition that only the run knows.

@@ -57,12 +57,13 @@ def _copy_statement(statement: Statement, copies: dict[Variable, Variable]) -> S
     blocks = [_copy_block(block, copies) for block in blocks_of(statement)]
     results = [_copy(result, copies) for result in statement.results]
     if isinstance(statement, Instruction):
-        return Instruction(statement.primitive, tuple(read), dict(statement.static), results)
+        return Instruction(statement.primitive, tuple(read), dict(statement.static), results, statement.place)
     if isinstance(statement, Branch):
-        return Branch(read[0], blocks[0], blocks[1], results)
+        return Branch(read[0], blocks[0], blocks[1], results, statement.place)
     if isinstance(statement, Sweep):
+        condition = blocks[2] if len(blocks) > 2 else None
         return replace(statement, schedule=read[0], count=read[1], initial=read[2:], kept=list(statement.kept),
-                       advance=blocks[0], record=blocks[1], results=results)  # fmt: skip
+                       advance=blocks[0], record=blocks[1], results=results, condition=condition)  # fmt: skip
     if isinstance(statement, Replay):
         stacks = 2 + len(statement.snapshots)
         end = stacks + len(statement.residuals)
@@ -70,7 +71,8 @@ def _copy_statement(statement: Statement, copies: dict[Variable, Variable]) -> S
                        residuals=read[stacks:end], initial=read[end:], advance=blocks[0], record=blocks[1],
                        reverse=blocks[2], results=results)  # fmt: skip
     end = 1 + len(statement.initial)
-    return Loop(read[0], statement.backward, read[1:end], read[end:], blocks[0], results)
+    condition = blocks[1] if len(blocks) > 1 else None
+    return Loop(read[0], statement.backward, read[1:end], read[end:], blocks[0], results, condition, statement.place)
 
 
 def prune(program: Program) -> Program:
@@ -114,12 +116,24 @@ def _mark_loop(loop: Loop, needed: set[Variable]) -> None:
     before = -1
     while before != len(needed):
         before = len(needed)
+        if loop.condition is not None:
+            _mark_condition(loop, loop.condition, needed)
         _pass_on(carried, finals, needed)
         _pass_on(finals, carried, needed)
         _pass_on(loop.results, loop.body.results, needed)
         _mark(loop.body, needed)
     _pass_on(carried, loop.initial, needed)
     _pass_on(loop.elements, loop.consumed, needed)
+
+
+def _mark_condition(loop: Loop, condition: Block, needed: set[Variable]) -> None:
+    """What decides whether a loop goes on is needed, and so is the count of its iterations."""
+    needed.add(loop.carried[0])
+    needed.update(variables_in(tuple(condition.results)))
+    _mark(condition, needed)
+    needed.update(
+        carried for carried, read in zip(loop.carried, condition.parameters[1:], strict=True) if read in needed
+    )
 
 
 def _pass_on(sources: list[Variable], operands: list[Any], needed: set[Variable]) -> None:
@@ -142,7 +156,8 @@ def _sweep(block: Block, needed: set[Variable]) -> None:
             _sweep_parameters(statement, needed)
         statement.results = _picked(statement.results, kept)
         for inner in blocks_of(statement):
-            inner.results = _picked(inner.results, kept)
+            if not (isinstance(statement, Loop) and inner is statement.condition):
+                inner.results = _picked(inner.results, kept)
             _sweep(inner, needed)
 
 
@@ -153,6 +168,9 @@ def _sweep_parameters(loop: Loop, needed: set[Variable]) -> None:
     loop.initial = _picked(loop.initial, carried)
     loop.consumed = _picked(loop.consumed, elements)
     loop.body.parameters = parameters
+    if loop.condition is not None:
+        read = loop.condition.parameters
+        loop.condition.parameters = [read[0], *_picked(read[1:], carried)]
 
 
 def _picked(items: list[Any], places: list[int]) -> list[Any]:

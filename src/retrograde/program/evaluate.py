@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,6 @@ from retrograde.errors import UsageError
 from retrograde.program.dispatch import apply
 from retrograde.program.model import (
     Block,
-    Branch,
     Instruction,
     Loop,
     Program,
@@ -109,12 +110,13 @@ def _apply(instruction: Instruction, values: _Values) -> Any:
 
 
 def _run_loop(loop: Loop, values: _Values) -> None:
-    count = int(_value(loop.count, values))
     width = len(loop.initial)
     carried = [_value(initial, values) for initial in loop.initial]
     stacks = [_value(stack, values) for stack in loop.consumed]
-    collected: list[list[Any]] = [[None] * count for _ in loop.body.results[width:]]
-    for index in reversed(range(count)) if loop.backward else range(count):
+    collected: list[list[Any]] = [[] for _ in loop.body.results[width:]]
+    for index in _indices(loop, values):
+        if loop.condition is not None and not _holds(loop.condition, [index, *carried], values):
+            break
         values[loop.index] = index
         values.update(zip(loop.carried, carried, strict=True))
         values.update((element, stack[index]) for element, stack in zip(loop.elements, stacks, strict=True))
@@ -122,8 +124,10 @@ def _run_loop(loop: Loop, values: _Values) -> None:
         results = _run(loop.body, values)
         carried = results[:width]
         for stack, value in zip(collected, results[width:], strict=True):
-            stack[index] = value
+            stack.append(value)
         del results
+    for stack in collected if loop.backward else ():
+        stack.reverse()
     values.update(zip(loop.results, [*carried, *collected], strict=True))
 
 
@@ -136,6 +140,18 @@ def _run_scheduled(statement: Sweep | Replay, values: _Values) -> None:
     else:
         made = run_replay(statement, values, value, _run)
     values.update(zip(statement.results, made, strict=True))
+
+
+def _indices(loop: Loop, values: _Values) -> Iterable[int]:
+    if loop.count is None:
+        return count()
+    indices = range(int(_value(loop.count, values)))
+    return reversed(indices) if loop.backward else indices
+
+
+def _holds(condition: Block, parameters: list[Any], values: _Values) -> bool:
+    values.update(zip(condition.parameters, parameters, strict=True))
+    return bool(_run(condition, values)[0])
 
 
 def _value(part: Any, values: _Values) -> Any:

@@ -255,15 +255,19 @@ def blocks_of(statement: Statement) -> list[Block]:
     """The blocks inside a statement."""
     match statement:
         case Loop():
-            return [statement.body]
+            return [statement.body, *_if_any(statement.condition)]
         case Branch():
             return [statement.then, statement.otherwise]
         case Sweep():
-            return [statement.advance, statement.record]
+            return [statement.advance, statement.record, *_if_any(statement.condition)]
         case Replay():
             return [statement.advance, statement.record, statement.reverse]
         case _:
             return []
+
+
+def _if_any(block: Block | None) -> list[Block]:
+    return [] if block is None else [block]
 
 
 def operands_of(statement: Statement) -> tuple[Operand, ...]:

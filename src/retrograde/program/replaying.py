@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from retrograde.program.model import Block, Replay, Sweep, Variable
-from retrograde.program.schedules import ADVANCE, DROP, RECORD, RESTORE, REVERSE, SNAPSHOT, TAKE, Rows
+from retrograde.program.schedules import ADVANCE, CHECK, DROP, RECORD, RESTORE, REVERSE, SNAPSHOT, TAKE, Rows
 
 _Values = dict[Variable, Any]
 _Run = Callable[[Block, _Values], list[Any]]
@@ -72,10 +72,7 @@ class _Machine:
 
     def _do(self, kind: int, start: int, stop: int, slot: int) -> None:
         if kind == ADVANCE:
-            for step in range(start, stop):
-                if not self._goes_on(step):
-                    return
-                self.carried = self._step(self._statement.advance, step, self._take())
+            self._advance(start, stop)
         elif kind == RECORD:
             for step in range(start, stop):
                 self._record(step, slot + step - start)
@@ -86,13 +83,23 @@ class _Machine:
         elif kind == SNAPSHOT:
             for stack, at in zip(self.snapshots, self.kept, strict=True):
                 stack[slot] = self.carried[at]
-        elif kind == RESTORE:
+        elif kind == CHECK:
+            self._goes_on(start)
+        else:
+            self._go_back(kind, slot)
+
+    def _go_back(self, kind: int, slot: int) -> None:
+        if kind in (RESTORE, TAKE):
             self.carried = [stack[slot] for stack in self.snapshots]
-        elif kind == TAKE:
-            self.carried = [_taken(stack, slot) for stack in self.snapshots]
-        elif kind == DROP:
+        if kind in (TAKE, DROP):
             for stack in self.snapshots:
-                _taken(stack, slot)
+                stack[slot] = None
+
+    def _advance(self, start: int, stop: int) -> None:
+        for step in range(start, stop):
+            if not self._goes_on(step):
+                return
+            self.carried = self._step(self._statement.advance, step, self._take())
 
     def _goes_on(self, step: int) -> bool:
         condition = self._statement.condition if isinstance(self._statement, Sweep) else None

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ADVANCE = 0
-"""Run steps start to stop - 1 from the current values."""
+"""Run steps start to stop - 1 from the current values; in a sweep with a condition, while that holds."""
 RECORD = 1
 """Run them, and keep the residuals of step k in slot + k - start."""
 REVERSE = 2
@@ -26,8 +26,10 @@ TAKE = 5
 """Make what is in the slot the current values, and give the slot back."""
 DROP = 6
 """Give the slot back."""
+CHECK = 7
+"""Go on if the loop's condition holds for the current values; otherwise the sweep is over."""
 
-ROW_KINDS = ("advance", "record", "reverse", "snapshot", "restore", "take", "drop")
+ROW_KINDS = ("advance", "record", "reverse", "snapshot", "restore", "take", "drop", "check")
 
 Rows = NDArray[np.int64]
 

@@ -26,7 +26,7 @@ def text_of(program: Program) -> str:
 
     Read `x, a[] = for i in range(n) with v = u, w = b[i]:` as: v starts as u, w is the entry of this iteration in the
     stack b; x is v after the last iteration, and the stack a gets one entry in each. `next` ends the body with the new
-    v, and `collect` with the entries.
+    v, and `collect` with the entries. `while of j, w:` begins the condition, as of the index and what is carried.
     """
     lines = [f"program {program.name}({', '.join(map(repr, program.inputs))}):"]
     lines += _indented(_statements(program.block))
@@ -71,8 +71,13 @@ def _loop(loop: Loop) -> Iterator[str]:
         f"{inner.name} = {_operand(stack)}[{loop.index.name}]"
         for inner, stack in zip(loop.elements, loop.consumed, strict=True)
     ]
-    span = f"reversed(range({_operand(loop.count)}))" if loop.backward else f"range({_operand(loop.count)})"
+    span = "count()" if loop.count is None else f"range({_operand(loop.count)})"
+    span = f"reversed({span})" if loop.backward else span
     yield f"{', '.join(results)} = for {loop.index.name} in {span} with {', '.join(entering)}:"
+    if loop.condition is not None:
+        yield f"    while of {', '.join(parameter.name for parameter in loop.condition.parameters)}:"
+        yield from _indented(_indented(_statements(loop.condition)))
+        yield f"        give {_operand(loop.condition.results[0])}"
     yield from _indented(_statements(loop.body))
     if width:
         yield f"    next {', '.join(map(_operand, loop.body.results[:width]))}"

@@ -62,7 +62,7 @@ class ArrayType:
 class StackType:
     """One value for each iteration of a loop, all of one type."""
 
-    element: ArrayType | StackType
+    element: Type
 
     @property
     def differentiable(self) -> bool:

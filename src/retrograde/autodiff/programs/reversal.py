@@ -8,7 +8,9 @@ reversed again. (Griewank and Walther 2008, "Evaluating Derivatives", chapters 3
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,17 @@ from retrograde.errors import UsageError
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.check import check
 from retrograde.program.clone import clone, prune
-from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable, free_variables, map_operand
+from retrograde.program.model import (
+    Block,
+    Branch,
+    Instruction,
+    Loop,
+    Program,
+    Statement,
+    Variable,
+    free_variables,
+    map_operand,
+)
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, same_sizes
 
@@ -77,12 +89,24 @@ class _Reversal:
     def block(self, block: Block, statements: list[Any], cotangents: Cotangents, scope: Scope) -> None:
         """Carry cotangents from the results of a block's statements to what they read."""
         for statement in reversed(statements):
-            if isinstance(statement, Instruction):
-                self._instruction(block, statement, cotangents, scope)
-            elif isinstance(statement, Loop):
-                self._loop(block, statement, cotangents, scope)
-            else:
-                self._branch(block, statement, cotangents, scope)
+            with self._placed(statement):
+                if isinstance(statement, Instruction):
+                    self._instruction(block, statement, cotangents, scope)
+                elif isinstance(statement, Loop):
+                    self._loop(block, statement, cotangents, scope)
+                else:
+                    self._branch(block, statement, cotangents, scope)
+
+    @contextmanager
+    def _placed(self, statement: Statement) -> Generator[None]:
+        """A context in which what is built says that it reverses a statement's line."""
+        around = self.builder.place
+        if statement.place is not None:
+            self.builder.place = replace(statement.place, reverses=True)
+        try:
+            yield
+        finally:
+            self.builder.place = around
 
     def _instruction(self, block: Block, instruction: Instruction, cotangents: Cotangents, scope: Scope) -> None:
         coming = tuple(cotangents.pop(result, None) for result in instruction.results)
@@ -169,8 +193,8 @@ class _Reversal:
         into = [loop.carried[at] for at in places] + around
         body.parameters += [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
         body.parameters += [self.builder.variable(_type_of(loop.body.results[at]), hint="d_kept") for at in stacks]
-        backward = Loop(loop.count, not loop.backward, list(map(self.builder.atom, initial)), consumed, body, [])
-        backward.count = self.builder.atom(scope.read(loop.count)) if isinstance(loop.count, Variable) else loop.count
+        starts = list(map(self.builder.atom, initial))
+        backward = Loop(_count(loop, scope), not loop.backward, starts, consumed, body, [], place=self.builder.place)
         inner: Cotangents = {}
         with self.builder.inside(body):
             coming = iter([Symbol(self.builder, parameter) for parameter in body.parameters[1:]])
@@ -226,9 +250,15 @@ class _Reversal:
                 backward.results = [self.builder.atom(self._taken(inner, variable, block, scope)) for variable in into]
         condition = scope.read(branch.condition) if isinstance(branch.condition, Variable) else branch.condition
         results = [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
-        self.builder.append(Branch(self.builder.atom(condition), sides[0][1], sides[1][1], results))
+        self.builder.append(Branch(self.builder.atom(condition), sides[0][1], sides[1][1], results, self.builder.place))
         for variable, result in zip(into, results, strict=True):
             self.add(cotangents, variable, Symbol(self.builder, result))
+
+
+def _count(loop: Loop, scope: Scope) -> Any:
+    """How often a loop ran, as an operand: of a loop with a condition, that is what it carries first."""
+    count = loop.count if loop.condition is None else loop.results[0]
+    return scope.read(count).variable if isinstance(count, Variable) else count
 
 
 def _type_of(operand: Any) -> Any:

@@ -54,6 +54,8 @@ class LoopScope:
         self._reversed = reversed_loop
         self._own = forward.body.defined()
         self._at_hand = {forward.index: reversed_loop.index}
+        if forward.condition is not None:
+            self._at_hand[forward.carried[0]] = reversed_loop.index
 
     def read(self, variable: Variable) -> Symbol:
         """A value of the forward program, at this place: of the body, that of the same iteration."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from retrograde.errors import PlanError
 from retrograde.planning.loops import Advance, Drop, LoopAction, Record, Restore, Reverse, Snapshot
-from retrograde.program.schedules import ADVANCE, DROP, RECORD, RESTORE, REVERSE, SNAPSHOT, TAKE, Rows
+from retrograde.program.schedules import ADVANCE, CHECK, DROP, RECORD, RESTORE, REVERSE, SNAPSHOT, TAKE, Rows
 
 CHUNK_ROWS = 1024
 Row = tuple[int, int, int, int]
@@ -99,11 +99,23 @@ def _joined(one: Row, other: Row) -> Row | None:
         return TAKE, start, stop, slot
     if kind != other[0]:
         return None
+    if kind == ADVANCE and other[1] == stop:
+        return kind, start, other[2], 0
     if kind == RECORD and other[1] == stop and other[3] == slot + stop - start:
         return kind, start, other[2], slot
     if kind == REVERSE and other[2] == start and other[3] == slot - 1:
         return kind, other[1], stop, other[3]
     return None
+
+
+def checked_rows(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows of a loop that a condition ends: before anything is stored, or dropped for it, the condition is looked at."""
+    before, here = ADVANCE, 0
+    for row in rows:
+        if before == ADVANCE and row[0] != ADVANCE:
+            yield CHECK, here, here, 0
+        yield row
+        before, here = row[0], row[2] if row[0] == ADVANCE else here
 
 
 def in_chunks(rows: Iterable[Row], length: int = CHUNK_ROWS) -> Iterator[Rows]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from retrograde.planning.loops import LoopPlan
+from retrograde.planning.loops import Loop, LoopPlan, OnlineLoop
 from retrograde.program.schedules import Rows
-from retrograde.python.budget.rows import Slots, in_chunks, rows_of
+from retrograde.python.budget.rows import Slots, checked_rows, in_chunks, rows_of
 
 
 class PlannedSchedule:
@@ -49,3 +49,36 @@ class PlannedSchedule:
         for _ in rows_of(plan.forward(), slots):
             pass
         yield from in_chunks(rows_of(plan.reversal(), slots))
+
+
+class OnlineSchedule:
+    """Places states while a loop runs whose length nobody knows, and reverses it by binomial schedules.
+
+    Args:
+        state_bytes: of a snapshot.
+        slots: for snapshots; at least 1.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+
+    def slots(self, count: int | None) -> tuple[int, int]:
+        """How many slots for snapshots and for residuals a loop takes."""
+        return self._slots, 1
+
+    def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
+        """The rows of the forward sweep, without an end."""
+        online = self._online()
+        actions = (action for _ in iter(int, 1) for action in online.advance())
+        yield from in_chunks(checked_rows(rows_of(actions, Slots())))
+
+    def reversal(self, count: int, snapshots: Sequence[Any]) -> Iterator[Rows]:
+        """The rows of the reversal: where the sweep has put its states follows from the number of steps."""
+        online, slots = self._online(), Slots()
+        for _ in range(count):
+            for _ in rows_of(online.advance(), slots):
+                pass
+        yield from in_chunks(rows_of(online.finish().reversal(), slots))
+
+    def _online(self) -> OnlineLoop:
+        return OnlineLoop(Loop(1, state_bytes=1), self._slots)
