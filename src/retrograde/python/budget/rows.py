@@ -109,7 +109,7 @@ def _joined(one: Row, other: Row) -> Row | None:
 
 
 def checked_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Rows of a loop that a condition ends: before anything is stored, or dropped for it, the condition is looked at."""
+    """Rows of a loop that a condition ends: that is looked at before anything is stored, or dropped for it."""
     before, here = ADVANCE, 0
     for row in rows:
         if before == ADVANCE and row[0] != ADVANCE:
