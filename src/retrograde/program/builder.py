@@ -146,7 +146,7 @@ class ProgramBuilder:
         """
         if any(variable.name == name for variable in self._root.parameters):
             raise UsageError(f"program {self.name} has an input {name!r} already; give this one another name")
-        variable = Variable(name, array_type(dtype, sizes))
+        variable = Variable(name, array_type(dtype, sizes), hint=name)
         self._taken.add(name)
         self._root.parameters.append(variable)
         self._note_axes(variable)
@@ -283,7 +283,14 @@ class ProgramBuilder:
         )
         name = next(name for name in names if name not in self._taken and not iskeyword(name))
         self._taken.add(name)
-        return Variable(name, type, extent)
+        return Variable(name, type, extent, hint)
+
+    def hint(self, symbol: Any, hint: str) -> None:
+        """Name a symbol's variable, unless somebody has done so."""
+        variable = self.atom(symbol)
+        if isinstance(variable, Variable) and not variable.hint:
+            named = self.variable(variable.type, hint)
+            variable.name, variable.hint = named.name, hint
 
     @contextmanager
     def inside(self, block: Block) -> Generator[Block]:

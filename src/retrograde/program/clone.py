@@ -44,7 +44,7 @@ def _copy_block(block: Block, copies: dict[Variable, Variable]) -> Block:
 
 
 def _copy(variable: Variable, copies: dict[Variable, Variable]) -> Variable:
-    copies[variable] = Variable(variable.name, variable.type, variable.extent)
+    copies[variable] = Variable(variable.name, variable.type, variable.extent, variable.hint)
     return copies[variable]
 
 

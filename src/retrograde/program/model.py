@@ -23,14 +23,16 @@ class Variable:
         name: as the program's text writes it.
         type: what is known of it before the run.
         extent: of an integer that is the size of an axis, which size it is.
+        hint: what the user calls it: the name without the number that sets it apart; empty if nobody gave it a name.
     """
 
-    __slots__ = ("extent", "name", "type")
+    __slots__ = ("extent", "hint", "name", "type")
 
-    def __init__(self, name: str, type: Type, extent: Extent = None) -> None:
+    def __init__(self, name: str, type: Type, extent: Extent = None, hint: str = "") -> None:
         self.name = name
         self.type = type
         self.extent = extent
+        self.hint = hint
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.type}"

@@ -97,10 +97,13 @@ class MakeStack:
     Attributes:
         stack: a name of a `StackType`.
         count: the number of iterations of the loop that fills it.
+        shape: the extents of an entry, where they are known before the loop: the stack can be one array. Of a stack of
+            stacks they begin with the inner count.
     """
 
     stack: Name
     count: Expression | None
+    shape: tuple[Expression, ...] | None = None
     place: Place | None = None
 
 
@@ -116,10 +119,19 @@ class Keep:
 
 @dataclass(eq=False, slots=True)
 class For:
-    """A loop over `range(count)`, or that range reversed."""
+    """A loop over `range(start, stop, step)`, or that range reversed.
+
+    Attributes:
+        index: what the body calls the number.
+        start, stop: as of Python's range.
+        step: not 0.
+        backward: the numbers come last first.
+    """
 
     index: Name
-    count: Expression
+    start: Expression
+    stop: Expression
+    step: int
     backward: bool
     body: list[Action]
     place: Place | None = None
@@ -127,9 +139,10 @@ class For:
 
 @dataclass(eq=False, slots=True)
 class Repeat:
-    """A loop that a `Stop` ends, or its limit: `index` counts up from 0.
+    """A loop that a `Stop` ends, or its limit.
 
     Attributes:
+        index: counts the iterations that are complete; behind the loop it has their number.
         limit: the most iterations; None without a limit.
     """
 

@@ -1,0 +1,53 @@
+"""What lowering adds to the primitives: operations on memory, which programs know nothing of."""
+
+# There is nothing for a type checker to know of operands.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from retrograde.program.primitive import Primitive
+from retrograde.program.types import ArrayType, Extent
+
+
+def _zeros_type(shape: tuple[Extent, ...], dtype: np.dtype[Any]) -> ArrayType:
+    return ArrayType(dtype, shape)
+
+
+COPY = Primitive("copy", lambda x: np.array(x), ("x",), result=lambda x: x, registered=False)
+"""An array of its own with the same elements."""
+
+ZEROS = Primitive(
+    "zeros",
+    lambda shape, dtype: np.zeros(shape, dtype),
+    ("shape",),
+    static=("dtype",),
+    result=_zeros_type,
+    registered=False,
+)
+"""An array of zeros, to be written."""
+
+MAKE_STACK = Primitive("make_stack", lambda count: [None] * count, ("count",), result=lambda count: count, registered=False)
+"""A stack to be filled; an instruction in the explicit form of a program, an action in a procedure."""
+
+KEEP = Primitive(
+    "keep",
+    lambda stack, index, value: stack.__setitem__(index, value),
+    ("stack", "index", "value"),
+    result=lambda stack, index, value: (),
+    registered=False,
+)
+"""Puts a value into a stack; without a result."""
+
+ENTRY = Primitive(
+    "entry",
+    lambda stack, index: stack[index],
+    ("stack", "index"),
+    result=lambda stack, index: stack.element,
+    views=lambda stack, index: True,
+    registered=False,
+)
+"""The value that a stack has for an iteration."""
