@@ -115,7 +115,7 @@ def schedule_pair(pair: Pair, schedule: Variable) -> tuple[Sweep, Replay]:
     body = _without_constants(forward)
     count = len(forward.results) - width
     kept = _kept(body, width)
-    snapshots = [Variable(f"stored_{forward.carried[at].name}", StackType(forward.carried[at].type)) for at in kept]
+    snapshots = [_snapshot(forward.carried[at]) for at in kept]
     everything = list(range(width))
     sweep = Sweep(
         schedule,
@@ -245,3 +245,8 @@ def _reverse(backward: Loop, order: list[int], count: int) -> Block:
     width = 1 + len(backward.initial)
     elements = dict(zip(order, body.parameters[width:], strict=True))
     return Block([*body.parameters[:width], *(elements[at] for at in range(count))], body.statements, body.results)
+
+
+def _snapshot(carried: Variable) -> Variable:
+    hint = f"stored_{carried.hint or carried.name}"
+    return Variable(f"stored_{carried.name}", StackType(carried.type), hint=hint)
