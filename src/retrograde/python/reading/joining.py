@@ -119,8 +119,14 @@ class Made:
         for at, (array, ways) in enumerate(self._arrays):
             cells = [way.array.cell for way in ways if isinstance(way, Seen)]
             for cell in cells:
-                if self._state.is_old(cell):
-                    array.cell.share_with(cell)
+                for old in (cell, *cell.may_share):
+                    if self._state.is_old(old):
+                        array.cell.share_with(old)
             for other, others in self._arrays[:at]:
-                if any(isinstance(way, Seen) and way.array.cell in cells for way in others):
+                if any(map(_may_be_one, ways, others)):
                     array.cell.share_with(other.cell)
+
+
+def _may_be_one(one: Any, other: Any) -> bool:
+    """Whether two arrays that are there on one way may be the same."""
+    return isinstance(one, Seen) and isinstance(other, Seen) and one.array.overlaps(other.array)

@@ -15,10 +15,12 @@ class NeedsStatic(Exception):
         purpose: what it is needed for, as the error says it where the number depends on data ("an index of a list").
         place: where in the user's source.
         text: the statement there.
+        loop: the loop that is read once for each iteration, if the number is whether it goes on.
     """
 
-    def __init__(self, symbol: Any, purpose: str) -> None:
+    def __init__(self, symbol: Any, purpose: str, loop: Any = None) -> None:
         super().__init__(purpose)
+        self.loop = loop
         self.symbol = symbol
         self.purpose = purpose
         self.place: Place | None = None

@@ -13,7 +13,7 @@ from retrograde.program.kinds import is_ndarray, is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, type_of
 from retrograde.python.reading.signals import NeedsStatic
-from retrograde.python.reading.values.handle import Handle
+from retrograde.python.reading.values.handle import Handle, Value
 from retrograde.python.reading.values.heap import Cell, Heap
 from retrograde.python.reading.values.indexing import index_of, is_basic, is_whole, picks_number
 from retrograde.python.reading.values.numbers import kind_of
@@ -124,7 +124,7 @@ class Array(Handle):
     def __contains__(self, item: Any) -> Any:
         raise UnsupportedError("`in` was asked of an array; write `np.any(a == x)`")
 
-    def view(self, view: View, *, contiguous: bool) -> Array:
+    def viewed(self, view: View, *, contiguous: bool) -> Array:
         """The view by one more step."""
         base = self._base_rank() if self.path else self.ndim
         return Array(self.heap, self.cell, joined(self.path, view, base), contiguous)
@@ -137,7 +137,7 @@ class Array(Handle):
         if not is_basic(index):
             return self.heap.wrap(self.read()[index])
         if not picks_number(index, self.ndim):
-            return self.view(index_view(self.heap.builder, index), contiguous=_stays_together(self, index))
+            return self.viewed(index_view(self.heap.builder, index), contiguous=_stays_together(self, index))
         if not self.path:
             return self.heap.wrap(self.read()[index])
         path = joined(self.path, index_view(self.heap.builder, index), self._base_rank())
@@ -328,7 +328,7 @@ class Array(Handle):
 
     def raveled(self) -> Array:
         """The elements in C order, as a view to write through, however the array lies in memory."""
-        return self.view(View(PRIMITIVES["reshape"], ((-1,),)), contiguous=self.contiguous)
+        return self.viewed(View(PRIMITIVES["reshape"], ((-1,),)), contiguous=self.contiguous)
 
     @property
     def flat(self) -> Flat:
@@ -352,12 +352,13 @@ class Array(Handle):
         return method(self, name)
 
 
-class Flat:
+class Flat(Value):
     """What `a.flat` gives: reading makes copies, writing writes into the array."""
 
     __slots__ = ("_array",)
 
     def __init__(self, array: Array) -> None:
+        self.heap = array.heap
         self._array = array
 
     def __len__(self) -> int:
