@@ -51,10 +51,10 @@ class Derivative:
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """The derivative at arguments."""
-        found = self.choice(arguments, options)
-        if isinstance(found, str) or found.backend == "tape":
+        choice = self.choice(arguments, options)
+        if isinstance(choice, str) or choice[0].backend == "tape":
             return self._tape(*arguments, **options)
-        inputs = found.reading.inputs(arguments, options)
+        found, inputs = choice
         if self.request.kind == "vjp":
             return value_and_pullback(found, inputs, arguments, options)
         dtype = self.target_dtype(found)
@@ -67,8 +67,8 @@ class Derivative:
         readable = self.request.backend != "tape" and self.request.kind != "vjp" and self.request.budget is None
         return self.finding if readable else None
 
-    def choice(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation | str:
-        """What the derivative is at arguments like these; or why it runs on the tape without being read.
+    def choice(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Specialisation, list[Any]] | str:
+        """What the derivative is at arguments, and its inputs; or why it runs on the tape without being read.
 
         Raises:
             UnsupportedError: the function has something that cannot be read.
@@ -89,8 +89,8 @@ class Derivative:
                 raise
             raise type(error)(f"{error}; or let the function run as it is: {_TAPE}") from error
 
-    def specialisation(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
-        """What the derivative is at arguments like these, where the source is read for it."""
+    def specialisation(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Specialisation, list[Any]]:
+        """What the derivative is at arguments, where the source is read for it; and the inputs of its programs."""
         return self._specialisations.at(arguments, options)
 
     def target_dtype(self, found: Specialisation) -> np.dtype[Any] | None:

@@ -48,11 +48,11 @@ def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Exp
     """
     derivative = as_derivative(gradient_function, "explain")
     name = name_of(derivative.f)
-    found = derivative.choice(arguments, options)
-    if isinstance(found, str) or found.backend == "tape":
-        return Explanation(name, "tape", found if isinstance(found, str) else found.reason, read=False)
+    choice = derivative.choice(arguments, options)
+    if isinstance(choice, str) or choice[0].backend == "tape":
+        return Explanation(name, "tape", choice if isinstance(choice, str) else choice[0].reason, read=False)
+    found, inputs = choice
     joint = found.programs["joint"]
-    inputs = found.reading.inputs(arguments, options)
     footprint = Footprint(joint, [*inputs, *(None for _ in joint.inputs[len(inputs) :])])
     made = found.runnable("joint")
     return Explanation(

@@ -9,8 +9,6 @@ import numpy as np
 
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.evaluate import evaluate
-from retrograde.program.model import Operand
-from retrograde.python.outputs import type_of_output
 from retrograde.python.specialising import Specialisation
 
 
@@ -19,28 +17,27 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
 
     Where an input is under differentiation itself, the program is evaluated operation by operation, and so recorded.
     """
-    program = found.programs[which]
-    if any(isinstance(value, Intercepting) for value in inputs):
-        return list(evaluate(program, *inputs))
-    numbers = [
-        given if hasattr(given, "dtype") else type_of_output(variable).dtype.type(given)
-        for variable, given in zip(program.inputs, inputs, strict=True)
-    ]
+    dtypes, results = found.dtypes(which)
+    values: list[Any] = []
+    for given, dtype in zip(inputs, dtypes, strict=True):
+        if given.__class__ is np.ndarray:
+            values.append(given)
+        elif isinstance(given, Intercepting):
+            return list(evaluate(found.programs[which], *inputs))
+        else:
+            values.append(given if isinstance(given, np.ndarray) else dtype(given))
     try:
-        results = found.runnable(which).run(*numbers)
+        made = found.runnable(which).run(*values)
     except Exception as error:
         if not _is_of_numba(error):
             raise
-        results = found.without_numba(which, error).run(*numbers)
-    return [_as_typed(result, value) for result, value in zip(program.block.results, results, strict=True)]
+        made = found.without_numba(which, error).run(*values)
+    return [
+        value if value.__class__ is np.ndarray and value.ndim else dtype(value)
+        for dtype, value in zip(results, made, strict=True)
+    ]
 
 
 def _is_of_numba(error: Exception) -> bool:
     """Whether Numba could not compile something; what compiled code raises is NumPy's and Python's."""
     return type(error).__module__.startswith("numba.")
-
-
-def _as_typed(output: Operand, value: Any) -> Any:
-    if type(value) is np.ndarray and value.ndim:
-        return value
-    return type_of_output(output).dtype.type(value)

@@ -19,7 +19,7 @@ from retrograde.program.clone import clone, prune
 from retrograde.program.model import Block, Instruction, Loop, Program, Statement, Variable, blocks_of
 from retrograde.python.backends import Runnable, runnable
 from retrograde.python.nesting import reading_of_derivative
-from retrograde.python.outputs import Chosen, Outputs, chosen_of, outputs_of
+from retrograde.python.outputs import Chosen, Outputs, chosen_of, outputs_of, type_of_output
 
 if TYPE_CHECKING:
     from retrograde.python.reading.result import Reading
@@ -52,6 +52,7 @@ class Specialisation:
     programs: dict[str, Program]
     chosen: Chosen = field(default_factory=lambda: Chosen([], [], [], several=True))
     _runnables: dict[tuple[str, str], Runnable] = field(default_factory=dict[tuple[str, str], Runnable])
+    _dtypes: dict[str, tuple[list[Any], list[Any]]] = field(default_factory=dict[str, "tuple[list[Any], list[Any]]"])
     _lock: Any = field(default_factory=RLock)
 
     def runnable(self, which: str, backend: str | None = None) -> Runnable:
@@ -63,6 +64,17 @@ class Specialisation:
                 found = self._runnables.get(key)
                 if found is None:
                     found = self._runnables[key] = runnable(self.programs[which], key[1])
+        return found
+
+    def dtypes(self, which: str) -> tuple[list[type[Any]], list[type[Any]]]:
+        """What makes numbers of the dtypes of a program's inputs and of its outputs."""
+        found = self._dtypes.get(which)
+        if found is None:
+            block = self.programs[which].block
+            inputs, outputs = (
+                [type_of_output(part).dtype.type for part in parts] for parts in (block.parameters, block.results)
+            )
+            found = self._dtypes[which] = (inputs, outputs)
         return found
 
     def without_numba(self, which: str, error: Exception) -> Runnable:
@@ -93,23 +105,29 @@ class Specialisations:
         self._found: tuple[Specialisation, ...] = ()
         self._lock = RLock()
 
-    def at(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
-        """The specialisation for a call.
+    def at(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Specialisation, list[Any]]:
+        """The specialisation for a call, and the inputs of its programs.
 
         Raises:
             UnsupportedError: the function has something that cannot be read.
-            UsageError: `wrt` or `of` names nothing in it.
+            UsageError: `wrt` or `of` names nothing in it, or an array that it writes into was passed twice.
         """
+        matched = self._matching(arguments, options)
+        if matched is None:
+            with self._lock:
+                matched = self._matching(arguments, options)
+                if matched is None:
+                    made = self._made(arguments, options)
+                    self._found = (made, *self._found[: _MOST - 1])
+                    matched = made, made.reading.inputs(arguments, options)
+        return matched
+
+    def _matching(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Specialisation, list[Any]] | None:
         for found in self._found:
-            if found.reading.fits(arguments, options):
-                return found
-        with self._lock:
-            for found in self._found:
-                if found.reading.fits(arguments, options):
-                    return found
-            made = self._made(arguments, options)
-            self._found = (made, *self._found[: _MOST - 1])
-        return made
+            inputs = found.reading.match(arguments, options)
+            if inputs is not None:
+                return found, inputs
+        return None
 
     def _read(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Reading:
         from retrograde.python.derivative import Derivative
