@@ -101,7 +101,12 @@ class _InnerScope:
         with self._builder.inside(self._block):
             if recipe.is_whole():
                 return operands[0].variable
-            return recipe.primitive(*operands, **recipe.static).variable
+            outer, self._builder.place = self._builder.place, recipe.place or self._builder.place
+            result = recipe.primitive(*operands, **recipe.static)
+            self._builder.place = outer
+        if variable.hint:
+            self._builder.hint(result, variable.hint)
+        return result.variable
 
     def _symbol(self, held: Variable) -> Symbol:
         return Symbol(self._builder, held)
