@@ -53,6 +53,7 @@ class Derivative:
         """The derivative at arguments."""
         choice = self.choice(arguments, options)
         if isinstance(choice, str) or choice[0].backend == "tape":
+            self.request.refuse_names()
             return self._tape(*arguments, **options)
         found, inputs = choice
         if self.request.kind == "vjp":
@@ -118,7 +119,7 @@ class Derivative:
             return "it is not written in Python, so that there is no source to read"
         if finding.tape is not None:
             return f"it uses {finding.tape}, which works on the tape"
-        if finding.loop is None and finding.write is None:
+        if finding.loop is None and finding.write is None and not self.request.recompute:
             return "it has no loop and writes into no array, so that there is little to gain from compiling it"
         if finding.write is None and any(map(_is_intercepting, containers.leaves((arguments, options)))):
             return "an argument is under differentiation already: the call is part of another derivative"

@@ -27,7 +27,8 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
         else:
             values.append(given if isinstance(given, np.ndarray) else dtype(given))
     try:
-        made = found.runnable(which).run(*values)
+        prepared, schedules, _ = found.prepared(which, values)
+        made = prepared.run(*values, *schedules)
     except Exception as error:
         if not _is_of_numba(error):
             raise

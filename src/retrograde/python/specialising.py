@@ -10,20 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from retrograde.autodiff.arguments import Function
+from retrograde.autodiff.programs.policy import ResidualPolicy
 from retrograde.autodiff.programs.reversal import reverse
-from retrograde.errors import UnsupportedError
+from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.clone import clone, prune
-from retrograde.program.model import Block, Instruction, Loop, Program, Statement, Variable, blocks_of
+from retrograde.program.model import Block, Instruction, Loop, Program, Statement, Variable, all_variables, blocks_of
 from retrograde.python.backends import Runnable, runnable
 from retrograde.python.nesting import reading_of_derivative
 from retrograde.python.outputs import Chosen, Outputs, chosen_of, outputs_of, type_of_output
 
 if TYPE_CHECKING:
+    from retrograde.python.budget.planned import BudgetReport
     from retrograde.python.reading.result import Reading
     from retrograde.python.request import Request
+
+Prepared: TypeAlias = "tuple[Runnable, list[Any], BudgetReport | None]"
 
 _MOST = 32
 
@@ -36,7 +40,7 @@ class Specialisation:
         reading: of the function.
         backend: that runs it: "tape", "python" or "numba".
         reason: why this one.
-        asked: the backend that was asked for.
+        request: what was asked for.
         outputs: what `of` names.
         active: the outputs that have a derivative.
         programs: "forward", the outputs alone, and "joint", the gradients, behind the outputs where both are asked for.
@@ -46,7 +50,7 @@ class Specialisation:
     reading: Reading
     backend: str
     reason: str
-    asked: str
+    request: Request
     outputs: Outputs
     active: list[Variable]
     programs: dict[str, Program]
@@ -77,6 +81,36 @@ class Specialisation:
             found = self._dtypes[which] = (inputs, outputs)
         return found
 
+    def prepared(self, which: str, values: Sequence[Any]) -> Prepared:
+        """What runs a program on values of these sizes, what it takes behind them, and what was planned for it.
+
+        Raises:
+            BudgetError: the budget is too small.
+        """
+        if which != "joint" or not self.request.is_planned:
+            return self.runnable(which), [], None
+        key = tuple(value.shape if value.ndim else int(value) if value.dtype.kind in "iu" else None for value in values)
+        found = self._planned.get(key)
+        if found is None:
+            with self._lock:
+                found = self._planned.get(key)
+                if found is None:
+                    while len(self._planned) >= _MOST:
+                        self._planned.pop(next(iter(self._planned)))
+                    found = self._planned[key] = self._plan(values)
+        return found
+
+    def _plan(self, values: Sequence[Any]) -> Prepared:
+        from retrograde.python.budget.planned import plan_program
+
+        request = self.request
+        threshold = {} if request.threshold is None else {"threshold": request.threshold}
+        compiled = self.backend == "numba"
+        planned = plan_program(
+            self.programs["joint"], values, request.budget, request.strategy, preallocated=compiled, **threshold
+        )
+        return runnable(planned.program, self.backend), list(planned.schedules), planned.report
+
     def without_numba(self, which: str, error: Exception) -> Runnable:
         """What runs a program instead, once Numba has failed to compile it.
 
@@ -85,7 +119,7 @@ class Specialisation:
         """
         lines = [line.strip() for line in str(error).splitlines()]
         why = next((line for line in lines if line and not line.startswith("Failed in")), type(error).__name__)
-        if self.asked != "auto":
+        if self.request.backend != "auto":
             raise UnsupportedError(
                 f'Numba cannot compile the derivative of {self.reading.program.name}: {why}; use backend="python", '
                 "which runs the same program as NumPy code"
@@ -140,7 +174,7 @@ class Specialisations:
     def _made(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
         request = self._request
         reading = self._read(arguments, options)
-        backend, reason = _backend(request.backend, reading)
+        backend, reason = _backend(request, reading)
         outputs = outputs_of(self._f, reading, request.of)
         forward = with_outputs(reading.program, outputs.names)
         results = dict(zip(forward.output_names, forward.block.results, strict=True))
@@ -149,12 +183,13 @@ class Specialisations:
             for name, result in results.items()
             if isinstance(result, Variable) and result.type.differentiable
         ]
-        made = Specialisation(reading, backend, reason, request.backend, outputs, active, {"forward": forward})
+        made = Specialisation(reading, backend, reason, request, outputs, active, {"forward": forward})
         if request.kind != "forward":
             made.chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
             names = [output.name for output in active]
             keep_outputs = request.kind == "value_and_grad"
-            made.programs["joint"] = reverse(forward, made.chosen.names, names, keep_outputs=keep_outputs)
+            policy = _policy(forward, request.recompute)
+            made.programs["joint"] = reverse(forward, made.chosen.names, names, keep_outputs, policy)
         return made
 
 
@@ -167,8 +202,29 @@ def with_outputs(program: Program, names: Sequence[str]) -> Program:
     return prune(copied)
 
 
-def _backend(asked: str, reading: Reading) -> tuple[str, str]:
+def _policy(program: Program, recompute: tuple[str, ...]) -> ResidualPolicy | None:
+    """What may be computed again, for names as a person gives them.
+
+    Raises:
+        UsageError: a name is none of the function's variables.
+    """
+    if not recompute:
+        return None
+    variables = all_variables(program.block)
+    known = {variable.hint or variable.name for variable in variables}
+    absent = [name for name in recompute if name not in known]
+    if absent:
+        named = sorted({variable.hint for variable in variables if variable.hint})
+        raise UsageError(
+            f"recompute names {', '.join(map(repr, absent))}, and {program.name} computes no such variable; it has "
+            f"{', '.join(named) or 'none'}"
+        )
+    return ResidualPolicy(recompute={variable.name for variable in variables if variable.hint in recompute})
+
+
+def _backend(request: Request, reading: Reading) -> tuple[str, str]:
     """The backend for a reading, and why."""
+    asked = request.backend
     if asked != "auto":
         return asked, f'backend="{asked}" was asked for'
     loop = _first(reading.program.block, _is_loop)
@@ -178,6 +234,8 @@ def _backend(asked: str, reading: Reading) -> tuple[str, str]:
     if write is not None:
         reason = f"it writes into an array{_at(write)} and has no loop over data, so that compiling gains little"
         return "python", reason
+    if request.recompute:
+        return "python", "it has no loop over data, and variables of it are to be computed again"
     return "tape", "it has no loop over data and writes into no array, so that there is little to gain from a program"
 
 
