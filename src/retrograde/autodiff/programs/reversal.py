@@ -232,13 +232,13 @@ class _Reversal:
         backward.results = [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
         of_stacks = [loop.consumed[loop.elements.index(element)] for element in elements]
         backward.results += [self.builder.variable(stack.type, hint=f"d_{stack.name}") for stack in of_stacks]
-        results = iter([Symbol(self.builder, result) for result in backward.results])
-        for at in places:
-            self._add_if_active(cotangents, loop.initial[at], next(results))
-        for variable in around:
-            cotangents[variable] = next(results)
-        for stack in of_stacks:
-            self._add_if_active(cotangents, stack, next(results))
+        results = [Symbol(self.builder, result) for result in backward.results]
+        # What is used from around the loop may be what a carried value starts as, too: its sum is there first.
+        cotangents.update(zip(around, results[len(places) :], strict=False))
+        for at, result in zip(places, results, strict=False):
+            self._add_if_active(cotangents, loop.initial[at], result)
+        for stack, result in zip(of_stacks, results[len(into) :], strict=True):
+            self._add_if_active(cotangents, stack, result)
 
     def _add_if_active(self, cotangents: Cotangents, operand: Any, share: Any) -> None:
         if self._is_active(operand):
