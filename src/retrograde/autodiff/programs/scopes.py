@@ -103,7 +103,8 @@ class _InnerScope:
             if recipe.is_whole():
                 return operands[0].variable
             outer, self._builder.place = self._builder.place, recipe.place or self._builder.place
-            result = recipe.primitive(*operands, **recipe.static)
+            atoms = map_operand(self._builder.atom, operands)
+            result = self._builder.emit(recipe.primitive, atoms, recipe.static)
             self._builder.place = outer
         if variable.hint:
             self._builder.hint(result, variable.hint)

@@ -24,6 +24,7 @@ from retrograde.python.reading.refusals import CALLS
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
+from retrograde.python.reading.values import Generator as RandomGenerator
 from retrograde.python.reading.values import Number, call
 from retrograde.python.reading.kinds import map_arrays
 
@@ -221,6 +222,8 @@ def _isinstance(reader: Reader, value: Any, kinds: Any) -> bool:
     if isinstance(value, Number):
         example: Any = value.kind(0) if value.kind is not None else value.dtype.type(0)
         return isinstance(example, kinds)
+    if isinstance(value, RandomGenerator):
+        return isinstance(np.random.default_rng(0), kinds)
     return isinstance(np.zeros(0) if is_dynamic(value) else value, kinds)
 
 

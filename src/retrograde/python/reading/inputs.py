@@ -17,6 +17,7 @@ from retrograde.program.types import Size
 from retrograde.python.reading.leaves import (
     ArrayKind,
     ConstantKind,
+    GeneratorKind,
     Kind,
     Leaf,
     LengthKind,
@@ -27,7 +28,8 @@ from retrograde.python.reading.leaves import (
     is_contiguous,
     keys_of,
 )
-from retrograde.python.reading.values.heap import Cell, Heap
+from retrograde.python.reading.values import Cell, Heap, generator
+from retrograde.rules.random import WORDS, state_of
 
 Fetch = Callable[[Sequence[Any]], Any]
 
@@ -142,6 +144,9 @@ class Inputs:
         self._taken.add(name)
         if isinstance(kind, ArrayKind):
             return self.heap.array(self.builder.input(name, kind.dtype, kind.sizes), contiguous=kind.contiguous)
+        if isinstance(kind, GeneratorKind):
+            state = self.builder.input(name, np.uint64, (WORDS[kind.bits],))
+            return generator(self.heap, state, kind.bits)
         assert isinstance(kind, NumberKind)
         size = Size(kind.size) if kind.size else None
         self.numbers[name] = value
@@ -151,6 +156,9 @@ class Inputs:
     def _kind(self, label: str, name: str, value: Any, captured: bool) -> Kind:
         if isinstance(value, Intercepting) and not getattr(value, "ndim", 1):
             return NumberKind(value.dtype.type)  # pyright: ignore
+        if isinstance(value, np.random.Generator):
+            state_of(value)
+            return GeneratorKind(type(value.bit_generator).__name__)
         if is_array(value):
             check_array(value, label)
             return ArrayKind(value.dtype, tuple(map(self._size, value.shape)), is_contiguous(value))
