@@ -57,10 +57,6 @@ class Assumptions:
 
     reasons: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
-    def state(self) -> tuple[int, ...]:
-        """How much there is, to compare."""
-        return len(self.inputs), len(self.sizes), len(self.unrolled)
-
 
 class Inputs:
     """Makes inputs.

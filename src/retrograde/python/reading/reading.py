@@ -21,7 +21,6 @@ from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
 from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.kinds import map_arrays
-from retrograde.python.reading.origins import fix
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
@@ -76,8 +75,9 @@ def read(
             try:
                 reading = attempt.read()
             except NeedsStatic as signal:
-                if not fix(attempt.reader, signal.symbol):
+                if signal.origins is None or not signal.origins.helps(assumptions):
                     raise _not_known(signal, assumptions) from None
+                signal.origins.fix(assumptions)
                 continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
