@@ -133,7 +133,7 @@ def containers(params, x):
     stack.append(hidden @ params["out"])
     stack += [stack[-1] * 0.5]
     (a, b), c = (stack[0], stack.pop()), len(rest)
-    return {"value": (a.sum() + b.sum()) * c, "hidden": a}
+    return {"value": (a.sum() + b.sum()) * c, "hidden": a, "count": c}
 
 
 def test_containers_of_arrays(random: Any) -> None:
