@@ -334,6 +334,16 @@ class ProgramBuilder:
         """Whether what a block has set so far can be used where instructions go to."""
         return any(block is one for one in self._open)
 
+    def instructions(self) -> dict[Variable, Instruction]:
+        """The instruction that made each variable which can be used where instructions go to."""
+        statements = (statement for block in self._open for statement in block.statements)
+        return {
+            result: statement
+            for statement in statements
+            if isinstance(statement, Instruction)
+            for result in statement.results
+        }
+
     def instruction_of(self, symbol: Symbol) -> Instruction | None:
         """The instruction of an open block that made a symbol: a late one is found soon."""
         for block in reversed(self._open):
