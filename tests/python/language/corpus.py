@@ -105,7 +105,7 @@ class Read:
             theirs = leaves_of(written[argument])
             if len(theirs) == len(names):
                 self.same(list(changed.values()), theirs, f"the argument {argument}")
-        unwritten = [name for name in written if name not in self.reading.mutated]
+        unwritten = [name for name in written if name not in {**self.reading.mutated, **self.reading.unclear}]
         for name in unwritten:
             before = arguments[list(written).index(name)]
             if not isinstance(before, np.random.Generator):

@@ -107,7 +107,7 @@ def written_in_one_branch(x):
     return y
 
 
-@corpus(real(3), 2, again=(real(3), 5))
+@corpus(real(3), 2, again=(real(3), 5), exact=False)
 def whole_number_choices(x, k):
     if k == 2:
         s = x[0] * x[1]

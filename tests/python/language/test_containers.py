@@ -1,6 +1,6 @@
 """Tuples, lists and dicts of arrays; comprehensions; results and arguments put together of them."""
 
-# ruff: noqa: B007, B905
+# ruff: noqa: B905
 # Written as people write.
 
 from __future__ import annotations

@@ -235,7 +235,7 @@ class _Reversal:
         for at in places:
             self._add_if_active(cotangents, loop.initial[at], next(results))
         for variable in around:
-            cotangents[variable] = next(results)
+            self.add(cotangents, variable, next(results))
         for stack in of_stacks:
             self._add_if_active(cotangents, stack, next(results))
 

@@ -98,12 +98,12 @@ def _attribute(reader: Reader, node: ast.Attribute) -> Any:
     owner = reader.evaluate(node.value)
     if is_dynamic(owner):
         return attribute(reader.heap, owner, node.attr)
-    return reader.inputs.attribute(owner, node.attr)
+    return names.present(f"the attribute {node.attr!r}", reader.inputs.attribute(owner, node.attr))
 
 
 def _subscript(reader: Reader, node: ast.Subscript) -> Any:
     owner, index = reader.evaluate(node.value), reader.evaluate(node.slice)
-    return item(owner, index)
+    return names.present(f"item {index!r}", item(owner, index))
 
 
 def item(owner: Any, index: Any) -> Any:

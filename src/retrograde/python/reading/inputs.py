@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.types import Size
 from retrograde.python.reading.leaves import (
     ArrayKind,
     ConstantKind,
+    GeneratorKind,
     Kind,
     Leaf,
     LengthKind,
@@ -27,7 +29,8 @@ from retrograde.python.reading.leaves import (
     is_contiguous,
     keys_of,
 )
-from retrograde.python.reading.values.heap import Cell, Heap
+from retrograde.python.reading.values import Array, Cell, Heap, generator
+from retrograde.rules.random import WORDS, state_of
 
 Fetch = Callable[[Sequence[Any]], Any]
 
@@ -54,10 +57,6 @@ class Assumptions:
 
     reasons: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
-    def state(self) -> tuple[int, ...]:
-        """How much there is, to compare."""
-        return len(self.inputs), len(self.sizes), len(self.unrolled)
-
 
 class Inputs:
     """Makes inputs.
@@ -73,7 +72,7 @@ class Inputs:
         self.heap = Heap(builder)
         self.assumptions = assumptions
         self.leaves: list[Leaf] = []
-        self.captured_cells: dict[Cell, str] = {}
+        self._captured: list[tuple[str, Any, Any]] = []
         self.numbers: dict[str, Any] = {}
         self._taken = set(taken)
         self._known: dict[Any, Any] = {}
@@ -113,6 +112,31 @@ class Inputs:
             (id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name)
         )
 
+    def refuse_writes(self) -> None:
+        """Refuse what was done to arrays and containers from around the function.
+
+        Raises:
+            UnsupportedError: one of them was changed.
+        """
+        for label, held, before in self._captured:
+            if not _is_unchanged(held, before):
+                raise UnsupportedError(
+                    f"{label}, which is from outside of the function, was written; pass it as an argument, or write "
+                    "into a copy"
+                )
+
+    def refuse_unclear_writes(self) -> None:
+        """Refuse what may have been done to arrays from around the function.
+
+        Raises:
+            UnsupportedError: one of them was changed, if it is the array that may be the same.
+        """
+        for label, held, _ in self._captured:
+            if isinstance(held, Cell) and held.poison is not None:
+                raise UnsupportedError(
+                    f"an array was written that may be {label}, which is from outside of the function; write into a copy"
+                )
+
     def is_from_outside(self, value: Any) -> bool:
         """Whether an object belongs to the caller."""
         return id(value) in self._origins
@@ -121,14 +145,15 @@ class Inputs:
         if isinstance(value, (tuple, list, dict)) and type(value) in (tuple, list, dict):
             self.leaves.append(Leaf(label, LengthKind(type(value), keys_of(value)), fetch))
             parts = {key: self._wrapped(f"{label}[{key!r}]", value[key], _item(fetch, key)) for key in keys_of(value)}
-            return parts if isinstance(value, dict) else type(value)(parts.values())
+            made = parts if isinstance(value, dict) else type(value)(parts.values())
+            self._captured.append((label, made, made if isinstance(made, tuple) else made.copy()))
+            return made
         name = input_name(label)
         while name in self._taken:
             name += "_"
         made = self._made(label, name, value, fetch, captured=True)
-        cell = getattr(made, "cell", None)
-        if cell is not None:
-            self.captured_cells[cell] = label
+        if isinstance(made, Array):
+            self._captured.append((label, made.cell, made.cell.version))
         return made
 
     def _made(self, label: str, name: str, value: Any, fetch: Fetch, *, captured: bool = False) -> Any:
@@ -142,6 +167,9 @@ class Inputs:
         self._taken.add(name)
         if isinstance(kind, ArrayKind):
             return self.heap.array(self.builder.input(name, kind.dtype, kind.sizes), contiguous=kind.contiguous)
+        if isinstance(kind, GeneratorKind):
+            state = self.builder.input(name, np.uint64, (WORDS[kind.bits],))
+            return generator(self.heap, state, kind.bits)
         assert isinstance(kind, NumberKind)
         size = Size(kind.size) if kind.size else None
         self.numbers[name] = value
@@ -151,6 +179,9 @@ class Inputs:
     def _kind(self, label: str, name: str, value: Any, captured: bool) -> Kind:
         if isinstance(value, Intercepting) and not getattr(value, "ndim", 1):
             return NumberKind(value.dtype.type)  # pyright: ignore
+        if isinstance(value, np.random.Generator):
+            state_of(value)
+            return GeneratorKind(type(value.bit_generator).__name__)
         if is_array(value):
             check_array(value, label)
             return ArrayKind(value.dtype, tuple(map(self._size, value.shape)), is_contiguous(value))
@@ -182,6 +213,14 @@ def _letters() -> Any:
 
 def _item(fetch: Fetch, key: Any) -> Fetch:
     return lambda leaves: fetch(leaves)[key]
+
+
+def _is_unchanged(held: Any, before: Any) -> bool:
+    if isinstance(held, Cell):
+        return held.version is before
+    if isinstance(held, tuple):
+        return True
+    return keys_of(held) == keys_of(before) and all(held[key] is before[key] for key in keys_of(held))
 
 
 def _is_constant(value: Any) -> bool:

@@ -22,7 +22,7 @@ from retrograde.python.reading.kinds import (
     same,
     union,
 )
-from retrograde.python.reading.values import Array, CellSlot
+from retrograde.python.reading.values import Array, Cell, CellSlot
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -117,10 +117,16 @@ class Made:
     def share(self) -> None:
         """Say which array objects may be the same."""
         for at, (array, ways) in enumerate(self._arrays):
-            cells = [way.array.cell for way in ways if isinstance(way, Seen)]
-            for cell in cells:
-                if self._state.is_old(cell):
+            for cell in map(_cell, ways):
+                if cell is not None and self._state.is_old(cell):
                     array.cell.share_with(cell)
             for other, others in self._arrays[:at]:
-                if any(isinstance(way, Seen) and way.array.cell in cells for way in others):
+                if any(
+                    _cell(way) is not None and _cell(way) is _cell(their)
+                    for way, their in zip(ways, others, strict=True)
+                ):
                     array.cell.share_with(other.cell)
+
+
+def _cell(way: Any) -> Cell | None:
+    return way.array.cell if isinstance(way, Seen) else None

@@ -97,12 +97,27 @@ class LengthKind:
         return value.__class__ is self.type and keys_of(value) == self.keys
 
 
+@dataclass(frozen=True, slots=True)
+class GeneratorKind:
+    """A random generator, whose state is an input: its draws are the program's, and leave the caller's as it is.
+
+    Attributes:
+        bits: the name of its bit generator.
+    """
+
+    bits: str
+
+    def fits(self, value: Any, sizes: Sizes) -> bool:
+        """Whether a value is such a generator."""
+        return isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ == self.bits
+
+
 def keys_of(container: Any) -> tuple[Any, ...]:
     """What the items of a tuple, list or dict are called."""
     return tuple(container) if isinstance(container, dict) else tuple(range(len(container)))  # pyright: ignore
 
 
-Kind: TypeAlias = ArrayKind | NumberKind | ConstantKind | ObjectKind | LengthKind
+Kind: TypeAlias = GeneratorKind | ArrayKind | NumberKind | ConstantKind | ObjectKind | LengthKind
 
 
 @dataclass(frozen=True, slots=True)

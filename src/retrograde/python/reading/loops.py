@@ -51,6 +51,7 @@ class Carried:
         start: what is there before the loop.
         kind: what it is in all iterations.
         end: what an iteration left there, the last time that the body was read.
+        head: of an array object, what it held when that iteration began.
     """
 
     def __init__(self, place: Place, start: Any, hint: str) -> None:
@@ -58,6 +59,7 @@ class Carried:
         self.start = start
         self.kind: Kind = Fixed(start)
         self.end: Any = start
+        self.head: Any = None
         self.hint = hint
 
     def widen(self, end: Any) -> bool:
@@ -166,6 +168,10 @@ class LoopReading:
         self._poisoned |= ending.poisoned
         for one, value in zip(carried, ends, strict=False):
             stable = not one.widen(value) and stable
+            if isinstance(one.place, CellSlot) and content_of(value) is one.head:
+                # It was changed only while no name had an array object of its own.
+                del self._carried[one.place.key]
+                stable = False
         for place, value in zip(new, ends[len(carried) :], strict=True):
             self._note(place).widen(value)
         if stable:
@@ -199,6 +205,7 @@ class LoopReading:
         made = Made(self._reader, self._state, iter(zip(symbols, leaves, strict=True)))
         for one in self._carried.values():
             made.put(one.place, one.kind, self._key)
+            one.head = one.place.get() if isinstance(one.place, CellSlot) else None
         made.share()
 
     def _refuse_changes(self) -> None:

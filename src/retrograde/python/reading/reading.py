@@ -21,7 +21,6 @@ from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
 from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.kinds import map_arrays
-from retrograde.python.reading.origins import fix
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
@@ -76,8 +75,9 @@ def read(
             try:
                 reading = attempt.read()
             except NeedsStatic as signal:
-                if not fix(attempt.reader, signal.symbol):
-                    raise _not_known(signal) from None
+                if signal.origins is None or not signal.origins.helps(assumptions):
+                    raise _not_known(signal, assumptions) from None
+                signal.origins.fix(assumptions)
                 continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
@@ -93,7 +93,10 @@ def read(
     raise UnsupportedError(f"{source.name} was not read in {_ATTEMPTS} attempts; pass fewer numbers that loops need")
 
 
-def _not_known(signal: NeedsStatic) -> UnsupportedError:
+def _not_known(signal: NeedsStatic, assumptions: Assumptions) -> UnsupportedError:
+    reason = assumptions.reasons.get(signal.loop)
+    if reason is not None:
+        return at(reason.place, reason.text, f"{reason.message} (the number of iterations depends on data)")
     return at(
         signal.place,
         signal.text,
@@ -139,7 +142,7 @@ class _Attempt:
         with entered(reader, self.source, self.function, None, names) as frame:
             reader.execute(body_of(self.source.node))
             value = returned(reader, frame)
-        self._refuse_captured_writes()
+        self.inputs.refuse_unclear_writes()
         outputs: dict[str, Any] = {}
         template = self._return(value, outputs)
         returns = list(outputs)
@@ -211,14 +214,6 @@ class _Attempt:
                     outputs[called] = handle.cell.version
                     mutated.setdefault(name, []).append(called)
         return mutated, unclear
-
-    def _refuse_captured_writes(self) -> None:
-        for cell, label in self.inputs.captured_cells.items():
-            if cell.poison is not None or not _is_input(cell.version, None):
-                raise UnsupportedError(
-                    f"{self.source.name} ({self.source.file}) writes into {label}, an array from outside of the "
-                    "function; pass it as an argument, or write into a copy"
-                )
 
 
 def _is_input(version: Any, name: str | None) -> bool:

@@ -14,6 +14,7 @@ from retrograde.errors import UsageError
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.model import Program
 from retrograde.python.reading.leaves import ArrayKind, ConstantKind, Leaf, Sizes
+from retrograde.rules.random import state_of
 
 
 class Parameters:
@@ -94,7 +95,7 @@ class Reading:
         found = self._flat(arguments, keywords)
         if found is None:
             raise UsageError(f"{self.program.name} was called with arguments of another structure than it was read for")
-        values = {leaf.input: leaf.fetch(found) for leaf in self.leaves if leaf.input is not None}
+        values = {leaf.input: _as_input(leaf.fetch(found)) for leaf in self.leaves if leaf.input is not None}
         self._check_aliases(values)
         return [values[variable.name] for variable in self.program.inputs]
 
@@ -129,6 +130,10 @@ class Reading:
                         f"{self.program.name} writes into {name!r}, and {other!r} is in the same memory, so that it "
                         f"changes with it; pass a copy of one of the two (`{other}.copy()`)"
                     )
+
+
+def _as_input(value: Any) -> Any:
+    return state_of(value) if isinstance(value, np.random.Generator) else value
 
 
 def is_constant(leaf: Leaf) -> bool:

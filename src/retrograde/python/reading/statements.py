@@ -61,6 +61,7 @@ def _statement(reader: Reader, statement: ast.stmt) -> None:
         what, remedy = REFUSED.get(type(statement), (type(statement).__name__, "write it in another way"))
         refuse(source.place(statement), source.text(statement), what, remedy)
     known(reader, statement)
+    reader.inputs.refuse_writes()
 
 
 def _leaves(statements: Sequence[ast.stmt]) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrograde.python.reading.values import Handle
+from retrograde.python.reading.values import Value
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def is_dynamic(value: Any) -> bool:
     """Whether a value is an array, or a number that only the run knows."""
-    return isinstance(value, Handle)
+    return isinstance(value, Value)
 
 
 def truth(reader: Reader, value: Any) -> Any:

@@ -7,7 +7,7 @@ import retrograde.python.reading.values.writing  # noqa: F401
 from retrograde.python.reading.values.arrays import Array, assign_augmented
 from retrograde.python.reading.values.calls import attribute, call
 from retrograde.python.reading.values.generators import Generator, generator
-from retrograde.python.reading.values.handle import Handle
+from retrograde.python.reading.values.handle import Handle, Value
 from retrograde.python.reading.values.heap import Cell, Heap, Mark
 from retrograde.python.reading.values.numbers import Number
 from retrograde.python.reading.values.slots import CellSlot, ContainerSlot, ItemSlot, Slot
@@ -24,6 +24,7 @@ __all__ = [
     "Mark",
     "Number",
     "Slot",
+    "Value",
     "assign_augmented",
     "attribute",
     "call",

@@ -13,7 +13,7 @@ from retrograde.program.kinds import is_ndarray, is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, type_of
 from retrograde.python.reading.signals import NeedsStatic
-from retrograde.python.reading.values.handle import Handle
+from retrograde.python.reading.values.handle import Handle, Value
 from retrograde.python.reading.values.heap import Cell, Heap
 from retrograde.python.reading.values.indexing import index_of, is_basic, is_whole, picks_number
 from retrograde.python.reading.values.numbers import kind_of
@@ -352,12 +352,13 @@ class Array(Handle):
         return method(self, name)
 
 
-class Flat:
+class Flat(Value):
     """What `a.flat` gives: reading makes copies, writing writes into the array."""
 
     __slots__ = ("_array",)
 
     def __init__(self, array: Array) -> None:
+        self.heap = array.heap
         self._array = array
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from retrograde.program.kinds import is_list, is_ndarray, is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.values.arrays import Array
-from retrograde.python.reading.values.handle import Handle
+from retrograde.python.reading.values.handle import Handle, Value
 from retrograde.python.reading.values.heap import Heap
 from retrograde.python.reading.values.numbers import Number
 from retrograde.python.reading.values.operations import operands
@@ -60,7 +60,7 @@ def call(heap: Heap, function: Any, arguments: tuple[Any, ...] = (), keywords: d
     replacement = _replacement(function)
     if replacement is not None:
         return replacement(heap, *arguments, **keywords)
-    if isinstance(function, Method):
+    if isinstance(function, Method) or isinstance(getattr(function, "__self__", None), Value):
         return function(*arguments, **keywords)
     if not (_holds_handle(arguments) or _holds_handle(tuple(keywords.values()))):
         return heap.wrap(function(*arguments, **keywords))

@@ -62,7 +62,7 @@ def _refuse_strange(dtype: np.dtype[Any]) -> None:
         )
 
 
-@replaces(np.zeros, np.empty)
+@replaces(np.zeros, np.empty, np.ndarray)
 def _zeros(heap: Heap, shape: Any, dtype: Any = float, order: str = "C", **others: Any) -> Array:
     dtype = np.dtype(float if dtype is None else dtype)
     return filled(heap, extents_of(shape), np.zeros((), dtype), dtype)

@@ -12,13 +12,13 @@ from retrograde.program.primitive import PRIMITIVES
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import call, replaces
 from retrograde.python.reading.values.creation import extents_of
-from retrograde.python.reading.values.handle import Handle
+from retrograde.python.reading.values.handle import Handle, Value
 from retrograde.python.reading.values.heap import Heap
 from retrograde.python.reading.values.numbers import Number
 from retrograde.rules.random import state_of
 
 
-class Generator:
+class Generator(Value):
     """What stands for a `numpy.random.Generator`.
 
     Attributes:
@@ -27,7 +27,7 @@ class Generator:
         bits: the bit generator: "PCG64".
     """
 
-    __slots__ = ("bits", "heap", "state")
+    __slots__ = ("bits", "state")
 
     def __init__(self, heap: Heap, state: Array, bits: str = "PCG64") -> None:
         self.heap = heap

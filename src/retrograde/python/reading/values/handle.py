@@ -12,17 +12,23 @@ if TYPE_CHECKING:
     from retrograde.python.reading.values.heap import Heap
 
 
-class Handle:
+class Value:
+    """What reading makes of things that only the run knows."""
+
+    __slots__ = ("heap",)
+
+    heap: Heap
+
+
+class Handle(Value):
     """What a name of the user's function stands for where only the run knows the value.
 
     Python's operators on it put instructions into the program.
     """
 
-    __slots__ = ("heap",)
+    __slots__ = ()
 
     __hash__ = object.__hash__
-
-    heap: Heap
 
     @property
     def dtype(self) -> np.dtype[Any]:
