@@ -12,12 +12,13 @@ from typing import Any
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.lowering.model import Name, Procedure
-from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, translate, written_names
+from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, translate, written_names
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.scalars import HELPERS, dtype_text
+from retrograde.python.nests.stacks import Stacks
 from retrograde.python.nests.translator import Translator
 
 _HEADER = f"""import math
@@ -72,6 +73,7 @@ class _Driver:
         sizes = self._sizes(taken)
         self.translator = Translator(self.texts, bindings, sizes)
         self.translator.written = written_names(procedure.actions)
+        self.translator.stacks = Stacks(around=stacks_around(procedure.actions))
         self.known = {self.texts[name] for name in procedure.parameters} | {
             name for size in sizes.values() for name in size.names
         }

@@ -64,8 +64,7 @@ class Translator:
         self.extents: dict[str, Indices] = {}
         self.constants: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
-        self.growing: dict[str, Indices] = {}
-        self.ragged: dict[Name, Any] = {}
+        self.stacks: Any = None
         self.written: set[Name] = set()
         self.functions: dict[str, str] = {}
         self.namespace: dict[str, Any] = {}
