@@ -57,7 +57,7 @@ class Derivative:
             return self._tape(*arguments, **options)
         found, inputs = choice
         if self.request.kind == "vjp":
-            return value_and_pullback(found, inputs, arguments, options)
+            return value_and_pullback(self.f, found, inputs, arguments, options)
         dtype = self.target_dtype(found)
         results = run(found, "joint", inputs if dtype is None else [*inputs, dtype.type(1)])
         gradient = found.chosen.form(arguments, options)(results[-len(found.chosen.names) :])
