@@ -12,11 +12,12 @@ from retrograde.errors import UsageError
 from retrograde.program.dispatch import apply
 from retrograde.program.model import (
     Block,
-    Branch,
     Instruction,
     Loop,
     Program,
+    Replay,
     Statement,
+    Sweep,
     Variable,
     blocks_of,
     free_variables,
@@ -24,7 +25,8 @@ from retrograde.program.model import (
     operands_of,
     variables_in,
 )
-from retrograde.program.types import ArrayType, Extent, Size
+from retrograde.program.replaying import run_replay, run_sweep
+from retrograde.program.types import ArrayType, Extent, ScheduleType, Size
 
 _Values = dict[Variable, Any]
 
@@ -56,6 +58,8 @@ def _check(program: Program, arguments: tuple[Any, ...]) -> None:
         )
     sizes: dict[str, int] = {}
     for variable, argument in zip(inputs, arguments, strict=True):
+        if isinstance(variable.type, ScheduleType):
+            continue
         array = argument if hasattr(argument, "dtype") else np.asarray(argument)
         kind = variable.type
         if not isinstance(kind, ArrayType) or (array.dtype, array.ndim) != (kind.dtype, kind.rank):
@@ -93,6 +97,8 @@ def _run(block: Block, values: _Values) -> list[Any]:
             del made
         elif isinstance(statement, Loop):
             _run_loop(statement, values)
+        elif isinstance(statement, (Sweep, Replay)):
+            _run_scheduled(statement, values)
         else:
             taken = statement.then if bool(_value(statement.condition, values)) else statement.otherwise
             values.update(zip(statement.results, _run(taken, values), strict=True))
@@ -131,6 +137,17 @@ def _run_loop(loop: Loop, values: _Values) -> None:
     values.update(zip(loop.results, [*carried, *collected], strict=True))
 
 
+def _run_scheduled(statement: Sweep | Replay, values: _Values) -> None:
+    def value(part: Any) -> Any:
+        return _value(part, values)
+
+    if isinstance(statement, Sweep):
+        made = run_sweep(statement, values, value, _run)
+    else:
+        made = run_replay(statement, values, value, _run)
+    values.update(zip(statement.results, made, strict=True))
+
+
 def _indices(loop: Loop, values: _Values) -> Iterable[int]:
     if loop.count is None:
         return count()
@@ -160,5 +177,5 @@ def _last_uses(block: Block) -> list[list[Variable]]:
 
 
 def _used_or_set(statement: Statement) -> dict[Variable, None]:
-    inner = free_variables(*blocks_of(statement)) if isinstance(statement, (Loop, Branch)) else {}
+    inner = {} if isinstance(statement, Instruction) else free_variables(*blocks_of(statement))
     return dict.fromkeys([*variables_in(operands_of(statement)), *inner, *statement.results])
