@@ -57,6 +57,7 @@ class Specialisation:
     chosen: Chosen = field(default_factory=lambda: Chosen([], [], [], several=True))
     _runnables: dict[tuple[str, str], Runnable] = field(default_factory=dict[tuple[str, str], Runnable])
     _dtypes: dict[str, tuple[list[Any], list[Any]]] = field(default_factory=dict[str, "tuple[list[Any], list[Any]]"])
+    _planned: dict[Any, Prepared] = field(default_factory=dict[Any, "Prepared"])
     _lock: Any = field(default_factory=RLock)
 
     def runnable(self, which: str, backend: str | None = None) -> Runnable:
