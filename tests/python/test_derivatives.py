@@ -352,3 +352,12 @@ def test_what_cannot_be_kept_or_computed_again_so(options: dict[str, Any], messa
 def test_the_tape_recomputes_no_variables():
     with pytest.raises(rg.UsageError, match="the tape sees none"):
         rg.grad(np.sin, recompute=["x"])(0.5)
+
+
+def test_a_pullback_inside_of_another_derivative():
+    def inner(rate):
+        _, pullback = rg.vjp(smooth, "rate", backend="python")(U, rate, 3)
+        return pullback(1.0)
+
+    found = rg.grad(inner, backend="tape")(0.9)
+    assert found == pytest.approx(slope(lambda rate: rg.grad(smooth, "rate", backend="tape")(U, rate, 3), 0.9, 1.0))

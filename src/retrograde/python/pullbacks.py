@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from zlib import crc32
 
@@ -18,38 +19,56 @@ from retrograde.python.specialising import Specialisation
 def value_and_pullback(
     f: Function, found: Specialisation, inputs: list[Any], arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Any, Function]:
-    """The outputs at a call's arguments, and the function from their cotangents to those of the arguments.
-
-    The caller may change the arguments before the pullback is called: it holds copies of them. Where bytes are
-    counted it does not, and takes note of changes.
-    """
-    results = run(found, "forward", inputs)
-    held = [given if found.request.budget is not None else _copied(given) for given in inputs]
-    digests = [_digest(given) for given in held] if found.request.budget is not None else []
+    """The outputs at a call's arguments, and the function from their cotangents to those of the arguments."""
+    results, gradients = (_again if found.request.is_planned else _in_two_parts)(f, found, inputs)
     form = found.chosen.form(arguments, options)
     targets = {name: _only_form(result) for name, result in zip(found.outputs.names, results, strict=True)}
     slots = found.outputs.rebuild([_Slot(name) for name in found.outputs.names])
 
     def pullback(cotangents: Any) -> Any:
-        for variable, given, digest in zip(found.programs["joint"].inputs, held, digests, strict=False):
-            if _digest(given) != digest:
-                raise UsageError(
-                    f"{variable.name} was changed between the call of {name_of(f)} and that of its pullback, which reads "
-                    "it once more to stay inside the budget; pass a copy"
-                )
         given: dict[str, Any] = {}
         pairs = zip(containers.leaves(slots), containers.leaves_like(slots, cotangents), strict=True)
         for position, (slot, cotangent) in enumerate(pairs):
             if isinstance(slot, _Slot):
                 share = seed(targets[slot.name], cotangent, position)
                 given[slot.name] = given[slot.name] + share if slot.name in given else share
-        return form(run(found, "joint", [*held, *(given[output.name] for output in found.active)]))
+        return form(gradients([given[output.name] for output in found.active]))
 
     return found.outputs.rebuild(results), pullback
 
 
-def _copied(given: Any) -> Any:
-    return np.array(given) if type(given) is np.ndarray else given
+_Gradients = Callable[[list[Any]], list[Any]]
+
+
+def _in_two_parts(f: Function, found: Specialisation, inputs: list[Any]) -> tuple[list[Any], _Gradients]:
+    """The outputs, with what the pullback needs of the forward pass kept for it."""
+    parts = found.parts()
+    made = dict(zip(parts.forward.output_names, run(found, "sweep", inputs), strict=True))
+    residuals = [made[name] for name in parts.residuals]
+    constant = {name: value for name, value in made.items() if name in found.programs["joint"].output_names}
+
+    def gradients(cotangents: list[Any]) -> list[Any]:
+        pulled = run(found, "pullback", [*residuals, *cotangents])
+        by_name = constant | dict(zip(parts.backward.output_names, pulled, strict=True))
+        return [by_name[name] for name in found.programs["joint"].output_names]
+
+    return [made[name] for name in found.outputs.names], gradients
+
+
+def _again(f: Function, found: Specialisation, inputs: list[Any]) -> tuple[list[Any], _Gradients]:
+    """The outputs, with nothing kept: the pullback runs the function once more, in the order of its plan."""
+    digests = [_digest(given) for given in inputs]
+
+    def gradients(cotangents: list[Any]) -> list[Any]:
+        for variable, given, digest in zip(found.reading.program.inputs, inputs, digests, strict=True):
+            if _digest(given) != digest:
+                raise UsageError(
+                    f"{variable.name} was changed between the call of {name_of(f)} and that of its pullback, which "
+                    "reads it once more to stay inside the budget; pass a copy"
+                )
+        return run(found, "joint", [*inputs, *cotangents])
+
+    return run(found, "forward", inputs), gradients
 
 
 def _digest(given: Any) -> int | None:

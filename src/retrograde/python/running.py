@@ -22,7 +22,7 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
     for given, dtype in zip(inputs, dtypes, strict=True):
         if given.__class__ is np.ndarray:
             values.append(given)
-        elif isinstance(given, Intercepting):
+        elif isinstance(given, Intercepting) or _holds_intercepting(given):
             return list(evaluate(found.programs[which], *inputs))
         else:
             values.append(given if isinstance(given, np.ndarray) else dtype(given))
@@ -37,6 +37,11 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
         value if value.__class__ is np.ndarray and value.ndim else dtype(value)
         for dtype, value in zip(results, made, strict=True)
     ]
+
+
+def _holds_intercepting(given: Any) -> bool:
+    """Whether a stack has entries that are under differentiation."""
+    return given.__class__ is list and any(isinstance(entry, Intercepting) or _holds_intercepting(entry) for entry in given)
 
 
 def _is_of_numba(error: Exception) -> bool:

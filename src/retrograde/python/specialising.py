@@ -15,9 +15,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from retrograde.autodiff.arguments import Function
 from retrograde.autodiff.programs.policy import ResidualPolicy
 from retrograde.autodiff.programs.reversal import reverse
+from retrograde.autodiff.programs.splitting import Split, split
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.clone import clone, prune
-from retrograde.program.model import Block, Instruction, Loop, Program, Statement, Variable, all_variables, blocks_of
+from retrograde.program.model import (
+    Block,
+    Instruction,
+    Loop,
+    Operand,
+    Program,
+    Statement,
+    Variable,
+    all_variables,
+    blocks_of,
+)
+from retrograde.program.types import StackType
 from retrograde.python.backends import Runnable, runnable
 from retrograde.python.nesting import reading_of_derivative
 from retrograde.python.outputs import Chosen, Outputs, chosen_of, outputs_of, type_of_output
@@ -45,6 +57,7 @@ class Specialisation:
         active: the outputs that have a derivative.
         programs: "forward", the outputs alone, and "joint", the gradients, behind the outputs where both are asked for.
         chosen: what `wrt` names.
+        policy: what may be computed again.
     """
 
     reading: Reading
@@ -56,6 +69,8 @@ class Specialisation:
     programs: dict[str, Program]
     chosen: Chosen = field(default_factory=lambda: Chosen([], [], [], several=True))
     _runnables: dict[tuple[str, str], Runnable] = field(default_factory=dict[tuple[str, str], Runnable])
+    policy: ResidualPolicy | None = None
+    _parts: Split | None = None
     _dtypes: dict[str, tuple[list[Any], list[Any]]] = field(default_factory=dict[str, "tuple[list[Any], list[Any]]"])
     _planned: dict[Any, Prepared] = field(default_factory=dict[Any, "Prepared"])
     _lock: Any = field(default_factory=RLock)
@@ -71,14 +86,23 @@ class Specialisation:
                     found = self._runnables[key] = runnable(self.programs[which], key[1])
         return found
 
-    def dtypes(self, which: str) -> tuple[list[type[Any]], list[type[Any]]]:
+    def parts(self) -> Split:
+        """The derivative in two parts, the programs "sweep" and "pullback"."""
+        if self._parts is None:
+            with self._lock:
+                names = [output.name for output in self.active]
+                joint = reverse(self.programs["forward"], self.chosen.names, names, True, self.policy)
+                parts = split(joint, [f"d_{name}" for name in names], self.policy)
+                self.programs |= {"sweep": parts.forward, "pullback": parts.backward}
+                self._parts = parts
+        return self._parts
+
+    def dtypes(self, which: str) -> tuple[list[Any], list[Any]]:
         """What makes numbers of the dtypes of a program's inputs and of its outputs."""
         found = self._dtypes.get(which)
         if found is None:
             block = self.programs[which].block
-            inputs, outputs = (
-                [type_of_output(part).dtype.type for part in parts] for parts in (block.parameters, block.results)
-            )
+            inputs, outputs = ([_number_type(part) for part in parts] for parts in (block.parameters, block.results))
             found = self._dtypes[which] = (inputs, outputs)
         return found
 
@@ -129,6 +153,17 @@ class Specialisation:
             found = self.runnable(which, "python")
             self._runnables[which, self.backend] = replace(found, reasons=[(None, f"Numba cannot compile it: {why}")])
         return found
+
+
+def _number_type(part: Operand) -> Callable[[Any], Any]:
+    """What makes a number of a variable's dtype; a stack stays as it is."""
+    if isinstance(part, Variable) and isinstance(part.type, StackType):
+        return _itself
+    return type_of_output(part).dtype.type
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 class Specialisations:
@@ -189,8 +224,8 @@ class Specialisations:
             made.chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
             names = [output.name for output in active]
             keep_outputs = request.kind == "value_and_grad"
-            policy = _policy(forward, request.recompute)
-            made.programs["joint"] = reverse(forward, made.chosen.names, names, keep_outputs, policy)
+            made.policy = _policy(forward, request.recompute)
+            made.programs["joint"] = reverse(forward, made.chosen.names, names, keep_outputs, made.policy)
         return made
 
 
