@@ -47,6 +47,11 @@ class Footprint:
             return self._stack_bytes(loop, at, self.numbers)
         return self._array_bytes(variable, self.numbers)
 
+    def shape_of(self, operand: Any) -> tuple[int, ...] | None:
+        """The shape of a value of the program; None where only a run can tell."""
+        shape = self._shape(operand, self.numbers)
+        return None if shape is None or None in shape else tuple(size for size in shape if size is not None)
+
     def count(self, loop: Loop) -> int | None:
         """How often a loop of the program runs; None where only a run can tell."""
         return None if loop.condition is not None else self._number(loop.count, self.numbers)

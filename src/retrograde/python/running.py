@@ -9,6 +9,8 @@ import numpy as np
 
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.evaluate import evaluate
+from retrograde.program.model import Program
+from retrograde.python.outputs import type_of_output
 from retrograde.python.specialising import Specialisation
 
 
@@ -27,8 +29,8 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
         else:
             values.append(given if isinstance(given, np.ndarray) else dtype(given))
     try:
-        prepared, schedules, _ = found.prepared(which, values)
-        made = prepared.run(*values, *schedules)
+        prepared, planned = found.prepared(which, values)
+        made = prepared.run(*values) if planned is None else prepared.run(*values, *planned.schedules)
     except Exception as error:
         if not _is_of_numba(error):
             raise
@@ -39,9 +41,17 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
     ]
 
 
+def typed(values: Sequence[Any], program: Program) -> list[Any]:
+    """Values for a program's inputs, numbers as NumPy's scalars."""
+    pairs = zip(values, program.inputs, strict=True)
+    return [given if np.ndim(given) else type_of_output(variable).dtype.type(given) for given, variable in pairs]
+
+
 def _holds_intercepting(given: Any) -> bool:
     """Whether a stack has entries that are under differentiation."""
-    return given.__class__ is list and any(isinstance(entry, Intercepting) or _holds_intercepting(entry) for entry in given)
+    return given.__class__ is list and any(
+        isinstance(entry, Intercepting) or _holds_intercepting(entry) for entry in given
+    )
 
 
 def _is_of_numba(error: Exception) -> bool:

@@ -35,11 +35,11 @@ from retrograde.python.nesting import reading_of_derivative
 from retrograde.python.outputs import Chosen, Outputs, chosen_of, outputs_of, type_of_output
 
 if TYPE_CHECKING:
-    from retrograde.python.budget.planned import BudgetReport
+    from retrograde.python.budget.planned import PlannedProgram
     from retrograde.python.reading.result import Reading
     from retrograde.python.request import Request
 
-Prepared: TypeAlias = "tuple[Runnable, list[Any], BudgetReport | None]"
+Prepared: TypeAlias = "tuple[Runnable, PlannedProgram | None]"
 
 _MOST = 32
 
@@ -107,13 +107,13 @@ class Specialisation:
         return found
 
     def prepared(self, which: str, values: Sequence[Any]) -> Prepared:
-        """What runs a program on values of these sizes, what it takes behind them, and what was planned for it.
+        """What runs a program on values of these sizes, and the plan that it follows, if it has to follow one.
 
         Raises:
             BudgetError: the budget is too small.
         """
         if which != "joint" or not self.request.is_planned:
-            return self.runnable(which), [], None
+            return self.runnable(which), None
         key = tuple(value.shape if value.ndim else int(value) if value.dtype.kind in "iu" else None for value in values)
         found = self._planned.get(key)
         if found is None:
@@ -134,7 +134,7 @@ class Specialisation:
         planned = plan_program(
             self.programs["joint"], values, request.budget, request.strategy, preallocated=compiled, **threshold
         )
-        return runnable(planned.program, self.backend), list(planned.schedules), planned.report
+        return runnable(planned.program, self.backend), planned
 
     def without_numba(self, which: str, error: Exception) -> Runnable:
         """What runs a program instead, once Numba has failed to compile it.
