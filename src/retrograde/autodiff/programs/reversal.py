@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from retrograde.autodiff.cotangents import cast
-from retrograde.autodiff.programs.activity import active_operands, varied_variables
+from retrograde.autodiff.programs.activity import active_operands, active_variables
+from retrograde.autodiff.programs.policy import ResidualPolicy
+from retrograde.autodiff.programs.residuals import Residuals
 from retrograde.autodiff.programs.scopes import BranchScope, LoopScope, OuterScope, Scope, shape_at
 from retrograde.errors import UsageError
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.check import check
-from retrograde.program.clone import clone, prune
 from retrograde.program.model import (
     Block,
     Branch,
@@ -32,14 +33,22 @@ from retrograde.program.model import (
     Variable,
     free_variables,
     map_operand,
+    variables_in,
 )
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.simplify import simplify
 from retrograde.program.types import ArrayType, same_sizes
 
 Cotangents = dict[Variable, Any]
 
 
-def reverse(program: Program, wrt: Sequence[str], of: Sequence[str], keep_outputs: bool = True) -> Program:
+def reverse(
+    program: Program,
+    wrt: Sequence[str],
+    of: Sequence[str],
+    keep_outputs: bool = True,
+    policy: ResidualPolicy | None = None,
+) -> Program:
     """The program that computes the gradients of a program's outputs.
 
     Args:
@@ -48,6 +57,8 @@ def reverse(program: Program, wrt: Sequence[str], of: Sequence[str], keep_output
         of: the outputs to differentiate, by name.
         keep_outputs: whether the result has the program's own outputs, too. Without them, what only they need is left
             out.
+        policy: what the reversed loops may compute once more, and what the loops keep for them; by default cheap
+            operations are repeated where that makes less to keep.
 
     Returns:
         A program with the same inputs and, behind them, for each output `y` of `of` its cotangent `d_y`. Its outputs
@@ -56,20 +67,21 @@ def reverse(program: Program, wrt: Sequence[str], of: Sequence[str], keep_output
     Raises:
         UsageError: a name is not that of an input or output, or belongs to one that has no derivative.
     """
-    copied = clone(program)
+    copied = simplify(program)
     sources = [_find(name, copied.inputs, "input") for name in wrt]
     outputs = dict(zip(copied.output_names, copied.block.results, strict=True))
     targets = [_find_output(name, outputs) for name in of]
     builder = ProgramBuilder(f"{program.name}_reversed", copied.block)
-    varied = varied_variables(copied.block, sources)
+    active = active_variables(copied.block, sources, variables_in(tuple(targets)))
+    residuals = Residuals(copied.block, active, policy or ResidualPolicy(), program.least_size)
     forward = list(copied.block.statements)
     cotangents: Cotangents = {}
-    reversal = _Reversal(builder, varied)
+    reversal = _Reversal(builder, active)
     for name, target in zip(of, targets, strict=True):
         given = _input_like(builder, f"d_{name}", target)
-        if target in varied:
+        if target in active:
             reversal.add(cotangents, target, given)
-    scope = OuterScope(builder)
+    scope = OuterScope(builder, residuals)
     reversal.block(copied.block, forward, cotangents, scope)
     results = dict(outputs) if keep_outputs else {}
     for source in sources:
@@ -78,13 +90,13 @@ def reverse(program: Program, wrt: Sequence[str], of: Sequence[str], keep_output
             gradient = reversal.zeros(scope, copied.block, source)
         results[f"d_{source.name}"] = builder.atom(gradient)
     copied.block.results = list(results.values())
-    return check(prune(Program(builder.name, copied.block, list(results))))
+    return check(simplify(Program(builder.name, copied.block, list(results), program.least_size)))
 
 
 class _Reversal:
-    def __init__(self, builder: ProgramBuilder, varied: set[Variable]) -> None:
+    def __init__(self, builder: ProgramBuilder, active: set[Variable]) -> None:
         self.builder = builder
-        self.varied = varied
+        self.active = active
 
     def block(self, block: Block, statements: list[Any], cotangents: Cotangents, scope: Scope) -> None:
         """Carry cotangents from the results of a block's statements to what they read."""
@@ -113,13 +125,19 @@ class _Reversal:
         if all(g is None for g in coming):
             return
         g = coming if instruction.primitive.outputs else coming[0]
-        for position, name, operand in active_operands(instruction, self.varied):
-            rule = instruction.primitive.reverse[name]
+        # Behind the others comes the operand whose cotangent is `g` with some of its places changed: all have read it.
+        for position, name, operand in reversed(active_operands(instruction, self.active)):
+            rule = scope.residuals.rule(instruction, name, position)
+            if rule.scatters and operand in cotangents:
+                index = self._reading(block, instruction, "index", position, scope)
+                cotangents[operand] = PRIMITIVES["add_at"](cotangents[operand], index, g)
+                continue
             reads = (self._reading(block, instruction, read, position, scope) for read in rule.reads)
             share = rule.function(g, *reads)
             # Other operands may get the same share: then it is not to be merged into a sum.
             shared = any(share is part for part in coming)
-            self.add(cotangents, operand, self._fitted(share, block, operand, scope), shared)
+            fits = _keeps_shape(instruction, operand, scope)
+            self.add(cotangents, operand, self._fitted(share, block, operand, scope, fits), shared)
 
     def _reading(self, block: Block, instruction: Instruction, name: str, position: int, scope: Scope) -> Any:
         """What a rule for the operand at a position reads under a name."""
@@ -143,12 +161,12 @@ class _Reversal:
     def _shape(self, block: Block, operand: Any, scope: Scope) -> tuple[Any, ...]:
         return shape_at(scope, self.builder, block, operand) if isinstance(operand, Variable) else np.shape(operand)
 
-    def _fitted(self, share: Any, block: Block, variable: Variable, scope: Scope) -> Any:
-        """A share in the type of the variable it is for."""
+    def _fitted(self, share: Any, block: Block, variable: Variable, scope: Scope, fits: bool) -> Any:
+        """A share in the type of the variable it is for; it may be known that it has its shape."""
         kind = variable.type
         if not isinstance(kind, ArrayType):
             return share
-        if not same_sizes(share.variable.type, kind):
+        if not fits and not same_sizes(share.variable.type, kind):
             share = PRIMITIVES["sum_to"](share, shape_at(scope, self.builder, block, variable))
         share = cast(share, kind.dtype)
         share.variable.type = kind
@@ -177,14 +195,14 @@ class _Reversal:
         return zeros
 
     def _is_active(self, operand: Any) -> bool:
-        return isinstance(operand, Variable) and operand in self.varied
+        return isinstance(operand, Variable) and operand in self.active
 
     def _loop(self, block: Block, loop: Loop, cotangents: Cotangents, scope: Scope) -> None:
         width = len(loop.initial)
         if not any(result in cotangents for result in loop.results):
             return
-        places = [at for at in range(width) if loop.carried[at] in self.varied]
-        around = [variable for variable in free_variables(loop.body) if variable in self.varied]
+        places = [at for at in range(width) if loop.carried[at] in self.active]
+        around = [variable for variable in free_variables(loop.body) if variable in self.active]
         stacks = [at for at in range(width, len(loop.results)) if loop.results[at] in cotangents]
         initial = [self._taken(cotangents, loop.results[at], block, scope) for at in places]
         initial += [self._taken(cotangents, variable, block, scope) for variable in around]
@@ -207,20 +225,20 @@ class _Reversal:
             below = LoopScope(self.builder, scope, loop, backward)
             self.block(loop.body, list(loop.body.statements), inner, below)
             going = [self._taken(inner, variable, loop.body, below) for variable in into]
-            elements = [element for element in loop.elements if element in self.varied and element in inner]
+            elements = [element for element in loop.elements if element in self.active and element in inner]
             going += [inner.pop(element) for element in elements]
             body.results = list(map(self.builder.atom, going))
         self.builder.append(backward)
         backward.results = [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
         of_stacks = [loop.consumed[loop.elements.index(element)] for element in elements]
         backward.results += [self.builder.variable(stack.type, hint=f"d_{stack.name}") for stack in of_stacks]
-        results = iter([Symbol(self.builder, result) for result in backward.results])
-        for at in places:
-            self._add_if_active(cotangents, loop.initial[at], next(results))
-        for variable in around:
-            cotangents[variable] = next(results)
-        for stack in of_stacks:
-            self._add_if_active(cotangents, stack, next(results))
+        results = [Symbol(self.builder, result) for result in backward.results]
+        # What is used from around the loop may be what a carried value starts as, too: its sum is there first.
+        cotangents.update(zip(around, results[len(places) :], strict=False))
+        for at, result in zip(places, results, strict=False):
+            self._add_if_active(cotangents, loop.initial[at], result)
+        for stack, result in zip(of_stacks, results[len(into) :], strict=True):
+            self._add_if_active(cotangents, stack, result)
 
     def _add_if_active(self, cotangents: Cotangents, operand: Any, share: Any) -> None:
         if self._is_active(operand):
@@ -236,15 +254,20 @@ class _Reversal:
             return
         sides = [(branch.then, Block()), (branch.otherwise, Block())]
         found: list[Cotangents] = []
+        present = {variable: cotangents[variable] for variable in _used_in(branch) if variable in cotangents}
         for forward, backward in sides:
-            inner: Cotangents = {}
+            inner: Cotangents = dict(present)
             with self.builder.inside(backward):
                 for at, cotangent in coming:
                     self._add_if_active(inner, forward.results[at], cotangent)
-                below = BranchScope(self.builder, scope, branch, forward)
+                below = BranchScope(self.builder, scope, branch, forward, backward)
                 self.block(forward, list(forward.statements), inner, below)
             found.append(inner)
-        into = list(dict.fromkeys(variable for inner in found for variable in inner))
+        into = [
+            variable
+            for variable in dict.fromkeys(variable for inner in found for variable in inner)
+            if any(inner.get(variable) is not present.get(variable) for inner in found)
+        ]
         for (_, backward), inner in zip(sides, found, strict=True):
             with self.builder.inside(backward):
                 backward.results = [self.builder.atom(self._taken(inner, variable, block, scope)) for variable in into]
@@ -252,7 +275,17 @@ class _Reversal:
         results = [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
         self.builder.append(Branch(self.builder.atom(condition), sides[0][1], sides[1][1], results, self.builder.place))
         for variable, result in zip(into, results, strict=True):
-            self.add(cotangents, variable, Symbol(self.builder, result))
+            cotangents[variable] = Symbol(self.builder, result)
+
+
+def _keeps_shape(instruction: Instruction, operand: Variable, scope: Scope) -> bool:
+    """Whether an elementwise operation certainly does not broadcast an operand: then its share has its shape."""
+    return instruction.primitive.elementwise and scope.residuals.extents.same_shape(operand, instruction.results[0])
+
+
+def _used_in(branch: Branch) -> list[Variable]:
+    given = [*branch.then.results, *branch.otherwise.results]
+    return [*free_variables(branch.then, branch.otherwise), *variables_in(tuple(given))]
 
 
 def _count(loop: Loop, scope: Scope) -> Any:

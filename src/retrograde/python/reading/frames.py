@@ -1,0 +1,98 @@
+"""The names of a function that is being read, and functions that are defined while one is."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from retrograde.python.reading.liveness import Liveness, assigned_names
+from retrograde.python.reading.source import Source
+
+if TYPE_CHECKING:
+    from retrograde.python.reading.reader import Reader
+
+EXIT = "exit of the block"
+"""The name that holds how a block ended; it is none of the user's."""
+
+RETURNED = "value returned"
+"""The name that holds what `return` gave; it is none of the user's."""
+
+NORMAL, BREAK, CONTINUE, RETURN = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Unset:
+    """What a name stands for that has no value, or none that a program can hold.
+
+    Attributes:
+        reason: why, for the error where it is used: it goes on after "'x' was used ".
+        loop: the loop that could be unrolled to give it one.
+    """
+
+    reason: str
+    loop: Any = None
+
+
+@dataclass(eq=False, slots=True)
+class Frame:
+    """One call of a function that is being read.
+
+    Attributes:
+        source: where the function stands.
+        function: the Python function, which has its globals and its closure.
+        outer: the frame of the function that this one is defined in, if that is being read, too.
+        names: the local names' values.
+        liveness: which names are still read.
+    """
+
+    source: Source
+    function: Any
+    outer: Frame | None
+    names: dict[str, Any]
+    liveness: Liveness
+    local: frozenset[str]
+
+
+def local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
+    """The names that are a function's own."""
+    arguments = node.args
+    names = {part.arg for part in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    names.update(part.arg for part in (arguments.vararg, arguments.kwarg) if part is not None)
+    return frozenset(names | assigned_names(body_of(node)))
+
+
+def body_of(node: ast.FunctionDef | ast.Lambda) -> list[ast.stmt]:
+    """The statements of a function: of a lambda, that it returns its expression."""
+    if isinstance(node, ast.FunctionDef):
+        return node.body
+    found = _LAMBDAS.get(node)
+    if found is None:
+        returned = ast.copy_location(ast.Return(node.body), node.body)
+        found = _LAMBDAS[node] = [returned]
+    return found
+
+
+_LAMBDAS: dict[ast.Lambda, list[ast.stmt]] = {}
+
+
+class Closure:
+    """A function or lambda that was defined while a function was read.
+
+    Calling it reads its body, so that it can be handed to functions of Python (`map`, `sorted`).
+    """
+
+    def __init__(self, reader: Reader, source: Source, frame: Frame, defaults: dict[str, Any]) -> None:
+        self.reader = reader
+        self.source = source
+        self.frame = frame
+        self.defaults = defaults
+        self.__name__ = source.name
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        from retrograde.python.reading.calling import call_closure
+
+        return call_closure(self.reader, self, list(arguments), keywords)
+
+    def __repr__(self) -> str:
+        return f"<function {self.__name__} of {self.frame.source.name}>"

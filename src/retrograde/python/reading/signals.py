@@ -1,0 +1,50 @@
+"""What ends one attempt to read a function, so that the next one knows more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from retrograde.program.model import Place
+
+if TYPE_CHECKING:
+    from retrograde.python.reading.origins import Origins
+
+
+class NeedsStatic(Exception):
+    """Reading must know a number that only the run would: it is read again with what it was computed from fixed.
+
+    Attributes:
+        symbol: the number's symbol in the program under construction.
+        purpose: what it is needed for, as the error says it where the number depends on data ("an index of a list").
+        place: where in the user's source.
+        text: the statement there.
+        origins: what it was computed from, once somebody has looked.
+        loop: the loop that is read once for each iteration, if the number is whether it goes on.
+    """
+
+    def __init__(self, symbol: Any, purpose: str, loop: Any = None) -> None:
+        super().__init__(purpose)
+        self.loop = loop
+        self.origins: Origins | None = None
+        self.symbol = symbol
+        self.purpose = purpose
+        self.place: Place | None = None
+        self.text = ""
+
+
+class NeedsUnrolling(Exception):
+    """A loop's body does what differs in kind from one iteration to the next: it is read once for each iteration.
+
+    Attributes:
+        loop: which loop.
+        message: why, for the error where the number of iterations depends on data.
+        place: where in the user's source.
+        text: the statement there.
+    """
+
+    def __init__(self, loop: Any, message: str) -> None:
+        super().__init__(message)
+        self.loop = loop
+        self.message = message
+        self.place: Place | None = None
+        self.text = ""
