@@ -474,7 +474,8 @@ def _moved_extent(name: str, one: Any, other: Any) -> Extent:
     if name == "add" and isinstance(one, (int, np.integer)):
         one, other = other, one
     if isinstance(one, Variable) and isinstance(one.extent, Size) and isinstance(other, (int, np.integer)):
-        return Size(one.extent.name, one.extent.offset + int(other if name == "add" else -other))
+        moved = int(other)  # pyright: ignore[reportUnknownArgumentType]
+        return Size(one.extent.name, one.extent.offset + (moved if name == "add" else -moved))
     return None
 
 
