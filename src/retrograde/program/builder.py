@@ -112,6 +112,7 @@ class ProgramBuilder:
 
     Attributes:
         place: where in the user's source the next statements come from.
+        least_size: what the named sizes of the inputs are at least, in every run.
 
     Example:
         >>> import retrograde.rules
@@ -127,6 +128,7 @@ class ProgramBuilder:
     def __init__(self, name: str, block: Block | None = None) -> None:
         self.name = name
         self.place: Place | None = None
+        self.least_size = 0
         self._root = block or Block()
         self._open = [self._root]
         self._sizes: dict[tuple[Any, ...], tuple[Block, Variable]] = {}
@@ -162,7 +164,7 @@ class ProgramBuilder:
             UsageError: a value of a loop's body or of a branch is used outside of it.
         """
         self._root.results = [self.atom(value) for value in outputs.values()]
-        return check(Program(self.name, self._root, list(outputs)))
+        return check(Program(self.name, self._root, list(outputs), self.least_size))
 
     def loop(self, count: Any, body: Callable[..., Any], *initial: Any) -> Any:
         """A loop: `body(i, *carried)` returns the carried values for the next iteration.
@@ -263,7 +265,7 @@ class ProgramBuilder:
         """Put an instruction at the end of the block that is open: its result, or the tuple of its results."""
         atoms = map_operand(self.atom, operands)
         names = primitive.names(len(atoms))
-        known = (_known(name, atom) for name, atom in zip(names, atoms, strict=True))
+        known = (known_of(name, atom) for name, atom in zip(names, atoms, strict=True))
         results = list(map(self.variable, as_tuple(primitive.result(*known, **static))))
         if primitive.name in ("add", "subtract"):
             results[0].extent = _moved_extent(primitive.name, *atoms)
@@ -450,8 +452,8 @@ def _type_of(atom: Any) -> Type:
     return atom.type if isinstance(atom, Variable) else type_of(atom)
 
 
-def _known(name: str, operand: Any) -> Any:
-    """What a type rule is told of an operand."""
+def known_of(name: str, operand: Any) -> Any:
+    """What a type rule is told of an operand with a name."""
     if name == "shape":
         return tuple(part.extent if isinstance(part, Variable) else part for part in operand)
     if name == "index":

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.program.extents import MakerOf, operand_key, same_shape
+from retrograde.program.extents import Extents, operand_key
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
 from retrograde.program.model import Instruction, Variable
 from retrograde.program.types import ArrayType, same_sizes, type_of
@@ -30,6 +30,7 @@ class Rewritten:
     operands: tuple[Any, ...]
 
 
+_ANY = object()
 Outcome = Replaced | Rewritten | None
 
 
@@ -40,10 +41,18 @@ class Peephole:
         maker_of: the instruction that sets a variable, if it is known.
         uses: how often each variable is used.
         apart: whether two indices certainly pick no element both of an array of a type, where the instruction is.
+        extents: of the program.
     """
 
-    def __init__(self, maker_of: MakerOf, uses: dict[Variable, int], apart: Callable[[Any, Any, Any], bool]) -> None:
+    def __init__(
+        self,
+        maker_of: Callable[[Variable], Instruction | None],
+        uses: dict[Variable, int],
+        apart: Callable[[Any, Any, Any], bool],
+        extents: Extents,
+    ) -> None:
         self._maker_of = maker_of
+        self._extents = extents
         self._uses = uses
         self._apart = apart
         self._rules: dict[str, Callable[[Instruction], Outcome]] = {
@@ -107,11 +116,12 @@ class Peephole:
         array, index = instruction.operands
         if not isinstance(array, Variable):
             return None
-        written = self._made_by(array, "update")
-        if written is not None and operand_key(written.operands[1]) == operand_key(index) and _picks_once(index):
-            value = written.operands[2]
-            if _is_as(value, instruction):
-                return Replaced(value)
+        if _picks_once(index):
+            written = self._made_by(self._without_writes(array, index, _ANY), "update")
+            if written is not None and operand_key(written.operands[1]) == operand_key(index):
+                value = written.operands[2]
+                if _is_as(value, instruction):
+                    return Replaced(value)
         taken = self._made_by(array, "getitem")
         if taken is not None:
             together = _composed(taken.operands[1], index)
@@ -145,7 +155,10 @@ class Peephole:
         return None
 
     def _without_writes(self, array: Any, index: Any, until: Any) -> Any:
-        """An array before the writes to other places than an index picks, or a version before that is looked for."""
+        """An array before the writes to other places than an index picks, or a version before that is looked for.
+
+        Where None is looked for, versions that others use as well are not passed.
+        """
         while isinstance(array, Variable) and array is not until:
             maker = self._made_by(array, "add_at") or self._made_by(array, "update")
             if maker is None or (until is None and self._uses.get(array) != 1):
@@ -157,7 +170,7 @@ class Peephole:
 
     def _shaped(self, instruction: Instruction) -> Outcome:
         array, shape = instruction.operands
-        if isinstance(array, Variable) and same_shape(array, as_tuple(shape), self._maker_of):
+        if isinstance(array, Variable) and self._extents.has_shape(array, as_tuple(shape)):
             return Replaced(array)
         return None
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from retrograde.program.clone import clone, prune
-from retrograde.program.extents import operand_key
+from retrograde.program.extents import Extents, operand_key
 from retrograde.program.integers import Integers
 from retrograde.program.model import (
     Block,
@@ -24,6 +24,7 @@ from retrograde.program.model import (
 from retrograde.program.peepholes import Peephole, Replaced, Rewritten
 from retrograde.program.places import never_meet
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.refine import refine_types
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType
 
@@ -57,7 +58,7 @@ def simplify(program: Program) -> Program:
     program = clone(program)
     for _ in range(_ROUNDS):
         prune(program)
-        if not _Round(program.block).changed:
+        if not _Round(program.block, program.least_size).changed:
             break
     return prune(program)
 
@@ -65,15 +66,15 @@ def simplify(program: Program) -> Program:
 class _Round:
     """One walk through a program, in which each statement is looked at once."""
 
-    def __init__(self, root: Block) -> None:
-        self.changed = False
+    def __init__(self, root: Block, least_size: int) -> None:
         self._replaced: dict[Variable, Any] = {}
         self._makers: dict[Variable, Instruction] = {}
         self._uses: dict[Variable, int] = {}
         self._count(root)
-        self._structure = Structure(root)
-        self._integers = Integers(self._structure)
-        self._peephole = Peephole(self._makers.get, self._uses, self._apart)
+        structure = Structure(root)
+        self._integers = Integers(structure, least_size)
+        self.changed = refine_types(root, self._integers)
+        self._peephole = Peephole(self._makers.get, self._uses, self._apart, Extents(structure))
         self._loops: tuple[Loop, ...] = ()
         self._known_apart: dict[Hashable, bool] = {}
         self._tables: list[dict[Hashable, list[Variable]]] = []

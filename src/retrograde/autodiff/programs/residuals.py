@@ -9,6 +9,7 @@ from typing import Any
 from retrograde.autodiff.programs.activity import active_operands
 from retrograde.autodiff.programs.cutting import cheapest_cut
 from retrograde.autodiff.programs.policy import ResidualPolicy
+from retrograde.program.extents import Extents
 from retrograde.program.kinds import is_tuple
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, map_operand, variables_in
 from retrograde.program.primitive import PRIMITIVES, Primitive, Rule
@@ -45,17 +46,22 @@ class Residuals:
         root: the forward program's block.
         active: the variables that a cotangent may come for.
         policy: what may be computed once more.
+        least_size: what the program's named sizes are at least.
 
     Attributes:
         kept: the variables that loops collect, if some rule asks for them or for what is computed from them.
+        planned: the variables of loops that it was decided about.
+        extents: of the forward program.
     """
 
-    def __init__(self, root: Block, active: set[Variable], policy: ResidualPolicy) -> None:
+    def __init__(self, root: Block, active: set[Variable], policy: ResidualPolicy, least_size: int) -> None:
         self._structure = Structure(root)
-        self._versions = Versions(self._structure)
+        self._versions = Versions(self._structure, least_size)
         self._active = active
         self._policy = policy
+        self.extents = Extents(self._structure)
         self._recipes: dict[Variable, Recipe | None] = {}
+        self._sizes: dict[Variable, list[Recipe]] = {}
         self.kept: set[Variable] = set()
         self.planned: set[Variable] = set()
         self._wanted(root)
@@ -68,7 +74,19 @@ class Residuals:
 
     def note_size(self, size: Variable, array: Variable, axis: int) -> None:
         """Take note of a size that was added to the forward program."""
-        self._recipes[size] = Recipe(PRIMITIVES["size"], (array,), {"axis": axis, "offset": 0})
+        self._sizes[size] = [
+            Recipe(PRIMITIVES["getitem"], (origin, ()), {})
+            if at is None
+            else Recipe(PRIMITIVES["size"], (origin,), {"axis": at, "offset": 0})
+            for origin, at in self.extents.origins(array, axis)
+        ]
+
+    def recipes(self, variable: Variable) -> list[Recipe]:
+        """The ways to compute a value once more."""
+        if variable in self._sizes:
+            return self._sizes[variable]
+        recipe = self.recipe(variable)
+        return [] if recipe is None else [recipe]
 
     def _made(self, variable: Variable) -> Recipe | None:
         maker = self._structure.instruction(variable)
@@ -188,20 +206,34 @@ class Residuals:
     def rule(self, instruction: Instruction, name: str, position: int) -> Rule:
         """The rule for an operand: of two, the one for which less has to be kept."""
         rule = instruction.primitive.reverse[name]
-        if rule.instead is None or self._weight(instruction, rule, position) == 0:
+        if rule.instead is None:
             return rule
-        return rule.instead if self._weight(instruction, rule.instead, position) == 0 else rule
+        return min((rule, rule.instead), key=lambda one: self._weight(instruction, one, position))
 
     def _weight(self, instruction: Instruction, rule: Rule, position: int) -> int:
         """How many of the values that a rule reads are set in a loop, and not to be found outside."""
         loops = self._structure.loops_around(instruction.results[0])
         reads = {variable for read in rule.reads for variable in _variables_read(instruction, read, position)}
-        inside = [variable for variable in reads if loops and self._structure.loops_around(variable) == loops]
-        return sum(self._outside(variable) is None for variable in inside)
+        return sum(not self._is_at_hand(variable, loops[-1]) for variable in reads) if loops else 0
+
+    def _is_at_hand(self, variable: Variable, loop: Loop) -> bool:
+        """Whether a value need not be kept: it is from around the loop, or a part of what is there."""
+        if not self._is_of(variable, loop) or variable is loop.index or variable in loop.elements:
+            return True
+        maker = self._structure.instruction(variable)
+        found = self._outside(variable)
+        if found is None and maker is not None and (maker.primitive.views is not None or _is_integer(variable)):
+            found = self.recipe(variable)
+        return found is not None and all(self._is_at_hand(part, loop) for part in variables_in(found.operands))
 
     def _outside(self, variable: Variable) -> Recipe | None:
         maker = self._structure.instruction(variable)
         return self._still_there(variable, maker) or self._written(variable, maker)
+
+
+def _is_integer(variable: Variable) -> bool:
+    kind = variable.type
+    return isinstance(kind, ArrayType) and not kind.rank and kind.dtype.kind in "iu"
 
 
 def _variables_read(instruction: Instruction, name: str, position: int) -> list[Variable]:

@@ -73,7 +73,7 @@ def reverse(
     targets = [_find_output(name, outputs) for name in of]
     builder = ProgramBuilder(f"{program.name}_reversed", copied.block)
     active = active_variables(copied.block, sources, variables_in(tuple(targets)))
-    residuals = Residuals(copied.block, active, policy or ResidualPolicy())
+    residuals = Residuals(copied.block, active, policy or ResidualPolicy(), program.least_size)
     forward = list(copied.block.statements)
     cotangents: Cotangents = {}
     reversal = _Reversal(builder, active)
@@ -90,7 +90,7 @@ def reverse(
             gradient = reversal.zeros(scope, copied.block, source)
         results[f"d_{source.name}"] = builder.atom(gradient)
     copied.block.results = list(results.values())
-    return check(simplify(Program(builder.name, copied.block, list(results))))
+    return check(simplify(Program(builder.name, copied.block, list(results), program.least_size)))
 
 
 class _Reversal:
@@ -136,7 +136,8 @@ class _Reversal:
             share = rule.function(g, *reads)
             # Other operands may get the same share: then it is not to be merged into a sum.
             shared = any(share is part for part in coming)
-            self.add(cotangents, operand, self._fitted(share, block, operand, scope), shared)
+            fits = _keeps_shape(instruction, operand, scope)
+            self.add(cotangents, operand, self._fitted(share, block, operand, scope, fits), shared)
 
     def _reading(self, block: Block, instruction: Instruction, name: str, position: int, scope: Scope) -> Any:
         """What a rule for the operand at a position reads under a name."""
@@ -160,12 +161,12 @@ class _Reversal:
     def _shape(self, block: Block, operand: Any, scope: Scope) -> tuple[Any, ...]:
         return shape_at(scope, self.builder, block, operand) if isinstance(operand, Variable) else np.shape(operand)
 
-    def _fitted(self, share: Any, block: Block, variable: Variable, scope: Scope) -> Any:
-        """A share in the type of the variable it is for."""
+    def _fitted(self, share: Any, block: Block, variable: Variable, scope: Scope, fits: bool) -> Any:
+        """A share in the type of the variable it is for; it may be known that it has its shape."""
         kind = variable.type
         if not isinstance(kind, ArrayType):
             return share
-        if not same_sizes(share.variable.type, kind):
+        if not fits and not same_sizes(share.variable.type, kind):
             share = PRIMITIVES["sum_to"](share, shape_at(scope, self.builder, block, variable))
         share = cast(share, kind.dtype)
         share.variable.type = kind
@@ -231,13 +232,13 @@ class _Reversal:
         backward.results = [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
         of_stacks = [loop.consumed[loop.elements.index(element)] for element in elements]
         backward.results += [self.builder.variable(stack.type, hint=f"d_{stack.name}") for stack in of_stacks]
-        results = iter([Symbol(self.builder, result) for result in backward.results])
-        for at in places:
-            self._add_if_active(cotangents, loop.initial[at], next(results))
-        for variable in around:
-            self.add(cotangents, variable, next(results))
-        for stack in of_stacks:
-            self._add_if_active(cotangents, stack, next(results))
+        results = [Symbol(self.builder, result) for result in backward.results]
+        # What is used from around the loop may be what a carried value starts as, too: its sum is there first.
+        cotangents.update(zip(around, results[len(places) :], strict=False))
+        for at, result in zip(places, results, strict=False):
+            self._add_if_active(cotangents, loop.initial[at], result)
+        for stack, result in zip(of_stacks, results[len(into) :], strict=True):
+            self._add_if_active(cotangents, stack, result)
 
     def _add_if_active(self, cotangents: Cotangents, operand: Any, share: Any) -> None:
         if self._is_active(operand):
@@ -275,6 +276,11 @@ class _Reversal:
         self.builder.append(Branch(self.builder.atom(condition), sides[0][1], sides[1][1], results, self.builder.place))
         for variable, result in zip(into, results, strict=True):
             cotangents[variable] = Symbol(self.builder, result)
+
+
+def _keeps_shape(instruction: Instruction, operand: Variable, scope: Scope) -> bool:
+    """Whether an elementwise operation certainly does not broadcast an operand: then its share has its shape."""
+    return instruction.primitive.elementwise and scope.residuals.extents.same_shape(operand, instruction.results[0])
 
 
 def _used_in(branch: Branch) -> list[Variable]:

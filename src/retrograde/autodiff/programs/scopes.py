@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from retrograde.autodiff.programs.residuals import Residuals
+from retrograde.autodiff.programs.residuals import Recipe, Residuals
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, map_operand, variables_in
 from retrograde.program.primitive import PRIMITIVES
@@ -72,8 +72,8 @@ class _InnerScope:
         if variable not in self._own:
             return self._parent.read(variable)
         if variable not in self._at_hand:
-            rebuilt = self._can_rebuild(variable)
-            self._at_hand[variable] = self._rebuilt(variable) if rebuilt else self._handed_in(variable)
+            recipe = self._recipe(variable)
+            self._at_hand[variable] = self._handed_in(variable) if recipe is None else self._rebuilt(recipe)
         return self._symbol(self._at_hand[variable])
 
     def has(self, variable: Variable) -> bool:
@@ -81,22 +81,23 @@ class _InnerScope:
         if variable not in self._own:
             return self._parent.has(variable)
         known = variable in self._at_hand or variable in self.residuals.planned
-        return known or self._is_handed_in(variable) or self._can_rebuild(variable)
+        return known or self._is_handed_in(variable) or self._recipe(variable) is not None
 
     def add(self, variable: Variable) -> None:
         """Take note of a variable that was added to the forward region."""
         self._own.add(variable)
 
-    def _can_rebuild(self, variable: Variable) -> bool:
+    def _recipe(self, variable: Variable) -> Recipe | None:
+        """A way to compute a value of the region once more; None if it is to be handed in."""
         if variable in self.residuals.kept:
-            return False
-        recipe = self.residuals.recipe(variable)
-        return recipe is not None and all(map(self.has, variables_in(recipe.operands)))
+            return None
+        for recipe in self.residuals.recipes(variable):
+            if all(map(self.has, variables_in(recipe.operands))):
+                return recipe
+        return None
 
-    def _rebuilt(self, variable: Variable) -> Variable:
+    def _rebuilt(self, recipe: Recipe) -> Variable:
         """A value computed once more, in the block that this scope is for, so that all of it can use the value."""
-        recipe = self.residuals.recipe(variable)
-        assert recipe is not None
         operands = map_operand(lambda part: self.read(part) if isinstance(part, Variable) else part, recipe.operands)
         with self._builder.inside(self._block):
             if recipe.is_whole():
