@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from keyword import iskeyword
 from types import ModuleType
@@ -35,6 +35,9 @@ from retrograde.rules.random import WORDS, state_of
 Fetch = Callable[[Sequence[Any]], Any]
 
 _LIBRARIES = ("numpy", "scipy", "math", "cmath", "retrograde", "builtins", "itertools", "functools", "operator")
+LEAST_SIZE = 2
+"""Sizes below it are taken as they are: they decide what is broadcast, and what is empty."""
+
 _LETTERS = "nmkpqrstabcdefghijlouvwxyz"
 
 
@@ -81,7 +84,7 @@ class Inputs:
     def note_sizes(self, arguments: Sequence[tuple[str, Any]]) -> None:
         """Call the sizes of arrays by the names of the integers among the arguments that are equal to them."""
         for label, value in arguments:
-            if type(value) is int and value > 1 and input_name(label) not in self.assumptions.inputs:
+            if type(value) is int and value >= LEAST_SIZE and input_name(label) not in self.assumptions.inputs:
                 self.assumptions.names.setdefault(value, input_name(label))
 
     def argument(self, label: str, value: Any, position: int) -> Any:
@@ -109,6 +112,16 @@ class Inputs:
             return value
         label, fetch, _ = origin
         return self.captured((id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name))
+
+    def fix_small(self, smallest: Mapping[str, int]) -> None:
+        """Take sizes as they are in this call that are smaller than a program is right for."""
+        assumptions = self.assumptions
+        assumptions.sizes.update(
+            value for value, name in assumptions.names.items() if value < smallest.get(name, 0)
+        )
+        assumptions.inputs.update(
+            name for name, value in self.numbers.items() if name in smallest and value < smallest[name]
+        )
 
     def refuse_writes(self) -> None:
         """Refuse what was done to arrays and containers from around the function.
@@ -198,7 +211,7 @@ class Inputs:
 
     def _size(self, extent: Any) -> int | str:
         assumptions = self.assumptions
-        if not isinstance(extent, int) or extent < 2 or extent in assumptions.sizes:
+        if not isinstance(extent, int) or extent < LEAST_SIZE or extent in assumptions.sizes:
             return int(extent)
         if extent not in assumptions.names:
             used = {*assumptions.names.values(), *self._taken}

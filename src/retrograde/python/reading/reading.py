@@ -15,11 +15,11 @@ from retrograde.autodiff import containers
 from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.clone import prune
-from retrograde.program.model import Program, Variable, all_variables
+from retrograde.program.model import Program, all_variables
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
-from retrograde.python.reading.inputs import Assumptions, Inputs
+from retrograde.python.reading.inputs import LEAST_SIZE, Assumptions, Inputs
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
@@ -86,9 +86,7 @@ def read(
                 continue
             if reading.fits(arguments, keywords or {}):
                 return reading
-            assumptions.sizes.update(
-                value for value, name in assumptions.names.items() if value < reading.smallest.get(name, 0)
-            )
+            attempt.inputs.fix_small(reading.smallest)
     raise UnsupportedError(f"{source.name} was not read in {_ATTEMPTS} attempts; pass fewer numbers that loops need")
 
 
@@ -129,6 +127,7 @@ class _Attempt:
         self.parameters = parameters
         self.values = values
         builder = ProgramBuilder(source.name if source.name.isidentifier() and source.name != "lambda" else "function")
+        builder.least_size = LEAST_SIZE
         self.inputs = Inputs(builder, assumptions, local_names(source.node))
         self.reader = Reader(builder, assumptions, self.inputs)
         self.arguments: dict[str, list[str | None]] = {}
@@ -248,12 +247,14 @@ class _Slot:
 
 
 def _smallest(program: Program) -> dict[str, int]:
-    """For each named size the least that no size in the program falls below 0 for."""
-    least: dict[str, int] = {}
-    variables: set[Variable] = all_variables(program.block)
+    """For each named size the least that the program is right for; integers that are no sizes are told apart."""
+    variables = all_variables(program.block)
+    types = [variable.type for variable in variables if isinstance(variable.type, ArrayType)]
+    sizes = [size for kind in types for size in kind.sizes if isinstance(size, Size)]
+    least = dict.fromkeys((size.name for size in sizes), LEAST_SIZE)
+    for size in sizes:
+        least[size.name] = max(least[size.name], -size.offset)
     for variable in variables:
-        sizes = variable.type.sizes if isinstance(variable.type, ArrayType) else ()
-        for size in sizes:
-            if isinstance(size, Size) and size.offset < 0:
-                least[size.name] = max(least.get(size.name, 0), -size.offset)
+        if isinstance(variable.extent, Size) and variable.extent.name not in least:
+            variable.extent = None
     return least
