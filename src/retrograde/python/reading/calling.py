@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import UnsupportedError
-from retrograde.python.reading.frames import EXIT, NORMAL, RETURN, RETURNED, Closure, Frame, body_of, local_names
+from retrograde.python.reading.frames import EXIT, NORMAL, RETURNED, Closure, Frame, body_of, local_names
 from retrograde.python.reading.iteration import (
     combine_enumerate,
     combine_reversed,
@@ -28,6 +28,7 @@ from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
 from retrograde.python.reading.values import Array, Number, call
 from retrograde.python.reading.values import Generator as RandomGenerator
+from retrograde.python.reading.ways_out import exit_codes
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -160,7 +161,7 @@ def returned(reader: Reader, frame: Frame) -> Any:
     code = frame.names[EXIT]
     if isinstance(code, Number):
         reader.located(frame.source.node, _refuse_mixed)
-    return frame.names.get(RETURNED) if code == RETURN else None
+    return frame.names.get(RETURNED) if code else None
 
 
 def _refuse_mixed() -> None:
@@ -175,7 +176,8 @@ def entered(
 ) -> Generator[Frame]:
     """A frame for a call, while it is read."""
     body = body_of(source.node)
-    frame = Frame(source, function, outer, {**names, EXIT: NORMAL}, Liveness(body), local_names(source.node))
+    codes = exit_codes(body)
+    frame = Frame(source, function, outer, {**names, EXIT: NORMAL}, Liveness(body), local_names(source.node), *codes)
     reader.frames.append(frame)
     place = reader.builder.place
     try:

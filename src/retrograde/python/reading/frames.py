@@ -18,7 +18,8 @@ EXIT = "exit of the block"
 RETURNED = "value returned"
 """The name that holds what `return` gave; it is none of the user's."""
 
-NORMAL, BREAK, CONTINUE, RETURN = 0, 1, 2, 3
+NORMAL, CONTINUE = False, 3
+"""How a block ended: at its end, or by `continue`. What stands for `break` and `return`, the frame says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Frame:
         outer: the frame of the function that this one is defined in, if that is being read, too.
         names: the local names' values.
         liveness: which names are still read.
+        local: the names that are the function's own.
+        break_code, return_code: what `EXIT` is after them: True, unless one loop may end by either.
     """
 
     source: Source
@@ -52,6 +55,8 @@ class Frame:
     names: dict[str, Any]
     liveness: Liveness
     local: frozenset[str]
+    break_code: int = True
+    return_code: int = True
 
 
 def local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:

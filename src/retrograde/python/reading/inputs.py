@@ -116,9 +116,7 @@ class Inputs:
     def fix_small(self, smallest: Mapping[str, int]) -> None:
         """Take sizes as they are in this call that are smaller than a program is right for."""
         assumptions = self.assumptions
-        assumptions.sizes.update(
-            value for value, name in assumptions.names.items() if value < smallest.get(name, 0)
-        )
+        assumptions.sizes.update(value for value, name in assumptions.names.items() if value < smallest.get(name, 0))
         assumptions.inputs.update(
             name for name, value in self.numbers.items() if name in smallest and value < smallest[name]
         )

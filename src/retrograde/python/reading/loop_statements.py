@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retrograde.errors import UnsupportedError
 from retrograde.python.reading import names
-from retrograde.python.reading.frames import BREAK, CONTINUE, EXIT, NORMAL, RETURN
+from retrograde.python.reading.frames import CONTINUE, EXIT, NORMAL
 from retrograde.python.reading.iteration import Turns, elements_known, turns_of
 from retrograde.python.reading.loops import LoopReading
 from retrograde.python.reading.regions import branch, branch_value
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.truth import is_dynamic, truth
 from retrograde.python.reading.values import Number
+from retrograde.python.reading.ways_out import ends_loop, goes_on, has
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -61,14 +62,14 @@ def loop_key(reader: Reader, statement: ast.stmt) -> Any:
 
 
 def _looped(reader: Reader, statement: ast.For, turns: Turns, key: Any) -> None:
-    exits = _exits(statement.body)
+    exits = ends_loop(statement.body)
 
     def body(index: Any) -> None:
         names.assign(reader, statement.target, turns.element(index))
         _body(reader, statement, exits)
 
     def going() -> Any:
-        return truth(reader, reader.frame.names[EXIT] == NORMAL)
+        return goes_on(reader, reader.frame.names[EXIT])
 
     hint = statement.target.id if turns.simple and isinstance(statement.target, ast.Name) else ""
     live = reader.frame.liveness.head(statement)
@@ -82,7 +83,7 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         _unrolled_while(reader, statement, key, 0)
         _ended(reader, statement)
         return
-    exits = _exits(statement.body)
+    exits = ends_loop(statement.body)
     found = reader.frame.names
 
     def body(index: Any) -> None:
@@ -95,7 +96,7 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         code = found[EXIT]
         if not is_dynamic(code):
             return test()
-        going = truth(reader, code == NORMAL)
+        going = goes_on(reader, code)
         if isinstance(statement.test, ast.Constant) and statement.test.value:
             return going
         value = branch_value(reader, going, lambda: reader.evaluate(statement.test), lambda: False)
@@ -109,12 +110,12 @@ def _body(reader: Reader, statement: ast.For | ast.While, exits: bool) -> None:
     """The body, after which `EXIT` says whether the loop goes on: `continue` does."""
     found = reader.frame.names
     found[EXIT] = NORMAL
-    reader.execute(statement.body)
+    reader.execute(statement.body, ends_body=True)
     code = found[EXIT]
     if not exits or code is CONTINUE:
         found[EXIT] = NORMAL
-    elif isinstance(code, Number) and _has(statement.body, ast.Continue):
-        found[EXIT] = reader.heap.number(np.where(code.symbol == CONTINUE, NORMAL, code.symbol), int)  # pyright: ignore
+    elif isinstance(code, Number) and has(statement.body, ast.Continue):
+        found[EXIT] = reader.heap.number(np.where(code.symbol == CONTINUE, 0, code.symbol), int)  # pyright: ignore
 
 
 def _ended(reader: Reader, statement: ast.For | ast.While) -> None:
@@ -124,19 +125,21 @@ def _ended(reader: Reader, statement: ast.For | ast.While) -> None:
     found[EXIT] = _behind(reader, statement, code)
     if not statement.orelse:
         return
-    condition = truth(reader, code == NORMAL)
+    condition = goes_on(reader, code)
     live = reader.frame.liveness.after(statement)
     branch(reader, condition, lambda: reader.execute(statement.orelse), lambda: None, live)
 
 
 def _behind(reader: Reader, statement: ast.For | ast.While, code: Any) -> Any:
-    if not isinstance(code, Number):
-        return RETURN if code == RETURN else NORMAL
-    if not _has(statement.body, ast.Return, through_loops=True):
+    """How the block around a loop goes on."""
+    if not has(statement.body, ast.Return, through_loops=True):
         return NORMAL
-    if not _has(statement.body, ast.Break):
+    if not has(statement.body, ast.Break):
         return code
-    return reader.heap.number(np.where(code.symbol == RETURN, RETURN, NORMAL), int)  # pyright: ignore
+    returned = reader.frame.return_code
+    if not isinstance(code, Number):
+        return code if code == returned else NORMAL
+    return reader.heap.number(np.where(code.symbol == returned, returned, 0), int)  # pyright: ignore
 
 
 def _unrolled(reader: Reader, statement: ast.For, elements: Sequence[Any], at: int) -> None:
@@ -166,37 +169,9 @@ def _unrolled_while(reader: Reader, statement: ast.While, key: Any, done: int) -
 
 def _goes_on(reader: Reader, statement: ast.For | ast.While, rest: Callable[[], None]) -> bool:
     """Read one iteration: whether the next one is to be read; where only the run knows, it has been."""
-    _body(reader, statement, _exits(statement.body))
-    code = reader.frame.names[EXIT]
-    if not isinstance(code, Number):
-        return code == NORMAL
-    branch(reader, truth(reader, code == NORMAL), rest, lambda: None)
+    _body(reader, statement, ends_loop(statement.body))
+    condition = goes_on(reader, reader.frame.names[EXIT])
+    if isinstance(condition, bool):
+        return condition
+    branch(reader, condition, rest, lambda: None)
     return False
-
-
-def ways_out(statement: ast.stmt) -> list[int]:
-    """The ways in which a statement may leave the block that it is in."""
-    kinds = ((ast.Break, BREAK), (ast.Continue, CONTINUE))
-    found = [code for kind, code in kinds if _has([statement], kind)]
-    return [*found, RETURN] if _has([statement], ast.Return, through_loops=True) else found
-
-
-def _exits(body: Sequence[ast.stmt]) -> bool:
-    """Whether a loop's body may end the loop."""
-    return _has(body, ast.Break) or _has(body, ast.Return, through_loops=True)
-
-
-def _has(body: Sequence[ast.stmt], kind: type[ast.stmt], *, through_loops: bool = False) -> bool:
-    """Whether a statement of a kind is in a loop's body: one that is about this loop."""
-    return any(isinstance(part, kind) for statement in body for part in _statements(statement, through_loops))
-
-
-def _statements(statement: ast.stmt, through_loops: bool) -> Iterator[ast.stmt]:
-    yield statement
-    if isinstance(statement, ast.FunctionDef):
-        return
-    inner: list[ast.stmt] = list(getattr(statement, "orelse", ()))
-    if through_loops or not isinstance(statement, (ast.For, ast.While)):
-        inner += getattr(statement, "body", ())
-    for part in inner:
-        yield from _statements(part, through_loops)

@@ -184,7 +184,7 @@ class LoopReading:
         index = builder.variable(_INTEGER, self._hint)
         block = Block([index])
         if self._condition is not None:
-            block.parameters.append(builder.variable(_INTEGER))
+            block.parameters.append(builder.variable(_INTEGER, self._hint))
         reader.indices[index] = self._key
         symbols: list[Symbol] = []
         leaves: list[tuple[Leaf, list[Any]]] = []
