@@ -140,6 +140,18 @@ def test_while_loops(random: Any) -> None:
     differentiates(relaxed, random.standard_normal(4), 0.1, wrt="x", of="return_0")
 
 
+def walrus(x, tolerance):
+    while (error := np.abs(x * x - 2.0)) > tolerance:
+        x = x - 0.3 * (x * x - 2.0) + 0.001 * error
+    return x, error
+
+
+def test_conditions_that_set_a_name() -> None:
+    reading = agrees(walrus, 1.0, 1e-3)
+    agrees_on(reading, walrus, 1.4142, 1e-3)
+    differentiates(walrus, 1.0, 1e-3, wrt="x", of="return_0")
+
+
 def guarded(x, n):
     i = 0
     while i < n and x[i] > 0.0:

@@ -122,6 +122,16 @@ def truth_of_array(x):
     return -x
 
 
+def condition_writes(x):
+    def smaller(v):
+        v *= 0.5
+        return v.sum() > 1.0
+
+    while smaller(x):
+        x = x + 0.1
+    return x
+
+
 def returns_sometimes(x):
     if x[0] > 0.0:
         return x
@@ -200,6 +210,7 @@ REFUSED = [
     (writes_outside, "STATE[0] = x[0]", "STATE", "as an argument"),
     (asserts_data, "assert x[0] > 0.0", "what is asserted", "depends on data"),
     (raises_by_data, 'raise ValueError("positive")', "whether `raise` is reached", "depends on data"),
+    (condition_writes, "while smaller(x)", "condition", "in the body"),
     (returns_sometimes, "def returns_sometimes", "ends without one", "`return`"),
     (different_ranks, "y = x if", "an array of float64 with 1 axes on one way and a number", ""),
     (grows_by_data, "while x[0] < 10.0", "list", "np.empty"),

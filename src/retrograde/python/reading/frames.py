@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from retrograde.python.reading.liveness import Liveness, assigned_names
 from retrograde.python.reading.source import Source
@@ -68,17 +70,30 @@ def local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
 
 
 def body_of(node: ast.FunctionDef | ast.Lambda) -> list[ast.stmt]:
-    """The statements of a function: of a lambda, that it returns its expression."""
-    if isinstance(node, ast.FunctionDef):
-        return node.body
-    found = _LAMBDAS.get(node)
+    """The statements of a function as they are read: the same every time, so that they can be told apart."""
+    found = _BODIES.get(node)
     if found is None:
-        returned = ast.copy_location(ast.Return(node.body), node.body)
-        found = _LAMBDAS[node] = [returned]
+        if isinstance(node, ast.Lambda):
+            found = [ast.copy_location(ast.Return(node.body), node.body)]
+        else:
+            found = [_Rewriter().visit(copy.deepcopy(statement)) for statement in node.body]
+        _BODIES[node] = found
     return found
 
 
-_LAMBDAS: dict[ast.Lambda, list[ast.stmt]] = {}
+_BODIES: WeakKeyDictionary[ast.AST, list[ast.stmt]] = WeakKeyDictionary()
+
+
+class _Rewriter(ast.NodeTransformer):
+    """A `while` whose condition sets names asks for it in its body."""
+
+    def visit_While(self, node: ast.While) -> ast.stmt:
+        self.generic_visit(node)
+        if node.orelse or not any(isinstance(part, ast.NamedExpr) for part in ast.walk(node.test)):
+            return node
+        leave = ast.copy_location(ast.Break(), node)
+        asked = ast.copy_location(ast.If(node.test, node.body, [leave]), node)
+        return ast.copy_location(ast.While(ast.copy_location(ast.Constant(True), node), [asked], []), node)
 
 
 class Closure:

@@ -148,12 +148,6 @@ class LoopReading:
 
     def _attempt(self) -> tuple[Block, Block | None, bool]:
         reader, builder = self._reader, self._reader.builder
-        end = None
-        if self._condition is not None:
-            end, _ = self._entered()
-            with builder.inside(end):
-                end.results = [builder.atom(self._condition())]
-            self._refuse_changes()
         block, index = self._entered()
         with builder.inside(block):
             self._body(index)
@@ -173,10 +167,26 @@ class LoopReading:
                 stable = False
         for place, value in zip(new, ends[len(carried) :], strict=True):
             self._note(place).widen(value)
-        if stable:
-            with builder.inside(block):
-                self._leave(block)
-        return block, end, stable
+        if not stable:
+            return block, None, False
+        with builder.inside(block):
+            self._leave(block)
+        return block, self._asked(self._condition) if self._condition is not None else None, True
+
+    def _asked(self, condition: Callable[[], Any]) -> Block:
+        """The condition, as a function of what is carried."""
+        reader, builder = self._reader, self._reader.builder
+        block, _ = self._entered()
+        entered = State(reader)
+        with builder.inside(block):
+            block.results = [builder.atom(condition())]
+            if entered.changes(None):
+                raise UnsupportedError(
+                    "the condition of a `while` loop writes into an array or a container; write it in the body, and "
+                    "leave with `if ...: break`"
+                )
+        self._state.restore()
+        return block
 
     def _entered(self) -> tuple[Block, Any]:
         """A block in which the carried places hold parameters, and its index."""
@@ -206,12 +216,6 @@ class LoopReading:
             made.put(one.place, one.kind, self._key)
             one.head = one.place.get() if isinstance(one.place, CellSlot) else None
         made.share()
-
-    def _refuse_changes(self) -> None:
-        """A condition may be asked once more than the body runs, so that it must change nothing."""
-        before = self._state
-        self._state.restore()
-        del before
 
     def _refuse_resized(self, ending: Ending) -> None:
         for change in ending.changes.values():
