@@ -23,6 +23,7 @@ from retrograde.python.reading.kinds import map_arrays
 from retrograde.python.reading.liveness import Liveness
 from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.refusals import CALLS
+from retrograde.python.reading.series import PUT_TOGETHER, Series, opened, put_together, reduced
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
@@ -47,6 +48,10 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     """
     if isinstance(function, Closure):
         return call_closure(reader, function, arguments, keywords)
+    if function in (max, min, all, any) and len(arguments) == 1 and isinstance(arguments[0], Series):
+        return reduced(reader, function, arguments[0])
+    if function in PUT_TOGETHER and isinstance(arguments[0], Series):
+        return put_together(reader, function, *arguments, **keywords)
     own = _own(function)
     if own is not None:
         return own(reader, *arguments, **keywords)
@@ -77,7 +82,8 @@ def _called(reader: Reader, function: Any, arguments: list[Any], keywords: dict[
     if isinstance(owner, (list, dict, set)):
         arguments = [_settled(owner, function.__name__, argument) for argument in arguments]
         return function(*arguments, **keywords)
-    return call(reader.heap, function, tuple(arguments), keywords)
+    options = {name: opened(value) for name, value in keywords.items()}
+    return call(reader.heap, function, tuple(map(opened, arguments)), options)
 
 
 def _settled(owner: Any, name: str, argument: Any) -> Any:

@@ -11,8 +11,8 @@ import numpy as np
 from retrograde.errors import UnsupportedError
 from retrograde.python.reading import names
 from retrograde.python.reading.frames import CONTINUE, EXIT, NORMAL
-from retrograde.python.reading.iteration import Turns, elements_known, turns_of
-from retrograde.python.reading.loops import LoopReading
+from retrograde.python.reading.iteration import UNROLLED_MOST, Turns, elements_known, turns_of
+from retrograde.python.reading.loops import LoopReading, loop_key
 from retrograde.python.reading.regions import branch, branch_value
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.truth import is_dynamic, truth
@@ -22,9 +22,6 @@ from retrograde.python.reading.ways_out import ends_loop, goes_on, has
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
 
-UNROLLED_MOST = 1000
-"""The most iterations of a loop that is read once for each of them."""
-
 
 def read_for(reader: Reader, statement: ast.For) -> None:
     """A `for` loop."""
@@ -33,11 +30,6 @@ def read_for(reader: Reader, statement: ast.For) -> None:
     key = loop_key(reader, statement)
     if turns is None or key in reader.assumptions.unrolled or _is_short(turns):
         elements = _known(reader, values, key)
-        if len(elements) > UNROLLED_MOST:
-            raise UnsupportedError(
-                f"a loop over {len(elements)} elements would be read once for each; put them into an array, or keep "
-                "the loop's body from needing the elements before the run"
-            )
         _unrolled(reader, statement, elements, 0)
     else:
         _looped(reader, statement, turns, key)
@@ -54,11 +46,6 @@ def _known(reader: Reader, values: Any, key: Any) -> Sequence[Any]:
 
 def _is_short(turns: Turns) -> bool:
     return isinstance(turns.count, int) and turns.count <= 1
-
-
-def loop_key(reader: Reader, statement: ast.stmt) -> Any:
-    """What tells loops apart: the statement, and the calls that led to it."""
-    return (*(id(frame.source.node) for frame in reader.frames), id(statement))
 
 
 def _looped(reader: Reader, statement: ast.For, turns: Turns, key: Any) -> None:

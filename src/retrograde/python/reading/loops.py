@@ -7,6 +7,7 @@ Cousot and Cousot 1977).
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 
 _INTEGER = ArrayType(np.dtype(np.int64))
 _ATTEMPTS = 20
+
+
+def loop_key(reader: Reader, node: ast.AST) -> Any:
+    """What tells loops apart: the statement or comprehension, and the calls that led to it."""
+    return (*(id(frame.source.node) for frame in reader.frames), id(node))
 
 
 class Carried:

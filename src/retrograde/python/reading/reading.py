@@ -23,6 +23,7 @@ from retrograde.python.reading.inputs import LEAST_SIZE, Assumptions, Inputs
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
+from retrograde.python.reading.series import Series
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.values import Array, Number
@@ -191,6 +192,8 @@ class _Attempt:
         plain = len(parts) == 1 and parts[0] is value
         template: list[Any] = []
         for part in parts:
+            if isinstance(part, Series):
+                part.refuse()
             if isinstance(part, (Array, Number)) or _is_number(part):
                 name = "return" if plain else f"return_{len(outputs)}"
                 template.append(_Slot(len(outputs), part.kind if isinstance(part, Number) else None))
