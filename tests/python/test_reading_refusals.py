@@ -116,6 +116,21 @@ def raises_by_data(x):
     return x
 
 
+def raises_in_a_loop(x):
+    count = 0
+    while x[0] > 1e-3:
+        x = x * 0.5
+        count += 1
+        if count > 200:
+            raise RuntimeError("no convergence")
+    return x
+
+
+def never_ends(x):
+    while True:
+        x = x * 0.5
+
+
 def truth_of_array(x):
     if x > 0.0:
         return x
@@ -210,6 +225,8 @@ REFUSED = [
     (writes_outside, "STATE[0] = x[0]", "STATE", "as an argument"),
     (asserts_data, "assert x[0] > 0.0", "what is asserted", "depends on data"),
     (raises_by_data, 'raise ValueError("positive")', "whether `raise` is reached", "depends on data"),
+    (raises_in_a_loop, 'raise RuntimeError("no convergence")', "whether `raise` is reached", "depends on data"),
+    (never_ends, "while True", "never ends", "`break`"),
     (condition_writes, "while smaller(x)", "condition", "in the body"),
     (returns_sometimes, "def returns_sometimes", "ends without one", "`return`"),
     (different_ranks, "y = x if", "an array of float64 with 1 axes on one way and a number", ""),

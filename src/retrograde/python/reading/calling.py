@@ -23,7 +23,7 @@ from retrograde.python.reading.kinds import map_arrays
 from retrograde.python.reading.liveness import Liveness
 from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.refusals import CALLS
-from retrograde.python.reading.series import PUT_TOGETHER, Series, opened, put_together, reduced
+from retrograde.python.reading.series import OF_SERIES, Series, opened
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
@@ -48,10 +48,8 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     """
     if isinstance(function, Closure):
         return call_closure(reader, function, arguments, keywords)
-    if function in (max, min, all, any) and len(arguments) == 1 and isinstance(arguments[0], Series):
-        return reduced(reader, function, arguments[0])
-    if function in PUT_TOGETHER and isinstance(arguments[0], Series):
-        return put_together(reader, function, *arguments, **keywords)
+    if arguments and isinstance(arguments[0], Series) and function in OF_SERIES:
+        return OF_SERIES[function](reader, function, *arguments, **keywords)
     own = _own(function)
     if own is not None:
         return own(reader, *arguments, **keywords)

@@ -61,6 +61,10 @@ class Turns:
     element: Callable[[Any], Any]
     simple: bool = False
 
+    def without_first(self) -> Turns:
+        """What is left behind the first element."""
+        return Turns(self.count - 1, lambda index: self.element(index + 1))
+
 
 class Combined:
     """`enumerate`, `zip` or `reversed` of something whose length only the run knows."""

@@ -58,9 +58,17 @@ def _looped(reader: Reader, statement: ast.For, turns: Turns, key: Any) -> None:
     def going() -> Any:
         return goes_on(reader, reader.frame.names[EXIT])
 
-    hint = statement.target.id if turns.simple and isinstance(statement.target, ast.Name) else ""
-    live = reader.frame.liveness.head(statement)
-    LoopReading(reader, key, turns.count, body, going if exits else None, live, hint).read()
+    def loop(turns: Turns) -> None:
+        hint = statement.target.id if turns.simple and isinstance(statement.target, ast.Name) else ""
+        live = reader.frame.liveness.head(statement)
+        LoopReading(reader, key, turns.count, body, going if exits else None, live, hint).read()
+
+    if key in reader.assumptions.peeled and reader.inputs.is_positive(turns.count):
+        first, turns = turns, turns.without_first()
+        names.assign(reader, statement.target, first.element(0))
+        _goes_on(reader, statement, lambda: loop(turns), always=True)
+    else:
+        loop(turns)
 
 
 def read_while(reader: Reader, statement: ast.While) -> None:
@@ -72,6 +80,8 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         return
     exits = ends_loop(statement.body)
     found = reader.frame.names
+    if not exits and isinstance(statement.test, ast.Constant) and statement.test.value:
+        raise UnsupportedError("this loop never ends; leave it by `break` or `return`, or give it a condition")
 
     def body(index: Any) -> None:
         _body(reader, statement, exits)
@@ -89,7 +99,13 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         value = branch_value(reader, going, lambda: reader.evaluate(statement.test), lambda: False)
         return truth(reader, value)
 
-    LoopReading(reader, key, None, body, condition, reader.frame.liveness.head(statement), "").read()
+    def loop() -> None:
+        LoopReading(reader, key, None, body, condition, reader.frame.liveness.head(statement), "").read()
+
+    if key in reader.assumptions.peeled:
+        branch(reader, test(), lambda: _goes_on(reader, statement, loop, always=True) and None, lambda: None)
+    else:
+        loop()
     _ended(reader, statement)
 
 
@@ -154,11 +170,11 @@ def _unrolled_while(reader: Reader, statement: ast.While, key: Any, done: int) -
             return
 
 
-def _goes_on(reader: Reader, statement: ast.For | ast.While, rest: Callable[[], None]) -> bool:
-    """Read one iteration: whether the next one is to be read; where only the run knows, it has been."""
+def _goes_on(reader: Reader, statement: ast.For | ast.While, rest: Callable[[], None], *, always: bool = False) -> bool:
+    """Read one iteration: whether the next one is to be read; where only the run knows (or always), it has been."""
     _body(reader, statement, ends_loop(statement.body))
     condition = goes_on(reader, reader.frame.names[EXIT])
-    if isinstance(condition, bool):
+    if isinstance(condition, bool) and not always:
         return condition
     branch(reader, condition, rest, lambda: None)
     return False

@@ -230,6 +230,7 @@ class LoopReading:
                     self._key,
                     f"a {type(change.container).__name__} gets or loses items in a loop; give it all its items before, "
                     "and replace them, or write into an array (np.empty)",
+                    at_once=True,
                 )
 
     def _leave(self, block: Block) -> None:

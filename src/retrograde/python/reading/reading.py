@@ -78,11 +78,13 @@ def read(
                 if signal.origins is None or not signal.origins.helps(assumptions):
                     raise _not_known(signal, assumptions) from None
                 signal.origins.fix(assumptions)
+                assumptions.reasons.update(dict.fromkeys(signal.origins.loops, signal))
                 continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
                     raise at(signal.place, signal.text, signal.message) from None
-                assumptions.unrolled.add(signal.loop)
+                peeled = signal.loop in assumptions.peeled or signal.at_once
+                (assumptions.unrolled if peeled else assumptions.peeled).add(signal.loop)
                 assumptions.reasons[signal.loop] = signal
                 continue
             if reading.fits(arguments, keywords or {}):
@@ -157,7 +159,7 @@ class _Attempt:
             template,
             mutated,
             unclear,
-            _smallest(program),
+            _smallest(program, self.inputs.smallest),
         )
 
     def _make_arguments(self) -> dict[str, Any]:
@@ -249,12 +251,12 @@ class _Slot:
         return self.kind(value) if self.kind is not None and isinstance(value, (np.generic, int, float)) else value
 
 
-def _smallest(program: Program) -> dict[str, int]:
+def _smallest(program: Program, assumed: Mapping[str, int]) -> dict[str, int]:
     """For each named size the least that the program is right for; integers that are no sizes are told apart."""
     variables = all_variables(program.block)
     types = [variable.type for variable in variables if isinstance(variable.type, ArrayType)]
     sizes = [size for kind in types for size in kind.sizes if isinstance(size, Size)]
-    least = dict.fromkeys((size.name for size in sizes), LEAST_SIZE)
+    least = dict.fromkeys((size.name for size in sizes), LEAST_SIZE) | dict(assumed)
     for size in sizes:
         least[size.name] = max(least[size.name], -size.offset)
     for variable in variables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -15,7 +16,9 @@ from retrograde.python.reading.changes import State, seen
 from retrograde.python.reading.iteration import Turns, turns_of
 from retrograde.python.reading.kinds import ArrayLeaf, NumberLeaf, general, leaf_type
 from retrograde.python.reading.loops import LoopReading, loop_key
+from retrograde.python.reading.regions import branch
 from retrograde.python.reading.signals import NeedsUnrolling
+from retrograde.python.reading.truth import truth
 from retrograde.python.reading.values import Array, Number, call
 
 if TYPE_CHECKING:
@@ -66,6 +69,7 @@ class Series:
             self.key,
             "a list is made whose length only the run knows, and used as more than a sequence; make an array "
             "(np.empty) and write its elements in a loop",
+            at_once=True,
         )
 
     __add__ = __radd__ = __mul__ = __rmul__ = __iter__ = __len__ = __bool__ = __array__ = refuse  # pyright: ignore
@@ -83,7 +87,7 @@ def series(reader: Reader, node: ast.ListComp | ast.GeneratorExp) -> Series | No
         reader: the reader.
         node: the comprehension.
     """
-    found = _turns(reader, node)
+    found = None if node.generators[0].ifs else _turns(reader, node)
     if found is None:
         return None
     turns, key = found
@@ -91,7 +95,8 @@ def series(reader: Reader, node: ast.ListComp | ast.GeneratorExp) -> Series | No
     sizes = leaf.sizes if isinstance(leaf, ArrayLeaf) else ()
     builder = reader.builder
     if not all(map(builder.is_named, sizes)):
-        raise NeedsUnrolling(key, "the arrays of a list have sizes that only the run knows; write them into an array")
+        message = "the arrays of a list have sizes that only the run knows; write them into an array"
+        raise NeedsUnrolling(key, message, at_once=True)
     shape = (reader.heap.symbol(turns.count), *map(builder.named_extent, sizes))
     found_names = reader.frame.names
     found_names[_MADE] = made = reader.heap.array(builder.zeros(shape, leaf_type(leaf).dtype))
@@ -115,9 +120,19 @@ def summed(reader: Reader, node: ast.GeneratorExp | ast.ListComp, start: Any) ->
     found_names = reader.frame.names
     found_names[_TOTAL] = start
 
+    def add() -> None:
+        found_names[_TOTAL] = found_names[_TOTAL] + reader.evaluate(node.elt)
+
+    def added(conditions: Sequence[ast.expr]) -> None:
+        if not conditions:
+            add()
+            return
+        condition = truth(reader, reader.evaluate(conditions[0]))
+        branch(reader, condition, lambda: added(conditions[1:]), lambda: None)
+
     def body(index: Any) -> None:
         names.assign(reader, node.generators[0].target, turns.element(index))
-        found_names[_TOTAL] = found_names[_TOTAL] + reader.evaluate(node.elt)
+        added(node.generators[0].ifs)
 
     with names.inner_scope(reader, node.generators):
         LoopReading(reader, key, turns.count, body, None, frozenset(), _hint(node, turns)).read()
@@ -130,7 +145,7 @@ def _hint(node: ast.ListComp | ast.GeneratorExp, turns: Turns) -> str:
 
 
 def _turns(reader: Reader, node: ast.ListComp | ast.GeneratorExp) -> tuple[Turns, Any] | None:
-    if len(node.generators) != 1 or node.generators[0].ifs:
+    if len(node.generators) != 1:
         return None
     key = loop_key(reader, node)
     if key in reader.assumptions.unrolled:
@@ -153,7 +168,8 @@ def _element(reader: Reader, node: Any, turns: Turns, key: Any) -> tuple[type | 
     state.restore()
     back()
     if not isinstance(leaf, (NumberLeaf, ArrayLeaf)):
-        raise NeedsUnrolling(key, "a list of other things than numbers and arrays has a length that only the run knows")
+        message = "a list of other things than numbers and arrays has a length that only the run knows"
+        raise NeedsUnrolling(key, message, at_once=True)
     return leaf.weak if isinstance(leaf, NumberLeaf) else None, leaf
 
 
@@ -162,7 +178,7 @@ def opened(value: Any) -> Any:
     return value.array.copy() if isinstance(value, Series) else value
 
 
-def put_together(reader: Reader, function: Any, value: Series, axis: int = 0) -> Any:
+def _put_together(reader: Reader, function: Any, value: Series, axis: int = 0) -> Any:
     """`np.stack`, `np.concatenate` and `np.vstack` of the list."""
     array = value.array.copy()
     if function is np.stack and isinstance(axis, int):
@@ -174,12 +190,16 @@ def put_together(reader: Reader, function: Any, value: Series, axis: int = 0) ->
     return value.refuse()
 
 
-PUT_TOGETHER = (np.stack, np.concatenate, np.vstack)
-
-_OF_LISTS = {max: np.max, min: np.min, all: np.all, any: np.any}
-
-
-def reduced(reader: Reader, function: Any, value: Series) -> Any:
+def _reduced(reader: Reader, function: Any, value: Series) -> Any:
     """`max`, `min`, `all`, `any` of the list."""
-    result = call(reader.heap, _OF_LISTS[function], (value.array,), {})
+    result = call(reader.heap, _REDUCTIONS[function], (value.array,), {})
     return reader.heap.number(result.symbol, value.kind if function in (max, min) else bool)
+
+
+_REDUCTIONS: dict[Any, Any] = {max: np.max, min: np.min, all: np.all, any: np.any}
+
+OF_SERIES: dict[Any, Callable[..., Any]] = {
+    **dict.fromkeys(_REDUCTIONS, _reduced),
+    **dict.fromkeys((np.stack, np.concatenate, np.vstack), _put_together),
+}
+"""What is done instead, where functions are called with a list whose length only the run knows."""
