@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_programs import RandomProgram
+from drawn_programs import RandomProgram
 
 from retrograde.autodiff import reverse
 from retrograde.program import Program
