@@ -301,6 +301,11 @@ def stacks_around(actions: Iterable[Action]) -> dict[Name, tuple[Name, Expressio
     return found
 
 
+def stacks_made(actions: Iterable[Action]) -> dict[Name, MakeStack]:
+    """What makes each stack."""
+    return {action.stack: action for action in all_actions(actions) if isinstance(action, MakeStack)}
+
+
 def written_names(actions: Iterable[Action]) -> set[Name]:
     """The names that are written into."""
     return {action.target for action in all_actions(actions) if isinstance(action, Write)}

@@ -47,13 +47,16 @@ class Translator:
         texts: how each name of the procedure is written.
         bindings: how often each name is bound.
         sizes: the variables that hold the named sizes of the parameters.
+        least_size: what these are at least.
 
     Attributes:
         facts: bounds of integer variables.
         out: where parts go.
     """
 
-    def __init__(self, texts: dict[Name, str], bindings: Counter[Name], sizes: dict[str, Affine]) -> None:
+    def __init__(
+        self, texts: dict[Name, str], bindings: Counter[Name], sizes: dict[str, Affine], least_size: int
+    ) -> None:
         self.texts = texts
         self.bindings = bindings
         self.sizes = sizes
@@ -72,13 +75,14 @@ class Translator:
         self.place: Place | None = None
         self.last_reads: frozenset[str] = frozenset()
         self.unstable = {text for name, text in texts.items() if bindings[name] > 1}
+        self.given: set[str] = {name for size in sizes.values() for name in size.names}
         self._taken = set(texts.values())
         self._names = {text: name for name, text in texts.items()}
         self._axes: dict[tuple[str, int], str] = {}
         for size in sizes.values():
             for name in size.names:
                 self._taken.add(name)
-                self.facts.lower.setdefault(name, affine(2))
+                self.facts.lower.setdefault(name, affine(least_size))
 
     # Names.
 
@@ -180,6 +184,10 @@ class Translator:
             makes=text,
         )
         return whole_array(text, extents, dtype)
+
+    def is_given(self, value: Affine) -> bool:
+        """Whether it depends on the parameters and their sizes alone."""
+        return all(name in self.given for name in value.names)
 
     def is_unstable(self, value: Affine) -> bool:
         """Whether it depends on a variable that is bound at several places."""

@@ -130,6 +130,7 @@ class _Attempt:
         self.parameters = parameters
         self.values = values
         builder = ProgramBuilder(source.name if source.name.isidentifier() and source.name != "lambda" else "function")
+        builder.least_size = 2  # Sizes of 0 and 1 have no names.
         self.inputs = Inputs(builder, assumptions, local_names(source.node))
         self.reader = Reader(builder, assumptions, self.inputs)
         self.arguments: dict[str, list[str | None]] = {}
