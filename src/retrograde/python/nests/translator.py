@@ -219,7 +219,8 @@ class Translator:
                 self.extents[copy] = self.extents[array]
             array = copy
         indices = tuple(map(self.lasting, memory.indices))
-        return memory_field(Memory(array, indices), tuple(map(self.lasting, field.extents)), field.dtype)
+        moved = Memory(array, indices, memory.whole)
+        return memory_field(moved, tuple(map(self.lasting, field.extents)), field.dtype)
 
     def size_text(self, extent: Affine) -> str:
         """An extent for an allocation: never negative."""
@@ -235,7 +236,10 @@ class Translator:
         self.nest(target.extents, [store], loops, free)
 
     def materialized(self, field: Field, name: str | None = None, hint: str = "t") -> Field:
-        """A field in memory of its own."""
+        """A field in memory of its own; of a number a variable."""
+        if not field.rank:
+            scalar = self.let(field.at(()))
+            return Field((), field.dtype, lambda _: scalar, weak=field.weak)
         made = self.allocate(field.extents, field.dtype, name, hint)
         self.fill(made, field)
         return made
@@ -260,6 +264,8 @@ class Translator:
     def is_whole(self, field: Field) -> bool:
         """Whether a field is all of what an array variable holds, as it lies there."""
         memory = field.memory
+        if memory is not None and memory.whole:
+            return True
         if memory is None or memory.indices != tuple(variable(f"#{axis}") for axis in range(field.rank)):
             return False
         return self._known_extents(memory.array) == field.extents
@@ -338,6 +344,7 @@ class Translator:
         name = self.fresh("r")
         self.python_line(name, expression.primitive, expression.operands, expression.static, reason)
         if not kind.rank:
+            self.python_text(f"{name} = {dtype_text(kind.dtype)}({name})", {name}, {name})
             local = Local(name, kind.dtype)
             return Field((), kind.dtype, lambda _: local)
         return whole_array(name, self.axes_after(name, kind), kind.dtype)
