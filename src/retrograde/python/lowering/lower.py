@@ -32,5 +32,8 @@ def lower(program: Program) -> Procedure:
     sequence.statements()
     results = sequence.results()
     parameters = [names.of(parameter) for parameter in block.parameters]
-    return Procedure(program.name, parameters, sequence.done, results, list(program.output_names))
+    extents = [parameter.extent for parameter in block.parameters]
+    return Procedure(
+        program.name, parameters, sequence.done, results, list(program.output_names), extents, program.least_size
+    )
 

@@ -76,10 +76,12 @@ class Stacks:
 
     Attributes:
         around: for a stack that is kept in another one that other, and at which index.
+        made: what makes each stack.
         growing: the stacks that are part of a storage.
     """
 
     around: dict[Name, tuple[Name, Expression]] = field(default_factory=dict[Name, "tuple[Name, Expression]"])
+    made: dict[Name, MakeStack] = field(default_factory=dict[Name, MakeStack])
     growing: dict[Name, Growing] = field(default_factory=dict[Name, Growing])
 
 
@@ -118,8 +120,21 @@ def _known_shape(translator: Translator, action: MakeStack) -> Indices | None:
     if action.shape is not None:
         return tuple(translator.index(extent) for extent in action.shape)
     if depth > 1:
-        return None
+        return _shape_of_inner(translator, action.stack)
     return _element_shape(translator, element)
+
+
+def _shape_of_inner(translator: Translator, stack: Name) -> Indices | None:
+    """The number of entries that each of the stacks in a stack has, and their shape, if they are known beforehand."""
+    inner = [made for made in translator.stacks.made if translator.stacks.around.get(made, (None,))[0] is stack]
+    if len(inner) != 1:
+        return None
+    action = translator.stacks.made[inner[0]]
+    count = None if action.count is None else translator.whole_of(action.count)
+    shape = _known_shape(translator, action)
+    if count is None or shape is None or not all(map(translator.is_given, (count, *shape))):
+        return None
+    return (count, *shape)
 
 
 def _element_shape(translator: Translator, element: ArrayType) -> Indices | None:
