@@ -348,3 +348,14 @@ def test_a_name_that_is_no_input_or_output() -> None:
     x = builder.input("x", "float64")
     with pytest.raises(UsageError, match="output 'out' is bool, which has no derivative"):
         reverse(builder.finish(out=x > 0.0), ["x"], ["out"])
+
+
+def test_a_value_that_a_loop_starts_from_and_uses_in_every_iteration() -> None:
+    builder = ProgramBuilder("both")
+    x = builder.input("x", "float64")
+    y = builder.loop(3, lambda i, y: np.tanh(np.sin(y) + x), x)
+    program = builder.finish(y=y)
+    (found,) = reverse(program, ["x"], ["y"], keep_outputs=False)(0.3, 1.0)
+    step = 1e-6
+    expected = (program(0.3 + step)[0] - program(0.3 - step)[0]) / (2 * step)
+    assert found == pytest.approx(expected, rel=1e-8)

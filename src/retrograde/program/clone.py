@@ -21,7 +21,8 @@ from retrograde.program.model import (
 
 def clone(program: Program) -> Program:
     """The same program, no part of which is shared with the first."""
-    return Program(program.name, _copy_block(program.block, {}), list(program.output_names))
+    block = _copy_block(program.block, {})
+    return Program(program.name, block, list(program.output_names), program.least_size)
 
 
 def _copy_block(block: Block, copies: dict[Variable, Variable]) -> Block:

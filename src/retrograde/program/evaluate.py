@@ -63,6 +63,12 @@ def _check(program: Program, arguments: tuple[Any, ...]) -> None:
         for extent, size in zip(kind.sizes, array.shape, strict=True):
             if isinstance(size, int) and not _is_size(extent, size, sizes):
                 raise _misfit(program, variable, array)
+    small = [name for name, size in sizes.items() if size < program.least_size]
+    if small:
+        raise UsageError(
+            f"program {program.name} got arrays with {small[0]} = {sizes[small[0]]}, and was made for sizes of "
+            f"{program.least_size} or more; make one for these arrays"
+        )
 
 
 def _is_size(extent: Extent, size: int, sizes: dict[str, int]) -> bool:

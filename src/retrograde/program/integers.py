@@ -14,12 +14,17 @@ from retrograde.program.types import ArrayType, Extent, Size
 class Integers:
     """What is known of the integers of a program.
 
+    Args:
+        structure: of the program.
+        least_size: what its named sizes are at least.
+
     Attributes:
         facts: of unknowns that stand for the result of an operation, what is not negative.
     """
 
-    def __init__(self, structure: Structure) -> None:
+    def __init__(self, structure: Structure, least_size: int = 0) -> None:
         self.structure = structure
+        self._least_size = least_size
         self.facts: dict[Atom, list[Affine]] = {}
         self._found: dict[Variable, Affine] = {}
 
@@ -63,7 +68,7 @@ class Integers:
             for atom in waiting.pop().terms:
                 if atom not in met:
                     met.add(atom)
-                    facts = self.facts.get(atom, [Affine.of(atom)] if isinstance(atom, Size) else [])
+                    facts = self.facts.get(atom, [Affine.of(atom) - self._least_size] if isinstance(atom, Size) else [])
                     conditions = conditions + facts
                     waiting += facts
         return conditions

@@ -153,11 +153,13 @@ class Program:
         name: as its text calls it.
         block: its parameters are the inputs, its results the outputs.
         output_names: the outputs by name, in order.
+        least_size: what the named sizes of its inputs are at least, in every run.
     """
 
     name: str
     block: Block
     output_names: list[str]
+    least_size: int = 0
 
     @property
     def inputs(self) -> list[Variable]:

@@ -58,7 +58,7 @@ def simplify(program: Program) -> Program:
     program = clone(program)
     for _ in range(_ROUNDS):
         prune(program)
-        if not _Round(program.block).changed:
+        if not _Round(program.block, program.least_size).changed:
             break
     return prune(program)
 
@@ -66,13 +66,13 @@ def simplify(program: Program) -> Program:
 class _Round:
     """One walk through a program, in which each statement is looked at once."""
 
-    def __init__(self, root: Block) -> None:
+    def __init__(self, root: Block, least_size: int) -> None:
         self._replaced: dict[Variable, Any] = {}
         self._makers: dict[Variable, Instruction] = {}
         self._uses: dict[Variable, int] = {}
         self._count(root)
         structure = Structure(root)
-        self._integers = Integers(structure)
+        self._integers = Integers(structure, least_size)
         self.changed = refine_types(root, self._integers)
         self._peephole = Peephole(self._makers.get, self._uses, self._apart, Extents(structure))
         self._loops: tuple[Loop, ...] = ()

@@ -57,11 +57,12 @@ class Versions:
 
     Args:
         structure: of the program.
+        least_size: what its named sizes are at least.
     """
 
-    def __init__(self, structure: Structure) -> None:
+    def __init__(self, structure: Structure, least_size: int = 0) -> None:
         self._structure = structure
-        self._integers = Integers(structure)
+        self._integers = Integers(structure, least_size)
 
     def still_there(self, version: Variable, index: Any, block: Block) -> list[Variable]:
         """Other versions in which what an index picks of a version is the same, those further out first.

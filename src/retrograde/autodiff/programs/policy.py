@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
 
-from retrograde.program.model import Instruction, Variable
+from retrograde.program.model import Instruction, Variable, variables_in
 from retrograde.program.types import ArrayType, Extent, Size, Type
 
 _CHEAP = (
@@ -53,10 +53,7 @@ class ResidualPolicy:
             return True
         if any(result.name in self.recompute for result in instruction.results):
             return True
-        integers = all(not result.type.differentiable for result in instruction.results) and not any(
-            isinstance(result.type, ArrayType) and result.type.rank for result in instruction.results
-        )
-        return primitive.name in CHEAP and (self.rebuild == "cheap" or integers)
+        return _is_arithmetic_of_integers(instruction) or (primitive.name in CHEAP and self.rebuild == "cheap")
 
     def bytes_of(self, kind: Type) -> int:
         """About how much memory a value takes."""
@@ -72,3 +69,10 @@ class ResidualPolicy:
         if isinstance(extent, Size):
             return max(1, self.sizes.get(extent.name, self.unknown_size) + extent.offset)
         return self.unknown_size if extent is None else max(1, extent)
+
+
+def _is_arithmetic_of_integers(instruction: Instruction) -> bool:
+    parts = [*instruction.results, *variables_in(instruction.operands)]
+    return all(
+        isinstance(part.type, ArrayType) and not part.type.rank and part.type.dtype.kind in "iub" for part in parts
+    )

@@ -46,6 +46,7 @@ class Residuals:
         root: the forward program's block.
         active: the variables that a cotangent may come for.
         policy: what may be computed once more.
+        least_size: what the program's named sizes are at least.
 
     Attributes:
         kept: the variables that loops collect, if some rule asks for them or for what is computed from them.
@@ -53,9 +54,9 @@ class Residuals:
         extents: of the forward program.
     """
 
-    def __init__(self, root: Block, active: set[Variable], policy: ResidualPolicy) -> None:
+    def __init__(self, root: Block, active: set[Variable], policy: ResidualPolicy, least_size: int) -> None:
         self._structure = Structure(root)
-        self._versions = Versions(self._structure)
+        self._versions = Versions(self._structure, least_size)
         self._active = active
         self._policy = policy
         self.extents = Extents(self._structure)

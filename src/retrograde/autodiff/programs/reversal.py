@@ -73,7 +73,7 @@ def reverse(
     targets = [_find_output(name, outputs) for name in of]
     builder = ProgramBuilder(f"{program.name}_reversed", copied.block)
     active = active_variables(copied.block, sources, variables_in(tuple(targets)))
-    residuals = Residuals(copied.block, active, policy or ResidualPolicy())
+    residuals = Residuals(copied.block, active, policy or ResidualPolicy(), program.least_size)
     forward = list(copied.block.statements)
     cotangents: Cotangents = {}
     reversal = _Reversal(builder, active)
@@ -90,7 +90,7 @@ def reverse(
             gradient = reversal.zeros(scope, copied.block, source)
         results[f"d_{source.name}"] = builder.atom(gradient)
     copied.block.results = list(results.values())
-    return check(simplify(Program(builder.name, copied.block, list(results))))
+    return check(simplify(Program(builder.name, copied.block, list(results), program.least_size)))
 
 
 class _Reversal:

@@ -30,7 +30,23 @@ ZEROS = Primitive(
 )
 """An array of zeros, to be written."""
 
-MAKE_STACK = Primitive("make_stack", lambda count: [None] * count, ("count",), result=lambda count: count, registered=False)
+FULL = Primitive(
+    "full",
+    lambda value, shape, dtype: np.full(shape, value, dtype),
+    ("value", "shape"),
+    static=("dtype",),
+    result=lambda value, shape, dtype: ArrayType(dtype, shape),
+    registered=False,
+)
+"""An array with one value everywhere, to be written."""
+
+MAKE_STACK = Primitive(
+    "make_stack",
+    lambda count, shape: [None] * count,
+    ("count", "shape"),
+    result=lambda count, shape: count,
+    registered=False,
+)
 """A stack to be filled; an instruction in the explicit form of a program, an action in a procedure."""
 
 KEEP = Primitive(
@@ -51,3 +67,13 @@ ENTRY = Primitive(
     registered=False,
 )
 """The value that a stack has for an iteration."""
+
+STOP = Primitive(
+    "stop",
+    lambda holds, *carried: None,
+    ("operand",),
+    result=lambda *operands: (),
+    variadic=True,
+    registered=False,
+)
+"""Ends the loop around it where the first operand is false; the others are what the loop then gives."""

@@ -19,14 +19,15 @@ from retrograde.python.reading.iteration import (
     make_range,
     turns_of,
 )
+from retrograde.python.reading.kinds import map_arrays
 from retrograde.python.reading.liveness import Liveness
+from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.refusals import CALLS
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
+from retrograde.python.reading.values import Array, Number, call
 from retrograde.python.reading.values import Generator as RandomGenerator
-from retrograde.python.reading.values import Number, call
-from retrograde.python.reading.kinds import map_arrays
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -134,16 +135,21 @@ def call_closure(reader: Reader, function: Closure, arguments: list[Any], keywor
 
 def _read(reader: Reader, source: Source, function: Any, outer: Frame | None, names: dict[str, Any]) -> Any:
     if len(reader.frames) >= DEEPEST:
-        raise _too_deep(names)
+        raise _too_deep(reader, names)
     with entered(reader, source, function, outer, names) as frame:
         reader.execute(body_of(source.node))
         return returned(reader, frame)
 
 
-def _too_deep(names: dict[str, Any]) -> Exception:
+def _too_deep(reader: Reader, names: dict[str, Any]) -> Exception:
+    """What may end a recursion, once it is known: an integer among the arguments, or the size of an array."""
+    purpose = "how deep a recursion goes"
+    found = [value for value in names.values() if isinstance(value, Number) and value.dtype.kind in "iu"]
     for value in names.values():
-        if isinstance(value, Number) and value.dtype.kind in "iu":
-            return NeedsStatic(value.symbol, "how deep a recursion goes")
+        found += [extent for extent in value.shape if is_dynamic(extent)] if isinstance(value, Array) else []
+    for value in found:
+        if origins_of(reader, value.symbol).helps(reader.assumptions):
+            return NeedsStatic(value.symbol, purpose)
     return UnsupportedError(
         f"calls were nested more than {DEEPEST} deep, or a recursion ends by what only the run knows; write a loop"
     )
@@ -153,10 +159,14 @@ def returned(reader: Reader, frame: Frame) -> Any:
     """What a call gave, at its end."""
     code = frame.names[EXIT]
     if isinstance(code, Number):
-        raise UnsupportedError(
-            f"{frame.source.name} returns a value in some runs, and ends without one in others; end it with `return`"
-        )
+        reader.located(frame.source.node, _refuse_mixed)
     return frame.names.get(RETURNED) if code == RETURN else None
+
+
+def _refuse_mixed() -> None:
+    raise UnsupportedError(
+        "a value is returned in some runs, and the function ends without one in others; end it with `return`"
+    )
 
 
 @contextmanager

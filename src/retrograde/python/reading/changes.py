@@ -125,7 +125,7 @@ class Ending:
         if isinstance(place, CellSlot):
             cell = place.cell
             return Seen(Array(self._reader.heap, cell), cell.version, cell.may_share)
-        return map_arrays(seen, self._values[place.key] if place.key in self._values else place.before)
+        return map_arrays(seen, self._values.get(place.key, place.before))
 
 
 def seen(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from keyword import iskeyword
 from types import ModuleType
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.types import Size
@@ -28,12 +29,15 @@ from retrograde.python.reading.leaves import (
     is_contiguous,
     keys_of,
 )
-from retrograde.python.reading.values import Cell, Heap, generator
+from retrograde.python.reading.values import Array, Cell, Heap, generator
 from retrograde.rules.random import WORDS, state_of
 
 Fetch = Callable[[Sequence[Any]], Any]
 
 _LIBRARIES = ("numpy", "scipy", "math", "cmath", "retrograde", "builtins", "itertools", "functools", "operator")
+LEAST_SIZE = 2
+"""Sizes below it are taken as they are: they decide what is broadcast, and what is empty."""
+
 _LETTERS = "nmkpqrstabcdefghijlouvwxyz"
 
 
@@ -56,10 +60,6 @@ class Assumptions:
 
     reasons: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
-    def state(self) -> tuple[int, ...]:
-        """How much there is, to compare."""
-        return len(self.inputs), len(self.sizes), len(self.unrolled)
-
 
 class Inputs:
     """Makes inputs.
@@ -75,7 +75,7 @@ class Inputs:
         self.heap = Heap(builder)
         self.assumptions = assumptions
         self.leaves: list[Leaf] = []
-        self.captured_cells: dict[Cell, str] = {}
+        self._captured: list[tuple[str, Any, Any]] = []
         self.numbers: dict[str, Any] = {}
         self._taken = set(taken)
         self._known: dict[Any, Any] = {}
@@ -84,7 +84,7 @@ class Inputs:
     def note_sizes(self, arguments: Sequence[tuple[str, Any]]) -> None:
         """Call the sizes of arrays by the names of the integers among the arguments that are equal to them."""
         for label, value in arguments:
-            if type(value) is int and value > 1 and input_name(label) not in self.assumptions.inputs:
+            if type(value) is int and value >= LEAST_SIZE and input_name(label) not in self.assumptions.inputs:
                 self.assumptions.names.setdefault(value, input_name(label))
 
     def argument(self, label: str, value: Any, position: int) -> Any:
@@ -111,9 +111,43 @@ class Inputs:
         if origin is None or callable(value):
             return value
         label, fetch, _ = origin
-        return self.captured(
-            (id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name)
+        return self.captured((id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name))
+
+    def fix_small(self, smallest: Mapping[str, int]) -> None:
+        """Take sizes as they are in this call that are smaller than a program is right for."""
+        assumptions = self.assumptions
+        assumptions.sizes.update(
+            value for value, name in assumptions.names.items() if value < smallest.get(name, 0)
         )
+        assumptions.inputs.update(
+            name for name, value in self.numbers.items() if name in smallest and value < smallest[name]
+        )
+
+    def refuse_writes(self) -> None:
+        """Refuse what was done to arrays and containers from around the function.
+
+        Raises:
+            UnsupportedError: one of them was changed.
+        """
+        for label, held, before in self._captured:
+            if not _is_unchanged(held, before):
+                raise UnsupportedError(
+                    f"{label}, which is from outside of the function, was written; pass it as an argument, or write "
+                    "into a copy"
+                )
+
+    def refuse_unclear_writes(self) -> None:
+        """Refuse what may have been done to arrays from around the function.
+
+        Raises:
+            UnsupportedError: one of them was changed, if it is the array that may be the same.
+        """
+        for label, held, _ in self._captured:
+            if isinstance(held, Cell) and held.poison is not None:
+                raise UnsupportedError(
+                    f"an array was written that may be {label}, which is from outside of the function; write into "
+                    "a copy"
+                )
 
     def is_from_outside(self, value: Any) -> bool:
         """Whether an object belongs to the caller."""
@@ -123,14 +157,15 @@ class Inputs:
         if isinstance(value, (tuple, list, dict)) and type(value) in (tuple, list, dict):
             self.leaves.append(Leaf(label, LengthKind(type(value), keys_of(value)), fetch))
             parts = {key: self._wrapped(f"{label}[{key!r}]", value[key], _item(fetch, key)) for key in keys_of(value)}
-            return parts if isinstance(value, dict) else type(value)(parts.values())
+            made = parts if isinstance(value, dict) else type(value)(parts.values())
+            self._captured.append((label, made, made if isinstance(made, tuple) else made.copy()))
+            return made
         name = input_name(label)
         while name in self._taken:
             name += "_"
         made = self._made(label, name, value, fetch, captured=True)
-        cell = getattr(made, "cell", None)
-        if cell is not None:
-            self.captured_cells[cell] = label
+        if isinstance(made, Array):
+            self._captured.append((label, made.cell, made.cell.version))
         return made
 
     def _made(self, label: str, name: str, value: Any, fetch: Fetch, *, captured: bool = False) -> Any:
@@ -160,8 +195,9 @@ class Inputs:
             state_of(value)
             return GeneratorKind(type(value.bit_generator).__name__)
         if is_array(value):
-            check_array(value, label)
-            return ArrayKind(value.dtype, tuple(map(self._size, value.shape)), is_contiguous(value))
+            array: Any = value
+            check_array(array, label)
+            return ArrayKind(array.dtype, tuple(map(self._size, array.shape)), is_contiguous(array))
         if name in self.assumptions.inputs or isinstance(value, (bool, np.bool)):
             return ConstantKind(value)
         if type(value) is int:
@@ -175,7 +211,7 @@ class Inputs:
 
     def _size(self, extent: Any) -> int | str:
         assumptions = self.assumptions
-        if not isinstance(extent, int) or extent < 2 or extent in assumptions.sizes:
+        if not isinstance(extent, int) or extent < LEAST_SIZE or extent in assumptions.sizes:
             return int(extent)
         if extent not in assumptions.names:
             used = {*assumptions.names.values(), *self._taken}
@@ -190,6 +226,14 @@ def _letters() -> Any:
 
 def _item(fetch: Fetch, key: Any) -> Fetch:
     return lambda leaves: fetch(leaves)[key]
+
+
+def _is_unchanged(held: Any, before: Any) -> bool:
+    if isinstance(held, Cell):
+        return held.version is before
+    if isinstance(held, tuple):
+        return True
+    return keys_of(held) == keys_of(before) and all(held[key] is before[key] for key in keys_of(held))
 
 
 def _is_constant(value: Any) -> bool:

@@ -31,7 +31,7 @@ def read_for(reader: Reader, statement: ast.For) -> None:
     turns = turns_of(reader, values)
     key = loop_key(reader, statement)
     if turns is None or key in reader.assumptions.unrolled or _is_short(turns):
-        elements = elements_known(reader, values)
+        elements = _known(reader, values, key)
         if len(elements) > UNROLLED_MOST:
             raise UnsupportedError(
                 f"a loop over {len(elements)} elements would be read once for each; put them into an array, or keep "
@@ -41,6 +41,14 @@ def read_for(reader: Reader, statement: ast.For) -> None:
     else:
         _looped(reader, statement, turns, key)
     _ended(reader, statement)
+
+
+def _known(reader: Reader, values: Any, key: Any) -> Sequence[Any]:
+    try:
+        return elements_known(reader, values)
+    except NeedsStatic as signal:
+        signal.loop = key
+        raise
 
 
 def _is_short(turns: Turns) -> bool:
@@ -71,7 +79,7 @@ def read_while(reader: Reader, statement: ast.While) -> None:
     """A `while` loop."""
     key = loop_key(reader, statement)
     if key in reader.assumptions.unrolled:
-        _unrolled_while(reader, statement, 0)
+        _unrolled_while(reader, statement, key, 0)
         _ended(reader, statement)
         return
     exits = _exits(statement.body)
@@ -139,11 +147,11 @@ def _unrolled(reader: Reader, statement: ast.For, elements: Sequence[Any], at: i
         return
 
 
-def _unrolled_while(reader: Reader, statement: ast.While, done: int) -> None:
+def _unrolled_while(reader: Reader, statement: ast.While, key: Any, done: int) -> None:
     while True:
         condition = truth(reader, reader.evaluate(statement.test))
         if not isinstance(condition, bool):
-            raise NeedsStatic(condition, "whether a loop goes on that is read once for each iteration")
+            raise NeedsStatic(condition, "whether a loop goes on that is read once for each iteration", key)
         if not condition:
             return
         done += 1
@@ -152,7 +160,7 @@ def _unrolled_while(reader: Reader, statement: ast.While, done: int) -> None:
                 f"a loop of more than {UNROLLED_MOST} iterations would be read once for each; keep its body from "
                 "needing numbers before the run"
             )
-        if not _goes_on(reader, statement, lambda: _unrolled_while(reader, statement, done)):  # noqa: B023
+        if not _goes_on(reader, statement, lambda: _unrolled_while(reader, statement, key, done)):  # noqa: B023
             return
 
 

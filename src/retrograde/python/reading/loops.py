@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograde.errors import UnsupportedError
 from retrograde.program.builder import Symbol
 from retrograde.program.model import Block, Loop, Variable
 from retrograde.program.types import ArrayType
 from retrograde.python.reading.changes import Ending, Place, State, seen
-from retrograde.python.reading.joining import Made, hint_of, joined_kind
+from retrograde.python.reading.joining import Made, hint_of
 from retrograde.python.reading.kinds import (
-    Apart,
     Fixed,
     Kind,
     Leaf,
     Seen,
     content_of,
-    join,
     general,
+    join,
     leaf_type,
     leaves_of,
     map_arrays,
@@ -34,7 +34,6 @@ from retrograde.python.reading.kinds import (
 from retrograde.python.reading.operands import operand_for
 from retrograde.python.reading.signals import NeedsUnrolling
 from retrograde.python.reading.values import Array, CellSlot, ContainerSlot
-from retrograde.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -51,6 +50,7 @@ class Carried:
         start: what is there before the loop.
         kind: what it is in all iterations.
         end: what an iteration left there, the last time that the body was read.
+        head: of an array object, what it held when that iteration began.
     """
 
     def __init__(self, place: Place, start: Any, hint: str) -> None:
@@ -58,6 +58,7 @@ class Carried:
         self.start = start
         self.kind: Kind = Fixed(start)
         self.end: Any = start
+        self.head: Any = None
         self.hint = hint
 
     def widen(self, end: Any) -> bool:
@@ -166,6 +167,10 @@ class LoopReading:
         self._poisoned |= ending.poisoned
         for one, value in zip(carried, ends, strict=False):
             stable = not one.widen(value) and stable
+            if isinstance(one.place, CellSlot) and content_of(value) is one.head:
+                # It was changed only while no name had an array object of its own.
+                del self._carried[one.place.key]
+                stable = False
         for place, value in zip(new, ends[len(carried) :], strict=True):
             self._note(place).widen(value)
         if stable:
@@ -199,6 +204,7 @@ class LoopReading:
         made = Made(self._reader, self._state, iter(zip(symbols, leaves, strict=True)))
         for one in self._carried.values():
             made.put(one.place, one.kind, self._key)
+            one.head = one.place.get() if isinstance(one.place, CellSlot) else None
         made.share()
 
     def _refuse_changes(self) -> None:

@@ -34,7 +34,7 @@ def load(reader: Reader, node: ast.Name) -> Any:
     while frame is not None:
         value = frame.names.get(name, _MISSING)
         if value is not _MISSING:
-            return _present(name, value)
+            return present(repr(name), value)
         if name in frame.local:
             raise UnboundLocalError(f"cannot access local variable {name!r} where it is not associated with a value")
         if frame.outer is None:
@@ -43,10 +43,11 @@ def load(reader: Reader, node: ast.Name) -> Any:
     raise NameError(name)  # pragma: no cover
 
 
-def _present(name: str, value: Any) -> Any:
+def present(label: str, value: Any) -> Any:
+    """A value, unless it is none that a program can hold."""
     if not isinstance(value, Unset):
         return value
-    message = f"{name!r} was used {value.reason}"
+    message = f"{label} was used {value.reason}"
     if value.loop is not None:
         raise NeedsUnrolling(value.loop, message)
     raise UnsupportedError(message)
@@ -57,7 +58,9 @@ def _from_outside(reader: Reader, frame: Frame, name: str) -> Any:
     closed = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     if name in closed:
         cell = closed[name]
-        return reader.inputs.captured(cell, name, cell.cell_contents, lambda leaves: cell.cell_contents)
+        return reader.inputs.captured(
+            ("closure", id(cell)), name, cell.cell_contents, lambda leaves: cell.cell_contents
+        )
     found = function.__globals__
     if name in found:
         return reader.inputs.captured((id(found), name), name, found[name], lambda leaves: found[name])

@@ -9,8 +9,9 @@ from typing import Any
 from retrograde.errors import RetrogradeError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.model import Variable
-from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.frames import Frame
+from retrograde.python.reading.inputs import Assumptions, Inputs
+from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.refusals import Located, located
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.values import Array, Number
@@ -70,6 +71,8 @@ class Reader:
         except (NeedsStatic, NeedsUnrolling) as signal:
             if signal.place is None:
                 signal.place, signal.text = self.builder.place, source.text(node)
+            if isinstance(signal, NeedsStatic) and signal.origins is None:
+                signal.origins = origins_of(self, signal.symbol)
             raise
         finally:
             self.builder.place = outer

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retrograde.program.model import Place
+
+if TYPE_CHECKING:
+    from retrograde.python.reading.origins import Origins
 
 
 class NeedsStatic(Exception):
@@ -15,10 +18,14 @@ class NeedsStatic(Exception):
         purpose: what it is needed for, as the error says it where the number depends on data ("an index of a list").
         place: where in the user's source.
         text: the statement there.
+        origins: what it was computed from, once somebody has looked.
+        loop: the loop that is read once for each iteration, if the number is whether it goes on.
     """
 
-    def __init__(self, symbol: Any, purpose: str) -> None:
+    def __init__(self, symbol: Any, purpose: str, loop: Any = None) -> None:
         super().__init__(purpose)
+        self.loop = loop
+        self.origins: Origins | None = None
         self.symbol = symbol
         self.purpose = purpose
         self.place: Place | None = None

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from retrograde.errors import UnsupportedError
 from retrograde.program.model import Place
+from retrograde.python.reading.refusals import REFUSED, refuse
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.Lambda
 
@@ -76,6 +77,9 @@ def source_of(function: Callable[..., Any]) -> Source:
             'in a file, or call it with backend="tape"'
         ) from error
     found = [node for node in _functions(tree) if _is_at(node, code)]
+    if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
+        place = Place(code.co_filename, code.co_firstlineno, code.co_name)
+        refuse(place, f"async def {code.co_name}", *REFUSED[ast.AsyncFunctionDef])
     if len(found) > 1:
         found = [node for node in found if _has_columns(node, code)] or found
     if len(found) != 1:

@@ -41,9 +41,7 @@ def execute(reader: Reader, statements: Sequence[ast.stmt]) -> None:
             return
 
 
-def _rest(
-    reader: Reader, code: Number, statement: ast.stmt, rest: Sequence[ast.stmt], live: frozenset[str]
-) -> None:
+def _rest(reader: Reader, code: Number, statement: ast.stmt, rest: Sequence[ast.stmt], live: frozenset[str]) -> None:
     """The rest of a block behind a statement that leaves it in some runs."""
     ways = ways_out(statement)
 
@@ -61,6 +59,7 @@ def _statement(reader: Reader, statement: ast.stmt) -> None:
         what, remedy = REFUSED.get(type(statement), (type(statement).__name__, "write it in another way"))
         refuse(source.place(statement), source.text(statement), what, remedy)
     known(reader, statement)
+    reader.inputs.refuse_writes()
 
 
 def _leaves(statements: Sequence[ast.stmt]) -> bool:
