@@ -22,7 +22,7 @@ from retrograde.python.reading.kinds import (
     same,
     union,
 )
-from retrograde.python.reading.values import Array, Cell, CellSlot
+from retrograde.python.reading.values import Array, CellSlot
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
