@@ -91,11 +91,11 @@ class Aliases:
         source: Any = None
         if (is_write(instruction) or is_copy(instruction)) and instruction not in self._copied:
             source = instruction.operands[0]
-        elif (base := viewed(instruction)) is not None:
+        elif (base := viewed(instruction)) is not None and instruction not in self._copied:
             source = base
             if instruction.primitive.name in _SHARING_PLACES:
                 self._relate(result, (LOCKED,))
-        elif instruction.primitive.name in _SHARING_PLACES:
+        elif instruction.primitive.name in _SHARING_PLACES and instruction not in self._copied:
             source = LOCKED
         if source is not None:
             self._relate(result, self._reach(source))

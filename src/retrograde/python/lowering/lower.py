@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retrograde.program.model import Program
 from retrograde.python.lowering.actions import Emission, Sequence
+from retrograde.python.lowering.advancing import advance
 from retrograde.python.lowering.explicit import explicit
 from retrograde.python.lowering.model import Procedure
 from retrograde.python.lowering.naming import Names
@@ -23,7 +24,9 @@ def lower(program: Program) -> Procedure:
         >>> [type(action).__name__ for action in lower(builder.finish(x=x)).actions]
         ['Bind', 'Write']
     """
-    block = share(explicit(program))
+    block = explicit(program)
+    advance(block)
+    share(block)
     names = Names(block, block.parameters)
     sequence = Sequence(Emission(block, names), block)
     sequence.statements()
