@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrograde.program.builder import Symbol
 from retrograde.python.reading.changes import NameSlot, Place, State
-from retrograde.python.reading.frames import EXIT
+from retrograde.python.reading.frames import EXIT, RETURNED
 from retrograde.python.reading.kinds import (
     ArrayLeaf,
     Fixed,
@@ -26,6 +26,9 @@ from retrograde.python.reading.values import Array, CellSlot
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
+
+
+_HINTS = {EXIT: "ended", RETURNED: "returned"}
 
 
 class Joined:
@@ -77,7 +80,7 @@ def joined_kind(change: Place, values: list[Any]) -> Kind:
 def hint_of(reader: Reader, change: Place) -> str:
     """What the user calls a place; nothing if it has no name."""
     if isinstance(change, NameSlot):
-        return change.name if change.name.isidentifier() else "ended" if change.name == EXIT else ""
+        return change.name if change.name.isidentifier() else _HINTS.get(change.name, "")
     if not isinstance(change, CellSlot):
         return change.item if isinstance(getattr(change, "item", None), str) else ""  # pyright: ignore
     for frame in reversed(reader.frames):

@@ -23,6 +23,7 @@ from retrograde.python.reading.inputs import LEAST_SIZE, Assumptions, Inputs
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
+from retrograde.python.reading.series import Series
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.values import Array, Number
@@ -77,11 +78,13 @@ def read(
                 if signal.origins is None or not signal.origins.helps(assumptions):
                     raise _not_known(signal, assumptions) from None
                 signal.origins.fix(assumptions)
+                assumptions.reasons.update(dict.fromkeys(signal.origins.loops, signal))
                 continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
                     raise at(signal.place, signal.text, signal.message) from None
-                assumptions.unrolled.add(signal.loop)
+                peeled = signal.loop in assumptions.peeled or signal.at_once
+                (assumptions.unrolled if peeled else assumptions.peeled).add(signal.loop)
                 assumptions.reasons[signal.loop] = signal
                 continue
             if reading.fits(arguments, keywords or {}):
@@ -156,7 +159,7 @@ class _Attempt:
             template,
             mutated,
             unclear,
-            _smallest(program),
+            _smallest(program, self.inputs.smallest),
         )
 
     def _make_arguments(self) -> dict[str, Any]:
@@ -191,6 +194,8 @@ class _Attempt:
         plain = len(parts) == 1 and parts[0] is value
         template: list[Any] = []
         for part in parts:
+            if isinstance(part, Series):
+                part.refuse()
             if isinstance(part, (Array, Number)) or _is_number(part):
                 name = "return" if plain else f"return_{len(outputs)}"
                 template.append(_Slot(len(outputs), part.kind if isinstance(part, Number) else None))
@@ -246,12 +251,12 @@ class _Slot:
         return self.kind(value) if self.kind is not None and isinstance(value, (np.generic, int, float)) else value
 
 
-def _smallest(program: Program) -> dict[str, int]:
+def _smallest(program: Program, assumed: Mapping[str, int]) -> dict[str, int]:
     """For each named size the least that the program is right for; integers that are no sizes are told apart."""
     variables = all_variables(program.block)
     types = [variable.type for variable in variables if isinstance(variable.type, ArrayType)]
     sizes = [size for kind in types for size in kind.sizes if isinstance(size, Size)]
-    least = dict.fromkeys((size.name for size in sizes), LEAST_SIZE)
+    least = dict.fromkeys((size.name for size in sizes), LEAST_SIZE) | dict(assumed)
     for size in sizes:
         least[size.name] = max(least[size.name], -size.offset)
     for variable in variables:
