@@ -102,7 +102,8 @@ class _InnerScope:
         with self._builder.inside(self._block):
             if recipe.is_whole():
                 return operands[0].variable
-            return recipe.primitive(*operands, **recipe.static).variable
+            atoms = map_operand(self._builder.atom, operands)
+            return self._builder.emit(recipe.primitive, atoms, recipe.static).variable
 
     def _symbol(self, held: Variable) -> Symbol:
         return Symbol(self._builder, held)
