@@ -249,7 +249,9 @@ class LoopReading:
         results: list[Variable] = [] if end is None else [builder.variable(_INTEGER)]
         leaves: list[tuple[Leaf, list[Any]]] = []
         for one in self._carried.values():
-            for (leaf, start), last in zip(leaves_of(one.kind, one.start), one.leaves(one.end), strict=True):
+            # Views are taken anew: what was taken for an earlier attempt was taken back.
+            first = one.start if isinstance(one.place, CellSlot) else map_arrays(seen, one.place.before)
+            for (leaf, start), last in zip(leaves_of(one.kind, first), one.leaves(one.end), strict=True):
                 initial.append(builder.atom(operand_for(builder, leaf, content_of(start))))
                 results.append(builder.variable(leaf_type(leaf), one.hint))
                 leaves.append((leaf, [start, last]))
