@@ -120,11 +120,9 @@ class Made:
     def share(self) -> None:
         """Say which array objects may be the same."""
         for at, (array, ways) in enumerate(self._arrays):
-            cells = [way.array.cell for way in ways if isinstance(way, Seen)]
-            for cell in cells:
-                for old in (cell, *cell.may_share):
-                    if self._state.is_old(old):
-                        array.cell.share_with(old)
+            for cell in [cell for way in ways if isinstance(way, Seen) for cell in way.cells()]:
+                if self._state.is_old(cell):
+                    array.cell.share_with(cell)
             for other, others in self._arrays[:at]:
                 if any(map(_may_be_one, ways, others)):
                     array.cell.share_with(other.cell)
@@ -132,4 +130,4 @@ class Made:
 
 def _may_be_one(one: Any, other: Any) -> bool:
     """Whether two arrays that are there on one way may be the same."""
-    return isinstance(one, Seen) and isinstance(other, Seen) and one.array.overlaps(other.array)
+    return isinstance(one, Seen) and isinstance(other, Seen) and one.may_be(other)

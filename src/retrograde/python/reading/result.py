@@ -117,7 +117,7 @@ class Reading:
                 if not leaf.kind.fits(value, sizes):
                     return None
                 if leaf.input is not None:
-                    values[leaf.input] = value
+                    values[leaf.input] = _as_input(value)
         except (KeyError, IndexError, AttributeError, ValueError):
             return None
         for name, least in self.smallest.items():
