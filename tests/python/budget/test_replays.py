@@ -25,7 +25,7 @@ def test_every_schedule_gives_the_same_bits(name: str, kind: str, steps: int) ->
 
 
 @pytest.mark.parametrize("slots", [1, 2, 5])
-@pytest.mark.parametrize("limit", [0.5, 1.5, 6.0, 40.0])
+@pytest.mark.parametrize("limit", [-0.5, 1.5, 5.0])
 def test_loops_of_unknown_length(slots: int, limit: float) -> None:
     plain, planned = search(limit), search(limit)
     assert scheduled(planned) == 1

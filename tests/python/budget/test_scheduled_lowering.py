@@ -33,7 +33,7 @@ def test_every_schedule_gives_the_same_bits_as_text(name: str) -> None:
 
 @pytest.mark.parametrize("slots", [1, 2, 5])
 def test_loops_of_unknown_length_as_text(slots: int) -> None:
-    for limit in (0.5, 1.5, 6.0, 40.0):
+    for limit in (-0.5, 1.5, 5.0):
         plain, planned = search(limit), search(limit)
         assert scheduled(planned) == 1
         function = run_text(python_text(lower(planned)), planned.name)
