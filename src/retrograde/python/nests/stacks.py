@@ -323,3 +323,75 @@ def _block(translator: Translator, data: str, start: Affine, extents: Indices, d
     translator.alias(name, data)
     translator.extents[name] = extents
     return whole_array(name, extents, np.dtype(dtype))
+
+
+# Stacks that a procedure is given, and that it returns: what one returns another can be given.
+
+
+def stack_parameter(translator: Translator, stack: Name, prelude: list[str]) -> set[str]:
+    """Take apart a stack that the procedure is given; the variables that hold it.
+
+    A stack of entries of one known shape is an array; any other a tuple of the arrays of its levels, and of its data.
+    """
+    assert isinstance(stack.type, StackType)
+    text = translator.texts[stack]
+    depth, element = depth_of(stack.type)
+    shape = _element_shape(translator, element)
+    if depth == 1 and shape is not None:
+        count = translator.fresh(f"{text}_0")
+        prelude += [f"{text} = np.ascontiguousarray({text})", f"{count} = {text}.shape[0]"]
+        translator.facts.lower[count] = affine(0)
+        translator.extents[text] = (variable(count), *shape)
+        return {text, count}
+    hints = [f"{text}_starts"] * (depth - 1) + ([f"{text}_entries"] if shape is not None else [f"{text}_rows"])
+    levels = [Level(translator.fresh(hint), translator.fresh(f"{hint}_used")) for hint in hints]
+    data = None if shape is not None else Level(translator.fresh(f"{text}_data"), translator.fresh(f"{text}_used"))
+    held = [*levels, *([] if data is None else [data])]
+    prelude.append(f"{', '.join(level.array for level in held)}{',' if len(held) == 1 else ''} = {text}")
+    prelude += [f"{level.used} = {level.array}.shape[0]" for level in held]
+    translator.stacks.growing[stack] = Growing(Storage(levels, element, shape, data), 0, affine(0))
+    return {name for level in held for name in (level.array, level.used)}
+
+
+def stack_result(translator: Translator, stack: Name) -> str:
+    """The variable that holds a stack which the procedure returns, in the form of a parameter."""
+    assert isinstance(stack.type, StackType)
+    depth, element = depth_of(stack.type)
+    shape = _element_shape(translator, element)
+    place = translator.stacks.growing.get(stack)
+    name = translator.fresh("result")
+    if place is None:
+        array = translator.as_array_variable(stack_field(translator, stack))
+        text = array if depth == 1 and shape is not None else _taken_apart(array, depth, element, shape)
+        translator.python_text(f"{name} = {text}", {array}, {name})
+        return name
+    storage = place.storage
+    if place.level or place.base != affine(0):
+        raise Demoted("a part of a stack is returned")
+    if depth == 1 and storage.shape is not None and shape is not None:
+        level = storage.levels[0]
+        translator.python_text(f"{name} = {level.array}[:{level.used}].copy()", {level.array, level.used}, {name})
+        return name
+    if (storage.shape is None) != (shape is None):
+        raise Demoted("a stack is returned of which more is known than its type says")
+    held = [*storage.levels, *([] if storage.data is None else [storage.data])]
+    parts = ", ".join(f"{level.array}[:{level.used}]" for level in held)
+    names = {each for level in held for each in (level.array, level.used)}
+    translator.python_text(f"{name} = ({parts},)", names, {name})
+    return name
+
+
+def _taken_apart(array: str, depth: int, element: ArrayType, shape: Indices | None) -> str:
+    """An array of equal entries in the form of a stack that grows."""
+    size = f"math.prod({array}.shape[{{0}}:{{1}}])"
+    starts = [
+        f"np.arange({size.format(0, at + 1)}) * {array}.shape[{at + 1}]" for at in range(depth - 1)
+    ]
+    entries = size.format(0, depth)
+    if shape is not None:
+        parts = [*starts, f"{array}.reshape({entries}, *{array}.shape[{depth}:])"]
+        return f"({', '.join(parts)},)"
+    wide = size.format(depth, depth + element.rank)
+    heads = ", ".join(f"np.full({entries}, {array}.shape[{depth + at}])" for at in range(element.rank))
+    rows = f"np.stack((np.arange({entries}) * {wide}, {heads}), 1)"
+    return f"({', '.join([*starts, rows, f'{array}.reshape(-1)'])},)"
