@@ -26,8 +26,9 @@ class Plain:
         """As `ProgramBuilder.loop`."""
         carried = initial
         for index in range(count):
-            carried = body(index, *carried)
-        return carried
+            returned = body(index, *carried)
+            carried = returned if isinstance(returned, tuple) else (returned,)
+        return carried[0] if len(carried) == 1 else carried
 
     @staticmethod
     def branch(condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
@@ -64,7 +65,7 @@ class Maker:
     def _statement(self, depth: int, loops: int) -> Code:
         kinds = [self._element, self._element, self._part, self._number, self._vector]
         if depth:
-            kinds += [self._loop, self._loop, self._loop, self._branch, self._while]
+            kinds += [self._loop, self._loop, self._loop, self._loop_of_one, self._branch, self._while]
         return self._random.choice(kinds)(depth, loops)
 
     def _loop(self, depth: int, loops: int) -> Code:
@@ -74,6 +75,24 @@ class Maker:
             last = indices[-1] if indices else 0
             count = [n, n - 1, last, n - 1 - last, last + 1][kind]
             return control.loop(count, lambda i, *state: body(control, state, (*indices, i), n), *state)
+
+        return run
+
+    def _loop_of_one(self, depth: int, loops: int) -> Code:
+        """A loop that carries one value, and uses what it starts as."""
+        kind, row = self._random.randrange(4), self._index(loops)
+
+        def run(control: Any, state: State, indices: tuple[Any, ...], n: Any) -> State:
+            a, v, s = state
+            at = row(indices, n)
+            if kind == 0:
+                return a, v, control.loop(n, lambda i, t: np.tanh(t) * v[i] + 0.3 * a[i, at] * s, s)
+            if kind == 1:
+                return a, control.loop(2, lambda i, w: np.tanh(w) * v + 0.1 * a[at] * w, v), s
+            if kind == 2:
+                return control.loop(n, lambda i, b: update(b, i, np.sin(b[i]) * a[n - 1 - i]), a), v, s
+            both = control.loop(n - 1, lambda i, w, x: (update(x, i, w[i] * v[i]), w), v, v)
+            return a, both[0] + np.tanh(both[1]), s
 
         return run
 

@@ -86,7 +86,9 @@ def reads_after_writing_perhaps(x):
 def test_an_array_that_may_be_another_one_is_refused_only_where_it_matters(random: Any) -> None:
     reading = read(writes_perhaps, (random.standard_normal(3),))
     assert set(reading.unclear) == {"x"}
-    with pytest.raises(UnsupportedError, match=r"line \d+, in reads_after_writing_perhaps: `return u \+ v`.*take a copy"):
+    with pytest.raises(
+        UnsupportedError, match=r"line \d+, in reads_after_writing_perhaps: `return u \+ v`.*take a copy"
+    ):
         read(reads_after_writing_perhaps, (random.standard_normal(3),))
 
 
@@ -128,12 +130,12 @@ def test_comprehensions(random: Any) -> None:
 def containers(params, x):
     hidden = np.tanh(x @ params["layers"][0]["W"] + params["layers"][0]["b"])
     params = {**params, "out": params["out"] * 2.0}
-    first, *rest = params["layers"]
+    _, *rest = params["layers"]
     stack = [hidden]
     stack.append(hidden @ params["out"])
     stack += [stack[-1] * 0.5]
     (a, b), c = (stack[0], stack.pop()), len(rest)
-    return {"value": (a.sum() + b.sum()) * c, "hidden": a}
+    return {"value": (a.sum() + b.sum()) * c, "hidden": a, "count": c}
 
 
 def test_containers_of_arrays(random: Any) -> None:
@@ -190,7 +192,7 @@ def test_closures_from_outside(random: Any) -> None:
 
 
 def test_lambdas_of_one_line(random: Any) -> None:
-    first, second = lambda x: x * 2.0, lambda x: x + 1.0  # noqa: E731
+    first, second = lambda x: x * 2.0, lambda x: x + 1.0
     agrees(first, random.standard_normal(3))
     agrees(second, random.standard_normal(3))
 

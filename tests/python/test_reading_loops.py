@@ -96,13 +96,13 @@ def test_ranges_of_any_direction_and_step(random: Any) -> None:
 
 def over_rows(x, y):
     total = np.zeros(x.shape[1])
-    for row, weight in zip(x, y):
+    for row, weight in zip(x, y, strict=True):
         total += weight * row
     for i, row in enumerate(x):
         total += i * np.sin(row)
     for row in reversed(x):
         total = total * 0.5 + row
-    for at, (row, weight) in enumerate(zip(x, y), start=2):
+    for at, (row, weight) in enumerate(zip(x, y, strict=False), start=2):
         total[0] += at * row[0] * weight
     return total
 
@@ -294,8 +294,9 @@ def test_recursion_of_known_depth(random: Any) -> None:
 
 
 def unused(x, n):
-    for i in range(n):
-        y = np.exp(x)
+    y = x
+    for _ in range(n):
+        y = np.exp(y)
     return x * 2.0
 
 

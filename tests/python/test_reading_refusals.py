@@ -210,7 +210,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("function", "text", "what", "remedy"), REFUSED, ids=lambda part: getattr(part, "__name__", ""))
+@pytest.mark.parametrize(
+    ("function", "text", "what", "remedy"), REFUSED, ids=lambda part: getattr(part, "__name__", "")
+)
 def test_refused_constructs_say_where_and_what_to_write(function: Any, text: str, what: str, remedy: str) -> None:
     with pytest.raises(UnsupportedError) as caught:
         read(function, (np.ones(3),))
@@ -253,7 +255,7 @@ def test_a_size_that_is_checked_is_taken_as_it_is() -> None:
     ids=str,
 )
 def test_arrays_of_other_elements_are_refused_by_their_dtype(value: Any) -> None:
-    with pytest.raises(UnsupportedError, match="x is an array of .*convert it before the call"):
+    with pytest.raises(UnsupportedError, match=r"x is an array of .*convert it before the call"):
         read(strings, (value,))
 
 

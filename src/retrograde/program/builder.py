@@ -334,6 +334,16 @@ class ProgramBuilder:
         """Whether what a block has set so far can be used where instructions go to."""
         return any(block is one for one in self._open)
 
+    def instructions(self) -> dict[Variable, Instruction]:
+        """The instruction that made each variable which can be used where instructions go to."""
+        statements = (statement for block in self._open for statement in block.statements)
+        return {
+            result: statement
+            for statement in statements
+            if isinstance(statement, Instruction)
+            for result in statement.results
+        }
+
     def instruction_of(self, symbol: Symbol) -> Instruction | None:
         """The instruction of an open block that made a symbol: a late one is found soon."""
         for block in reversed(self._open):
@@ -464,7 +474,8 @@ def _moved_extent(name: str, one: Any, other: Any) -> Extent:
     if name == "add" and isinstance(one, (int, np.integer)):
         one, other = other, one
     if isinstance(one, Variable) and isinstance(one.extent, Size) and isinstance(other, (int, np.integer)):
-        return Size(one.extent.name, one.extent.offset + int(other if name == "add" else -other))
+        moved = int(other)  # pyright: ignore[reportUnknownArgumentType]
+        return Size(one.extent.name, one.extent.offset + (moved if name == "add" else -moved))
     return None
 
 

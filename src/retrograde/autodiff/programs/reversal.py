@@ -207,9 +207,9 @@ class _Reversal:
         initial = [self._taken(cotangents, loop.results[at], block, scope) for at in places]
         initial += [self._taken(cotangents, variable, block, scope) for variable in around]
         consumed = [self.builder.atom(cotangents.pop(loop.results[at])) for at in stacks]
-        body = Block([self.builder.variable(loop.index.type, hint="i")])
+        body = Block([self.builder.variable(loop.index.type, hint=loop.index.hint or "i")])
         into = [loop.carried[at] for at in places] + around
-        body.parameters += [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
+        body.parameters += [self.builder.variable(variable.type, hint=f"d_{variable.hint or variable.name}") for variable in into]
         body.parameters += [self.builder.variable(_type_of(loop.body.results[at]), hint="d_kept") for at in stacks]
         starts = list(map(self.builder.atom, initial))
         backward = Loop(_count(loop, scope), not loop.backward, starts, consumed, body, [], place=self.builder.place)
@@ -229,9 +229,9 @@ class _Reversal:
             going += [inner.pop(element) for element in elements]
             body.results = list(map(self.builder.atom, going))
         self.builder.append(backward)
-        backward.results = [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
+        backward.results = [self.builder.variable(variable.type, hint=f"d_{variable.hint or variable.name}") for variable in into]
         of_stacks = [loop.consumed[loop.elements.index(element)] for element in elements]
-        backward.results += [self.builder.variable(stack.type, hint=f"d_{stack.name}") for stack in of_stacks]
+        backward.results += [self.builder.variable(stack.type, hint=f"d_{stack.hint or stack.name}") for stack in of_stacks]
         results = [Symbol(self.builder, result) for result in backward.results]
         # What is used from around the loop may be what a carried value starts as, too: its sum is there first.
         cotangents.update(zip(around, results[len(places) :], strict=False))
@@ -272,7 +272,7 @@ class _Reversal:
             with self.builder.inside(backward):
                 backward.results = [self.builder.atom(self._taken(inner, variable, block, scope)) for variable in into]
         condition = scope.read(branch.condition) if isinstance(branch.condition, Variable) else branch.condition
-        results = [self.builder.variable(variable.type, hint=f"d_{variable.name}") for variable in into]
+        results = [self.builder.variable(variable.type, hint=f"d_{variable.hint or variable.name}") for variable in into]
         self.builder.append(Branch(self.builder.atom(condition), sides[0][1], sides[1][1], results, self.builder.place))
         for variable, result in zip(into, results, strict=True):
             cotangents[variable] = Symbol(self.builder, result)

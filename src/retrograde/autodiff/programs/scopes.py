@@ -134,7 +134,7 @@ class LoopScope(_InnerScope):
             stack = self._forward.consumed[self._forward.elements.index(variable)]
         else:
             stack = self._stack_of(variable)
-        element = self._builder.variable(variable.type, hint=f"{variable.name.rstrip('_')}_")
+        element = self._builder.variable(variable.type, hint=f"{(variable.hint or variable.name).rstrip('_')}_")
         self._reversed.consumed.append(self._parent.read(stack).variable)
         self._reversed.body.parameters.append(element)
         return element
@@ -181,7 +181,7 @@ class BranchScope(_InnerScope):
 
 
 def _kept_name(variable: Variable) -> str:
-    return f"kept_{variable.name.removeprefix('kept_')}"
+    return f"kept_{(variable.hint or variable.name).removeprefix('kept_')}"
 
 
 def _absent(kind: Type) -> Any:

@@ -88,11 +88,11 @@ class Emission:
             self.reading.setdefault(variable, set()).add(id(block))
 
     def actions(self, block: Block, targets: list[Variable]) -> list[Action]:
-        """The actions of a block, which leave its results under the names of some variables."""
+        """The actions of a block, which leave its last results under the names of some variables."""
         sequence = Sequence(self, block)
         sequence.statements()
-        place = block.statements[-1].place if block.statements else None
-        sequence.assign([self.names.of(target) for target in targets], block.results, place)
+        results = block.results[len(block.results) - len(targets) :]
+        sequence.assign([self.names.of(target) for target in targets], results, None)
         return sequence.done
 
 
@@ -251,7 +251,7 @@ class Sequence:
         limit = self._resolve(loop.count)
         self._bind_pending(list(self._pending))
         self._assign(carried[1:], values[1:], loop.place)
-        actions = self._emission.actions(Block(body.parameters, body.statements, body.results[1:]), loop.carried[1:])
+        actions = self._emission.actions(body, loop.carried[1:])
         self.done.append(Repeat(carried[0], limit, actions, loop.place))
 
     def _branch(self, branch: Branch) -> None:

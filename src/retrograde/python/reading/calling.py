@@ -19,15 +19,15 @@ from retrograde.python.reading.iteration import (
     make_range,
     turns_of,
 )
+from retrograde.python.reading.kinds import map_arrays
 from retrograde.python.reading.liveness import Liveness
 from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.refusals import CALLS
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
-from retrograde.python.reading.values import Generator as RandomGenerator
 from retrograde.python.reading.values import Array, Number, call
-from retrograde.python.reading.kinds import map_arrays
+from retrograde.python.reading.values import Generator as RandomGenerator
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -164,7 +164,9 @@ def returned(reader: Reader, frame: Frame) -> Any:
 
 
 def _refuse_mixed() -> None:
-    raise UnsupportedError("a value is returned in some runs, and the function ends without one in others; end it with `return`")
+    raise UnsupportedError(
+        "a value is returned in some runs, and the function ends without one in others; end it with `return`"
+    )
 
 
 @contextmanager

@@ -124,7 +124,7 @@ class Ending:
     def _seen_at(self, place: Place) -> Any:
         if isinstance(place, CellSlot):
             return Seen(Array(self._reader.heap, place.cell), place.cell.version)
-        return map_arrays(seen, self._values[place.key] if place.key in self._values else place.before)
+        return map_arrays(seen, self._values.get(place.key, place.before))
 
 
 def seen(value: Any) -> Any:

@@ -7,7 +7,6 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-
 from retrograde.errors import UsageError
 from retrograde.program.types import Size
 from retrograde.python.reading import names
@@ -179,9 +178,7 @@ def _chain(reader: Reader, nodes: list[ast.expr], *, conjunction: bool) -> Any:
     return _either(reader, value, lambda: _chain(reader, rest, conjunction=conjunction), conjunction, rest)
 
 
-def _either(
-    reader: Reader, value: Any, others: Callable[[], Any], conjunction: bool, nodes: list[ast.expr]
-) -> Any:
+def _either(reader: Reader, value: Any, others: Callable[[], Any], conjunction: bool, nodes: list[ast.expr]) -> Any:
     if all(map(_cannot_fail, nodes)) and _is_flag(value):
         other = others()
         if _is_flag(other):
@@ -199,7 +196,7 @@ def _sides(
 
 
 def _is_flag(value: Any) -> bool:
-    return isinstance(value, Number) and value.kind is bool or (isinstance(value, Number) and value.dtype.kind == "b")
+    return isinstance(value, Number) and value.dtype.kind == "b"
 
 
 def _cannot_fail(node: ast.expr) -> bool:
@@ -246,7 +243,7 @@ def _contains(reader: Reader, container: Any, value: Any) -> Any:
         return Span(container.start, container.stop, container.step).contains(reader, value)
     found: Any = False
     for element in container:
-        equal = element is value or element == value
+        equal: Any = element is value or element == value
         if not is_dynamic(equal):
             if equal:
                 return True

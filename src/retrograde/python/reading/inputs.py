@@ -108,9 +108,7 @@ class Inputs:
         if origin is None or callable(value):
             return value
         label, fetch, _ = origin
-        return self.captured(
-            (id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name)
-        )
+        return self.captured((id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name))
 
     def refuse_writes(self) -> None:
         """Refuse what was done to arrays and containers from around the function.
@@ -134,7 +132,8 @@ class Inputs:
         for label, held, _ in self._captured:
             if isinstance(held, Cell) and held.poison is not None:
                 raise UnsupportedError(
-                    f"an array was written that may be {label}, which is from outside of the function; write into a copy"
+                    f"an array was written that may be {label}, which is from outside of the function; write into "
+                    "a copy"
                 )
 
     def is_from_outside(self, value: Any) -> bool:
@@ -183,8 +182,9 @@ class Inputs:
             state_of(value)
             return GeneratorKind(type(value.bit_generator).__name__)
         if is_array(value):
-            check_array(value, label)
-            return ArrayKind(value.dtype, tuple(map(self._size, value.shape)), is_contiguous(value))
+            array: Any = value
+            check_array(array, label)
+            return ArrayKind(array.dtype, tuple(map(self._size, array.shape)), is_contiguous(array))
         if name in self.assumptions.inputs or isinstance(value, (bool, np.bool)):
             return ConstantKind(value)
         if type(value) is int:

@@ -129,7 +129,9 @@ def combine_zip(reader: Reader, *values: Any, strict: bool = False) -> Any:
         length = min(len(part) for part, turn in zip(parts, found, strict=True) if turn is None)
         return list(zip(*(_first(reader, part, length) for part in parts), strict=False))
     turns: list[Any] = found
-    return Combined(Turns(_shortest(reader, [turn.count for turn in turns]), lambda at: tuple(turn.element(at) for turn in turns)))
+    return Combined(
+        Turns(_shortest(reader, [turn.count for turn in turns]), lambda at: tuple(turn.element(at) for turn in turns))
+    )
 
 
 def _first(reader: Reader, value: Any, length: int) -> Sequence[Any]:
@@ -164,7 +166,7 @@ def combine_reversed(reader: Reader, values: Any) -> Any:
         return Span(values.stop - values.step, values.start - values.step, -values.step)
     turns = turns_of(reader, values)
     if turns is None:
-        return list(reversed(values))
+        return list(values)[::-1]
     return Combined(Turns(turns.count, lambda at: turns.element(turns.count - 1 - at)))
 
 

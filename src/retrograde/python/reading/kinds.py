@@ -136,8 +136,8 @@ def general(value: Any) -> Kind:
     if isinstance(value, np.generic) and value.dtype.kind in "biufc":
         return NumberLeaf(None, value.dtype)
     if type(value) in (tuple, list, dict):
-        keys = keys_of(value)
-        return Group(type(value), keys, tuple(Fixed(value[key]) for key in keys))
+        items: Any = value
+        return Group(type(value), keys_of(items), tuple(Fixed(items[key]) for key in keys_of(items)))
     return Apart(f"where it is {value!r} on one way and something else on another")
 
 

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograde.errors import UnsupportedError
 from retrograde.program.builder import Symbol
 from retrograde.program.model import Block, Loop, Variable
 from retrograde.program.types import ArrayType
 from retrograde.python.reading.changes import Ending, Place, State, seen
-from retrograde.python.reading.joining import Made, hint_of, joined_kind
+from retrograde.python.reading.joining import Made, hint_of
 from retrograde.python.reading.kinds import (
-    Apart,
     Fixed,
     Kind,
     Leaf,
     Seen,
     content_of,
-    join,
     general,
+    join,
     leaf_type,
     leaves_of,
     map_arrays,
@@ -34,7 +34,6 @@ from retrograde.python.reading.kinds import (
 from retrograde.python.reading.operands import operand_for
 from retrograde.python.reading.signals import NeedsUnrolling
 from retrograde.python.reading.values import Array, CellSlot, ContainerSlot
-from retrograde.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from retrograde.program.builder import Symbol
-from retrograde.program.model import Instruction, Variable, variables_in
+from retrograde.program.model import Variable, variables_in
 from retrograde.program.types import ArrayType, Size
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class _Search:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._seen: set[tuple[Variable, bool]] = set()
+        self._instructions = reader.builder.instructions()
         self.origins = Origins()
 
     def number(self, variable: Variable | None) -> None:
@@ -82,7 +83,7 @@ class _Search:
             self._made(variable)
 
     def _made(self, variable: Variable) -> None:
-        made = self._instruction(variable)
+        made = self._instructions.get(variable)
         if made is None or made.primitive.name == "getitem":
             self.origins.data = True
         elif made.primitive.name == "size":
@@ -105,7 +106,7 @@ class _Search:
         for size in sizes:
             if isinstance(size, Size):
                 self._size(size)
-        made = self._instruction(variable)
+        made = self._instructions.get(variable)
         if variable in self._reader.indices and None in sizes:
             self.origins.loops.add(self._reader.indices[variable])
         elif made is not None and None in sizes:
@@ -123,6 +124,3 @@ class _Search:
         self.origins.sizes.add(size.name)
         if size.name in self._reader.inputs.numbers:
             self.origins.inputs.add(size.name)
-
-    def _instruction(self, variable: Variable) -> Instruction | None:
-        return self._reader.builder.instruction_of(Symbol(self._reader.builder, variable))

@@ -9,8 +9,8 @@ from typing import Any
 from retrograde.errors import RetrogradeError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.model import Variable
-from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.frames import Frame
+from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.refusals import Located, located
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling

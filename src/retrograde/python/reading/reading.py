@@ -20,7 +20,6 @@ from retrograde.program.types import ArrayType, Size
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
 from retrograde.python.reading.inputs import Assumptions, Inputs
-from retrograde.python.reading.kinds import map_arrays
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
@@ -190,19 +189,22 @@ class _Attempt:
         }
 
     def _return(self, value: Any, outputs: dict[str, Any]) -> Callable[[Sequence[Any]], Any]:
-        slots: list[Any] = []
+        parts, structure = containers.flatten(value)
+        plain = len(parts) == 1 and parts[0] is value
+        template: list[Any] = []
+        for part in parts:
+            if isinstance(part, (Array, Number)) or _is_number(part):
+                name = "return" if plain else f"return_{len(outputs)}"
+                template.append(_Slot(len(outputs), part.kind if isinstance(part, Number) else None))
+                outputs[name] = _output(self.reader, part)
+            else:
+                template.append(part)
 
-        def slot(part: Any) -> Any:
-            if not isinstance(part, (Array, Number)) and not _is_number(part):
-                return part
-            slots.append(part)
-            return _Slot(len(slots) - 1, part.kind if isinstance(part, Number) else None)
+        def rebuild(values: Sequence[Any]) -> Any:
+            filled = [part.filled(values) if isinstance(part, _Slot) else part for part in template]
+            return filled[0] if plain else structure.unflatten(filled)
 
-        template = map_arrays(slot, value)
-        for at_, part in enumerate(slots):
-            name = "return" if template.__class__ is _Slot else f"return_{at_}"
-            outputs[name] = _output(self.reader, part)
-        return lambda values: map_arrays(lambda part: part.filled(values) if isinstance(part, _Slot) else part, template)
+        return rebuild
 
     def _mutated(self, outputs: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, str]]:
         mutated: dict[str, list[str]] = {}

@@ -27,7 +27,9 @@ class Parameters:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.signature = inspect.signature(function)
         kinds = [parameter.kind for parameter in self.signature.parameters.values()]
-        self._plain = all(kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY) for kind in kinds)
+        self._plain = all(
+            kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY) for kind in kinds
+        )
         self.names = list(self.signature.parameters)
 
     def values(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Sequence[Any]:

@@ -41,9 +41,7 @@ def execute(reader: Reader, statements: Sequence[ast.stmt]) -> None:
             return
 
 
-def _rest(
-    reader: Reader, code: Number, statement: ast.stmt, rest: Sequence[ast.stmt], live: frozenset[str]
-) -> None:
+def _rest(reader: Reader, code: Number, statement: ast.stmt, rest: Sequence[ast.stmt], live: frozenset[str]) -> None:
     """The rest of a block behind a statement that leaves it in some runs."""
     ways = ways_out(statement)
 

@@ -97,12 +97,24 @@ class StatementPrinter:
             sign, value = self._sign(write)
             yield f"{place} {sign} {value}"
         elif _picks_once(write.index):
-            yield f"{place} += {self._text(write.value)}"
+            negated = isinstance(write.value, Apply) and write.value.primitive.name == "negative"
+            sign, value = ("-=", write.value.operands[0]) if negated else ("+=", write.value)
+            yield f"{place} {sign} {self._text(value)}"
         else:
             yield f"np.add.at({name}, {self._index_argument(write.index)}, {self._text(write.value)})"
 
     def _sign(self, write: Write) -> tuple[str, str]:
-        return "=", self._text(write.value)
+        """`x[i] /= y` for `x[i] = x[i] / y`."""
+        value = write.value
+        if isinstance(value, Apply) and value.primitive.name in _AUGMENTED and _picks_once(write.index):
+            left, right = value.operands
+            is_item = isinstance(left, Apply) and left.primitive.name == "getitem" and left.operands[0] is write.target
+            if is_item and left.type == value.type and self._same_index(left.operands[1], write.index):
+                return _AUGMENTED[value.primitive.name], self._text(right)
+        return "=", self._text(value)
+
+    def _same_index(self, one: Expression, other: Expression) -> bool:
+        return self._expressions.index(one) == self._expressions.index(other)
 
     def _index_argument(self, index: Expression) -> str:
         return self._text(index) if index is not Ellipsis else "..."
