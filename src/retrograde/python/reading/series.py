@@ -190,8 +190,10 @@ def _put_together(reader: Reader, function: Any, value: Series, axis: int = 0) -
     return value.refuse()
 
 
-def _reduced(reader: Reader, function: Any, value: Series) -> Any:
+def _reduced(reader: Reader, function: Any, value: Series, **options: Any) -> Any:
     """`max`, `min`, `all`, `any` of the list."""
+    if options:
+        value.refuse()
     result = call(reader.heap, _REDUCTIONS[function], (value.array,), {})
     return reader.heap.number(result.symbol, value.kind if function in (max, min) else bool)
 
