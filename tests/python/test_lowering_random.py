@@ -16,7 +16,7 @@ from retrograde.python.text import python_text, run_text
 
 
 def _compare(program: Program, arguments: tuple[Any, ...], rtol: float = 0.0) -> None:
-    text = python_text(lower(program))
+    text = python_text(lower(program, frugal=len(program.block.statements) % 2 == 0))
     given = [np.copy(argument) for argument in arguments]
     expected = program(*arguments)
     found = run_text(text, program.name)(*arguments)
