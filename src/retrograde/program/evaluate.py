@@ -24,7 +24,7 @@ from retrograde.program.model import (
     operands_of,
     variables_in,
 )
-from retrograde.program.types import ArrayType, Extent, Size
+from retrograde.program.types import Extent, Size, StackType
 
 _Values = dict[Variable, Any]
 
@@ -56,9 +56,16 @@ def _check(program: Program, arguments: tuple[Any, ...]) -> None:
         )
     sizes: dict[str, int] = {}
     for variable, argument in zip(inputs, arguments, strict=True):
-        array = argument if hasattr(argument, "dtype") else np.asarray(argument)
         kind = variable.type
-        if not isinstance(kind, ArrayType) or (array.dtype, array.ndim) != (kind.dtype, kind.rank):
+        if isinstance(kind, StackType):
+            if not isinstance(argument, list):
+                raise UsageError(
+                    f"program {program.name} got a {type(argument).__name__} for its input {variable!r}; pass the list "
+                    "that a program returned for it"
+                )
+            continue
+        array = argument if hasattr(argument, "dtype") else np.asarray(argument)
+        if (array.dtype, array.ndim) != (kind.dtype, kind.rank):
             raise _misfit(program, variable, array)
         for extent, size in zip(kind.sizes, array.shape, strict=True):
             if isinstance(size, int) and not _is_size(extent, size, sizes):

@@ -30,8 +30,16 @@ class Rewritten:
     operands: tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """A version of an array is of no use, since the instruction writes over what it wrote: take the one before."""
+
+    version: Variable
+    by: Any
+
+
 _ANY = object()
-Outcome = Replaced | Rewritten | None
+Outcome = Replaced | Rewritten | Overwritten | None
 
 
 class Peephole:
@@ -42,6 +50,7 @@ class Peephole:
         uses: how often each variable is used.
         apart: whether two indices certainly pick no element both of an array of a type, where the instruction is.
         extents: of the program.
+        before_loop: what a carried array is before its loop, if that does not write where an index picks.
     """
 
     def __init__(
@@ -50,7 +59,9 @@ class Peephole:
         uses: dict[Variable, int],
         apart: Callable[[Any, Any, Any], bool],
         extents: Extents,
+        before_loop: Callable[[Variable, Any], Variable | None],
     ) -> None:
+        self._before_loop = before_loop
         self._maker_of = maker_of
         self._extents = extents
         self._uses = uses
@@ -61,6 +72,7 @@ class Peephole:
             "multiply": self._multiply,
             "divide": self._divide,
             "negative": self._negative,
+            "einsum": self._einsum,
             "getitem": self._getitem,
             "update": self._update,
             "add_at": self._add_at,
@@ -117,9 +129,9 @@ class Peephole:
         if not isinstance(array, Variable):
             return None
         if _picks_once(index):
-            written = self._made_by(self._without_writes(array, index, _ANY), "update")
+            written = self._made_by(self._origin(array, index), "update")
             if written is not None and operand_key(written.operands[1]) == operand_key(index):
-                value = written.operands[2]
+                value = _as_result(written.operands[2], instruction)
                 if _is_as(value, instruction):
                     return Replaced(value)
         taken = self._made_by(array, "getitem")
@@ -129,16 +141,26 @@ class Peephole:
                 return Rewritten("getitem", (taken.operands[0], together))
         return None
 
+    def _einsum(self, instruction: Instruction) -> Outcome:
+        """A number times an array, and products of elements, are multiplications."""
+        inputs, output = instruction.static["subscripts"].split("->")
+        parts = inputs.split(",")
+        if len(parts) == 2 and set(parts) <= {"", output} and len(set(output)) == len(output):
+            return Rewritten("multiply", instruction.operands)
+        return None
+
     def _update(self, instruction: Instruction) -> Outcome:
         array, index, value = instruction.operands
         key = operand_key(index)
         read = self._made_by(value, "getitem")
         if read is not None and operand_key(read.operands[1]) == key and _picks_once(index):
             origin = read.operands[0]
-            return Replaced(array) if self._without_writes(array, index, origin) is origin else None
-        before = self._made_by(array, "update") or self._made_by(array, "add_at")
-        if before is not None and self._uses.get(array) == 1 and operand_key(before.operands[1]) == key:
-            return Rewritten("update", (before.operands[0], index, value))
+            if self._without_writes(array, index, origin) is origin:
+                return Replaced(array)
+        written = self._without_writes(array, index, None)
+        before = self._made_by(written, "update") or self._made_by(written, "add_at")
+        if before is not None and self._uses.get(written) == 1 and operand_key(before.operands[1]) == key:
+            return Overwritten(written, before.operands[0])
         return None
 
     def _add_at(self, instruction: Instruction) -> Outcome:
@@ -153,6 +175,16 @@ class Peephole:
         if self._uses.get(before.results[0]) == 1 and operand_key(before.operands[1]) == operand_key(index):
             return Rewritten("update", (array, index, value))
         return None
+
+    def _origin(self, array: Any, index: Any) -> Any:
+        """The version of an array that last changed what an index picks, as far as it can be followed."""
+        while isinstance(array, Variable):
+            version = self._without_writes(array, index, _ANY)
+            before = self._before_loop(version, index)
+            if before is None:
+                return version
+            array = before
+        return array
 
     def _without_writes(self, array: Any, index: Any, until: Any) -> Any:
         """An array before the writes to other places than an index picks, or a version before that is looked for.
@@ -198,6 +230,14 @@ def _is_as(operand: Any, instruction: Instruction) -> bool:
         known = operand.type
         return isinstance(known, ArrayType) and known.dtype == kind.dtype and same_sizes(known, kind)
     return isinstance(operand, np.generic) and type_of(operand) == kind
+
+
+def _as_result(value: Any, instruction: Instruction) -> Any:
+    """A number in the dtype of a result that is one."""
+    kind = instruction.results[0].type
+    if isinstance(value, (int, float)) and isinstance(kind, ArrayType) and not kind.rank:
+        return kind.dtype.type(value)
+    return value
 
 
 def _picks_once(index: Any) -> bool:

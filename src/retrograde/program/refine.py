@@ -8,7 +8,7 @@ from retrograde.program.affine import Affine, cannot_hold
 from retrograde.program.builder import known_of
 from retrograde.program.integers import Integers, size
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
-from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of
+from retrograde.program.model import Block, Instruction, Loop, Variable, blocks_of
 from retrograde.program.types import ArrayType, Extent, Size, Type
 
 
@@ -39,7 +39,7 @@ class _Refining:
                 changed |= self.block(inner, inside)
             if isinstance(statement, Loop):
                 changed |= _settle_results(statement)
-            elif isinstance(statement, Branch):
+            else:
                 sides = zip(statement.results, statement.then.results, statement.otherwise.results, strict=True)
                 for result, one, other in sides:
                     if _type_of(one) is not None and _type_of(one) == _type_of(other):

@@ -21,12 +21,13 @@ from retrograde.program.model import (
     operands_of,
     variables_in,
 )
-from retrograde.program.peepholes import Peephole, Replaced, Rewritten
+from retrograde.program.peepholes import Overwritten, Peephole, Replaced, Rewritten
 from retrograde.program.places import never_meet
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.refine import refine_types
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType
+from retrograde.program.versions import Versions
 
 _ROUNDS = 6
 _NEVER_SHARED = frozenset({"broadcast_to", "update", "add_at", "scatter", "zero_stack", "copy"})
@@ -74,8 +75,10 @@ class _Round:
         structure = Structure(root)
         self._integers = Integers(structure, least_size)
         self.changed = refine_types(root, self._integers)
-        self._peephole = Peephole(self._makers.get, self._uses, self._apart, Extents(structure))
+        self._peephole = Peephole(self._makers.get, self._uses, self._apart, Extents(structure), self._before_loop)
         self._loops: tuple[Loop, ...] = ()
+        self._versions = Versions(structure, least_size)
+        self._carried: set[Variable] = set()
         self._known_apart: dict[Hashable, bool] = {}
         self._tables: list[dict[Hashable, list[Variable]]] = []
         self._hoisted: list[tuple[set[Variable], list[Statement]]] = []
@@ -89,6 +92,10 @@ class _Round:
                 self._count(inner)
         for variable in variables_in(tuple(block.results)):
             self._uses[variable] = self._uses.get(variable, 0) + 1
+
+    def _before_loop(self, carried: Variable, index: Any) -> Variable | None:
+        start = self._versions.before_loop(carried, index) if carried in self._carried else None
+        return None if start is None else self._current(start)
 
     def _apart(self, one: Any, other: Any, kind: Any) -> bool:
         key = (operand_key(one), operand_key(other), kind, self._loops)
@@ -130,10 +137,14 @@ class _Round:
         """Rewrite an instruction; False if something else stands for its result."""
         instruction.operands = self._reading(instruction.operands)
         outcome = self._peephole.outcome(instruction) if len(instruction.results) == 1 else None
-        while isinstance(outcome, Rewritten):
+        while isinstance(outcome, (Rewritten, Overwritten)):
             self.changed = True
-            instruction.primitive = PRIMITIVES[outcome.primitive]
-            instruction.operands = self._reading(outcome.operands)
+            if isinstance(outcome, Overwritten):
+                self._drop(instruction, outcome)
+            else:
+                instruction.primitive = PRIMITIVES[outcome.primitive]
+                instruction.static = {name: instruction.static[name] for name in instruction.primitive.static}
+                instruction.operands = self._reading(outcome.operands)
             outcome = self._peephole.outcome(instruction)
         if isinstance(outcome, Replaced):
             self._replace(instruction.results[0], outcome.by)
@@ -142,6 +153,13 @@ class _Round:
             return False
         self._makers.update((result, instruction) for result in instruction.results)
         return not self._moves_out(instruction)
+
+    def _drop(self, last: Instruction, overwritten: Overwritten) -> None:
+        """Take a write out of a chain of writes."""
+        reader = last
+        while reader.operands[0] is not overwritten.version:
+            reader = self._makers[reader.operands[0]]
+        reader.operands = (overwritten.by, *reader.operands[1:])
 
     def _is_known(self, instruction: Instruction) -> bool:
         """Whether the same was computed before: in this block, or integers further out."""
@@ -178,6 +196,7 @@ class _Round:
         loop.initial = [self._reading(operand) for operand in loop.initial]
         loop.consumed = [self._reading(operand) for operand in loop.consumed]
         self._merge_elements(loop)
+        self._carried.update(loop.carried)
         own = _set_in(loop.body)
         self._hoisted.append((own, before))
         self._loops = (*self._loops, loop)
