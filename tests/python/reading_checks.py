@@ -46,7 +46,8 @@ def run(reading: Reading, *arguments: Any, **keywords: Any) -> dict[str, Any]:
 def assert_same(found: Any, expected: Any) -> None:
     """Compare containers of arrays, bit for bit, dtypes and types of numbers included."""
     if isinstance(expected, (tuple, list)):
-        assert type(found) is type(expected) and len(found) == len(expected)
+        assert type(found) is type(expected)
+        assert len(found) == len(expected)
         for one, other in zip(found, expected, strict=True):
             assert_same(one, other)
     elif isinstance(expected, dict):

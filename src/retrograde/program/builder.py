@@ -112,6 +112,7 @@ class ProgramBuilder:
 
     Attributes:
         place: where in the user's source the next statements come from.
+        retreats: how often statements were taken back: what was set before may be set no more.
         least_size: what the named sizes of the inputs are at least, in every run.
 
     Example:
@@ -133,6 +134,7 @@ class ProgramBuilder:
         self._open = [self._root]
         self._sizes: dict[tuple[Any, ...], tuple[Block, Variable]] = {}
         self._axes: dict[str, tuple[Variable, int | None, int]] = {}
+        self.retreats = 0
         self._letters = count()
         self._taken = {variable.name for variable in all_variables(self._root)}
         for variable in self._root.parameters:
@@ -305,6 +307,7 @@ class ProgramBuilder:
         lengths = [(block, len(block.statements)) for block in self._open]
 
         def back() -> None:
+            self.retreats += 1
             self._letters, self._taken, self._sizes = copy(letters), set(taken), dict(sizes)
             for block, length in lengths:
                 del block.statements[length:]
@@ -333,6 +336,16 @@ class ProgramBuilder:
     def is_open(self, block: Block) -> bool:
         """Whether what a block has set so far can be used where instructions go to."""
         return any(block is one for one in self._open)
+
+    def instructions(self) -> dict[Variable, Instruction]:
+        """The instruction that made each variable which can be used where instructions go to."""
+        statements = (statement for block in self._open for statement in block.statements)
+        return {
+            result: statement
+            for statement in statements
+            if isinstance(statement, Instruction)
+            for result in statement.results
+        }
 
     def instruction_of(self, symbol: Symbol) -> Instruction | None:
         """The instruction of an open block that made a symbol: a late one is found soon."""
@@ -464,7 +477,8 @@ def _moved_extent(name: str, one: Any, other: Any) -> Extent:
     if name == "add" and isinstance(one, (int, np.integer)):
         one, other = other, one
     if isinstance(one, Variable) and isinstance(one.extent, Size) and isinstance(other, (int, np.integer)):
-        return Size(one.extent.name, one.extent.offset + int(other if name == "add" else -other))
+        moved = int(other)  # pyright: ignore[reportUnknownArgumentType]
+        return Size(one.extent.name, one.extent.offset + (moved if name == "add" else -moved))
     return None
 
 

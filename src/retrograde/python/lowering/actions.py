@@ -33,6 +33,7 @@ from retrograde.python.lowering.model import (
     Entry,
     Expression,
     For,
+    ForEach,
     If,
     Keep,
     MakeStack,
@@ -43,6 +44,7 @@ from retrograde.python.lowering.model import (
 )
 from retrograde.python.lowering.naming import Names
 from retrograde.python.lowering.places import names_in
+from retrograde.python.lowering.ranges import is_over_chunks
 from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP
 
 _LONGEST = 14
@@ -88,11 +90,11 @@ class Emission:
             self.reading.setdefault(variable, set()).add(id(block))
 
     def actions(self, block: Block, targets: list[Variable]) -> list[Action]:
-        """The actions of a block, which leave its results under the names of some variables."""
+        """The actions of a block, which leave its last results under the names of some variables."""
         sequence = Sequence(self, block)
         sequence.statements()
-        place = block.statements[-1].place if block.statements else None
-        sequence.assign([self.names.of(target) for target in targets], block.results, place)
+        results = block.results[len(block.results) - len(targets) :]
+        sequence.assign([self.names.of(target) for target in targets], results, None)
         return sequence.done
 
 
@@ -241,6 +243,12 @@ class Sequence:
         values = [self._resolve(initial) for initial in loop.initial]
         carried = [names.of(variable) for variable in loop.carried]
         body = loop.body
+        if is_over_chunks(loop):
+            source = self._resolve(loop.count)
+            self._bind_pending(list(self._pending))
+            self._assign(carried, values, loop.place)
+            self.done.append(ForEach(names.of(loop.index), source, self._emission.actions(body, loop.carried), loop.place))
+            return
         if isinstance(loop.count, tuple):
             start, stop, step = self._resolve(loop.count)
             self._bind_pending(list(self._pending))
@@ -251,7 +259,7 @@ class Sequence:
         limit = self._resolve(loop.count)
         self._bind_pending(list(self._pending))
         self._assign(carried[1:], values[1:], loop.place)
-        actions = self._emission.actions(Block(body.parameters, body.statements, body.results[1:]), loop.carried[1:])
+        actions = self._emission.actions(body, loop.carried[1:])
         self.done.append(Repeat(carried[0], limit, actions, loop.place))
 
     def _branch(self, branch: Branch) -> None:

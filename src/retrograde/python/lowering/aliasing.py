@@ -20,7 +20,7 @@ LOCKED = Variable("locked", ArrayType(None))  # pyright: ignore[reportArgumentTy
 MAY_RETURN_OPERAND = frozenset({"sum_to", "stop_gradient"})
 """Primitives that are no views, and may still give back what they got."""
 
-_SHARING_PLACES = frozenset({"broadcast_to", "sliding_window_view", "diagonal"})
+SHARING_PLACES = frozenset({"broadcast_to", "sliding_window_view", "diagonal"})
 
 Copied = set[Any]
 """Where copies are made: an `Instruction`, or a pair of a `Loop` and the position of a carried value."""
@@ -91,11 +91,11 @@ class Aliases:
         source: Any = None
         if (is_write(instruction) or is_copy(instruction)) and instruction not in self._copied:
             source = instruction.operands[0]
-        elif (base := viewed(instruction)) is not None:
+        elif (base := viewed(instruction)) is not None and instruction not in self._copied:
             source = base
-            if instruction.primitive.name in _SHARING_PLACES:
+            if instruction.primitive.name in SHARING_PLACES:
                 self._relate(result, (LOCKED,))
-        elif instruction.primitive.name in _SHARING_PLACES:
+        elif instruction.primitive.name in SHARING_PLACES and instruction not in self._copied:
             source = LOCKED
         if source is not None:
             self._relate(result, self._reach(source))

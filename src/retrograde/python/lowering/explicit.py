@@ -8,6 +8,8 @@ The variables are those of the program.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,9 @@ from retrograde.program.model import (
     Loop,
     Place,
     Program,
+    Replay,
     Statement,
+    Sweep,
     Variable,
     blocks_of,
     map_operand,
@@ -32,6 +36,7 @@ from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, Size, StackType, Type
 from retrograde.python.lowering.operations import ENTRY, FULL, KEEP, MAKE_STACK, STOP, ZEROS
 from retrograde.python.lowering.ranges import put_ranges
+from retrograde.python.lowering.scheduled import unfold
 
 _INT64 = ArrayType(np.dtype(np.int64))
 
@@ -40,6 +45,7 @@ def explicit(program: Program) -> Block:
     """The explicit form of a program: a block of its own, with the program's variables."""
     block = _shallow_block(program.block)
     prune(Program(program.name, block, list(program.output_names)))
+    unfold(block)
     inputs = block.parameters
     sizes = _Sizes(block)
     block = _Rewriting(inputs, sizes.hoist()).block(block)
@@ -60,6 +66,11 @@ def _shallow(statement: Statement) -> Statement:
         )
     blocks = [_shallow_block(block) for block in blocks_of(statement)]
     results, place = list(statement.results), statement.place
+    if isinstance(statement, Sweep):
+        condition = blocks[2] if len(blocks) > 2 else None
+        return replace(statement, advance=blocks[0], record=blocks[1], results=results, condition=condition)
+    if isinstance(statement, Replay):
+        return replace(statement, advance=blocks[0], record=blocks[1], reverse=blocks[2], results=results)
     if isinstance(statement, Branch):
         return Branch(statement.condition, blocks[0], blocks[1], results, place)
     initial, consumed = list(statement.initial), list(statement.consumed)
@@ -89,6 +100,7 @@ class _Sizes:
         for statement in block.statements:
             if isinstance(statement, Instruction) and _is_size(statement):
                 key = (statement.operands[0], statement.static["axis"], statement.static["offset"])
+                statement.place = None
                 first = self._first.setdefault(key, statement)
                 if first is not statement:
                     self._same[statement.results[0]] = first.results[0]
@@ -101,7 +113,7 @@ class _Sizes:
     def _place(self, block: Block, by_array: dict[Variable, list[Instruction]]) -> None:
         placed: list[Statement] = [size for variable in block.parameters for size in by_array.get(variable, ())]
         for statement in block.statements:
-            substitute(statement, self._same)
+            map_statement(_replacing(self._same), statement)
             for inner in blocks_of(statement):
                 self._place(inner, by_array)
             placed.append(statement)
@@ -114,34 +126,38 @@ def _is_size(instruction: Instruction) -> bool:
     return instruction.primitive is PRIMITIVES["size"] and isinstance(instruction.operands[0], Variable)
 
 
-def substitute(statement: Statement, replacements: dict[Variable, Any]) -> None:
-    """Put other operands in the place of variables, in what a statement itself reads."""
+def map_statement(function: Callable[[Any], Any], statement: Statement) -> None:
+    """Put a function's results in the place of what a statement itself reads."""
     if isinstance(statement, Instruction):
-        statement.operands = _replaced(statement.operands, replacements)
+        statement.operands = map_operand(function, statement.operands)
     elif isinstance(statement, Loop):
-        statement.count = _replaced(statement.count, replacements)
-        statement.initial = [_replaced(operand, replacements) for operand in statement.initial]
-        statement.consumed = [_replaced(operand, replacements) for operand in statement.consumed]
+        statement.count = map_operand(function, statement.count)
+        statement.initial = [map_operand(function, operand) for operand in statement.initial]
+        statement.consumed = [map_operand(function, operand) for operand in statement.consumed]
     else:
-        statement.condition = _replaced(statement.condition, replacements)
+        statement.condition = map_operand(function, statement.condition)
 
 
 def substitute_everywhere(block: Block, replacements: dict[Variable, Any]) -> None:
     """Put other operands in the place of variables, in a block and all blocks inside."""
     for statement in block.statements:
-        substitute(statement, replacements)
+        map_statement(_replacing(replacements), statement)
         for inner in blocks_of(statement):
             substitute_everywhere(inner, replacements)
     block.results = [_replaced(result, replacements) for result in block.results]
 
 
 def _replaced(operand: Any, replacements: dict[Variable, Any]) -> Any:
+    return map_operand(_replacing(replacements), operand)
+
+
+def _replacing(replacements: dict[Variable, Any]) -> Callable[[Any], Any]:
     def replace(part: Any) -> Any:
         while isinstance(part, Variable) and part in replacements:
             part = replacements[part]
         return part
 
-    return map_operand(replace, operand)
+    return replace
 
 
 class _Rewriting:
@@ -156,16 +172,24 @@ class _Rewriting:
                     self._axes.setdefault(size.name, (variable, axis, size.offset))
         self._named: dict[Size, Variable] = {}
         self._early: list[Statement] = []
+        self._numbers: dict[Variable, Any] = {}
 
     def block(self, block: Block) -> Block:
         """The whole program."""
         statements = self._statements(block, {})
-        return Block(block.parameters, [*self._early, *statements], block.results)
+        whole = Block(block.parameters, [*self._early, *statements], block.results)
+        substitute_everywhere(whole, self._numbers)
+        _make_numbers(whole)
+        return whole
 
     def _statements(self, block: Block, keeps: dict[Variable | None, list[Instruction]]) -> list[Statement]:
         """A block's statements rewritten, with instructions that keep a variable right behind where it is set."""
         done = [keep for parameter in (None, *block.parameters) for keep in keeps.get(parameter, ())]
         for statement in block.statements:
+            number = _broadcast_number(statement)
+            if number is not None:
+                self._numbers[statement.results[0]] = number
+                continue
             done += self._statement(statement)
             done += [keep for result in statement.results for keep in keeps.get(result, ())]
         return done
@@ -178,6 +202,9 @@ class _Rewriting:
                 side.statements = self._statements(side, {})
             return [statement]
         name = statement.primitive.name
+        if name == "make_stack":
+            count, _ = statement.operands
+            return [Instruction(MAKE_STACK, (count, None), {}, statement.results, statement.place)]
         if name == "scatter":
             return _scattered(statement)
         return [_filled(statement)] if name == "broadcast_to" else [statement]
@@ -189,10 +216,10 @@ class _Rewriting:
         keeps: dict[Variable | None, list[Instruction]] = {}
         own = loop.body.defined()
         for stack, value in zip(loop.results[width:], loop.body.results[width:], strict=True):
-            keep = Instruction(KEEP, (stack, index, value), {}, [], loop.place)
+            keep = Instruction(KEEP, (stack, index, value), {}, [])
             keeps.setdefault(value if isinstance(value, Variable) and value in own else None, []).append(keep)
         entries: list[Statement] = [
-            Instruction(ENTRY, (stack, index), {}, [element], loop.place)
+            Instruction(ENTRY, (stack, index), {}, [element])
             for stack, element in zip(loop.consumed, loop.elements, strict=True)
         ]
         stop = self._condition(loop) if loop.condition is not None else []
@@ -237,6 +264,27 @@ class _Rewriting:
             self._named[size] = result = Variable(f"{size}", _INT64, size)
             self._early.append(Instruction(PRIMITIVES["size"], (variable,), static, [result]))
         return self._named[size]
+
+
+def _broadcast_number(statement: Statement) -> Any:
+    """The number that a statement broadcasts to no axes."""
+    if not isinstance(statement, Instruction) or statement.primitive.name != "broadcast_to" or statement.operands[1]:
+        return None
+    value = statement.operands[0]
+    return value if isinstance(value, Variable) else np.asarray(value, statement.results[0].type.dtype)[()]
+
+
+def _make_numbers(block: Block) -> None:
+    """Put numbers in the place of constants that are arrays without axes."""
+
+    def number(part: Any) -> Any:
+        return part[()] if is_ndarray(part) and not part.ndim else part
+
+    for statement in block.statements:
+        map_statement(number, statement)
+        for inner in blocks_of(statement):
+            _make_numbers(inner)
+    block.results = [map_operand(number, result) for result in block.results]
 
 
 def _scattered(instruction: Instruction) -> list[Statement]:

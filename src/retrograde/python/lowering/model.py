@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from retrograde.program.model import Place
 from retrograde.program.primitive import Primitive
-from retrograde.program.types import ArrayType, Type
+from retrograde.program.types import ArrayType, Extent, Type
 
 
 @dataclass(eq=False, slots=True)
@@ -109,7 +109,7 @@ class MakeStack:
 
 @dataclass(eq=False, slots=True)
 class Keep:
-    """`stack[index] = value`, by copy: the value's array may be written afterwards."""
+    """`stack[index] = value`, by copy: the value's array may be written afterwards. None lets go of the entry."""
 
     stack: Name
     index: Expression
@@ -133,6 +133,21 @@ class For:
     stop: Expression
     step: int
     backward: bool
+    body: list[Action]
+    place: Place | None = None
+
+
+@dataclass(eq=False, slots=True)
+class ForEach:
+    """A loop over what an iterator gives: chunks of a schedule's rows. A `Stop` may end it.
+
+    Attributes:
+        item: what the body calls it.
+        source: the iterator.
+    """
+
+    item: Name
+    source: Expression
     body: list[Action]
     place: Place | None = None
 
@@ -177,7 +192,7 @@ class Forget:
     names: list[Name]
 
 
-Action: TypeAlias = Bind | Write | MakeStack | Keep | For | Repeat | Stop | If | Forget
+Action: TypeAlias = Bind | Write | MakeStack | Keep | For | ForEach | Repeat | Stop | If | Forget
 
 
 @dataclass(eq=False, slots=True)
@@ -191,6 +206,8 @@ class Procedure:
         results: the expressions whose values it returns, as a tuple. No two share an array with each other, or with a
             parameter.
         result_names: what the results are called.
+        extents: for each parameter that is a number, the named size that it certainly is, if it is one.
+        least_size: what named sizes are at least.
     """
 
     name: str
@@ -198,3 +215,5 @@ class Procedure:
     actions: list[Action] = field(default_factory=list["Action"])
     results: list[Expression] = field(default_factory=list["Expression"])
     result_names: list[str] = field(default_factory=list[str])
+    extents: list[Extent] = field(default_factory=list[Extent])
+    least_size: int = 0

@@ -11,10 +11,14 @@ from keyword import iskeyword
 from typing import Any
 
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of, free_variables
-from retrograde.program.types import ArrayType, Size, StackType, Type
-from retrograde.python.lowering.aliasing import is_write
+from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.types import ArrayType, ScheduleType, Type
+from retrograde.python.lowering.aliasing import is_write, viewed
+from retrograde.python.lowering.calling import callings
 from retrograde.python.lowering.liveness import live_after
 from retrograde.python.lowering.model import Name
+
+_CONFUSING = frozenset({"l", "O", "I"})
 
 RESERVED = frozenset({"np", "ops", "range", "reversed", "max", "min", "len", "abs", "int", "float", "bool", "complex"})
 """Names that the text uses for other things."""
@@ -30,6 +34,9 @@ class Names:
 
     def __init__(self, block: Block, parameters: list[Variable]) -> None:
         self._ranges = _live_ranges(block)
+        self._calls = callings(block)
+        self._views = _views(block)
+        self._indices = _indices(block)
         self._class: dict[Variable, list[Variable]] = {}
         self._order = list(self._ranges)
         for variable in self._order:
@@ -38,10 +45,20 @@ class Names:
         self._must(block)
         self._may(block)
         self._merge_by_hint()
-        self._names = self._named()
+        self._names: dict[Variable, Name] = {}
+        # Primitives that NumPy has no name for are imported by their own.
+        self._taken = {*RESERVED, *(name for name in PRIMITIVES if "_" in name)}
+        self._hints = {self._calls.get(variable, "x") for variable in self._order if variable.hint}
+        for parameter in parameters:
+            self.of(parameter)
 
     def of(self, variable: Variable) -> Name:
         """The name that a variable has in the text."""
+        if variable not in self._names:
+            members = self._class[variable]
+            is_given = any(member.hint for member in members)
+            name = Name(self._free_text(self._hint(members), is_given), _joined(members))
+            self._names.update(dict.fromkeys(members, name))
         return self._names[variable]
 
     def alone(self, variable: Variable) -> bool:
@@ -50,7 +67,7 @@ class Names:
 
     def fresh(self, hint: str, kind: Type) -> Name:
         """A name that no variable has."""
-        return Name(self._free_text(hint), kind)
+        return Name(self._free_text(hint, False), kind)
 
     def _must(self, block: Block) -> None:
         for statement in block.statements:
@@ -81,8 +98,8 @@ class Names:
         """What the user calls by one name, the text does too, where it can be."""
         by_hint: dict[tuple[Any, ...], list[Variable]] = {}
         for variable in self._order:
-            if variable.hint:
-                by_hint.setdefault((variable.hint, _kind(variable.type)), []).append(variable)
+            if (variable.hint or variable in self._indices) and variable not in self._views:
+                by_hint.setdefault((self._calls.get(variable), _kind(variable.type)), []).append(variable)
         for variables in by_hint.values():
             for other in variables[1:]:
                 self._try(variables[0], other)
@@ -106,46 +123,55 @@ class Names:
             into += gone
             self._class.update(dict.fromkeys(gone, into))
 
-    def _named(self) -> dict[Variable, Name]:
-        self._taken = set(RESERVED)
-        names: dict[Variable, Name] = {}
-        classes = {id(members): members for members in self._class.values()}
-        ordered = sorted(classes.values(), key=lambda members: not self._parameters.isdisjoint(members), reverse=True)
-        for members in ordered:
-            name = Name(self._free_text(self._hint(members)), _joined(members))
-            names.update(dict.fromkeys(members, name))
-        return names
-
     def _hint(self, members: list[Variable]) -> str:
         given = [member.name for member in members if member in self._parameters]
-        hints = [member.hint for member in members if member.hint]
-        best = max(hints, key=hints.count) if hints else _own_name(members[0])
+        calls = [self._calls.get(member, "x") for member in members if member.hint]
+        calls = calls or [self._calls.get(member, "x") for member in members]
+        best = "i" if "_" in calls else max(calls, key=calls.count)
         return given[0] if given else best
 
-    def _free_text(self, hint: str) -> str:
+    def _free_text(self, hint: str, is_given: bool) -> str:
         base = hint if hint.isidentifier() and not iskeyword(hint) else "x"
+        base = base if base not in _CONFUSING else f"{base}_"
         numbers = chain(("",), (str(number) for number in count(2)))
-        text = next(text for text in (base + number for number in numbers) if text not in self._taken)
+        avoided = self._taken if is_given else self._taken | self._hints
+        text = next(text for text in (base + number for number in numbers) if text not in avoided)
         self._taken.add(text)
         return text
 
 
-def _own_name(variable: Variable) -> str:
-    """A name for what the user gave none: that of the size that it is, or that of the program."""
-    size = variable.extent
-    if not isinstance(size, Size):
-        return variable.name
-    return size.name + (f"_{'plus' if size.offset > 0 else 'less'}_{abs(size.offset)}" if size.offset else "")
+def _indices(block: Block) -> set[Variable]:
+    """The variables that loops count with."""
+    found: set[Variable] = set()
+    for statement in block.statements:
+        if isinstance(statement, Loop):
+            found.add(statement.index)
+        for inner in blocks_of(statement):
+            found |= _indices(inner)
+    return found
+
+
+def _views(block: Block) -> set[Variable]:
+    """The variables that are views when they are set."""
+    views: set[Variable] = set()
+    for statement in block.statements:
+        if isinstance(statement, Instruction) and viewed(statement) is not None:
+            views.update(statement.results)
+        for inner in blocks_of(statement):
+            views |= _views(inner)
+    return views
 
 
 def _kind(kind: Type) -> Any:
+    if isinstance(kind, ScheduleType):
+        return kind
     return (kind.dtype, kind.rank) if isinstance(kind, ArrayType) else (_kind(kind.element),)
 
 
 def _joined(members: list[Variable]) -> Type:
     kinds = [member.type for member in members]
     first = kinds[0]
-    if isinstance(first, StackType):
+    if not isinstance(first, ArrayType):
         return first
     sizes = zip(*(kind.sizes for kind in kinds if isinstance(kind, ArrayType)), strict=True)
     return ArrayType(first.dtype, tuple(extents[0] if len(set(extents)) == 1 else None for extents in sizes))

@@ -60,11 +60,24 @@ class _Deciding:
         writes = [statement for statement in self._depths if isinstance(statement, Instruction) and is_write(statement)]
         self.copied: Copied = {write for write in writes if not rank_of(write.operands[0])}
         self.copied |= {write for write in writes if not isinstance(write.operands[0], Variable)}
+        self._forced = frozenset(self.copied)
         self._aliases = Aliases(block, self.copied)
         for write in writes:
             self._settle(write, write.operands[0])
         for at, result in enumerate(block.results):
             self._settle(("result", at), result)
+        self._take_back(writes)
+
+    def _take_back(self, writes: list[Instruction]) -> None:
+        """Do without copies that others made needless."""
+        readers: list[tuple[Any, Any]] = [(write, write.operands[0]) for write in writes]
+        readers += [(("result", at), result) for at, result in enumerate(self._block.results)]
+        for copy in sorted(self.copied - self._forced, key=self._depth_of, reverse=True):
+            self.copied.remove(copy)
+            before, self._aliases = self._aliases, Aliases(self._block, self.copied)
+            if any(self._noticed(reader, operand) for reader, operand in readers):
+                self.copied.add(copy)
+                self._aliases = before
 
     def _note(self, block: Block, depth: int) -> None:
         for statement in block.statements:
@@ -80,7 +93,7 @@ class _Deciding:
     def _settle(self, reader: Any, operand: Any) -> None:
         """Decide on copies until nobody notices a write, or that a result is handed out."""
         while reader not in self.copied and (noticed := self._noticed(reader, operand)):
-            for candidate in self._candidates(reader, operand):
+            for candidate in self._candidates(reader, operand, noticed):
                 self.copied.add(candidate)
                 aliases = Aliases(self._block, self.copied)
                 before, self._aliases = self._aliases, aliases
@@ -105,19 +118,29 @@ class _Deciding:
         found = {variable for variable in sharing if variable in self._untouchable or variable in others}
         return {variable for variable in found if rank_of(variable) or variable is not operand}
 
-    def _candidates(self, reader: Any, operand: Any) -> list[Any]:
-        """Where a copy may part an operand from others: least often executed first."""
+    def _candidates(self, reader: Any, operand: Any, noticed: set[Variable]) -> list[Any]:
+        """Where a copy may part an operand from those that would notice: least often executed first."""
         found = list(dict.fromkeys(self._upstream(operand, set())))
+        if isinstance(reader, Instruction):
+            found += [view for variable in noticed for view in self._views(variable) if view not in self.copied]
         if not isinstance(reader, Instruction):
             # A write that happens in place is as good as a copy behind it only if it happens once.
             found = [candidate for candidate in found if not self._depth_of(candidate)[0]]
         found.sort(key=self._depth_of)
         return [*found, reader]
 
-    def _depth_of(self, candidate: Any) -> tuple[int, bool]:
+    def _depth_of(self, candidate: Any) -> tuple[int, int]:
+        """How often a copy would be made, and of two made equally often, which is cheaper: a view is a part."""
         if isinstance(candidate, tuple):
-            return self._depths[candidate[0]], False
-        return self._depths[candidate], is_write(candidate)
+            return self._depths.get(candidate[0], 0), 0  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        return self._depths[candidate], 2 if is_write(candidate) else 0 if is_copy(candidate) else 1
+
+    def _views(self, variable: Variable) -> Iterator[Instruction]:
+        """The instructions that made a variable a view."""
+        maker = self._makers.get(variable, (None, 0, ""))[0]
+        while isinstance(maker, Instruction) and (base := viewed(maker)) is not None:
+            yield maker
+            maker = self._makers.get(base, (None, 0, ""))[0]
 
     def _upstream(self, operand: Any, seen: set[Variable]) -> Iterator[Any]:
         """The places of possible copies on the way to an operand."""
@@ -163,8 +186,14 @@ def _insert(block: Block, copied: Copied, makers: dict[Variable, Statement]) -> 
                 copy = copy_of(statement.operands[0], statement.results[0], makers)
                 statement.operands = (copy.results[0], *statement.operands[1:])
                 statements.append(copy)
-            else:
+            elif is_copy(statement):
                 statement.primitive = COPY
+            else:
+                (result,) = statement.results
+                view = Variable(result.name, result.type)
+                statement.results = [view]
+                statements.append(statement)
+                statement = Instruction(COPY, (view,), {}, [result], statement.place)
         elif isinstance(statement, Loop):
             for at, carried in enumerate(statement.carried):
                 if (statement, at) in copied:

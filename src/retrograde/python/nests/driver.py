@@ -10,14 +10,17 @@ from keyword import iskeyword
 from typing import Any
 
 from retrograde.program.model import Place
-from retrograde.program.types import ArrayType, Size
-from retrograde.python.lowering.model import Name, Procedure
-from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, translate, written_names
+from retrograde.program.types import ArrayType, Size, StackType
+from retrograde.python.lowering.model import For, Name, Procedure
+from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, stacks_made, translate, written_names
 from retrograde.python.nests.affine import Affine, affine, variable
+from retrograde.python.nests.fusing import early_everywhere
+from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.scalars import HELPERS, dtype_text
+from retrograde.python.nests.stacks import Stacks, stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
 
 _HEADER = f"""import math
@@ -70,14 +73,25 @@ class _Driver:
         self.compiled: list[str] = []
         taken = set(self.texts.values())
         sizes = self._sizes(taken)
-        self.translator = Translator(self.texts, bindings, sizes)
+        self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
+        if procedure.least_size:
+            self._assume_sizes(sizes)
         self.translator.written = written_names(procedure.actions)
+        self.translator.stacks = Stacks(stacks_around(procedure.actions), stacks_made(procedure.actions))
+        for action in all_actions(procedure.actions):
+            if isinstance(action, For) and bindings[action.index] == _loops_with(procedure, action.index):
+                self.translator.unstable.discard(self.texts[action.index])
+        self.translator.given |= {self.texts[name] for name in procedure.parameters if bindings[name] == 1}
         self.known = {self.texts[name] for name in procedure.parameters} | {
             name for size in sizes.values() for name in size.names
         }
 
     def _sizes(self, taken: set[str]) -> dict[str, Affine]:
+        """The variables that hold the named sizes: numbers among the parameters, or read off arrays."""
         sizes: dict[str, Affine] = {}
+        for name, extent in zip(self.procedure.parameters, self.procedure.extents, strict=False):
+            if isinstance(extent, Size) and extent.name not in sizes:
+                sizes[extent.name] = variable(self.texts[name]) - extent.offset
         for name in self.procedure.parameters:
             kind, text = name.type, self.texts[name]
             if not isinstance(kind, ArrayType):
@@ -90,15 +104,29 @@ class _Driver:
                     self.prelude.append(f"{held} = {text}.shape[{axis}]{less}")
         return sizes
 
+    def _assume_sizes(self, sizes: dict[str, Affine]) -> None:
+        """Named sizes are so large that none in the procedure, constants added, is below 0."""
+        least = dict.fromkeys(sizes, self.procedure.least_size)
+        for name in self.texts:
+            for size in name.type.sizes if isinstance(name.type, ArrayType) else ():
+                if isinstance(size, Size) and size.name in least:
+                    least[size.name] = max(least[size.name], -size.offset)
+        for name, bound in least.items():
+            message = f"a size is below {bound}, for which the text was not compiled"
+            self.checks.append(f"if {sizes[name]} < {bound}: raise ValueError({message!r})")
+            (held,) = sizes[name].names
+            self.translator.facts.lower[held] = affine(bound) + affine(sizes[name].constant).times(-1)
+
     def nests(self) -> Nests:
         translator, procedure = self.translator, self.procedure
         for name in procedure.parameters:
             self._parameter(name)
         translate(translator, procedure.actions)
         results = self._results()
-        segments = divided(translator.out)
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        connected(segments, self.known | set(translator.constants), set(results), translator.base_of, aliased)
+        segments = divided(gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results)))
+        given, names = self.known | set(translator.constants), _new_names(translator)
+        connected(segments, given, set(results), translator.base_of, aliased, names)
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
         body = [*self.prelude, *self.checks, *self._lines(segments)]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")
@@ -122,6 +150,8 @@ class _Driver:
             elif isinstance(segment, PythonSuite):
                 inner = self._lines(segment.body) or ["pass"]
                 lines += [segment.suite.header, *(f"    {line}" for line in inner)]
+                if segment.otherwise:
+                    lines += ["else:", *(f"    {line}" for line in self._lines(segment.otherwise))]
             else:
                 lines.append(segment.text)
         return lines
@@ -131,6 +161,9 @@ class _Driver:
         translator = self.translator
         results: list[str] = []
         for expression in self.procedure.results:
+            if isinstance(expression, Name) and isinstance(expression.type, StackType):
+                results.append(stack_result(translator, expression))
+                continue
             found = translator.field(expression)
             if found.rank:
                 results.append(translator.as_array_variable(found))
@@ -143,7 +176,8 @@ class _Driver:
 
     def _parameter(self, name: Name) -> None:
         kind, text = name.type, self.texts[name]
-        if not isinstance(kind, ArrayType):
+        if isinstance(kind, StackType):
+            self.known |= stack_parameter(self.translator, name, self.prelude)
             return
         if kind.rank:
             self.prelude.insert(0, f"{text} = np.ascontiguousarray({text})")
@@ -169,6 +203,10 @@ class _Driver:
         if isinstance(kind, ArrayType) and not kind.rank:
             return f"{dtype_text(kind.dtype)}({text})"
         return text
+
+
+def _loops_with(procedure: Procedure, index: Name) -> int:
+    return sum(isinstance(action, For) and action.index is index for action in all_actions(procedure.actions))
 
 
 def _texts(procedure: Procedure) -> dict[Name, str]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import UnsupportedError
-from retrograde.python.reading.frames import EXIT, NORMAL, RETURN, RETURNED, Closure, Frame, body_of, local_names
+from retrograde.python.reading.frames import EXIT, NORMAL, RETURNED, Closure, Frame, body_of, local_names
 from retrograde.python.reading.iteration import (
     combine_enumerate,
     combine_reversed,
@@ -19,20 +19,26 @@ from retrograde.python.reading.iteration import (
     make_range,
     turns_of,
 )
+from retrograde.python.reading.kinds import map_arrays
 from retrograde.python.reading.liveness import Liveness
+from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.refusals import CALLS
+from retrograde.python.reading.series import OF_SERIES, Series, opened
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
+from retrograde.python.reading.values import Array, Number, call
 from retrograde.python.reading.values import Generator as RandomGenerator
-from retrograde.python.reading.values import Number, call
-from retrograde.python.reading.kinds import map_arrays
+from retrograde.python.reading.ways_out import exit_codes
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
 
 DEEPEST = 100
 """The most calls inside each other."""
+
+_RECURRENT = 4
+"""How often a function calls itself in a branch before what may end that is looked for."""
 
 _LIBRARIES = frozenset({"numpy", "scipy", "math", "cmath", "retrograde", "builtins", "functools", "operator", "random"})
 
@@ -45,6 +51,8 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     """
     if isinstance(function, Closure):
         return call_closure(reader, function, arguments, keywords)
+    if arguments and isinstance(arguments[0], Series) and function in OF_SERIES:
+        return OF_SERIES[function](reader, function, *arguments, **keywords)
     own = _own(function)
     if own is not None:
         return own(reader, *arguments, **keywords)
@@ -75,7 +83,8 @@ def _called(reader: Reader, function: Any, arguments: list[Any], keywords: dict[
     if isinstance(owner, (list, dict, set)):
         arguments = [_settled(owner, function.__name__, argument) for argument in arguments]
         return function(*arguments, **keywords)
-    return call(reader.heap, function, tuple(arguments), keywords)
+    options = {name: opened(value) for name, value in keywords.items()}
+    return call(reader.heap, function, tuple(map(opened, arguments)), options)
 
 
 def _settled(owner: Any, name: str, argument: Any) -> Any:
@@ -133,20 +142,27 @@ def call_closure(reader: Reader, function: Closure, arguments: list[Any], keywor
 
 
 def _read(reader: Reader, source: Source, function: Any, outer: Frame | None, names: dict[str, Any]) -> Any:
-    if len(reader.frames) >= DEEPEST:
-        raise _too_deep(names)
+    _limit_depth(reader, source, names)
     with entered(reader, source, function, outer, names) as frame:
         reader.execute(body_of(source.node))
         return returned(reader, frame)
 
 
-def _too_deep(names: dict[str, Any]) -> Exception:
+def _limit_depth(reader: Reader, source: Source, names: dict[str, Any]) -> None:
+    """Have what may end a recursion known: an integer among the arguments, or the size of an array."""
+    again = sum(frame.source.node is source.node for frame in reader.frames)
+    if len(reader.frames) < DEEPEST and not (again >= _RECURRENT and reader.conditions):
+        return
+    found = [value for value in names.values() if isinstance(value, Number) and value.dtype.kind in "iu"]
     for value in names.values():
-        if isinstance(value, Number) and value.dtype.kind in "iu":
-            return NeedsStatic(value.symbol, "how deep a recursion goes")
-    return UnsupportedError(
-        f"calls were nested more than {DEEPEST} deep, or a recursion ends by what only the run knows; write a loop"
-    )
+        found += [extent for extent in value.shape if is_dynamic(extent)] if isinstance(value, Array) else []
+    for value in found:
+        if origins_of(reader, value.symbol).helps(reader.assumptions):
+            raise NeedsStatic(value.symbol, "how deep a recursion goes")
+    if len(reader.frames) >= DEEPEST:
+        raise UnsupportedError(
+            f"calls were nested more than {DEEPEST} deep, or a recursion ends by what only the run knows; write a loop"
+        )
 
 
 def returned(reader: Reader, frame: Frame) -> Any:
@@ -154,11 +170,13 @@ def returned(reader: Reader, frame: Frame) -> Any:
     code = frame.names[EXIT]
     if isinstance(code, Number):
         reader.located(frame.source.node, _refuse_mixed)
-    return frame.names.get(RETURNED) if code == RETURN else None
+    return frame.names.get(RETURNED) if code else None
 
 
 def _refuse_mixed() -> None:
-    raise UnsupportedError("a value is returned in some runs, and the function ends without one in others; end it with `return`")
+    raise UnsupportedError(
+        "a value is returned in some runs, and the function ends without one in others; end it with `return`"
+    )
 
 
 @contextmanager
@@ -167,7 +185,8 @@ def entered(
 ) -> Generator[Frame]:
     """A frame for a call, while it is read."""
     body = body_of(source.node)
-    frame = Frame(source, function, outer, {**names, EXIT: NORMAL}, Liveness(body), local_names(source.node))
+    codes = exit_codes(body)
+    frame = Frame(source, function, outer, {**names, EXIT: NORMAL}, Liveness(body), local_names(source.node), *codes)
     reader.frames.append(frame)
     place = reader.builder.place
     try:

@@ -7,7 +7,6 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-
 from retrograde.errors import UsageError
 from retrograde.program.types import Size
 from retrograde.python.reading import names
@@ -16,6 +15,7 @@ from retrograde.python.reading.frames import Closure
 from retrograde.python.reading.iteration import Span, elements_known
 from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch_value
+from retrograde.python.reading.series import series, summed
 from retrograde.python.reading.truth import is_dynamic, negated, truth
 from retrograde.python.reading.values import Number, attribute
 
@@ -179,9 +179,7 @@ def _chain(reader: Reader, nodes: list[ast.expr], *, conjunction: bool) -> Any:
     return _either(reader, value, lambda: _chain(reader, rest, conjunction=conjunction), conjunction, rest)
 
 
-def _either(
-    reader: Reader, value: Any, others: Callable[[], Any], conjunction: bool, nodes: list[ast.expr]
-) -> Any:
+def _either(reader: Reader, value: Any, others: Callable[[], Any], conjunction: bool, nodes: list[ast.expr]) -> Any:
     if all(map(_cannot_fail, nodes)) and _is_flag(value):
         other = others()
         if _is_flag(other):
@@ -199,7 +197,7 @@ def _sides(
 
 
 def _is_flag(value: Any) -> bool:
-    return isinstance(value, Number) and value.kind is bool or (isinstance(value, Number) and value.dtype.kind == "b")
+    return isinstance(value, Number) and value.dtype.kind == "b"
 
 
 def _cannot_fail(node: ast.expr) -> bool:
@@ -246,7 +244,7 @@ def _contains(reader: Reader, container: Any, value: Any) -> Any:
         return Span(container.start, container.stop, container.step).contains(reader, value)
     found: Any = False
     for element in container:
-        equal = element is value or element == value
+        equal: Any = element is value or element == value
         if not is_dynamic(equal):
             if equal:
                 return True
@@ -280,7 +278,10 @@ def _named(reader: Reader, node: ast.NamedExpr) -> Any:
 
 
 def _comprehension(reader: Reader, node: Any) -> Any:
-    """A comprehension is executed: over what has a length that is known."""
+    """A comprehension is executed, over what has a length that is known; or it becomes a loop."""
+    found = series(reader, node) if isinstance(node, (ast.ListComp, ast.GeneratorExp)) else None
+    if found is not None:
+        return found
     made: list[Any] = []
 
     def element() -> None:
@@ -323,6 +324,11 @@ def _formatted(reader: Reader, node: ast.FormattedValue) -> str:
 
 def _call(reader: Reader, node: ast.Call) -> Any:
     function = reader.evaluate(node.func)
+    if function is sum and node.args and isinstance(node.args[0], (ast.GeneratorExp, ast.ListComp)):
+        start = reader.evaluate(node.args[1]) if len(node.args) > 1 else 0
+        total = reader.located(node, lambda: summed(reader, node.args[0], start))  # pyright: ignore
+        if total is not None:
+            return total
     arguments = _several(reader, node.args)
     keywords: dict[str, Any] = {}
     for keyword in node.keywords:

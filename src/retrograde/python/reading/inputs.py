@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from keyword import iskeyword
 from types import ModuleType
@@ -35,6 +35,9 @@ from retrograde.rules.random import WORDS, state_of
 Fetch = Callable[[Sequence[Any]], Any]
 
 _LIBRARIES = ("numpy", "scipy", "math", "cmath", "retrograde", "builtins", "itertools", "functools", "operator")
+LEAST_SIZE = 2
+"""Sizes below it are taken as they are: they decide what is broadcast, and what is empty."""
+
 _LETTERS = "nmkpqrstabcdefghijlouvwxyz"
 
 
@@ -46,6 +49,7 @@ class Assumptions:
         inputs: numbers among the inputs whose value is taken as it is in this call.
         sizes: sizes that are taken as they are in this call.
         names: what the sizes that are not are called.
+        peeled: loops whose first iteration is read by itself.
         unrolled: loops whose body is read once for each iteration.
         reasons: why they are.
     """
@@ -53,13 +57,10 @@ class Assumptions:
     inputs: set[str] = field(default_factory=set[str])
     sizes: set[int] = field(default_factory=set[int])
     names: dict[int, str] = field(default_factory=dict[int, str])
+    peeled: set[Any] = field(default_factory=set[Any])
     unrolled: set[Any] = field(default_factory=set[Any])
 
     reasons: dict[Any, Any] = field(default_factory=dict[Any, Any])
-
-    def state(self) -> tuple[int, ...]:
-        """How much there is, to compare."""
-        return len(self.inputs), len(self.sizes), len(self.unrolled)
 
 
 class Inputs:
@@ -78,6 +79,7 @@ class Inputs:
         self.leaves: list[Leaf] = []
         self._captured: list[tuple[str, Any, Any]] = []
         self.numbers: dict[str, Any] = {}
+        self.smallest: dict[str, int] = {}
         self._taken = set(taken)
         self._known: dict[Any, Any] = {}
         self._origins: dict[int, tuple[str, Fetch, Any]] = {}
@@ -85,7 +87,7 @@ class Inputs:
     def note_sizes(self, arguments: Sequence[tuple[str, Any]]) -> None:
         """Call the sizes of arrays by the names of the integers among the arguments that are equal to them."""
         for label, value in arguments:
-            if type(value) is int and value > 1 and input_name(label) not in self.assumptions.inputs:
+            if type(value) is int and value >= LEAST_SIZE and input_name(label) not in self.assumptions.inputs:
                 self.assumptions.names.setdefault(value, input_name(label))
 
     def argument(self, label: str, value: Any, position: int) -> Any:
@@ -112,8 +114,28 @@ class Inputs:
         if origin is None or callable(value):
             return value
         label, fetch, _ = origin
-        return self.captured(
-            (id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name)
+        return self.captured((id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name))
+
+    def is_positive(self, count: Any) -> bool:
+        """Whether a number of iterations is 1 or more: in this call, and in all that the program will be right for."""
+        if isinstance(count, int):
+            return count > 0
+        extent = count.symbol.variable.extent
+        if not isinstance(extent, Size):
+            return False
+        known = {name: value for value, name in self.assumptions.names.items()} | self.numbers
+        least = max(LEAST_SIZE, 1 - extent.offset)
+        if known.get(extent.name, 0) < least:
+            return False
+        self.smallest[extent.name] = max(self.smallest.get(extent.name, 0), least)
+        return True
+
+    def fix_small(self, smallest: Mapping[str, int]) -> None:
+        """Take sizes as they are in this call that are smaller than a program is right for."""
+        assumptions = self.assumptions
+        assumptions.sizes.update(value for value, name in assumptions.names.items() if value < smallest.get(name, 0))
+        assumptions.inputs.update(
+            name for name, value in self.numbers.items() if name in smallest and value < smallest[name]
         )
 
     def refuse_writes(self) -> None:
@@ -138,7 +160,8 @@ class Inputs:
         for label, held, _ in self._captured:
             if isinstance(held, Cell) and held.poison is not None:
                 raise UnsupportedError(
-                    f"an array was written that may be {label}, which is from outside of the function; write into a copy"
+                    f"an array was written that may be {label}, which is from outside of the function; write into "
+                    "a copy"
                 )
 
     def is_from_outside(self, value: Any) -> bool:
@@ -187,8 +210,9 @@ class Inputs:
             state_of(value)
             return GeneratorKind(type(value.bit_generator).__name__)
         if is_array(value):
-            check_array(value, label)
-            return ArrayKind(value.dtype, tuple(map(self._size, value.shape)), is_contiguous(value))
+            array: Any = value
+            check_array(array, label)
+            return ArrayKind(array.dtype, tuple(map(self._size, array.shape)), is_contiguous(array))
         if name in self.assumptions.inputs or isinstance(value, (bool, np.bool)):
             return ConstantKind(value)
         if type(value) is int:
@@ -202,7 +226,7 @@ class Inputs:
 
     def _size(self, extent: Any) -> int | str:
         assumptions = self.assumptions
-        if not isinstance(extent, int) or extent < 2 or extent in assumptions.sizes:
+        if not isinstance(extent, int) or extent < LEAST_SIZE or extent in assumptions.sizes:
             return int(extent)
         if extent not in assumptions.names:
             used = {*assumptions.names.values(), *self._taken}

@@ -23,10 +23,21 @@ class Seen:
     Attributes:
         array: the handle.
         content: what it held: a symbol or an array that is known.
+        sharing: the array objects that it may have been as well.
     """
 
     array: Array
     content: Any
+    sharing: frozenset[Any] = frozenset()
+
+    def cells(self) -> list[Any]:
+        """The array objects that it may be."""
+        return [self.array.cell, *self.sharing]
+
+    def may_be(self, other: Seen) -> bool:
+        """Whether two arrays of one way may be the same."""
+        one, another = self.array.cell, other.array.cell
+        return one is another or one in other.sharing or another in self.sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +147,8 @@ def general(value: Any) -> Kind:
     if isinstance(value, np.generic) and value.dtype.kind in "biufc":
         return NumberLeaf(None, value.dtype)
     if type(value) in (tuple, list, dict):
-        keys = keys_of(value)
-        return Group(type(value), keys, tuple(Fixed(value[key]) for key in keys))
+        items: Any = value
+        return Group(type(value), keys_of(items), tuple(Fixed(items[key]) for key in keys_of(items)))
     return Apart(f"where it is {value!r} on one way and something else on another")
 
 

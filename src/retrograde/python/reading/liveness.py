@@ -103,9 +103,7 @@ def _outside_functions(node: ast.AST) -> Iterable[ast.AST]:
 
 def captured_names(body: Iterable[ast.AST]) -> set[str]:
     """The names that functions inside of a body read."""
-    inner = (
-        part for node in body for part in ast.walk(node) if isinstance(part, (ast.FunctionDef, ast.Lambda))
-    )
+    inner = (part for node in body for part in ast.walk(node) if isinstance(part, (ast.FunctionDef, ast.Lambda)))
     return {name for function in inner for name in loaded(function)}
 
 

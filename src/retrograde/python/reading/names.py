@@ -58,7 +58,9 @@ def _from_outside(reader: Reader, frame: Frame, name: str) -> Any:
     closed = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     if name in closed:
         cell = closed[name]
-        return reader.inputs.captured(("closure", id(cell)), name, cell.cell_contents, lambda leaves: cell.cell_contents)
+        return reader.inputs.captured(
+            ("closure", id(cell)), name, cell.cell_contents, lambda leaves: cell.cell_contents
+        )
     found = function.__globals__
     if name in found:
         return reader.inputs.captured((id(found), name), name, found[name], lambda leaves: found[name])

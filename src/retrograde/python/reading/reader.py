@@ -9,8 +9,9 @@ from typing import Any
 from retrograde.errors import RetrogradeError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.model import Variable
-from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.frames import Frame
+from retrograde.python.reading.inputs import Assumptions, Inputs
+from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.refusals import Located, located
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.values import Array, Number
@@ -51,11 +52,11 @@ class Reader:
 
         return evaluate(self, node)
 
-    def execute(self, statements: Sequence[ast.stmt]) -> None:
+    def execute(self, statements: Sequence[ast.stmt], *, ends_body: bool = False) -> None:
         """Run statements; the frame's `EXIT` says how they ended."""
         from retrograde.python.reading.statements import execute
 
-        execute(self, statements)
+        execute(self, statements, ends_body=ends_body)
 
     def located(self, node: ast.AST, action: Callable[[], Any]) -> Any:
         """Do something for a node: its instructions have the node's place, and so have errors."""
@@ -70,6 +71,8 @@ class Reader:
         except (NeedsStatic, NeedsUnrolling) as signal:
             if signal.place is None:
                 signal.place, signal.text = self.builder.place, source.text(node)
+            if isinstance(signal, NeedsStatic) and signal.origins is None:
+                signal.origins = origins_of(self, signal.symbol)
             raise
         finally:
             self.builder.place = outer

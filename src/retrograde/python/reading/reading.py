@@ -15,16 +15,15 @@ from retrograde.autodiff import containers
 from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.clone import prune
-from retrograde.program.model import Program, Variable, all_variables
+from retrograde.program.model import Program, all_variables
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
-from retrograde.python.reading.inputs import Assumptions, Inputs
-from retrograde.python.reading.kinds import map_arrays
-from retrograde.python.reading.origins import fix
+from retrograde.python.reading.inputs import LEAST_SIZE, Assumptions, Inputs
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
+from retrograde.python.reading.series import Series
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.values import Array, Number
@@ -76,20 +75,21 @@ def read(
             try:
                 reading = attempt.read()
             except NeedsStatic as signal:
-                if not fix(attempt.reader, signal.symbol):
+                if signal.origins is None or not signal.origins.helps(assumptions):
                     raise _not_known(signal, assumptions) from None
+                signal.origins.fix(assumptions)
+                assumptions.reasons.update(dict.fromkeys(signal.origins.loops, signal))
                 continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
                     raise at(signal.place, signal.text, signal.message) from None
-                assumptions.unrolled.add(signal.loop)
+                peeled = signal.loop in assumptions.peeled or signal.at_once
+                (assumptions.unrolled if peeled else assumptions.peeled).add(signal.loop)
                 assumptions.reasons[signal.loop] = signal
                 continue
             if reading.fits(arguments, keywords or {}):
                 return reading
-            assumptions.sizes.update(
-                value for value, name in assumptions.names.items() if value < reading.smallest.get(name, 0)
-            )
+            attempt.inputs.fix_small(reading.smallest)
     raise UnsupportedError(f"{source.name} was not read in {_ATTEMPTS} attempts; pass fewer numbers that loops need")
 
 
@@ -97,12 +97,7 @@ def _not_known(signal: NeedsStatic, assumptions: Assumptions) -> UnsupportedErro
     reason = assumptions.reasons.get(signal.loop)
     if reason is not None:
         return at(reason.place, reason.text, f"{reason.message} (the number of iterations depends on data)")
-    return at(
-        signal.place,
-        signal.text,
-        f"{signal.purpose} has to be known before the run, and depends on data; write it with NumPy's functions on "
-        'arrays, or call the function with backend="tape"',
-    )
+    return at(signal.place, signal.text, signal.message)
 
 
 @contextmanager
@@ -130,6 +125,7 @@ class _Attempt:
         self.parameters = parameters
         self.values = values
         builder = ProgramBuilder(source.name if source.name.isidentifier() and source.name != "lambda" else "function")
+        builder.least_size = LEAST_SIZE
         self.inputs = Inputs(builder, assumptions, local_names(source.node))
         self.reader = Reader(builder, assumptions, self.inputs)
         self.arguments: dict[str, list[str | None]] = {}
@@ -158,7 +154,7 @@ class _Attempt:
             template,
             mutated,
             unclear,
-            _smallest(program),
+            _smallest(program, self.inputs.smallest),
         )
 
     def _make_arguments(self) -> dict[str, Any]:
@@ -189,19 +185,24 @@ class _Attempt:
         }
 
     def _return(self, value: Any, outputs: dict[str, Any]) -> Callable[[Sequence[Any]], Any]:
-        slots: list[Any] = []
+        parts, structure = containers.flatten(value)
+        plain = len(parts) == 1 and parts[0] is value
+        template: list[Any] = []
+        for part in parts:
+            if isinstance(part, Series):
+                part.refuse()
+            if isinstance(part, (Array, Number)) or _is_number(part):
+                name = "return" if plain else f"return_{len(outputs)}"
+                template.append(_Slot(len(outputs), part.kind if isinstance(part, Number) else None))
+                outputs[name] = _output(self.reader, part)
+            else:
+                template.append(part)
 
-        def slot(part: Any) -> Any:
-            if not isinstance(part, (Array, Number)) and not _is_number(part):
-                return part
-            slots.append(part)
-            return _Slot(len(slots) - 1, part.kind if isinstance(part, Number) else None)
+        def rebuild(values: Sequence[Any]) -> Any:
+            filled = [part.filled(values) if isinstance(part, _Slot) else part for part in template]
+            return filled[0] if plain else structure.unflatten(filled)
 
-        template = map_arrays(slot, value)
-        for at_, part in enumerate(slots):
-            name = "return" if template.__class__ is _Slot else f"return_{at_}"
-            outputs[name] = _output(self.reader, part)
-        return lambda values: map_arrays(lambda part: part.filled(values) if isinstance(part, _Slot) else part, template)
+        return rebuild
 
     def _mutated(self, outputs: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, str]]:
         mutated: dict[str, list[str]] = {}
@@ -245,13 +246,15 @@ class _Slot:
         return self.kind(value) if self.kind is not None and isinstance(value, (np.generic, int, float)) else value
 
 
-def _smallest(program: Program) -> dict[str, int]:
-    """For each named size the least that no size in the program falls below 0 for."""
-    least: dict[str, int] = {}
-    variables: set[Variable] = all_variables(program.block)
+def _smallest(program: Program, assumed: Mapping[str, int]) -> dict[str, int]:
+    """For each named size the least that the program is right for; integers that are no sizes are told apart."""
+    variables = all_variables(program.block)
+    types = [variable.type for variable in variables if isinstance(variable.type, ArrayType)]
+    sizes = [size for kind in types for size in kind.sizes if isinstance(size, Size)]
+    least = dict.fromkeys((size.name for size in sizes), LEAST_SIZE) | dict(assumed)
+    for size in sizes:
+        least[size.name] = max(least[size.name], -size.offset)
     for variable in variables:
-        sizes = variable.type.sizes if isinstance(variable.type, ArrayType) else ()
-        for size in sizes:
-            if isinstance(size, Size) and size.offset < 0:
-                least[size.name] = max(least.get(size.name, 0), -size.offset)
+        if isinstance(variable.extent, Size) and variable.extent.name not in least:
+            variable.extent = None
     return least

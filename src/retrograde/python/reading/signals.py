@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retrograde.program.model import Place
+
+if TYPE_CHECKING:
+    from retrograde.python.reading.origins import Origins
 
 
 class NeedsStatic(Exception):
@@ -13,18 +16,27 @@ class NeedsStatic(Exception):
     Attributes:
         symbol: the number's symbol in the program under construction.
         purpose: what it is needed for, as the error says it where the number depends on data ("an index of a list").
+        remedy: what to write instead, where it depends on data.
         place: where in the user's source.
         text: the statement there.
+        origins: what it was computed from, once somebody has looked.
         loop: the loop that is read once for each iteration, if the number is whether it goes on.
     """
 
-    def __init__(self, symbol: Any, purpose: str, loop: Any = None) -> None:
+    def __init__(self, symbol: Any, purpose: str, loop: Any = None, *, remedy: str = "") -> None:
         super().__init__(purpose)
+        self.remedy = remedy or ('write it with NumPy\'s functions on arrays, or call the function with backend="tape"')
         self.loop = loop
+        self.origins: Origins | None = None
         self.symbol = symbol
         self.purpose = purpose
         self.place: Place | None = None
         self.text = ""
+
+    @property
+    def message(self) -> str:
+        """What has to be known."""
+        return f"{self.purpose} has to be known before the run, and depends on data; {self.remedy}"
 
 
 class NeedsUnrolling(Exception):
@@ -35,11 +47,13 @@ class NeedsUnrolling(Exception):
         message: why, for the error where the number of iterations depends on data.
         place: where in the user's source.
         text: the statement there.
+        at_once: whether reading the first iteration by itself would not help.
     """
 
-    def __init__(self, loop: Any, message: str) -> None:
+    def __init__(self, loop: Any, message: str, *, at_once: bool = False) -> None:
         super().__init__(message)
         self.loop = loop
+        self.at_once = at_once
         self.message = message
         self.place: Place | None = None
         self.text = ""

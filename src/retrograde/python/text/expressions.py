@@ -12,6 +12,7 @@ from retrograde.program.kinds import as_tuple, is_ndarray, is_slice, is_tuple
 from retrograde.program.types import ArrayType
 from retrograde.python.lowering.model import Apply, Entry, Expression, Name
 from retrograde.python.text.constants import array_text, dtype_text, number_text
+from retrograde.rules.contraction.pairwise import layout_of
 from retrograde.python.text.spellings import DEFAULTS, INFIX, REDUCTIONS, SEARCHES, TEMPLATES, numpy_name
 
 _LOWEST, _UNARY, _POWER, _ATOM = 0, 11, 12, 14
@@ -255,6 +256,61 @@ def _copy(printer: ExpressionPrinter, apply: Apply) -> Text | None:
     return None if _rank_of(apply.operands[0]) else (f"np.array({printer.text(apply.operands[0])})", _ATOM)
 
 
+def _astype(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    """A number is converted by calling the type: Python's numbers know no `astype`."""
+    operand, dtype = apply.operands[0], np.dtype(apply.static["dtype"])
+    if _rank_of(operand) or (_kind_of(operand) == "c" and dtype.kind != "c"):
+        return None
+    return f"{dtype_text(dtype)}({printer.text(operand)})", _ATOM
+
+
+def _sum_to(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    """A sum over leading axes, if those that stay are certainly as they were."""
+    x = apply.operands[0]
+    if not isinstance(x, (Name, Apply, Entry)) or not isinstance(x.type, ArrayType):
+        return None
+    leading = x.type.rank - apply.type.rank
+    stay = x.type.sizes[leading:]
+    if not leading or None in stay or stay != apply.type.sizes:
+        return None
+    axis = "" if not stay else ", axis=0" if leading == 1 else f", axis={tuple(range(leading))}"
+    return f"np.sum({printer.text(x)}{axis})", _ATOM
+
+
+def _einsum(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    """A product of matrices, vectors and numbers, as the evaluation of the contraction takes it."""
+    layout = layout_of(apply.static["subscripts"])
+    one, other = apply.operands[::-1] if layout.swapped else apply.operands
+    if not layout.contracted:
+        return _outer(printer, apply)
+    singles = all(len(part) <= 1 for part in (layout.rows, layout.columns, layout.contracted))
+    if layout.batch or not singles or not (layout.rows or layout.columns or layout.x == layout.y):
+        return None
+    left = _turned(printer, one, layout.first, 10)
+    right = _turned(printer, other, layout.second, 11)
+    product = f"{left} @ {right}"
+    return (product, 10) if layout.last is None else (f"({product}).T", _ATOM)
+
+
+def _turned(printer: ExpressionPrinter, operand: Expression, order: tuple[int, ...], binding: int) -> str:
+    return f"{printer.text(operand, _ATOM)}.T" if order == (1, 0) else printer.text(operand, binding)
+
+
+def _outer(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    """A product with the axes of each operand where the result has them; nothing is summed over."""
+    operands, out = apply.static["subscripts"].split("->")
+    texts: list[str] = []
+    for labels, operand, binding in zip(operands.split(","), apply.operands, (10, 11), strict=True):
+        if "".join(label for label in out if label in labels) != labels:
+            return None
+        placed = ["None" if label not in labels else ":" for label in out]
+        while placed and placed[0] == "None":
+            placed.pop(0)
+        spread = f"{printer.text(operand, _ATOM)}[{', '.join(placed)}]"
+        texts.append(spread if "None" in placed else printer.text(operand, binding))
+    return f"{texts[0]} * {texts[1]}", 10
+
+
 _SPECIAL: dict[str, Callable[[ExpressionPrinter, Apply], Text | None]] = {
     "getitem": _getitem,
     "size": _size,
@@ -266,5 +322,8 @@ _SPECIAL: dict[str, Callable[[ExpressionPrinter, Apply], Text | None]] = {
     "transpose": _transpose,
     "copy": _copy,
     "full": _full,
+    "astype": _astype,
+    "sum_to": _sum_to,
+    "einsum": _einsum,
 }
 """Primitives whose spelling depends on more than a template can say."""

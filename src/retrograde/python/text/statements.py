@@ -15,6 +15,7 @@ from retrograde.python.lowering.model import (
     Entry,
     Expression,
     For,
+    ForEach,
     Forget,
     If,
     Keep,
@@ -97,12 +98,24 @@ class StatementPrinter:
             sign, value = self._sign(write)
             yield f"{place} {sign} {value}"
         elif _picks_once(write.index):
-            yield f"{place} += {self._text(write.value)}"
+            negated = isinstance(write.value, Apply) and write.value.primitive.name == "negative"
+            sign, value = ("-=", write.value.operands[0]) if negated else ("+=", write.value)
+            yield f"{place} {sign} {self._text(value)}"
         else:
             yield f"np.add.at({name}, {self._index_argument(write.index)}, {self._text(write.value)})"
 
     def _sign(self, write: Write) -> tuple[str, str]:
-        return "=", self._text(write.value)
+        """`x[i] /= y` for `x[i] = x[i] / y`."""
+        value = write.value
+        if isinstance(value, Apply) and value.primitive.name in _AUGMENTED and _picks_once(write.index):
+            left, right = value.operands
+            is_item = isinstance(left, Apply) and left.primitive.name == "getitem" and left.operands[0] is write.target
+            if is_item and left.type == value.type and self._same_index(left.operands[1], write.index):
+                return _AUGMENTED[value.primitive.name], self._text(right)
+        return "=", self._text(value)
+
+    def _same_index(self, one: Expression, other: Expression) -> bool:
+        return self._expressions.index(one) == self._expressions.index(other)
 
     def _index_argument(self, index: Expression) -> str:
         return self._text(index) if index is not Ellipsis else "..."
@@ -144,6 +157,10 @@ class StatementPrinter:
         span = f"reversed({span})" if loop.backward else span
         index = self._expressions.name(loop.index) if loop.index in names_read(loop.body) else "_"
         yield f"for {index} in {span}:"
+        yield from self._block(loop.body)
+
+    def _for_each(self, loop: ForEach) -> Iterator[str]:
+        yield f"for {self._expressions.name(loop.item)} in {self._text(loop.source)}:"
         yield from self._block(loop.body)
 
     def _repeat(self, loop: Repeat) -> Iterator[str]:
@@ -190,6 +207,7 @@ _PRINTERS: dict[type[Any], Callable[[StatementPrinter, Any], Iterator[str]]] = {
     MakeStack: StatementPrinter._make_stack,  # pyright: ignore[reportPrivateUsage]
     Keep: StatementPrinter._keep,  # pyright: ignore[reportPrivateUsage]
     For: StatementPrinter._for,  # pyright: ignore[reportPrivateUsage]
+    ForEach: StatementPrinter._for_each,  # pyright: ignore[reportPrivateUsage]
     Repeat: StatementPrinter._repeat,  # pyright: ignore[reportPrivateUsage]
     Stop: StatementPrinter._stop,  # pyright: ignore[reportPrivateUsage]
     If: StatementPrinter._if,  # pyright: ignore[reportPrivateUsage]

@@ -20,12 +20,14 @@ class RandomProgram:
         seed: what to draw from.
         steps: how many statements a block has.
         smooth: only operations with derivatives.
+        turned: also transposes and flips: NumPy adds up in the order of the memory, so that copies change last bits.
     """
 
-    def __init__(self, seed: int, steps: int = 8, smooth: bool = False) -> None:
+    def __init__(self, seed: int, steps: int = 8, smooth: bool = False, turned: bool = False) -> None:
         self.random = np.random.default_rng(seed)
         self.steps = steps
         self.smooth = smooth
+        self.turned = turned
         self.builder = ProgramBuilder(f"random{seed}")
         b = self.builder
         self.vectors = [b.input("u", "float64", ("n",)), b.input("v", "float64", ("n",))]
@@ -78,14 +80,14 @@ class RandomProgram:
         x, a = self._one(self.vectors), self._one(self.matrices)
         n = x.shape[0]
         views: list[Callable[[], Any]] = [
-            lambda: x[::-1],
+            lambda: x[::-1] if self.turned else a[self._one([0, 1])],
             lambda: a[self._one([0, 2])],
             lambda: a[:, self._one([1, -1])],
             lambda: np.broadcast_to(self._one(self.numbers), (n,)),
             lambda: P["broadcast_to"](0.0, (n,)),
         ]
         self.vectors.append(self._one(views)())
-        if self._one([0, 1]):
+        if self._one([0, 1]) and self.turned:
             self.matrices.append(a.T)
 
     def _matrix(self) -> None:
@@ -101,7 +103,7 @@ class RandomProgram:
 
     def _index(self) -> Any:
         return self._one(
-            [0, -1, 2, slice(1, -1), slice(None, None, 2), slice(2, None), Ellipsis, slice(None), slice(None, 0, -1)]
+            [0, -1, 2, slice(1, -1), slice(None, None, 2), slice(2, None), Ellipsis, slice(None), slice(1, None)]
         )
 
     def _update(self) -> None:
