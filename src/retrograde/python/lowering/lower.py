@@ -41,4 +41,3 @@ def lower(program: Program, frugal: bool = False) -> Procedure:
     procedure = Procedure(program.name, parameters, sequence.done, results, list(program.output_names))
     forget(procedure, in_loops=frugal)
     return procedure
-
