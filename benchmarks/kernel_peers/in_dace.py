@@ -16,7 +16,6 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
-
 from kernels.registry import Kernel
 
 _HEADER = "import numpy as np\nimport dace\n\n"
@@ -37,7 +36,9 @@ def program_text(kernel: Kernel, arguments: tuple[Any, ...]) -> str:
     helpers = [ast.unparse(_definition(helper)) for helper in _helpers(kernel.function)]
     settings = [f"{name} = {value}" for name, value in {**_numbers(kernel.function), **constants}.items()]
     text = "\n".join(lines).replace("\n", "\n    ")
-    return "\n\n".join([_HEADER + "\n".join(settings), *helpers, f"@dace.program\ndef program({signature}):\n    {text}\n"])
+    return "\n\n".join(
+        [_HEADER + "\n".join(settings), *helpers, f"@dace.program\ndef program({signature}):\n    {text}\n"]
+    )
 
 
 def _sums(kernel: Kernel, returned: ast.Return | None) -> list[str]:

@@ -19,12 +19,15 @@ IN_JAX: dict[str, Callable[..., tuple[Any, ...]]] = {
 }
 
 
-def gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> tuple[Callable[..., Any], list[Any]]:
-    """A compiled function of the floating arguments and the cotangents, and the arguments to call it with.
+def gradient(
+    kernel: Kernel, arguments: tuple[Any, ...], ones: bool = False
+) -> tuple[Callable[..., Any], list[Any], Any]:
+    """A compiled function of the floating arguments and the cotangents, and what to call it with.
 
     Args:
         kernel: one of `IN_JAX`.
         arguments: of the kernel; its integers are compiled in.
+        ones: whether the cotangents to call it with are ones; otherwise they are left None.
     """
     function = IN_JAX[kernel.name]
     parameters = kernel.function.__code__.co_varnames[: len(arguments)]
@@ -39,9 +42,12 @@ def gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> tuple[Callable[..., 
     def pulled_back(floats: Any, cotangents: Any) -> Any:
         return jax.vjp(outputs, *floats)[1](cotangents)
 
-    return jax.jit(pulled_back), [jax.numpy.asarray(arguments[place]) for place in at]
+    floats = [jax.numpy.asarray(arguments[place]) for place in at]
+    shapes = jax.eval_shape(outputs, *floats)
+    cotangents = jax.tree.map(lambda out: jax.numpy.ones(out.shape, out.dtype), shapes) if ones else None
+    return jax.jit(pulled_back), floats, cotangents
 
 
-def cotangents_of(kernel: Kernel, arguments: tuple[Any, ...], cotangents: tuple[Any, ...]) -> Any:
+def cotangents_of(cotangents: tuple[Any, ...]) -> Any:
     """Cotangents as JAX wants them: conjugated where complex, in arrays."""
     return jax.tree.map(lambda g: jax.numpy.conj(jax.numpy.asarray(np.asarray(g))), tuple(cotangents))

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-
 _MODEL = """
 import numpy as np
 
@@ -80,9 +79,7 @@ def test_an_explanation(model: str, run: Run):
         (["{}:printing"], "there are no arguments"),
     ],
 )
-def test_errors_are_bad_usage(
-    model: str, arguments: list[str], message: str, run: Run
-):
+def test_errors_are_bad_usage(model: str, arguments: list[str], message: str, run: Run):
     result = run("source", *(part.format(model) for part in arguments))
     assert result.exit_code == 2
     assert message in result.stderr

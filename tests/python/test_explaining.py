@@ -59,7 +59,9 @@ def test_what_a_nonlinear_loop_keeps():
     assert kept.bytes == found.kept_bytes == 20 * U.nbytes
     assert kept.read_by == (line,)
     text = str(found)
-    assert f"u (decays, line {line}), 7.81 KiB, one for each of 20 iterations: the reversal of line {line} reads" in text
+    assert (
+        f"u (decays, line {line}), 7.81 KiB, one for each of 20 iterations: the reversal of line {line} reads" in text
+    )
     assert json.loads(json.dumps(found.to_json()))["kept"][0]["bytes"] == 20 * U.nbytes
 
 

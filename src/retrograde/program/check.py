@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from retrograde.errors import UsageError
-from retrograde.program.model import Block, Instruction, Loop, Program, Variable, blocks_of, operands_of, variables_in
+from retrograde.program.model import (
+    Block,
+    Instruction,
+    Loop,
+    Program,
+    Replay,
+    Statement,
+    Sweep,
+    Variable,
+    blocks_of,
+    operands_of,
+    variables_in,
+)
 from retrograde.program.types import ArrayType
 
 
@@ -26,11 +38,8 @@ def _check_block(program: Program, block: Block, around: set[Variable], everywhe
         _use(program, operands_of(statement), visible)
         for inner in blocks_of(statement):
             _check_block(program, inner, visible, everywhere)
-        expected = [len(inner.results) for inner in blocks_of(statement)]
-        if isinstance(statement, Instruction):
-            expected = [len(statement.primitive.outputs) or 1]
-        elif isinstance(statement, Loop):
-            expected = [len(statement.body.results)]
+        expected = _expected(statement)
+        if isinstance(statement, Loop):
             _check_end(program, statement)
         if any(count != len(statement.results) for count in expected):
             raise UsageError(
@@ -38,6 +47,20 @@ def _check_block(program: Program, block: Block, around: set[Variable], everywhe
             )
         _set(program, statement.results, visible, everywhere)
     _use(program, tuple(block.results), visible)
+
+
+def _expected(statement: Statement) -> list[int]:
+    """How many results each part of a statement says that there are."""
+    if isinstance(statement, Instruction):
+        return [len(statement.primitive.outputs) or 1]
+    if isinstance(statement, Sweep):
+        stacks = len(statement.results) - len(statement.initial)
+        return [len(statement.advance.results) + stacks, len(statement.record.results) + len(statement.kept)]
+    if isinstance(statement, Replay):
+        return [len(statement.reverse.results), len(statement.initial)]
+    if isinstance(statement, Loop):
+        return [len(statement.body.results)]
+    return [len(inner.results) for inner in blocks_of(statement)]
 
 
 def _check_end(program: Program, loop: Loop) -> None:

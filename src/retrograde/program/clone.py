@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from retrograde.program.model import (
@@ -10,7 +11,9 @@ from retrograde.program.model import (
     Instruction,
     Loop,
     Program,
+    Replay,
     Statement,
+    Sweep,
     Variable,
     blocks_of,
     map_operand,
@@ -25,6 +28,16 @@ def clone(program: Program) -> Program:
     return Program(program.name, block, list(program.output_names), program.least_size)
 
 
+def copy_block(block: Block, copies: dict[Variable, Variable] | None = None) -> Block:
+    """A block with variables of its own for those that are set in it; it uses the same ones from around it.
+
+    Args:
+        block: it is not changed.
+        copies: what stands for which of the block's free variables, where it is not itself; the copies are added.
+    """
+    return _copy_block(block, {} if copies is None else copies)
+
+
 def _copy_block(block: Block, copies: dict[Variable, Variable]) -> Block:
     parameters = [_copy(parameter, copies) for parameter in block.parameters]
     statements = [_copy_statement(statement, copies) for statement in block.statements]
@@ -37,7 +50,7 @@ def _copy(variable: Variable, copies: dict[Variable, Variable]) -> Variable:
 
 
 def _reading(operand: Any, copies: dict[Variable, Variable]) -> Any:
-    return map_operand(lambda part: copies[part] if isinstance(part, Variable) else part, operand)
+    return map_operand(lambda part: copies.get(part, part) if isinstance(part, Variable) else part, operand)
 
 
 def _copy_statement(statement: Statement, copies: dict[Variable, Variable]) -> Statement:
@@ -48,6 +61,16 @@ def _copy_statement(statement: Statement, copies: dict[Variable, Variable]) -> S
         return Instruction(statement.primitive, tuple(read), dict(statement.static), results, statement.place)
     if isinstance(statement, Branch):
         return Branch(read[0], blocks[0], blocks[1], results, statement.place)
+    if isinstance(statement, Sweep):
+        condition = blocks[2] if len(blocks) > 2 else None
+        return replace(statement, schedule=read[0], count=read[1], initial=read[2:], kept=list(statement.kept),
+                       advance=blocks[0], record=blocks[1], results=results, condition=condition)  # fmt: skip
+    if isinstance(statement, Replay):
+        stacks = 2 + len(statement.snapshots)
+        end = stacks + len(statement.residuals)
+        return replace(statement, schedule=read[0], count=read[1], snapshots=read[2:stacks],
+                       residuals=read[stacks:end], initial=read[end:], advance=blocks[0], record=blocks[1],
+                       reverse=blocks[2], results=results)  # fmt: skip
     end = 1 + len(statement.initial)
     condition = blocks[1] if len(blocks) > 1 else None
     return Loop(read[0], statement.backward, read[1:end], read[end:], blocks[0], results, condition, statement.place)
@@ -70,11 +93,21 @@ def _mark(block: Block, needed: set[Variable]) -> None:
             needed.update(variables_in(statement.operands))
         elif isinstance(statement, Loop):
             _mark_loop(statement, needed)
+        elif isinstance(statement, (Sweep, Replay)):
+            _mark_whole(statement, needed)
         else:
             needed.update(variables_in(statement.condition))
             for side in (statement.then, statement.otherwise):
                 _pass_on(statement.results, side.results, needed)
                 _mark(side, needed)
+
+
+def _mark_whole(statement: Sweep | Replay, needed: set[Variable]) -> None:
+    """A schedule runs all of its blocks."""
+    needed.update(statement.results, variables_in(operands_of(statement)))
+    for inner in blocks_of(statement):
+        needed.update(variables_in(tuple(inner.results)), inner.parameters)
+        _mark(inner, needed)
 
 
 def _mark_loop(loop: Loop, needed: set[Variable]) -> None:
@@ -114,6 +147,10 @@ def _sweep(block: Block, needed: set[Variable]) -> None:
     block.statements = [statement for statement in block.statements if not needed.isdisjoint(statement.results)]
     for statement in block.statements:
         if isinstance(statement, Instruction):
+            continue
+        if isinstance(statement, (Sweep, Replay)):
+            for inner in blocks_of(statement):
+                _sweep(inner, needed)
             continue
         kept = [at for at, result in enumerate(statement.results) if result in needed]
         if isinstance(statement, Loop):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from retrograde.program.kinds import as_tuple, is_inexact, is_integer, is_slice, is_tuple
 from retrograde.program.model import Branch, Instruction, Loop, Variable
 from retrograde.program.structure import Structure
-from retrograde.program.types import ArrayType
+from retrograde.program.types import ArrayType, type_of
 
 _Axis = tuple[Variable, int]
 
@@ -30,6 +32,13 @@ def operand_key(operand: Any) -> Hashable:
     if isinstance(operand, Hashable):
         return (type(operand), operand)
     return ("object", id(operand))
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """The extent that an integer variable is."""
+
+    variable: Variable
 
 
 class Extents:
@@ -68,7 +77,7 @@ class Extents:
         maker = self._structure.instruction(part)
         if maker is not None and maker.primitive.name == "size" and maker.static["offset"] == 0:
             return self.key(maker.operands[0], maker.static["axis"])
-        return ("value", part)
+        return _Value(part)
 
     def has_shape(self, variable: Variable, shape: tuple[Any, ...]) -> bool:
         """Whether an array certainly has a shape that is an operand."""
@@ -87,10 +96,10 @@ class Extents:
         )
 
     def origins(self, variable: Variable, axis: int) -> Iterator[tuple[Variable, int | None]]:
-        """Where else an extent can be read: axes of other arrays, or integers themselves, for which the axis is None."""
+        """Where else an extent can be read: axes of other arrays, or integers, for which the axis is None."""
         wanted = self.key(variable, axis)
-        if isinstance(wanted, tuple) and len(wanted) == 2 and wanted[0] == "value":
-            yield wanted[1], None
+        if isinstance(wanted, _Value):
+            yield wanted.variable, None
         waiting, seen = [(variable, axis)], set[_Axis]()
         while waiting:
             where = waiting.pop()
@@ -192,7 +201,9 @@ def _of_elementwise(maker: Instruction, axis: int) -> Iterator[tuple[Any, int]]:
     kind = maker.results[0].type
     assert isinstance(kind, ArrayType)
     for operand in maker.operands:
-        rank = operand.type.rank if isinstance(operand, Variable) else np.ndim(operand)
+        known = operand.type if isinstance(operand, Variable) else type_of(operand)
+        assert isinstance(known, ArrayType)
+        rank = known.rank
         at = axis - (kind.rank - rank)
         if at >= 0:
             yield operand, at
@@ -212,8 +223,8 @@ def _of_reduction(maker: Instruction, axis: int) -> Iterator[tuple[Any, int]]:
     if maker.static["keepdims"]:
         yield from () if axis in maker.static["axis"] else ((maker.operands[0], axis),)
         return
-    kind = maker.operands[0].type
-    yield maker.operands[0], [at for at in range(kind.rank) if at not in maker.static["axis"]][axis]
+    left = (at for at in count() if at not in maker.static["axis"])
+    yield maker.operands[0], next(islice(left, axis, None))
 
 
 _ALIGNED: dict[str, Callable[[Instruction, int], Iterator[tuple[Any, int]]]] = {

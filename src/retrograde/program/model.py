@@ -142,7 +142,84 @@ class Branch:
     place: Place | None = None
 
 
-Statement: TypeAlias = Instruction | Loop | Branch
+@dataclass(eq=False, slots=True)
+class Sweep:
+    """A loop that runs forward in the order of a schedule, which says what is stored for its reversal, a `Replay`.
+
+    Step k makes carried values k + 1 out of carried values k. A slot is an entry of a stack that a schedule fills when
+    it likes, more than once.
+
+    Attributes:
+        schedule: a variable of `ScheduleType`; what it yields is said in `retrograde.program.schedules`.
+        count: how many steps: an int, or an integer variable; None where only the condition ends the loop.
+        backward: the index runs down to 0, not up from it.
+        initial: the carried values of the first step.
+        kept: which of the carried values a snapshot holds, by position.
+        advance: its parameters are the index and the carried values; its results the next carried values.
+        record: as `advance`, and behind the carried values the residuals of the step.
+        results: the carried values after the last step, a stack of slots for each kept value, one for each residual.
+        condition: as of a `Loop`.
+    """
+
+    schedule: Operand
+    count: Operand | None
+    backward: bool
+    initial: list[Operand]
+    kept: list[int]
+    advance: Block
+    record: Block
+    results: list[Variable]
+    condition: Block | None = None
+    place: Place | None = None
+
+    @property
+    def carried(self) -> list[Variable]:
+        """The carried values after the last step."""
+        return self.results[: len(self.initial)]
+
+    @property
+    def snapshots(self) -> list[Variable]:
+        """The stacks of kept values."""
+        return self.results[len(self.initial) : len(self.initial) + len(self.kept)]
+
+    @property
+    def residuals(self) -> list[Variable]:
+        """The stacks of residuals."""
+        return self.results[len(self.initial) + len(self.kept) :]
+
+
+@dataclass(eq=False, slots=True)
+class Replay:
+    """The reversal of a `Sweep`: goes back to snapshots, runs steps again, and reverses them, by a schedule.
+
+    Attributes:
+        schedule: that of the sweep.
+        count: how many steps the sweep has run.
+        backward: as of the sweep.
+        snapshots: the sweep's stacks of kept values, which the replay takes over and writes.
+        residuals: the sweep's stacks of residuals, likewise.
+        initial: the cotangents at the end of the loop.
+        advance: its parameters are the index and the kept values; its results the kept values of the next step.
+        record: as `advance`, and behind the kept values the residuals of the step.
+        reverse: its parameters are the index, the cotangents behind the step, and its residuals; its results the
+            cotangents before it.
+        results: the cotangents at the start of the loop.
+    """
+
+    schedule: Operand
+    count: Operand
+    backward: bool
+    snapshots: list[Operand]
+    residuals: list[Operand]
+    initial: list[Operand]
+    advance: Block
+    record: Block
+    reverse: Block
+    results: list[Variable]
+    place: Place | None = None
+
+
+Statement: TypeAlias = Instruction | Loop | Branch | Sweep | Replay
 
 
 @dataclass(eq=False, slots=True)
@@ -180,16 +257,37 @@ class Program:
 
 def blocks_of(statement: Statement) -> list[Block]:
     """The blocks inside a statement."""
-    if isinstance(statement, Loop):
-        return [statement.body] if statement.condition is None else [statement.body, statement.condition]
-    return [statement.then, statement.otherwise] if isinstance(statement, Branch) else []
+    match statement:
+        case Loop():
+            return [statement.body, *_if_any(statement.condition)]
+        case Branch():
+            return [statement.then, statement.otherwise]
+        case Sweep():
+            return [statement.advance, statement.record, *_if_any(statement.condition)]
+        case Replay():
+            return [statement.advance, statement.record, statement.reverse]
+        case _:
+            return []
+
+
+def _if_any(block: Block | None) -> list[Block]:
+    return [] if block is None else [block]
 
 
 def operands_of(statement: Statement) -> tuple[Operand, ...]:
     """What a statement itself reads, what its inner blocks read left out."""
-    if isinstance(statement, Loop):
-        return (statement.count, *statement.initial, *statement.consumed)
-    return (statement.condition,) if isinstance(statement, Branch) else statement.operands
+    match statement:
+        case Loop():
+            return (statement.count, *statement.initial, *statement.consumed)
+        case Branch():
+            return (statement.condition,)
+        case Sweep():
+            return (statement.schedule, statement.count, *statement.initial)
+        case Replay():
+            stacks = (*statement.snapshots, *statement.residuals)
+            return (statement.schedule, statement.count, *stacks, *statement.initial)
+        case _:
+            return statement.operands
 
 
 def map_operand(function: Callable[[Any], Any], operand: Operand) -> Operand:

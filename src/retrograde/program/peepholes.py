@@ -11,7 +11,7 @@ import numpy as np
 
 from retrograde.program.extents import Extents, operand_key
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
-from retrograde.program.model import Instruction, Variable
+from retrograde.program.model import Instruction, Variable, variables_in
 from retrograde.program.types import ArrayType, same_sizes, type_of
 
 
@@ -30,8 +30,16 @@ class Rewritten:
     operands: tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """A version of an array is of no use, since the instruction writes over what it wrote: take the one before."""
+
+    version: Variable
+    by: Any
+
+
 _ANY = object()
-Outcome = Replaced | Rewritten | None
+Outcome = Replaced | Rewritten | Overwritten | None
 
 
 class Peephole:
@@ -42,6 +50,7 @@ class Peephole:
         uses: how often each variable is used.
         apart: whether two indices certainly pick no element both of an array of a type, where the instruction is.
         extents: of the program.
+        before_loop: what a carried array is before its loop, if that does not write where an index picks.
     """
 
     def __init__(
@@ -50,7 +59,9 @@ class Peephole:
         uses: dict[Variable, int],
         apart: Callable[[Any, Any, Any], bool],
         extents: Extents,
+        before_loop: Callable[[Variable, Any], Variable | None],
     ) -> None:
+        self._before_loop = before_loop
         self._maker_of = maker_of
         self._extents = extents
         self._uses = uses
@@ -61,6 +72,7 @@ class Peephole:
             "multiply": self._multiply,
             "divide": self._divide,
             "negative": self._negative,
+            "einsum": self._einsum,
             "getitem": self._getitem,
             "update": self._update,
             "add_at": self._add_at,
@@ -72,6 +84,8 @@ class Peephole:
 
     def outcome(self, instruction: Instruction) -> Outcome:
         """What to make of an instruction; None to leave it."""
+        if instruction.primitive.name in _FOLDED and not any(True for _ in variables_in(instruction.operands)):
+            return _folded(instruction)
         rule = self._rules.get(instruction.primitive.name)
         return None if rule is None else rule(instruction)
 
@@ -117,9 +131,9 @@ class Peephole:
         if not isinstance(array, Variable):
             return None
         if _picks_once(index):
-            written = self._made_by(self._without_writes(array, index, _ANY), "update")
+            written = self._made_by(self._origin(array, index), "update")
             if written is not None and operand_key(written.operands[1]) == operand_key(index):
-                value = written.operands[2]
+                value = _as_result(written.operands[2], instruction)
                 if _is_as(value, instruction):
                     return Replaced(value)
         taken = self._made_by(array, "getitem")
@@ -129,16 +143,26 @@ class Peephole:
                 return Rewritten("getitem", (taken.operands[0], together))
         return None
 
+    def _einsum(self, instruction: Instruction) -> Outcome:
+        """A number times an array, and products of elements, are multiplications."""
+        inputs, output = instruction.static["subscripts"].split("->")
+        parts = inputs.split(",")
+        if len(parts) == 2 and set(parts) <= {"", output} and len(set(output)) == len(output):
+            return Rewritten("multiply", instruction.operands)
+        return None
+
     def _update(self, instruction: Instruction) -> Outcome:
         array, index, value = instruction.operands
         key = operand_key(index)
         read = self._made_by(value, "getitem")
         if read is not None and operand_key(read.operands[1]) == key and _picks_once(index):
             origin = read.operands[0]
-            return Replaced(array) if self._without_writes(array, index, origin) is origin else None
-        before = self._made_by(array, "update") or self._made_by(array, "add_at")
-        if before is not None and self._uses.get(array) == 1 and operand_key(before.operands[1]) == key:
-            return Rewritten("update", (before.operands[0], index, value))
+            if self._without_writes(array, index, origin) is origin:
+                return Replaced(array)
+        written = self._without_writes(array, index, None)
+        before = self._made_by(written, "update") or self._made_by(written, "add_at")
+        if before is not None and self._uses.get(written) == 1 and operand_key(before.operands[1]) == key:
+            return Overwritten(written, before.operands[0])
         return None
 
     def _add_at(self, instruction: Instruction) -> Outcome:
@@ -153,6 +177,16 @@ class Peephole:
         if self._uses.get(before.results[0]) == 1 and operand_key(before.operands[1]) == operand_key(index):
             return Rewritten("update", (array, index, value))
         return None
+
+    def _origin(self, array: Any, index: Any) -> Any:
+        """The version of an array that last changed what an index picks, as far as it can be followed."""
+        while isinstance(array, Variable):
+            version = self._without_writes(array, index, _ANY)
+            before = self._before_loop(version, index)
+            if before is None:
+                return version
+            array = before
+        return array
 
     def _without_writes(self, array: Any, index: Any, until: Any) -> Any:
         """An array before the writes to other places than an index picks, or a version before that is looked for.
@@ -181,8 +215,24 @@ class Peephole:
         return None
 
 
+_FOLDED = frozenset({"add", "subtract", "multiply", "divide", "negative", "floor_divide", "remainder"})
+
+
+def _folded(instruction: Instruction) -> Outcome:
+    """The number that arithmetic on numbers gives, unless it is to warn in every run."""
+    kind = instruction.results[0].type
+    if not isinstance(kind, ArrayType) or kind.rank:
+        return None
+    try:
+        with np.errstate(all="raise"):
+            number = instruction.primitive.evaluate(*instruction.operands)
+    except (ArithmeticError, ValueError):
+        return None
+    return Replaced(kind.dtype.type(number))
+
+
 def _reverses(instruction: Instruction) -> bool:
-    return instruction.place is None or instruction.place.reverses
+    return instruction.place is not None and instruction.place.reverses
 
 
 def _is_number(operand: Any, number: int) -> bool:
@@ -198,6 +248,14 @@ def _is_as(operand: Any, instruction: Instruction) -> bool:
         known = operand.type
         return isinstance(known, ArrayType) and known.dtype == kind.dtype and same_sizes(known, kind)
     return isinstance(operand, np.generic) and type_of(operand) == kind
+
+
+def _as_result(value: Any, instruction: Instruction) -> Any:
+    """A number in the dtype of a result that is one."""
+    kind = instruction.results[0].type
+    if isinstance(value, (int, float)) and isinstance(kind, ArrayType) and not kind.rank:
+        return kind.dtype.type(value)
+    return value
 
 
 def _picks_once(index: Any) -> bool:

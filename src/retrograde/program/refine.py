@@ -64,7 +64,7 @@ class _Refining:
         array, index = instruction.operands
         result = instruction.results[0]
         parts = as_tuple(index)
-        if not isinstance(array, Variable) or not isinstance(array.type, ArrayType) or Ellipsis in map(_plain, parts):
+        if not isinstance(array, Variable) or not isinstance(array.type, ArrayType):
             return False
         if any(not (part is None or is_slice(part) or is_integer(_plain(part))) for part in parts):
             return False

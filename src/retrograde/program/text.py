@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from retrograde.program.kinds import is_ndarray, is_slice, is_tuple
-from retrograde.program.model import Block, Instruction, Loop, Program, Statement, Variable
+from retrograde.program.model import Block, Instruction, Loop, Program, Replay, Statement, Sweep, Variable
+from retrograde.program.types import StackType
 
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@"}
 _COMPARISONS = {
@@ -48,6 +49,8 @@ def _statement(statement: Statement) -> Iterator[str]:
         yield f"{', '.join(map(repr, statement.results))} = {_application(statement)}"
     elif isinstance(statement, Loop):
         yield from _loop(statement)
+    elif isinstance(statement, (Sweep, Replay)):
+        yield from _scheduled(statement)
     else:
         names = ", ".join(map(repr, statement.results))
         yield f"{names} = if {_operand(statement.condition)}:"
@@ -80,6 +83,25 @@ def _loop(loop: Loop) -> Iterator[str]:
         yield f"    next {', '.join(map(_operand, loop.body.results[:width]))}"
     if loop.body.results[width:]:
         yield f"    collect {', '.join(map(_operand, loop.body.results[width:]))}"
+
+
+def _scheduled(statement: Sweep | Replay) -> Iterator[str]:
+    results = [f"{result.name}{'[]' * isinstance(result.type, StackType)}" for result in statement.results]
+    count = _operand(statement.count)
+    span = f"reversed(range({count}))" if statement.backward else f"range({count})"
+    given = ", ".join(map(_operand, statement.initial))
+    if isinstance(statement, Sweep):
+        parts = [("advance", statement.advance), ("record", statement.record)]
+        verb = "sweep"
+    else:
+        parts = [("advance", statement.advance), ("record", statement.record), ("reverse", statement.reverse)]
+        stacks = ", ".join(map(_operand, [*statement.snapshots, *statement.residuals]))
+        verb, given = "replay", f"{given}; {stacks}"
+    yield f"{', '.join(results)} = {verb} {span} by {_operand(statement.schedule)} with {given}:"
+    for name, block in parts:
+        yield f"    {name} {', '.join(parameter.name for parameter in block.parameters)}:"
+        yield from _indented(_indented(_statements(block)))
+        yield f"        next {', '.join(map(_operand, block.results))}"
 
 
 def _application(instruction: Instruction) -> str:

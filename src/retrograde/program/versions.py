@@ -15,8 +15,8 @@ from typing import Any
 
 from retrograde.program.affine import Affine, Atom, cannot_hold
 from retrograde.program.integers import Integers
-from retrograde.program.model import Block, Branch, Instruction, Loop, Statement, Variable
-from retrograde.program.places import Picked, picked
+from retrograde.program.model import Block, Branch, Instruction, Loop, Statement, Variable, blocks_of, variables_in
+from retrograde.program.places import Picked, never_meet, picked
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType
 
@@ -81,6 +81,28 @@ class Versions:
         ends = self._found(version, read, self._forward(version))
         starts = self._found(version, read, self._backward(version))
         return sorted(ends + starts, key=lambda found: len(self._structure.loops_around(found)))
+
+    def before_loop(self, carried: Variable, index: Any) -> Variable | None:
+        """What a carried array is before its loop, if the loop never writes where an index picks.
+
+        Args:
+            carried: a parameter of a loop's body.
+            index: of variables that are set outside of the loop.
+        """
+        block = self._structure.block(carried)
+        loop, _ = (block and self._structure.owner(block)) or (None, None)
+        if not isinstance(loop, Loop) or carried not in loop.carried or not isinstance(carried.type, ArrayType):
+            return None
+        position = loop.carried.index(carried)
+        steps = self._steps(loop.body, loop.body.results[position], carried)
+        if steps is None or any(self._structure.loops_around(used)[-1:] == (loop,) for used in variables_in(index)):
+            return None
+        for write in self._writes(steps):
+            loops = self._structure.loops(write.block)
+            if not never_meet(index, write.index, carried.type.sizes, loops, self._integers):
+                return None
+        start = loop.initial[position]
+        return start if isinstance(start, Variable) else None
 
     def _found(
         self, version: Variable, read: _Write, candidates: Iterator[tuple[Variable, list[_Between]]]
@@ -227,7 +249,7 @@ class Versions:
                 yield _Write(statement.operands[1], block)
                 continue
             position = statement.results.index(step.after)
-            sides = [statement.body] if isinstance(statement, Loop) else [statement.then, statement.otherwise]
+            sides = [side for side in blocks_of(statement) if len(side.results) == len(statement.results)]
             for side in sides:
                 first = statement.carried[position] if isinstance(statement, Loop) else None
                 inner = self._steps(side, side.results[position], first)

@@ -20,7 +20,6 @@ from retrograde.python.request import Request
 from retrograde.python.running import run
 from retrograde.python.specialising import Specialisation, Specialisations
 
-
 _TAPE = 'backend="tape"'
 
 

@@ -147,7 +147,7 @@ def chosen_of(
     names: list[str] = []
     counts: list[int] = []
     for at, place in zip(asked, places, strict=True):
-        if wrt is None and not has_derivative(arguments[at]):
+        if wrt is None and isinstance(at, int) and not has_derivative(arguments[at]):
             counts.append(0)
             continue
         found = _inputs_at(reading, place, arguments, options)

@@ -22,8 +22,22 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
     program = found.programs[which]
     if any(isinstance(value, Intercepting) for value in inputs):
         return list(evaluate(program, *inputs))
-    results = found.runnable(which).run(*inputs)
+    numbers = [
+        given if hasattr(given, "dtype") else type_of_output(variable).dtype.type(given)
+        for variable, given in zip(program.inputs, inputs, strict=True)
+    ]
+    try:
+        results = found.runnable(which).run(*numbers)
+    except Exception as error:
+        if not _is_of_numba(error):
+            raise
+        results = found.without_numba(which, error).run(*numbers)
     return [_as_typed(result, value) for result, value in zip(program.block.results, results, strict=True)]
+
+
+def _is_of_numba(error: Exception) -> bool:
+    """Whether Numba could not compile something; what compiled code raises is NumPy's and Python's."""
+    return type(error).__module__.startswith("numba.")
 
 
 def _as_typed(output: Operand, value: Any) -> Any:

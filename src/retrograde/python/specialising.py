@@ -8,12 +8,13 @@ reading runs what was made of that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from retrograde.autodiff.arguments import Function
 from retrograde.autodiff.programs.reversal import reverse
+from retrograde.errors import UnsupportedError
 from retrograde.program.clone import clone, prune
 from retrograde.program.model import Block, Instruction, Loop, Program, Statement, Variable, blocks_of
 from retrograde.python.backends import Runnable, runnable
@@ -35,6 +36,7 @@ class Specialisation:
         reading: of the function.
         backend: that runs it: "tape", "python" or "numba".
         reason: why this one.
+        asked: the backend that was asked for.
         outputs: what `of` names.
         active: the outputs that have a derivative.
         programs: "forward", the outputs alone, and "joint", the gradients, behind the outputs where both are asked for.
@@ -44,6 +46,7 @@ class Specialisation:
     reading: Reading
     backend: str
     reason: str
+    asked: str
     outputs: Outputs
     active: list[Variable]
     programs: dict[str, Program]
@@ -60,6 +63,24 @@ class Specialisation:
                 found = self._runnables.get(key)
                 if found is None:
                     found = self._runnables[key] = runnable(self.programs[which], key[1])
+        return found
+
+    def without_numba(self, which: str, error: Exception) -> Runnable:
+        """What runs a program instead, once Numba has failed to compile it.
+
+        Raises:
+            UnsupportedError: Numba was asked for by name.
+        """
+        lines = [line.strip() for line in str(error).splitlines()]
+        why = next((line for line in lines if line and not line.startswith("Failed in")), type(error).__name__)
+        if self.asked != "auto":
+            raise UnsupportedError(
+                f'Numba cannot compile the derivative of {self.reading.program.name}: {why}; use backend="python", '
+                "which runs the same program as NumPy code"
+            ) from error
+        with self._lock:
+            found = self.runnable(which, "python")
+            self._runnables[which, self.backend] = replace(found, reasons=[(None, f"Numba cannot compile it: {why}")])
         return found
 
 
@@ -110,7 +131,7 @@ class Specialisations:
             for name, result in results.items()
             if isinstance(result, Variable) and result.type.differentiable
         ]
-        made = Specialisation(reading, backend, reason, outputs, active, {"forward": forward})
+        made = Specialisation(reading, backend, reason, request.backend, outputs, active, {"forward": forward})
         if request.kind != "forward":
             made.chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
             names = [output.name for output in active]

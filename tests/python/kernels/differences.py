@@ -34,7 +34,7 @@ def random_like(random: Random, value: Any) -> Any:
     def draw(leaf: Any) -> Any:
         drawn = random.standard_normal(np.shape(leaf))
         drawn = drawn + 1j * random.standard_normal(np.shape(leaf)) if np.iscomplexobj(leaf) else drawn
-        return np.asarray(drawn)[()]
+        return np.asarray(drawn).astype(np.result_type(leaf))[()]
 
     return rebuild(value, [draw(leaf) for leaf in leaves(value)])
 

@@ -73,7 +73,7 @@ class _InnerScope:
             return self._parent.read(variable)
         if variable not in self._at_hand:
             recipe = self._recipe(variable)
-            self._at_hand[variable] = self._handed_in(variable) if recipe is None else self._rebuilt(recipe)
+            self._at_hand[variable] = self._handed_in(variable) if recipe is None else self._rebuilt(variable, recipe)
         return self._symbol(self._at_hand[variable])
 
     def has(self, variable: Variable) -> bool:
@@ -96,13 +96,16 @@ class _InnerScope:
                 return recipe
         return None
 
-    def _rebuilt(self, recipe: Recipe) -> Variable:
+    def _rebuilt(self, variable: Variable, recipe: Recipe) -> Variable:
         """A value computed once more, in the block that this scope is for, so that all of it can use the value."""
         operands = map_operand(lambda part: self.read(part) if isinstance(part, Variable) else part, recipe.operands)
         with self._builder.inside(self._block):
             if recipe.is_whole():
                 return operands[0].variable
-            return recipe.primitive(*operands, **recipe.static).variable
+            again = recipe.primitive(*operands, **recipe.static)
+            if variable.hint:
+                self._builder.hint(again, variable.hint)
+            return again.variable
 
     def _symbol(self, held: Variable) -> Symbol:
         return Symbol(self._builder, held)
@@ -134,7 +137,7 @@ class LoopScope(_InnerScope):
             stack = self._forward.consumed[self._forward.elements.index(variable)]
         else:
             stack = self._stack_of(variable)
-        element = self._builder.variable(variable.type, hint=f"{(variable.hint or variable.name).rstrip('_')}_")
+        element = self._builder.variable(variable.type, hint=variable.hint or f"{variable.name.rstrip('_')}_")
         self._reversed.consumed.append(self._parent.read(stack).variable)
         self._reversed.body.parameters.append(element)
         return element

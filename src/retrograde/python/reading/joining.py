@@ -22,7 +22,7 @@ from retrograde.python.reading.kinds import (
     same,
     union,
 )
-from retrograde.python.reading.values import Array, Cell, CellSlot
+from retrograde.python.reading.values import Array, CellSlot
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -117,16 +117,16 @@ class Made:
     def share(self) -> None:
         """Say which array objects may be the same."""
         for at, (array, ways) in enumerate(self._arrays):
-            for cell in map(_cell, ways):
-                if cell is not None and self._state.is_old(cell):
-                    array.cell.share_with(cell)
+            cells = [way.array.cell for way in ways if isinstance(way, Seen)]
+            for cell in cells:
+                for old in (cell, *cell.may_share):
+                    if self._state.is_old(old):
+                        array.cell.share_with(old)
             for other, others in self._arrays[:at]:
-                if any(
-                    _cell(way) is not None and _cell(way) is _cell(their)
-                    for way, their in zip(ways, others, strict=True)
-                ):
+                if any(map(_may_be_one, ways, others)):
                     array.cell.share_with(other.cell)
 
 
-def _cell(way: Any) -> Cell | None:
-    return way.array.cell if isinstance(way, Seen) else None
+def _may_be_one(one: Any, other: Any) -> bool:
+    """Whether two arrays that are there on one way may be the same."""
+    return isinstance(one, Seen) and isinstance(other, Seen) and one.array.overlaps(other.array)

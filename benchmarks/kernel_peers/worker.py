@@ -1,0 +1,150 @@
+"""A process that times one contestant, on orders that come line by line: so that contestants take turns.
+
+Started as `python worker.py CONTESTANT` in the environment that the contestant needs, with `kernel_paths.SEARCHED` in
+`PYTHONPATH`. Orders and answers are lines of
+JSON on standard input and output: `["prepare", kernel, size]`, `["time"]`, `["drop"]`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from kernels import KERNELS, Kernel
+
+Run = Callable[[], Any]
+SHORTEST_SECONDS = 0.002
+"""A sample repeats a call until it has lasted so long."""
+
+
+def ones_for(kernel: Kernel, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Cotangents of ones, one for each output."""
+    from kernels.differences import outputs_of
+
+    from retrograde.autodiff.containers import leaves, rebuild
+
+    outputs = outputs_of(kernel, arguments)
+    return tuple(rebuild(out, [np.ones_like(leaf) for leaf in leaves(out)]) for out in outputs)
+
+
+def retrograde_gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
+    import retrograde as rg
+
+    of = kernel.of if len(kernel.of) > 1 else kernel.of[0]
+    outputs = rg.vjp(kernel.function, wrt=kernel.wrt, of=of, backend="numba")
+    cotangents = ones_for(kernel, arguments)
+    pullback = outputs(*arguments)[1]
+    return lambda: pullback(cotangents if len(kernel.of) > 1 else cotangents[0])
+
+
+def compiled_forward(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
+    import retrograde as rg
+
+    of = kernel.of if len(kernel.of) > 1 else kernel.of[0]
+    derivative = rg.vjp(kernel.function, wrt=kernel.wrt, of=of, backend="numba")
+    found = derivative.choice(arguments, {})
+    inputs = found.reading.inputs(arguments, {})
+    run = found.runnable("forward").run
+    return lambda: run(*inputs)
+
+
+def adjoint_by_hand(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
+    from kernel_adjoints import ADJOINTS
+
+    cotangents = ones_for(kernel, arguments)
+    return lambda: ADJOINTS[kernel.name](arguments, cotangents)
+
+
+def numpy_forward(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
+    from kernels.differences import outputs_of
+
+    return lambda: outputs_of(kernel, arguments)
+
+
+def jax_gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
+    import jax
+
+    from kernel_peers.in_jax import gradient
+
+    run, floats, cotangents = gradient(kernel, arguments, ones=True)
+    return lambda: jax.block_until_ready(run(floats, cotangents))
+
+
+def dace_gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
+    from kernel_peers.in_dace import gradient
+
+    folder = Path(tempfile.mkdtemp())
+    os.chdir(folder)
+    return gradient(kernel, arguments, folder)[0]
+
+
+CONTESTANTS: dict[str, Callable[[Kernel, tuple[Any, ...]], Run]] = {
+    "retrograde": retrograde_gradient,
+    "forward": compiled_forward,
+    "hand": adjoint_by_hand,
+    "numpy": numpy_forward,
+    "jax": jax_gradient,
+    "dace": dace_gradient,
+}
+
+
+def once(run: Run, repetitions: int) -> float:
+    """Seconds for a call, the mean of a few."""
+    begun = time.perf_counter()
+    for _ in range(repetitions):
+        run()
+    return (time.perf_counter() - begun) / repetitions
+
+
+def prepared(contestant: str, name: str, size: str) -> tuple[Run, int, dict[str, float]]:
+    """What runs, how often a sample repeats it, and the seconds that its first and second call took."""
+    kernel = KERNELS[name]
+    arguments = kernel.arguments(size)
+    begun = time.perf_counter()
+    run = CONTESTANTS[contestant](kernel, arguments)
+    run()
+    first = time.perf_counter() - begun
+    second = once(run, 1)
+    return run, max(1, round(SHORTEST_SECONDS / max(second, 1e-7))), {"first": first, "second": second}
+
+
+def serve(contestant: str, answer: Callable[[Any], None]) -> None:
+    """Take orders until there are no more."""
+    run: Run | None = None
+    repetitions = 1
+    for line in sys.stdin:
+        order, *details = json.loads(line)
+        if order == "prepare":
+            try:
+                run, repetitions, report = prepared(contestant, *details)
+                answer(report)
+            except (Exception, SystemExit) as error:
+                answer({"error": f"{type(error).__name__}: {str(error).strip()[:300]}"})
+        elif order == "time" and run is not None:
+            answer({"seconds": once(run, repetitions)})
+        else:
+            run = None
+            answer({})
+
+
+def main() -> None:
+    """Answers go to the real standard output; what libraries print goes to standard error."""
+    channel = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def answer(value: Any) -> None:
+        channel.write(json.dumps(value) + "\n")
+        channel.flush()
+
+    serve(sys.argv[1], answer)
+
+
+if __name__ == "__main__":
+    main()
