@@ -87,16 +87,21 @@ def _numbers(function: Callable[..., Any]) -> dict[str, Any]:
     return {name: value for name, value in _read_globals(function).items() if isinstance(value, (int, float))}
 
 
-def gradient(kernel: Kernel, arguments: tuple[Any, ...], folder: Path) -> tuple[Callable[[], Any], dict[str, Any]]:
+def gradient(
+    kernel: Kernel, arguments: tuple[Any, ...], folder: Path, reuse: bool = False
+) -> tuple[Callable[[], Any], dict[str, Any]]:
     """A compiled gradient, and the arrays that it leaves its results in, by argument.
 
     Args:
         kernel: any; what DaCe cannot parse, differentiate or compile raises its own errors.
         arguments: to compile it for, and to run it on.
-        folder: for the generated module.
+        folder: for the generated module; the current one, where DaCe builds.
+        reuse: load what was compiled there before.
     """
+    import dace
     from dace.autodiff import add_backward_pass
 
+    dace.Config.set("compiler", "use_cache", value=reuse)
     names = inspect.signature(kernel.function).parameters
     arrays = {n: a for n, a in zip(names, arguments, strict=False) if isinstance(a, np.ndarray)}
     wrt = [name for name in kernel.wrt if name in arrays]

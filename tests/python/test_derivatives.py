@@ -315,3 +315,49 @@ def test_all_arguments_but_those_without_a_derivative(backend: str):
     np.testing.assert_array_equal(by_u, rg.grad(smooth, backend=backend)(U, 0.9, 2))
     assert by_rate != 0.0
     assert by_steps is None
+
+
+def waves(u, steps):
+    for _ in range(steps):
+        flow = np.exp(-u * u)
+        u = np.sin(flow) * u
+    return np.sum(u)
+
+
+@pytest.mark.parametrize("backend", ["auto", "python"])
+def test_variables_to_compute_again(backend: str):
+    plain = rg.grad(waves, backend=backend)
+    rebuilt = rg.grad(waves, backend=backend, recompute=["flow"])
+    np.testing.assert_array_equal(rebuilt(U, 5), plain(U, 5))
+    assert "flow" in {kept.name for kept in rg.explain(plain, U, 5).kept}
+    found = rg.explain(rebuilt, U, 5)
+    assert "flow" not in {kept.name for kept in found.kept}
+    assert "flow" in {part.text for part in found.recomputed}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"recompute": ["flows"]}, "recompute names 'flows', and waves computes no such variable; it has "),
+        ({"recompute": "flow"}, r"give a list of names: \['flow'\]"),
+        ({"recompute": ["flow"], "backend": "tape"}, "the tape sees none"),
+        ({"checkpoint": True, "strategy": "revolve"}, 'checkpoint=True means strategy="sqrt"'),
+    ],
+)
+def test_what_cannot_be_kept_or_computed_again_so(options: dict[str, Any], message: str):
+    with pytest.raises(rg.UsageError, match=message):
+        rg.grad(waves, **options)(U, 3)
+
+
+def test_the_tape_recomputes_no_variables():
+    with pytest.raises(rg.UsageError, match="the tape sees none"):
+        rg.grad(np.sin, recompute=["x"])(0.5)
+
+
+def test_a_pullback_inside_of_another_derivative():
+    def inner(rate):
+        _, pullback = rg.vjp(smooth, "rate", backend="python")(U, rate, 3)
+        return pullback(1.0)
+
+    found = rg.grad(inner, backend="tape")(0.9)
+    assert found == pytest.approx(slope(lambda rate: rg.grad(smooth, "rate", backend="tape")(U, rate, 3), 0.9, 1.0))

@@ -344,3 +344,29 @@ def test_places_are_those_of_the_source() -> None:
     first = sizes.__code__.co_firstlineno
     assert {place.line for place in places if place} == {first + 1, first + 5}
     assert all(place.file == __file__ and place.function == "sizes" for place in places if place)
+
+
+def over_ranges(x, y, n):
+    products = [x[i] * np.sin(y[i]) for i in range(n)]
+    total = sum(x[i] * y[i] for i in range(n)) + sum([row.sum() for row in np.outer(x, y)], 1.0)
+    rows = np.array([y * value for value in products])
+    return total, rows, max(products), products[2], len(products), np.stack([y + i for i in range(len(x))])
+
+
+def test_comprehensions_over_ranges_are_loops(random: Any) -> None:
+    x, y = random.standard_normal(40), random.standard_normal(40)
+    reading = agrees(over_ranges, x, y, 40)
+    agrees_on(reading, over_ranges, x[:35], y[:35], 35)
+    differentiates(over_ranges, x, y, 40, wrt="y", of="return_0")
+    differentiates(over_ranges, x, y, 40, wrt="x", of="return_1")
+
+
+def lists_are_needed(x, n):
+    parts = [x * i for i in range(n)]
+    parts = parts + [x]
+    return parts
+
+
+def test_a_list_that_is_used_as_one_is_read_element_by_element(random: Any) -> None:
+    reading = agrees(lists_are_needed, random.standard_normal(3), 4)
+    assert not reading.fits((random.standard_normal(3), 5), {})

@@ -140,6 +140,18 @@ def test_while_loops(random: Any) -> None:
     differentiates(relaxed, random.standard_normal(4), 0.1, wrt="x", of="return_0")
 
 
+def walrus(x, tolerance):
+    while (error := np.abs(x * x - 2.0)) > tolerance:
+        x = x - 0.3 * (x * x - 2.0) + 0.001 * error
+    return x, error
+
+
+def test_conditions_that_set_a_name() -> None:
+    reading = agrees(walrus, 1.0, 1e-3)
+    agrees_on(reading, walrus, 1.4142, 1e-3)
+    differentiates(walrus, 1.0, 1e-3, wrt="x", of="return_0")
+
+
 def guarded(x, n):
     i = 0
     while i < n and x[i] > 0.0:
@@ -304,3 +316,41 @@ def test_an_empty_loop_and_one_of_one_iteration(random: Any) -> None:
     for count in (0, 1, 2):
         agrees(decay, random.standard_normal(3), 0.9, count)
     assert "exp" not in str(read(unused, (np.ones(3), 4)).program)
+
+
+def accumulated(x, n):
+    total, previous, largest = 0, None, -np.inf
+    for i in range(n):
+        total += x[i] * i
+        if previous is not None:
+            total = total + np.sin(previous)
+        previous = x[i] * 2.0
+        largest = max(largest, previous[0])
+    return total, largest
+
+
+def converged(x, tolerance):
+    previous = None
+    while previous is None or np.abs(x - previous).max() > tolerance:
+        previous = x
+        x = 0.5 * (x + 2.0 / x)
+    return x
+
+
+def test_a_first_iteration_that_differs_is_read_by_itself(random: Any) -> None:
+    reading = agrees(accumulated, random.standard_normal((6, 3)), 6)
+    assert len(loops(reading.program)) == 1
+    agrees_on(reading, accumulated, random.standard_normal((9, 2)), 9)
+    assert not reading.fits((random.standard_normal((6, 3)), 0), {})
+    differentiates(accumulated, random.standard_normal((6, 3)), 6, wrt="x", of="return_0")
+    reading = agrees(converged, random.uniform(1.0, 3.0, 4), 1e-6)
+    agrees_on(reading, converged, random.uniform(1.0, 3.0, 7), 1e-9)
+
+
+def counted(x, v):
+    return sum(1 for u in x if u < v) * sum(u for u in x if u > v)
+
+
+def test_sums_with_a_condition(random: Any) -> None:
+    agrees(counted, random.standard_normal(50), 0.3)
+    differentiates(counted, random.standard_normal(50), 0.3, wrt="x")

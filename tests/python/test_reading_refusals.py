@@ -116,10 +116,35 @@ def raises_by_data(x):
     return x
 
 
+def raises_in_a_loop(x):
+    count = 0
+    while x[0] > 1e-3:
+        x = x * 0.5
+        count += 1
+        if count > 200:
+            raise RuntimeError("no convergence")
+    return x
+
+
+def never_ends(x):
+    while True:
+        x = x * 0.5
+
+
 def truth_of_array(x):
     if x > 0.0:
         return x
     return -x
+
+
+def condition_writes(x):
+    def smaller(v):
+        v *= 0.5
+        return v.sum() > 1.0
+
+    while smaller(x):
+        x = x + 0.1
+    return x
 
 
 def returns_sometimes(x):
@@ -200,6 +225,9 @@ REFUSED = [
     (writes_outside, "STATE[0] = x[0]", "STATE", "as an argument"),
     (asserts_data, "assert x[0] > 0.0", "what is asserted", "depends on data"),
     (raises_by_data, 'raise ValueError("positive")', "whether `raise` is reached", "depends on data"),
+    (raises_in_a_loop, 'raise RuntimeError("no convergence")', "whether `raise` is reached", "depends on data"),
+    (never_ends, "while True", "never ends", "`break`"),
+    (condition_writes, "while smaller(x)", "condition", "in the body"),
     (returns_sometimes, "def returns_sometimes", "ends without one", "`return`"),
     (different_ranks, "y = x if", "an array of float64 with 1 axes on one way and a number", ""),
     (grows_by_data, "while x[0] < 10.0", "list", "np.empty"),

@@ -112,6 +112,7 @@ class ProgramBuilder:
 
     Attributes:
         place: where in the user's source the next statements come from.
+        retreats: how often statements were taken back: what was set before may be set no more.
         least_size: what the named sizes of the inputs are at least, in every run.
 
     Example:
@@ -133,6 +134,7 @@ class ProgramBuilder:
         self._open = [self._root]
         self._sizes: dict[tuple[Any, ...], tuple[Block, Variable]] = {}
         self._axes: dict[str, tuple[Variable, int | None, int]] = {}
+        self.retreats = 0
         self._letters = count()
         self._taken = {variable.name for variable in all_variables(self._root)}
         for variable in self._root.parameters:
@@ -305,6 +307,7 @@ class ProgramBuilder:
         lengths = [(block, len(block.statements)) for block in self._open]
 
         def back() -> None:
+            self.retreats += 1
             self._letters, self._taken, self._sizes = copy(letters), set(taken), dict(sizes)
             for block, length in lengths:
                 del block.statements[length:]

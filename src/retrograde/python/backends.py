@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retrograde.program.model import Place, Program
@@ -48,7 +48,11 @@ def _compiled(program: Program) -> Runnable:
     from retrograde.python.compiling import compile_text
     from retrograde.python.lowering import lower
     from retrograde.python.nests import nests_of
+    from retrograde.python.nests.demoted import Demoted
 
-    nests = nests_of(lower(program))
+    try:
+        nests = nests_of(lower(program))
+    except Demoted as demoted:
+        return replace(_readable(program), reasons=[(None, str(demoted))])
     module = compile_text(nests.text, nests.compiled, namespace=nests.namespace)
     return Runnable(getattr(module, nests.driver), nests.text, nests.reasons, nests.regions)

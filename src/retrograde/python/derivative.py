@@ -51,12 +51,13 @@ class Derivative:
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """The derivative at arguments."""
-        found = self.choice(arguments, options)
-        if isinstance(found, str) or found.backend == "tape":
+        choice = self.choice(arguments, options)
+        if isinstance(choice, str) or choice[0].backend == "tape":
+            self.request.refuse_names()
             return self._tape(*arguments, **options)
-        inputs = found.reading.inputs(arguments, options)
+        found, inputs = choice
         if self.request.kind == "vjp":
-            return value_and_pullback(found, inputs, arguments, options)
+            return value_and_pullback(self.f, found, inputs, arguments, options)
         dtype = self.target_dtype(found)
         results = run(found, "joint", inputs if dtype is None else [*inputs, dtype.type(1)])
         gradient = found.chosen.form(arguments, options)(results[-len(found.chosen.names) :])
@@ -67,8 +68,8 @@ class Derivative:
         readable = self.request.backend != "tape" and self.request.kind != "vjp" and self.request.budget is None
         return self.finding if readable else None
 
-    def choice(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation | str:
-        """What the derivative is at arguments like these; or why it runs on the tape without being read.
+    def choice(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Specialisation, list[Any]] | str:
+        """What the derivative is at arguments, and its inputs; or why it runs on the tape without being read.
 
         Raises:
             UnsupportedError: the function has something that cannot be read.
@@ -89,8 +90,8 @@ class Derivative:
                 raise
             raise type(error)(f"{error}; or let the function run as it is: {_TAPE}") from error
 
-    def specialisation(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
-        """What the derivative is at arguments like these, where the source is read for it."""
+    def specialisation(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Specialisation, list[Any]]:
+        """What the derivative is at arguments, where the source is read for it; and the inputs of its programs."""
         return self._specialisations.at(arguments, options)
 
     def target_dtype(self, found: Specialisation) -> np.dtype[Any] | None:
@@ -118,7 +119,7 @@ class Derivative:
             return "it is not written in Python, so that there is no source to read"
         if finding.tape is not None:
             return f"it uses {finding.tape}, which works on the tape"
-        if finding.loop is None and finding.write is None:
+        if finding.loop is None and finding.write is None and not self.request.recompute:
             return "it has no loop and writes into no array, so that there is little to gain from compiling it"
         if finding.write is None and any(map(_is_intercepting, containers.leaves((arguments, options)))):
             return "an argument is under differentiation already: the call is part of another derivative"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from retrograde.autodiff.arguments import Function, name_of
 from retrograde.errors import UsageError
+from retrograde.graph.units import format_bytes
 from retrograde.program.model import (
     Block,
     Loop,
     Place,
     Program,
     Statement,
+    Sweep,
     Variable,
     blocks_of,
     free_variables,
@@ -21,8 +25,14 @@ from retrograde.program.model import (
 )
 from retrograde.program.types import StackType
 from retrograde.python.derivative import Derivative
-from retrograde.python.explanation import Explanation, Kept, Part
+from retrograde.python.explanation import Budgeted, Explanation, Kept, Part
 from retrograde.python.footprint import Footprint
+from retrograde.python.outputs import type_of_output
+from retrograde.python.running import run, typed
+from retrograde.python.specialising import Specialisation
+
+if TYPE_CHECKING:
+    from retrograde.python.budget.planned import BudgetReport, LoopReport
 
 
 def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Explanation:
@@ -48,13 +58,15 @@ def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Exp
     """
     derivative = as_derivative(gradient_function, "explain")
     name = name_of(derivative.f)
-    found = derivative.choice(arguments, options)
-    if isinstance(found, str) or found.backend == "tape":
-        return Explanation(name, "tape", found if isinstance(found, str) else found.reason, read=False)
-    joint = found.programs["joint"]
-    inputs = found.reading.inputs(arguments, options)
+    choice = derivative.choice(arguments, options)
+    if isinstance(choice, str) or choice[0].backend == "tape":
+        return Explanation(name, "tape", choice if isinstance(choice, str) else choice[0].reason, read=False)
+    found, inputs = choice
+    cotangents = _cotangents(found, inputs)
+    made, planned = found.prepared("joint", typed([*inputs, *cotangents], found.programs["joint"]))
+    joint = found.programs["joint"] if planned is None else planned.program
     footprint = Footprint(joint, [*inputs, *(None for _ in joint.inputs[len(inputs) :])])
-    made = found.runnable("joint")
+    report = None if planned is None else planned.report
     return Explanation(
         name,
         found.backend,
@@ -64,7 +76,37 @@ def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Exp
         recomputed=tuple(dict.fromkeys(_recomputed(joint.block))),
         compiled_regions=made.regions,
         in_python=tuple(_part(place, reason) for place, reason in made.reasons),
+        loops=() if report is None else tuple(_loop_part(loop) for loop in report.loops),
+        budget=None if report is None else _budgeted(report),
     )
+
+
+def _cotangents(found: Specialisation, inputs: list[Any]) -> list[Any]:
+    """Arrays in the shapes of the outputs; where only a run can tell these, they are computed."""
+    footprint = Footprint(found.programs["forward"], inputs)
+    results = dict(zip(found.outputs.names, found.programs["forward"].block.results, strict=True))
+    shapes = [footprint.shape_of(results[output.name]) for output in found.active]
+    if None in shapes:
+        values = dict(zip(found.outputs.names, run(found, "forward", inputs), strict=True))
+        shapes = [np.shape(values[output.name]) for output in found.active]
+    dtypes = [type_of_output(output).dtype for output in found.active]
+    return [np.broadcast_to(dtype.type(1), shape or ()) for dtype, shape in zip(dtypes, shapes, strict=True)]
+
+
+def _budgeted(report: BudgetReport) -> Budgeted:
+    return Budgeted(report.budget_bytes, report.peak_bytes, report.store_all_bytes, report.overhead)
+
+
+def _loop_part(loop: LoopReport) -> Part:
+    steps = "as many steps as it takes" if loop.steps is None else f"{loop.steps:,} steps"
+    again = f", {loop.forward_steps:,} steps run ahead of those that are reversed" if loop.forward_steps else ""
+    holds = f"; a snapshot holds {', '.join(loop.snapshot)}" if loop.snapshot else ""
+    keeps = f"; a reversed step keeps {', '.join(loop.residuals)}" if loop.residuals else ""
+    text = (
+        f"{'inner ' if loop.inner else ''}{loop.name}: {loop.strategy}, {steps}{again}, "
+        f"{format_bytes(loop.peak_bytes)} at most{holds}{keeps}"
+    )
+    return Part(None, None, text)
 
 
 def as_derivative(function: Any, what: str) -> Derivative:
@@ -96,7 +138,7 @@ def _kept_values(program: Program, footprint: Footprint) -> Iterator[Kept]:
                 readers.setdefault(variable, []).extend(_reading_lines(statement, variable))
     for variable, lines in readers.items():
         maker = made.get(variable)
-        if maker is None or reverses(maker) or not _is_array(variable):
+        if maker is None or isinstance(maker, Sweep) or reverses(maker) or not _is_array(variable):
             continue
         kept = isinstance(variable.type, StackType)
         name, place = _origin(maker, variable)
@@ -148,7 +190,7 @@ def _origin(statement: Statement, variable: Variable) -> tuple[str, Place | None
 
 
 def _user_name(variable: Variable) -> str:
-    return getattr(variable, "hint", "") or variable.name
+    return variable.hint or "a value"
 
 
 def _recomputed(block: Block, backward: bool = False) -> Iterator[Part]:

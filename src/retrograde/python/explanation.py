@@ -42,6 +42,30 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Budgeted:
+    """A plan for the sizes of a call.
+
+    Attributes:
+        budget_bytes: what may be held; None without a limit.
+        peak_bytes: what the plan holds at most.
+        store_all_bytes: what keeping everything would hold.
+        overhead: the time for computing again, as a fraction of the time without.
+    """
+
+    budget_bytes: int | None
+    peak_bytes: int
+    store_all_bytes: int
+    overhead: float
+
+    def __str__(self) -> str:
+        limit = "no limit" if self.budget_bytes is None else format_bytes(self.budget_bytes)
+        return (
+            f"{limit}: at most {format_bytes(self.peak_bytes)} at once ({format_bytes(self.store_all_bytes)} with "
+            f"everything kept), for {self.overhead:.0%} more time"
+        )
+
+
+@dataclass(frozen=True)
 class Explanation:
     """What a derivative does. Print it, or take `to_json()`.
 
@@ -55,6 +79,7 @@ class Explanation:
         compiled_regions: how many compiled functions there are.
         in_python: what runs as Python where the rest is compiled, and why.
         loops: how each loop keeps to the budget.
+        budget: what the plan of this call amounts to; None without a budget or a strategy.
     """
 
     function: str
@@ -66,6 +91,7 @@ class Explanation:
     compiled_regions: int = 0
     in_python: tuple[Part, ...] = ()
     loops: tuple[Part, ...] = ()
+    budget: Budgeted | None = None
 
     @property
     def kept_bytes(self) -> int | None:
@@ -87,6 +113,8 @@ class Explanation:
         yield f"  backend     {self.backend}: {self.reason}"
         if not self.read:
             return
+        if self.budget is not None:
+            yield f"  budget      {self.budget}"
         yield from _listed("kept", f"{_bytes(self.kept_bytes)} of the forward pass", map(_kept_line, self.kept))
         yield from _listed("recomputed", "", map(_part_line, self.recomputed))
         yield from _listed("loops", "", map(_part_line, self.loops), always=False)
@@ -123,4 +151,4 @@ def _kept_line(kept: Kept) -> str:
 
 
 def _part_line(part: Part) -> str:
-    return f"{part.text} ({_where(part.function, part.line)})"
+    return part.text if part.line is None else f"{part.text} ({_where(part.function, part.line)})"

@@ -23,7 +23,7 @@ class Footprint:
 
     Args:
         program: whose values.
-        inputs: an array or a number for each of its inputs.
+        inputs: an array or a number for each of its inputs; None for what is not there yet.
 
     Attributes:
         numbers: the integers that are known, of the program itself and not of the regions in it.
@@ -32,17 +32,10 @@ class Footprint:
     def __init__(self, program: Program, inputs: Sequence[Any]) -> None:
         self._sizes: dict[str, int] = {}
         self.numbers: Numbers = {}
+        self._arrays: dict[Variable, tuple[int, ...]] = {}
         for variable, value in zip(program.inputs, inputs, strict=True):
-            kind = variable.type
-            if isinstance(kind, ArrayType):
-                for extent, size in zip(kind.sizes, np.shape(value), strict=True):
-                    if isinstance(extent, Size):
-                        self._sizes[extent.name] = size - extent.offset
-                if not kind.rank and kind.dtype.kind in "iu":
-                    self.numbers[variable] = int(value)
-        self._arrays: dict[Variable, tuple[int, ...]] = {
-            variable: np.shape(value) for variable, value in zip(program.inputs, inputs, strict=True)
-        }
+            if value is not None:
+                self._note_input(variable, value)
         self._collected: dict[Variable, tuple[Loop, int]] = {}
         for statement in program.block.statements:
             self._note(statement, self.numbers)
@@ -54,9 +47,24 @@ class Footprint:
             return self._stack_bytes(loop, at, self.numbers)
         return self._array_bytes(variable, self.numbers)
 
+    def shape_of(self, operand: Any) -> tuple[int, ...] | None:
+        """The shape of a value of the program; None where only a run can tell."""
+        shape = self._shape(operand, self.numbers)
+        return None if shape is None or None in shape else tuple(size for size in shape if size is not None)
+
     def count(self, loop: Loop) -> int | None:
         """How often a loop of the program runs; None where only a run can tell."""
         return None if loop.condition is not None else self._number(loop.count, self.numbers)
+
+    def _note_input(self, variable: Variable, value: Any) -> None:
+        kind = variable.type
+        self._arrays[variable] = np.shape(value)
+        if isinstance(kind, ArrayType):
+            for extent, size in zip(kind.sizes, np.shape(value), strict=True):
+                if isinstance(extent, Size):
+                    self._sizes[extent.name] = size - extent.offset
+            if not kind.rank and kind.dtype.kind in "iu":
+                self.numbers[variable] = int(value)
 
     def _note(self, statement: Statement, numbers: Numbers) -> None:
         """Compute what integers a statement sets."""

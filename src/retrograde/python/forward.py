@@ -50,8 +50,8 @@ def _outputs_of(f: Function, request: Request) -> Function:
     found = _specialisations(f, request.of, request.backend)
 
     def outputs(*arguments: Any) -> Any:
-        made = found.at(arguments, {})
-        values = evaluate(made.programs["forward"], *made.reading.inputs(arguments, {}))
+        made, inputs = found.at(arguments, {})
+        values = evaluate(made.programs["forward"], *inputs)
         return made.outputs.rebuild(values)
 
     return outputs

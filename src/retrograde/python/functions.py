@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from retrograde.autodiff.arguments import Function, Wrt, check_primals
 from retrograde.autodiff.functions import BudgetLike
+from retrograde.errors import UsageError
 from retrograde.python.derivative import Derivative
 from retrograde.python.forward import pushed
 from retrograde.python.request import Of, Request
@@ -19,6 +21,9 @@ def value_and_grad(
     budget: BudgetLike = None,
     strategy: str = "auto",
     backend: str = "auto",
+    recompute: Sequence[str] = (),
+    checkpoint: bool = False,
+    threshold: int | None = None,
 ) -> Function:
     """A function that computes a function's value and gradient.
 
@@ -30,6 +35,11 @@ def value_and_grad(
             array of several that are returned, or the name of an argument that the function changes.
         budget, strategy: the most bytes that may be held, and what is dropped to hold no more: see `GradientTape`. The
             arguments were there before and do not count.
+        recompute: variables of the function, by name, that are computed again in the backward pass in place of being
+            kept, if what they are made of can be had.
+        checkpoint: the same as `strategy="sqrt"`, for loops of at least 100 iterations: about as many snapshots as the
+            square root of their number.
+        threshold: loops of fewer iterations keep everything, whatever the strategy.
         backend: `"tape"` runs the function and records it. `"python"` and `"numba"` read its source, once for
             arguments of a kind, and run a program made of it: as NumPy, or as compiled loops. `"auto"` reads functions
             with loops, or that write into arrays, and leaves others to the tape; `rg.explain` says which.
@@ -51,7 +61,8 @@ def value_and_grad(
         >>> rg.value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
         (np.float64(5.0), array([2., 4.]))
     """
-    return Derivative(f, Request("value_and_grad", wrt, of, backend, budget, strategy))
+    limits = _limits(budget, strategy, recompute, checkpoint, threshold)
+    return Derivative(f, Request("value_and_grad", wrt, of, backend, **limits))
 
 
 def grad(
@@ -62,6 +73,9 @@ def grad(
     budget: BudgetLike = None,
     strategy: str = "auto",
     backend: str = "auto",
+    recompute: Sequence[str] = (),
+    checkpoint: bool = False,
+    threshold: int | None = None,
 ) -> Function:
     """A function that computes a function's gradient: `value_and_grad` without the value, and with its arguments.
 
@@ -75,7 +89,8 @@ def grad(
         >>> rg.grad(rg.grad(np.sin))(0.5) == -np.sin(0.5)
         np.True_
     """
-    return Derivative(f, Request("grad", wrt, of, backend, budget, strategy))
+    limits = _limits(budget, strategy, recompute, checkpoint, threshold)
+    return Derivative(f, Request("grad", wrt, of, backend, **limits))
 
 
 def vjp(
@@ -86,6 +101,9 @@ def vjp(
     budget: BudgetLike = None,
     strategy: str = "auto",
     backend: str = "auto",
+    recompute: Sequence[str] = (),
+    checkpoint: bool = False,
+    threshold: int | None = None,
 ) -> Function:
     """A function that computes a function's outputs and its pullback, from their cotangents to those of the arguments.
 
@@ -95,7 +113,7 @@ def vjp(
             complex array in them is then None.
         of: as in `value_and_grad`, or a tuple of such. None for what the function returns; where it returns nothing,
             the argument that it changes, or the tuple of them.
-        budget, strategy, backend: as in `value_and_grad`.
+        budget, strategy, recompute, checkpoint, threshold, backend: as in `value_and_grad`.
 
     Returns:
         A function of the same arguments that returns the outputs and the pullback. The pullback takes a cotangent for
@@ -108,7 +126,8 @@ def vjp(
         >>> pullback(np.array([2.0, 0.0]))
         (array([2., 0.]),)
     """
-    return Derivative(f, Request("vjp", wrt, of, backend, budget, strategy))
+    limits = _limits(budget, strategy, recompute, checkpoint, threshold)
+    return Derivative(f, Request("vjp", wrt, of, backend, **limits))
 
 
 def jvp(
@@ -124,6 +143,11 @@ def jvp(
         tangents: the direction: for each argument the same, with a tangent in the place of each array. In the place of
             an argument without a floating or complex array in it (a number of steps) there is 0 or None.
         of: as in `vjp`.
+        recompute: variables of the function, by name, that are computed again in the backward pass in place of being
+            kept, if what they are made of can be had.
+        checkpoint: the same as `strategy="sqrt"`, for loops of at least 100 iterations: about as many snapshots as the
+            square root of their number.
+        threshold: loops of fewer iterations keep everything, whatever the strategy.
         backend: `"tape"` runs the function on dual numbers; the others read its source first. `"auto"` does so for
             functions that write into arrays.
 
@@ -141,3 +165,17 @@ def jvp(
     """
     check_primals(primals)
     return pushed(f, Request("forward", None, of, backend), primals, tangents)
+
+
+def _limits(
+    budget: BudgetLike, strategy: str, recompute: Sequence[str], checkpoint: bool, threshold: int | None
+) -> dict[str, Any]:
+    if isinstance(recompute, str):
+        raise UsageError(f"recompute={recompute!r} is one name; give a list of names: [{recompute!r}]")
+    if checkpoint:
+        if strategy not in ("auto", "sqrt"):
+            raise UsageError(
+                f'checkpoint=True means strategy="sqrt", and strategy={strategy!r} was given; leave one out'
+            )
+        strategy, threshold = "sqrt", 100 if threshold is None else threshold
+    return {"budget": budget, "strategy": strategy, "recompute": tuple(recompute), "threshold": threshold}

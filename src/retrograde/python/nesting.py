@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def reading_of_derivative(inner: Derivative, arguments: tuple[Any, ...], options: dict[str, Any]) -> Reading:
     """A gradient as if it had been read: its program with a cotangent of 1."""
-    found = inner.specialisation(arguments, options)
+    found, _ = inner.specialisation(arguments, options)
     dtype = inner.target_dtype(found)
     program = clone(found.programs["joint"])
     if dtype is not None:

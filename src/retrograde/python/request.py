@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from retrograde.autodiff.arguments import Wrt
@@ -25,7 +24,8 @@ class Request:
         backend: one of `BACKENDS`.
         budget: the most bytes that may be held.
         strategy: what is dropped to hold no more.
-        options: of the strategy.
+        recompute: names of variables that are computed again in place of being kept.
+        threshold: loops of fewer iterations keep everything.
     """
 
     kind: str
@@ -34,7 +34,8 @@ class Request:
     backend: str = "auto"
     budget: BudgetLike = None
     strategy: str = "auto"
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    recompute: tuple[str, ...] = ()
+    threshold: int | None = None
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
@@ -45,6 +46,25 @@ class Request:
                 f'of={self.of!r} names no output; give "return", "return_0" for the first of several, the name of '
                 "an argument that the function changes, or a tuple of these"
             )
+        if self.backend == "tape":
+            self.refuse_names()
+
+    def refuse_names(self) -> None:
+        """See that nothing is asked of the tape that only a program can do.
+
+        Raises:
+            UsageError: variables are to be recomputed.
+        """
+        if self.recompute:
+            raise UsageError(
+                f"recompute={list(self.recompute)} names variables of the source, and the tape sees none; give a "
+                "budget, or a function whose source can be read"
+            )
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether a program has to be planned for the sizes of a call before it runs."""
+        return self.budget is not None or self.strategy != "auto"
 
     @property
     def limits(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.evaluate import evaluate
-from retrograde.program.model import Operand
+from retrograde.program.model import Program
 from retrograde.python.outputs import type_of_output
 from retrograde.python.specialising import Specialisation
 
@@ -19,28 +19,41 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
 
     Where an input is under differentiation itself, the program is evaluated operation by operation, and so recorded.
     """
-    program = found.programs[which]
-    if any(isinstance(value, Intercepting) for value in inputs):
-        return list(evaluate(program, *inputs))
-    numbers = [
-        given if hasattr(given, "dtype") else type_of_output(variable).dtype.type(given)
-        for variable, given in zip(program.inputs, inputs, strict=True)
-    ]
+    dtypes, results = found.dtypes(which)
+    values: list[Any] = []
+    for given, dtype in zip(inputs, dtypes, strict=True):
+        if given.__class__ is np.ndarray:
+            values.append(given)
+        elif isinstance(given, Intercepting) or _holds_intercepting(given):
+            return list(evaluate(found.programs[which], *inputs))
+        else:
+            values.append(given if isinstance(given, np.ndarray) else dtype(given))
     try:
-        results = found.runnable(which).run(*numbers)
+        prepared, planned = found.prepared(which, values)
+        made = prepared.run(*values) if planned is None else prepared.run(*values, *planned.schedules)
     except Exception as error:
         if not _is_of_numba(error):
             raise
-        results = found.without_numba(which, error).run(*numbers)
-    return [_as_typed(result, value) for result, value in zip(program.block.results, results, strict=True)]
+        made = found.without_numba(which, error).run(*values)
+    return [
+        value if value.__class__ is np.ndarray and value.ndim else dtype(value)
+        for dtype, value in zip(results, made, strict=True)
+    ]
+
+
+def typed(values: Sequence[Any], program: Program) -> list[Any]:
+    """Values for a program's inputs, numbers as NumPy's scalars."""
+    pairs = zip(values, program.inputs, strict=True)
+    return [given if np.ndim(given) else type_of_output(variable).dtype.type(given) for given, variable in pairs]
+
+
+def _holds_intercepting(given: Any) -> bool:
+    """Whether a stack has entries that are under differentiation."""
+    return given.__class__ is list and any(
+        isinstance(entry, Intercepting) or _holds_intercepting(entry) for entry in given
+    )
 
 
 def _is_of_numba(error: Exception) -> bool:
     """Whether Numba could not compile something; what compiled code raises is NumPy's and Python's."""
     return type(error).__module__.startswith("numba.")
-
-
-def _as_typed(output: Operand, value: Any) -> Any:
-    if type(value) is np.ndarray and value.ndim:
-        return value
-    return type_of_output(output).dtype.type(value)

@@ -31,4 +31,5 @@ def source(gradient_function: Function, *arguments: Any, backend: str = "python"
     if backend not in ("python", "numba"):
         raise UsageError(f'backend={backend!r} has no text; ask for "python" or "numba"')
     derivative = as_derivative(gradient_function, "source")
-    return derivative.specialisation(arguments, options).runnable("joint", backend).text
+    found, _ = derivative.specialisation(arguments, options)
+    return found.runnable("joint", backend).text

@@ -12,7 +12,9 @@ import numpy as np
 
 from retrograde.autodiff.containers import leaves
 from retrograde.autodiff.programs.reversal import reverse
+from retrograde.python.lowering import lower
 from retrograde.python.reading import read
+from retrograde.python.text import python_text
 
 
 @dataclass(frozen=True)
@@ -124,19 +126,32 @@ class Read:
             else:
                 np.testing.assert_allclose(one, other, 1e-13, 1e-14, err_msg=what)
 
+    def _wrt(self) -> list[str]:
+        wrt = [variable.name for variable in self.program.inputs if variable.type.differentiable]
+        assert wrt, "a case with a gradient has arguments of floats"
+        return wrt
+
+    def _of(self, inputs: list[Any]) -> list[str]:
+        outputs = zip(self.program.output_names, self.program(*inputs), strict=True)
+        of = [name for name, out in outputs if np.asarray(out).dtype.kind in "fc"]
+        assert of, "a case with a gradient has results of floats"
+        return of
+
+    def reversed(self, inputs: list[Any]) -> tuple[Any, list[Any]]:
+        """The program of the gradients, and cotangents for it."""
+        random = np.random.default_rng(5)
+        of = self._of(inputs)
+        outputs = dict(zip(self.program.output_names, self.program(*inputs), strict=True))
+        cotangents = [_random_like(random, outputs[name]) for name in of]
+        return reverse(self.program, self._wrt(), of, keep_outputs=False), cotangents
+
     def gradients_agree(self, tolerance: float = 2e-6) -> None:
         """Check the reversed program against finite differences in random directions."""
-        random = np.random.default_rng(5)
         inputs = self.reading.inputs(self.case.arguments(), {})
-        wrt = [variable.name for variable in self.program.inputs if variable.type.differentiable]  # pyright: ignore
-        outs = dict(zip(self.program.output_names, self.program(*inputs), strict=True))
-        of = [name for name, out in outs.items() if np.asarray(out).dtype.kind in "fc"]
-        assert wrt, "a case with a gradient has arguments of floats"
-        assert of, "a case with a gradient has results of floats"
-        cotangents = [_random_like(random, outs[name]) for name in of]
-        gradients = dict(
-            zip(wrt, reverse(self.program, wrt, of, keep_outputs=False)(*inputs, *cotangents), strict=True)
-        )
+        reversed_program, cotangents = self.reversed(inputs)
+        wrt, of = self._wrt(), self._of(inputs)
+        gradients = dict(zip(wrt, reversed_program(*inputs, *cotangents), strict=True))
+        random = np.random.default_rng(6)
         places = {variable.name: at for at, variable in enumerate(self.program.inputs)}
         directions = {name: _random_like(random, inputs[places[name]]) for name in wrt}
 
@@ -164,6 +179,32 @@ def check_values(case: Case) -> None:
 def check_gradients(case: Case) -> None:
     """Check a case's gradients against finite differences."""
     Read(case).gradients_agree()
+
+
+def as_text(program: Any) -> Callable[..., tuple[Any, ...]]:
+    """A program as readable Python, defined."""
+    procedure = lower(program)
+    space: dict[str, Any] = {}
+    exec(compile(python_text(procedure), f"<text of {procedure.name}>", "exec"), space)
+    function = space[procedure.name]
+    return (lambda *inputs: (function(*inputs),)) if len(procedure.results) == 1 else function
+
+
+def check_text(case: Case) -> None:
+    """Check that the program's text, and that of its gradients, give what the programs give."""
+    found = Read(case)
+    inputs = found.reading.inputs(case.arguments(), {})
+    before = deepcopy(inputs)
+    outputs = as_text(found.program)(*inputs)
+    found.same(list(outputs), list(found.program(*inputs)), "the text's outputs")
+    np.testing.assert_equal(inputs, before)
+    if not case.gradient:
+        return
+    reversed_program, cotangents = found.reversed(inputs)
+    gradients = as_text(reversed_program)(*inputs, *cotangents)
+    for one, other in zip(gradients, reversed_program(*inputs, *cotangents), strict=True):
+        np.testing.assert_allclose(one, other, 1e-11, 1e-12)
+    np.testing.assert_equal(inputs, before)
 
 
 def _random_like(random: np.random.Generator, value: Any) -> Any:

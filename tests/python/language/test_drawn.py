@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from language.corpus import leaves_of
+from language.corpus import as_text, leaves_of
 from language.drawn_functions import Drawer, arguments, function_of
 from retrograde.autodiff.programs.reversal import reverse
 from retrograde.errors import UnsupportedError
@@ -54,7 +54,8 @@ def _compared(reading: Any, inputs: list[Any], outputs: dict[str, Any], source: 
     wrt = [variable.name for variable in program.inputs if variable.type.differentiable]
     of = [name for name, value in outputs.items() if np.asarray(value).dtype.kind == "f"]
     cotangents = [np.asarray(random.standard_normal(np.shape(outputs[name])))[()] for name in of]
-    gradients = reverse(program, wrt, of, keep_outputs=False)(*inputs, *cotangents)
+    reversed_program = reverse(program, wrt, of, keep_outputs=False)
+    gradients = reversed_program(*inputs, *cotangents)
     directions = [np.asarray(random.standard_normal(np.shape(inputs[names.index(name)])))[()] for name in wrt]
 
     def along(step: float) -> float:
@@ -64,6 +65,8 @@ def _compared(reading: Any, inputs: list[Any], outputs: dict[str, Any], source: 
         made = dict(zip(program.output_names, program(*moved), strict=True))
         return sum(float(np.vdot(part, made[name])) for name, part in zip(of, cotangents, strict=True))
 
+    for one, other in zip(as_text(reversed_program)(*inputs, *cotangents), gradients, strict=True):
+        np.testing.assert_allclose(one, other, 1e-9, 1e-10, err_msg=f"the text of\n{source}")
     found = sum(float(np.vdot(one, other)) for one, other in zip(gradients, directions, strict=True))
     differences = [(along(step) - along(-step)) / (2 * step) for step in (2e-6, 1e-6)]
     if abs(differences[0] - differences[1]) > 1e-6 * max(1.0, abs(differences[0])):
@@ -90,5 +93,5 @@ def test_drawn_functions() -> None:
 
 @pytest.mark.slow
 def test_many_drawn_functions() -> None:
-    counts = _outcomes(range(1000, 2000))
-    assert counts["agrees"] > 600
+    counts = _outcomes(range(1000, 1300))
+    assert counts["agrees"] > 200

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pytest
 
-from language.corpus import Case, Corpus, check_gradients, check_values, real
+from language.corpus import Case, Corpus, check_gradients, check_text, check_values, real
 
 corpus = Corpus()
 
@@ -124,3 +124,8 @@ def test_values(case: Case) -> None:
 @pytest.mark.parametrize("case", corpus.smooth, ids=repr)
 def test_gradients(case: Case) -> None:
     check_gradients(case)
+
+
+@pytest.mark.parametrize("case", corpus.cases, ids=repr)
+def test_text(case: Case) -> None:
+    check_text(case)

@@ -11,7 +11,7 @@ from retrograde.autodiff.programs.cutting import cheapest_cut
 from retrograde.autodiff.programs.policy import ResidualPolicy
 from retrograde.program.extents import Extents
 from retrograde.program.kinds import is_tuple
-from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, map_operand, variables_in
+from retrograde.program.model import Block, Branch, Instruction, Loop, Place, Variable, map_operand, variables_in
 from retrograde.program.primitive import PRIMITIVES, Primitive, Rule
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType, same_sizes
@@ -28,11 +28,13 @@ class Recipe:
         primitive: to apply.
         operands: variables of the forward program, constants, tuples and slices of them.
         static: the primitive's Python constants.
+        place: the line that is computed again; None where a value is only looked up where it still is.
     """
 
     primitive: Primitive
     operands: tuple[Any, ...]
     static: dict[str, Any]
+    place: Place | None = None
 
     def is_whole(self) -> bool:
         """Whether the value is another one as it is."""
@@ -93,7 +95,7 @@ class Residuals:
         found = self._outside(variable)
         if found is not None or maker is None or maker.primitive.outputs or not self._policy.allows(maker):
             return found
-        return Recipe(maker.primitive, maker.operands, maker.static)
+        return Recipe(maker.primitive, maker.operands, maker.static, maker.place)
 
     def _still_there(self, variable: Variable, maker: Instruction | None) -> Recipe | None:
         """A value as a part of an array that is at hand further out and has not changed there."""

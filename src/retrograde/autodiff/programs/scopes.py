@@ -102,10 +102,13 @@ class _InnerScope:
         with self._builder.inside(self._block):
             if recipe.is_whole():
                 return operands[0].variable
-            again = recipe.primitive(*operands, **recipe.static)
-            if variable.hint:
-                self._builder.hint(again, variable.hint)
-            return again.variable
+            outer, self._builder.place = self._builder.place, recipe.place or self._builder.place
+            atoms = map_operand(self._builder.atom, operands)
+            result = Symbol(self._builder, self._builder.emit(recipe.primitive, atoms, recipe.static).variable)
+            self._builder.place = outer
+        if variable.hint:
+            self._builder.hint(result, variable.hint)
+        return result.variable
 
     def _symbol(self, held: Variable) -> Symbol:
         return Symbol(self._builder, held)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from retrograde.errors import PlanError
-from retrograde.planning.loops import Advance, Drop, LoopAction, Record, Restore, Reverse, Snapshot
+from retrograde.planning.loops import Advance, Drop, LoopAction, LoopPlan, Record, Restore, Reverse, Snapshot
 from retrograde.program.schedules import ADVANCE, CHECK, DROP, RECORD, RESTORE, REVERSE, SNAPSHOT, TAKE, Rows
 
 CHUNK_ROWS = 1024
@@ -120,11 +121,25 @@ def checked_rows(rows: Iterable[Row]) -> Iterator[Row]:
 
 def in_chunks(rows: Iterable[Row], length: int = CHUNK_ROWS) -> Iterator[Rows]:
     """Rows as arrays of up to so many."""
-    chunk: list[Row] = []
+    chunk = array("q")
     for row in rows:
-        chunk.append(row)
-        if len(chunk) == length:
-            yield np.array(chunk, np.int64)
-            chunk.clear()
+        chunk.extend(row)
+        if len(chunk) == 4 * length:
+            yield np.frombuffer(chunk, np.int64).reshape(-1, 4)
+            chunk = array("q")
     if chunk:
-        yield np.array(chunk, np.int64)
+        yield np.frombuffer(chunk, np.int64).reshape(-1, 4)
+
+
+def slots_of(plan: LoopPlan) -> tuple[int, int]:
+    """How many slots for states and for residuals a plan takes.
+
+    Where every unit of steps is recorded and reversed before the next, the numbers of its recipe say so.
+    """
+    numbers = dict(plan.recipe.numbers)
+    if plan.strategy == "revolve":
+        return numbers["slots"], numbers["length"]
+    slots = Slots()
+    for _ in rows_of(plan, slots):
+        pass
+    return slots.most_states, slots.most_residuals

@@ -60,7 +60,7 @@ class _Tally:
         live = most = 0
         for statement, later in zip(block.statements, behind, strict=True):
             made = self._allocated(statement, owners, later)
-            inside = self._inside(statement)
+            inside = self.inside(statement)
             live += sum(made.values())
             own.update(made)
             most = max(most, live + inside)
@@ -72,25 +72,41 @@ class _Tally:
     def _allocated(
         self, statement: Statement, owners: dict[Variable, Variable], later: set[Variable]
     ) -> dict[Variable, int]:
-        if isinstance(statement, Instruction) and _shares(statement, later):
+        if (
+            isinstance(statement, Instruction)
+            and shares(statement)
+            and not (is_write(statement) and statement.operands[0] in later)
+        ):
             first = statement.operands[0]
             owners[statement.results[0]] = owners.get(first, first) if isinstance(first, Variable) else first
             return {}
         owners.update((result, result) for result in statement.results)
         return {result: self._sizes.bytes_of(result) for result in statement.results}
 
-    def _inside(self, statement: Statement) -> int:
+    def inside(self, statement: Statement) -> int:
         """What is live inside a region beside its results."""
         if isinstance(statement, (Sweep, Replay)) and (settled := self._sizes.inner.get(statement.schedule)):
             return settled.sweep_bytes if isinstance(statement, Sweep) else settled.replay_bytes
         return max((self.peak(block, set()) for block in blocks_of(statement)), default=0)
 
 
-def _shares(instruction: Instruction, later: set[Variable]) -> bool:
-    primitive = instruction.primitive
+def shares(instruction: Instruction) -> bool:
+    """Whether the result of an instruction may be in the memory of its first operand: a view, or a write."""
     if not instruction.operands or not isinstance(instruction.operands[0], Variable):
         return False
-    return primitive.views is not None or (primitive.name in _IN_PLACE and instruction.operands[0] not in later)
+    return instruction.primitive.views is not None or is_write(instruction)
+
+
+def is_write(instruction: Instruction) -> bool:
+    """Whether an instruction writes its first operand, where nobody reads that afterwards."""
+    return instruction.primitive.name in _IN_PLACE
+
+
+def workspace_bytes(statement: Statement, sizes: Sizes) -> int:
+    """What a statement needs beside what it reads and makes."""
+    inside = _Tally(sizes).inside(statement)
+    # The carried values of one iteration are there beside those of the next.
+    return inside + (array_bytes(list(statement.carried), sizes) if isinstance(statement, Loop) else 0)
 
 
 def _behind(block: Block, held: set[Variable]) -> list[set[Variable]]:
@@ -107,10 +123,11 @@ def _behind(block: Block, held: set[Variable]) -> list[set[Variable]]:
 
 def seconds(block: Block, sizes: Sizes) -> float:
     """About how long a block takes."""
-    return math.fsum(_seconds(statement, sizes) for statement in block.statements)
+    return math.fsum(seconds_of(statement, sizes) for statement in block.statements)
 
 
-def _seconds(statement: Statement, sizes: Sizes) -> float:
+def seconds_of(statement: Statement, sizes: Sizes) -> float:
+    """About how long a statement takes."""
     match statement:
         case Instruction():
             return CALL_SECONDS + _work_seconds(statement, sizes)

@@ -38,6 +38,9 @@ def lower(program: Program, frugal: bool = False) -> Procedure:
     sequence.statements()
     results = sequence.results()
     parameters = [names.of(parameter) for parameter in block.parameters]
-    procedure = Procedure(program.name, parameters, sequence.done, results, list(program.output_names))
+    extents = [parameter.extent for parameter in block.parameters]
+    procedure = Procedure(
+        program.name, parameters, sequence.done, results, list(program.output_names), extents, program.least_size
+    )
     forget(procedure, in_loops=frugal)
     return procedure

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from retrograde.program.model import Place
 from retrograde.program.primitive import Primitive
-from retrograde.program.types import ArrayType, Type
+from retrograde.program.types import ArrayType, Extent, Type
 
 
 @dataclass(eq=False, slots=True)
@@ -191,6 +191,8 @@ class Procedure:
         results: the expressions whose values it returns, as a tuple. No two share an array with each other, or with a
             parameter.
         result_names: what the results are called.
+        extents: for each parameter that is a number, the named size that it certainly is, if it is one.
+        least_size: what named sizes are at least.
     """
 
     name: str
@@ -198,3 +200,5 @@ class Procedure:
     actions: list[Action] = field(default_factory=list["Action"])
     results: list[Expression] = field(default_factory=list["Expression"])
     result_names: list[str] = field(default_factory=list[str])
+    extents: list[Extent] = field(default_factory=list[Extent])
+    least_size: int = 0

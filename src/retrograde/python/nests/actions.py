@@ -27,8 +27,8 @@ from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, remapped
 from retrograde.python.nests.model import Let, Local, Nest, Spelled
 from retrograde.python.nests.printing import scalar_text
-from retrograde.python.nests.scalars import cast
-from retrograde.python.nests.stacks import entry_field, keep, make_stack
+from retrograde.python.nests.scalars import cast, dtype_text
+from retrograde.python.nests.stacks import entry_field, inner_stack, keep, make_stack
 from retrograde.python.nests.translator import INT64, Translator
 from retrograde.python.nests.writing import write_into
 
@@ -75,10 +75,11 @@ def _bind_several(translator: Translator, action: Bind) -> None:
     for name, text in zip(action.targets, texts, strict=True):
         assert isinstance(name.type, ArrayType)
         if name.type.rank:
-            extents = translator.axes_after(text, name.type)
-            if translator.bindings[name] > 1 and name.type.rank:
+            translator.axes_after(text, name.type)
+            if translator.bindings[name] > 1:
                 del translator.extents[text]
-            del extents
+        else:
+            translator.python_text(f"{text} = {dtype_text(name.type.dtype)}({text})", {text}, {text})
 
 
 def _of_dtype(field: Field, name: Name) -> Field:
@@ -127,7 +128,11 @@ def _bind_stack(translator: Translator, name: Name, value: Expression) -> None:
     if translator.bindings[name] > 1:
         raise Demoted("a stack is bound at several places")
     if isinstance(value, Entry):
-        translator.views[name] = entry_field(translator, value)
+        place = inner_stack(translator, value)
+        if place is None:
+            translator.views[name] = entry_field(translator, value)
+        else:
+            translator.stacks.growing[name] = place
     elif isinstance(value, Name):
         from retrograde.python.nests.stacks import stack_field
 
@@ -286,6 +291,20 @@ def count_bindings(parameters: list[Name], actions: Iterable[Action]) -> Counter
         if isinstance(action, Repeat):
             counts[action.index] += 1
     return counts
+
+
+def stacks_around(actions: Iterable[Action]) -> dict[Name, tuple[Name, Expression]]:
+    """For each stack that is kept in another one that other, and where."""
+    found: dict[Name, tuple[Name, Expression]] = {}
+    for action in all_actions(actions):
+        if isinstance(action, Keep) and isinstance(action.value, Name) and isinstance(action.value.type, StackType):
+            found[action.value] = action.stack, action.index
+    return found
+
+
+def stacks_made(actions: Iterable[Action]) -> dict[Name, MakeStack]:
+    """What makes each stack."""
+    return {action.stack: action for action in all_actions(actions) if isinstance(action, MakeStack)}
 
 
 def written_names(actions: Iterable[Action]) -> set[Name]:

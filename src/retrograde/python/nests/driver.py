@@ -11,13 +11,14 @@ from typing import Any
 
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, Size
-from retrograde.python.lowering.model import Name, Procedure
-from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, translate, written_names
+from retrograde.python.lowering.model import For, Name, Procedure
+from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, stacks_made, translate, written_names
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.scalars import HELPERS, dtype_text
+from retrograde.python.nests.stacks import Stacks
 from retrograde.python.nests.translator import Translator
 
 _HEADER = f"""import math
@@ -70,14 +71,25 @@ class _Driver:
         self.compiled: list[str] = []
         taken = set(self.texts.values())
         sizes = self._sizes(taken)
-        self.translator = Translator(self.texts, bindings, sizes)
+        self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
+        if procedure.least_size:
+            self._assume_sizes(sizes)
         self.translator.written = written_names(procedure.actions)
+        self.translator.stacks = Stacks(stacks_around(procedure.actions), stacks_made(procedure.actions))
+        for action in all_actions(procedure.actions):
+            if isinstance(action, For) and bindings[action.index] == _loops_with(procedure, action.index):
+                self.translator.unstable.discard(self.texts[action.index])
+        self.translator.given |= {self.texts[name] for name in procedure.parameters if bindings[name] == 1}
         self.known = {self.texts[name] for name in procedure.parameters} | {
             name for size in sizes.values() for name in size.names
         }
 
     def _sizes(self, taken: set[str]) -> dict[str, Affine]:
+        """The variables that hold the named sizes: numbers among the parameters, or read off arrays."""
         sizes: dict[str, Affine] = {}
+        for name, extent in zip(self.procedure.parameters, self.procedure.extents, strict=False):
+            if isinstance(extent, Size) and extent.name not in sizes:
+                sizes[extent.name] = variable(self.texts[name]) - extent.offset
         for name in self.procedure.parameters:
             kind, text = name.type, self.texts[name]
             if not isinstance(kind, ArrayType):
@@ -89,6 +101,19 @@ class _Driver:
                     less = f" {'-' if size.offset > 0 else '+'} {abs(size.offset)}" if size.offset else ""
                     self.prelude.append(f"{held} = {text}.shape[{axis}]{less}")
         return sizes
+
+    def _assume_sizes(self, sizes: dict[str, Affine]) -> None:
+        """Named sizes are so large that none in the procedure, constants added, is below 0."""
+        least = dict.fromkeys(sizes, self.procedure.least_size)
+        for name in self.texts:
+            for size in name.type.sizes if isinstance(name.type, ArrayType) else ():
+                if isinstance(size, Size) and size.name in least:
+                    least[size.name] = max(least[size.name], -size.offset)
+        for name, bound in least.items():
+            message = f"a size is below {bound}, for which the text was not compiled"
+            self.checks.append(f"if {sizes[name]} < {bound}: raise ValueError({message!r})")
+            (held,) = sizes[name].names
+            self.translator.facts.lower[held] = affine(bound) + affine(sizes[name].constant).times(-1)
 
     def nests(self) -> Nests:
         translator, procedure = self.translator, self.procedure
@@ -169,6 +194,10 @@ class _Driver:
         if isinstance(kind, ArrayType) and not kind.rank:
             return f"{dtype_text(kind.dtype)}({text})"
         return text
+
+
+def _loops_with(procedure: Procedure, index: Name) -> int:
+    return sum(isinstance(action, For) and action.index is index for action in all_actions(procedure.actions))
 
 
 def _texts(procedure: Procedure) -> dict[Name, str]:

@@ -26,10 +26,12 @@ class Memory:
     Attributes:
         array: the variable.
         indices: the index along each axis of that array, by the view's own indices (`place`).
+        whole: whether it is certainly all of the array, as it lies there.
     """
 
     array: str
     indices: Indices
+    whole: bool = False
 
     def at(self, indices: Indices) -> Indices:
         """The indices in the array of an element of the view."""
@@ -74,7 +76,8 @@ def memory_field(memory: Memory, extents: Indices, dtype: np.dtype[Any]) -> Fiel
 
 def whole_array(array: str, extents: Indices, dtype: np.dtype[Any]) -> Field:
     """An array variable of the text as a field."""
-    return memory_field(Memory(array, tuple(variable(place(axis)) for axis in range(len(extents)))), extents, dtype)
+    indices = tuple(variable(place(axis)) for axis in range(len(extents)))
+    return memory_field(Memory(array, indices, whole=True), extents, dtype)
 
 
 def remapped(field: Field, extents: Indices, inward: Callable[[Indices], Indices]) -> Field:

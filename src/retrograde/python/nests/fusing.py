@@ -168,7 +168,7 @@ def contracted(parts: list[Part], kept: set[str]) -> list[Part]:
     made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
     gone: set[str] = set()
     for name in made:
-        users = [part for part in every_part(parts) if not isinstance(part, Suite) and _uses(part, name)]
+        users = [part for part in every_part(parts) if _uses(part, name)]
         if len(users) == 1 and isinstance(users[0], Nest) and _contract(users[0], name):
             gone.add(name)
     return _without(parts, gone)
@@ -187,6 +187,8 @@ def every_part(parts: list[Part]) -> list[Part]:
 def _uses(part: Part, name: str) -> bool:
     if isinstance(part, Line) and part.makes == name:
         return False
+    if isinstance(part, Suite):
+        return name in part.reads or name in part.writes
     return name in reads_of(part) or name in writes_of(part)
 
 

@@ -212,6 +212,30 @@ def _zeros(translator: Translator, expression: Apply) -> Field:
     return Field(extents, dtype, lambda _: Constant(dtype.type(0), dtype))
 
 
+def _full(translator: Translator, expression: Apply) -> Field:
+    value = translator.field(expression.operands[0])
+    extents = tuple(translator.index(extent) for extent in expression.operands[1])
+    scalar = translator.let(cast(value.at(()), expression.type.dtype))
+    return Field(extents, expression.type.dtype, lambda _: scalar)
+
+
+def _arange(translator: Translator, expression: Apply) -> Field:
+    extents = tuple(translator.index(extent) for extent in expression.operands[0])
+    dtype = expression.type.dtype
+    return Field(extents, dtype, lambda indices: cast(Whole(indices[0]), dtype))
+
+
+def _eye(translator: Translator, expression: Apply) -> Field:
+    extents = tuple(translator.index(extent) for extent in expression.operands[0])
+    k, dtype = expression.static["k"], expression.type.dtype
+
+    def at(indices: Indices) -> Scalar:
+        on = Spelled("({0} == 0)", (Whole(indices[1] - indices[0] - k),), TRUTH, 1)
+        return choose(on, Constant(dtype.type(1), dtype), Constant(dtype.type(0), dtype))
+
+    return Field(extents, dtype, at, cost=1)
+
+
 def _triangle(lower: bool) -> Callable[[Translator, Apply], Field]:
     def translate(translator: Translator, expression: Apply) -> Field:
         field = translator.field(expression.operands[0])
@@ -358,6 +382,9 @@ HANDLERS: dict[str, Callable[[Translator, Apply], Field]] = {
     "from_diagonal": _from_diagonal,
     "zeros": _zeros,
     "copy": _copy,
+    "full": _full,
+    "arange": _arange,
+    "eye": _eye,
     "tril": _triangle(lower=True),
     "triu": _triangle(lower=False),
     "size": _size,

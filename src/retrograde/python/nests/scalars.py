@@ -308,6 +308,12 @@ def _filled_text(text: str, operand: Scalar, cost: int, dtype: np.dtype[Any]) ->
 
 
 HELPERS = {
+    "grown": """def grown(array, needed):
+    larger = np.empty((2 * needed,) + array.shape[1:], array.dtype)
+    source, target = array.reshape(array.size), larger.reshape(larger.size)
+    for k in range(source.size):
+        target[k] = source[k]
+    return larger""",
     "floor_quotient": """def floor_quotient(x, y):
     if y == 0:
         return x / y

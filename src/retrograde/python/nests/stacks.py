@@ -1,8 +1,14 @@
-"""Stacks: of entries of one known shape as one array, of others one behind the other in a growing array."""
+"""Stacks as arrays.
+
+A stack whose entries have one known shape is an array with an axis in front, and so is a stack of such stacks. Where
+shapes or numbers are not known beforehand, entries follow each other in arrays that grow: the innermost stacks have the
+elements, those around them say where in the next level each of their entries begins. An inner stack is filled where it
+is going to be kept, and keeping it copies nothing.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,29 +17,72 @@ from retrograde.python.lowering.model import Entry, Expression, Keep, MakeStack,
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, remapped, whole_array
-from retrograde.python.nests.model import Element, Nest, Scalar, Store
-from retrograde.python.nests.scalars import cast, dtype_text
+from retrograde.python.nests.model import Element, Local, Nest, Store, Whole
+from retrograde.python.nests.scalars import dtype_text
 from retrograde.python.nests.translator import INT64, Translator
 from retrograde.python.nests.writing import fitted
 
 _FIRST_ENTRIES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Ragged:
-    """The variables of a stack whose entries differ in size.
+@dataclass(eq=False, slots=True)
+class Level:
+    """The entries of all stacks of one depth, one behind the other.
 
     Attributes:
-        data: the elements of all entries, in the order in which they were kept.
-        used: how many elements that is.
-        table: for each entry where it begins, and its extents.
-        room: whether the number of entries is known, so that the table need not grow.
+        array: the variable that holds them: elements, or rows of numbers that say where they are.
+        used: the variable that says how many there are.
     """
 
-    data: str
+    array: str
     used: str
-    table: str
-    room: bool
+
+
+@dataclass(eq=False, slots=True)
+class Storage:
+    """The variables of a stack that grows, and of those inside it.
+
+    Attributes:
+        levels: outermost first.
+        element: the type of what the innermost stacks are of.
+        shape: the extents of an element, if they are known.
+        data: where the elements are, if their extents are not known; the innermost level then says where.
+    """
+
+    levels: list[Level]
+    element: ArrayType
+    shape: Indices | None
+    data: Level | None
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """A stack as part of a storage.
+
+    Attributes:
+        storage: shared with the stacks around it.
+        level: which of its levels has the stack's entries.
+        base: where in the level they begin.
+    """
+
+    storage: Storage
+    level: int
+    base: Affine
+
+
+@dataclass(eq=False, slots=True)
+class Stacks:
+    """What is known of a procedure's stacks.
+
+    Attributes:
+        around: for a stack that is kept in another one that other, and at which index.
+        made: what makes each stack.
+        growing: the stacks that are part of a storage.
+    """
+
+    around: dict[Name, tuple[Name, Expression]] = field(default_factory=dict[Name, "tuple[Name, Expression]"])
+    made: dict[Name, MakeStack] = field(default_factory=dict[Name, MakeStack])
+    growing: dict[Name, Growing] = field(default_factory=dict[Name, Growing])
 
 
 def depth_of(kind: StackType) -> tuple[int, ArrayType]:
@@ -47,53 +96,107 @@ def depth_of(kind: StackType) -> tuple[int, ArrayType]:
 def make_stack(translator: Translator, action: MakeStack) -> None:
     """Room for the entries."""
     assert isinstance(action.stack.type, StackType)
-    depth, element = depth_of(action.stack.type)
-    text = translator.texts[action.stack]
-    shape = None if action.shape is None else tuple(translator.index(extent) for extent in action.shape)
-    if shape is None and not element.rank and depth == 1:
-        shape = ()
+    stack, stacks = action.stack, translator.stacks
+    _, element = depth_of(action.stack.type)
+    outer = stacks.around.get(stack)
+    if outer is not None and outer[0] in stacks.growing:
+        place = stacks.growing[outer[0]]
+        stacks.growing[stack] = _inside(translator, place.storage, place.level + 1)
+        return
+    if outer is not None and _fits_into(translator, action, *outer):
+        translator.views[stack] = _sub(stack_field(translator, outer[0]), translator.index(outer[1]))
+        return
+    shape = _known_shape(translator, action)
     if shape is not None and action.count is not None:
         count = translator.index(action.count)
-        translator.allocate(tuple(map(translator.lasting, (count, *shape))), element.dtype, text)
+        translator.allocate((count, *shape), element.dtype, translator.texts[stack])
         return
-    if shape is not None:
-        shape = tuple(map(translator.lasting, shape))
-        _growing(translator, text, shape, element)
-        return
+    stacks.growing[stack] = Growing(_new_storage(translator, action), 0, affine(0))
+
+
+def _known_shape(translator: Translator, action: MakeStack) -> Indices | None:
+    assert isinstance(action.stack.type, StackType)
+    depth, element = depth_of(action.stack.type)
+    if action.shape is not None:
+        return tuple(translator.index(extent) for extent in action.shape)
     if depth > 1:
-        raise Demoted("a stack of stacks of unknown size has no form for Numba")
-    _ragged(translator, action, text, element)
+        return _shape_of_inner(translator, action.stack)
+    return _element_shape(translator, element)
 
 
-def _growing(translator: Translator, text: str, shape: Indices, element: ArrayType) -> None:
-    names = {name for extent in shape for name in extent.names}
-    extents = ", ".join(map(translator.size_text, shape))
-    translator.line(f"{text} = np.empty(({_FIRST_ENTRIES}, {extents}), {dtype_text(element.dtype)})", names, {text})
-    translator.growing[text] = shape
+def _shape_of_inner(translator: Translator, stack: Name) -> Indices | None:
+    """The number of entries that each of the stacks in a stack has, and their shape, if they are known beforehand."""
+    inner = [made for made in translator.stacks.made if translator.stacks.around.get(made, (None,))[0] is stack]
+    if len(inner) != 1:
+        return None
+    action = translator.stacks.made[inner[0]]
+    count = None if action.count is None else translator.whole_of(action.count)
+    shape = _known_shape(translator, action)
+    if count is None or shape is None or not all(map(translator.is_given, (count, *shape))):
+        return None
+    return (count, *shape)
 
 
-def _ragged(translator: Translator, action: MakeStack, text: str, element: ArrayType) -> None:
-    ragged = Ragged(*(translator.fresh(f"{text}_{part}") for part in ("data", "used", "table")), action.count is not None)
-    translator.ragged[action.stack] = ragged
-    count = str(_FIRST_ENTRIES) if action.count is None else str(translator.index(action.count))
-    names = set() if action.count is None else set(translator.index(action.count).names)
-    translator.line(f"{ragged.data} = np.empty({_FIRST_ENTRIES}, {dtype_text(element.dtype)})", (), {ragged.data})
-    translator.line(f"{ragged.used} = 0", (), {ragged.used})
-    translator.line(f"{ragged.table} = np.empty(({count}, {1 + element.rank}), np.int64)", names, {ragged.table})
+def _element_shape(translator: Translator, element: ArrayType) -> Indices | None:
+    found = [extent for size in element.sizes if (extent := translator.extent(size)) is not None]
+    return tuple(found) if len(found) == element.rank else None
+
+
+def _fits_into(translator: Translator, action: MakeStack, outer: Name, index: Expression) -> bool:
+    """Whether a stack can be filled right where it is going to be kept."""
+    if action.count is None or outer in translator.stacks.growing or translator.bindings[action.stack] > 1:
+        return False
+    if not isinstance(index, Name) or translator.texts.get(index) in translator.unstable:
+        return False
+    around = translator.extents.get(translator.texts[outer])
+    return around is not None and around[1] == translator.index(action.count)
+
+
+def _new_storage(translator: Translator, action: MakeStack) -> Storage:
+    assert isinstance(action.stack.type, StackType)
+    depth, element = depth_of(action.stack.type)
+    text = translator.texts[action.stack]
+    shape = _known_shape(translator, action) if depth == 1 else _element_shape(translator, element)
+    if shape is None and depth > 1 and action.shape is not None:
+        shape = tuple(translator.index(extent) for extent in action.shape[-element.rank :]) if element.rank else ()
+    shape = None if shape is None else tuple(map(translator.lasting, shape))
+    levels = [_new_level(translator, f"{text}_starts", "", "np.int64") for _ in range(depth - 1)]
+    if shape is not None:
+        extents = "".join(f", {translator.size_text(extent)}" for extent in shape)
+        names = {name for extent in shape for name in extent.names}
+        levels.append(_new_level(translator, text, extents, dtype_text(element.dtype), names))
+        return Storage(levels, element, shape, None)
+    levels.append(_new_level(translator, f"{text}_rows", f", {1 + element.rank}", "np.int64"))
+    return Storage(levels, element, None, _new_level(translator, f"{text}_data", "", dtype_text(element.dtype)))
+
+
+def _new_level(translator: Translator, hint: str, extents: str, dtype: str, names: set[str] | None = None) -> Level:
+    level = Level(translator.fresh(hint), translator.fresh(f"{hint}_used"))
+    translator.line(f"{level.array} = np.empty(({_FIRST_ENTRIES}{extents or ','}), {dtype})", names or (), level.array)
+    translator.line(f"{level.used} = 0", (), level.used)
+    return level
+
+
+def _inside(translator: Translator, storage: Storage, level: int) -> Growing:
+    """A new stack behind those that a level has."""
+    used = storage.levels[level].used
+    base = translator.fresh("base")
+    translator.line(f"{base} = {used}", used, base)
+    translator.facts.lower[base] = affine(0)
+    return Growing(storage, level, variable(base))
 
 
 def keep(translator: Translator, action: Keep) -> None:
     """Copy a value into a stack."""
     index = translator.index(action.index)
-    assert isinstance(action.stack.type, StackType)
-    if action.stack in translator.ragged:
-        _keep_ragged(translator, translator.ragged[action.stack], index, translator.field(action.value))
+    place = translator.stacks.growing.get(action.stack)
+    if place is not None:
+        _keep_growing(translator, place, index, action.value)
         return
-    text = translator.texts[action.stack]
-    if text in translator.growing:
-        _grow(translator, text, index)
     target = _sub(stack_field(translator, action.stack), index)
     value = _value(translator, action.value)
+    if value.memory is not None and value.memory == target.memory:
+        return
     translator.fill(target, fitted(translator, value, target.extents))
 
 
@@ -107,16 +210,11 @@ def stack_field(translator: Translator, stack: Name) -> Field:
     """A stack of equal entries as an array with an axis in front."""
     if stack in translator.views:
         return translator.views[stack]
-    if stack in translator.ragged:
+    if stack in translator.stacks.growing:
         raise Demoted("a stack of unequal entries is used as a whole")
     assert isinstance(stack.type, StackType)
     text = translator.texts[stack]
     depth, element = depth_of(stack.type)
-    if text in translator.growing:
-        name = translator.fresh(f"{text}_0")
-        translator.line(f"{name} = {text}.shape[0]", {text}, {name})
-        translator.facts.lower[name] = affine(0)
-        return whole_array(text, (variable(name), *translator.growing[text]), element.dtype)
     extents = translator.extents.get(text)
     if extents is None or len(extents) != depth + element.rank:
         raise Demoted("a stack that is made elsewhere is used")
@@ -128,95 +226,100 @@ def _sub(field: Field, index: Affine) -> Field:
 
 
 def entry_field(translator: Translator, entry: Entry) -> Field:
-    """An entry of a stack."""
+    """An entry of a stack, which is an array."""
     index = translator.lasting(translator.index(entry.index))
-    if entry.stack in translator.ragged:
-        return _ragged_entry(translator, translator.ragged[entry.stack], index, entry)
-    return _sub(stack_field(translator, entry.stack), index)
+    place = translator.stacks.growing.get(entry.stack)
+    if place is None:
+        return _sub(stack_field(translator, entry.stack), index)
+    storage = place.storage
+    row = translator.lasting(place.base + index)
+    if storage.data is None:
+        assert storage.shape is not None
+        return _sub(_elements(storage), row)
+    start, *extents = (_read(translator, storage.levels[-1].array, row, at) for at in range(1 + storage.element.rank))
+    return _block(translator, storage.data.array, start, tuple(extents), storage.element.dtype)
 
 
-def _grow(translator: Translator, text: str, index: Affine) -> None:
-    with translator.inside(f"if {index} >= {text}.shape[0]:", {*index.names, text}):
-        bigger = translator.fresh(f"{text}_bigger")
-        translator.line(
-            f"{bigger} = np.empty((2 * ({index}) + 2,) + {text}.shape[1:], {text}.dtype)", {text, *index.names}, {bigger}
-        )
-        translator.line(f"{bigger}[:{text}.shape[0]] = {text}", {text, bigger}, {bigger})
-        translator.line(f"{text} = {bigger}", {bigger}, {text})
+def _elements(storage: Storage) -> Field:
+    """The innermost level as an array. How many entries it has room for, nobody asks."""
+    level = storage.levels[-1]
+    assert storage.shape is not None
+    return whole_array(level.array, (variable(level.used), *storage.shape), storage.element.dtype)
 
 
-def _keep_ragged(translator: Translator, ragged: Ragged, index: Affine, value: Field) -> None:
-    _grow_if_full(translator, ragged, index, value)
-    used = translator.fresh("p")
-    translator.line(f"{used} = {ragged.used}", {ragged.used}, {used})
-    translator.facts.lower[used] = affine(0)
-    heads = [variable(used), *value.extents]
-    stores = [
-        Store(ragged.table, (index, affine(at)), _whole(head), INT64) for at, head in enumerate(heads)
-    ]
-    translator.out.append(Nest([], [], list(stores), free=False))
-    loops = translator.loops(value.rank)
-    indices = tuple(map(variable, loops))
-    place = _place(translator, variable(used), indices, value.extents)
-    element = cast(value.at(indices), value.dtype)
-    translator.nest(value.extents, [Store(ragged.data, (place,), element, value.dtype)], loops)
-    size = _product(value.extents)
-    names = {name for extent in value.extents for name in extent.names}
-    translator.line(f"{ragged.used} = {used} + {size}", {used, *names}, {ragged.used})
+def inner_stack(translator: Translator, entry: Entry) -> Growing | None:
+    """An entry of a stack, which is a stack: of one that grows."""
+    place = translator.stacks.growing.get(entry.stack)
+    if place is None:
+        return None
+    row = place.base + translator.index(entry.index)
+    base = _read(translator, place.storage.levels[place.level].array, row)
+    return Growing(place.storage, place.level + 1, base)
 
 
-def _whole(value: Affine) -> Scalar:
-    from retrograde.python.nests.model import Whole
-
-    return Whole(value)
-
-
-def _product(extents: Indices) -> str:
-    return " * ".join(f"max({extent}, 0)" for extent in extents) or "1"
+def _read(translator: Translator, array: str, *at: Affine | int) -> Affine:
+    value = translator.let(Element(array, tuple(map(affine, at)), INT64), "p")
+    assert isinstance(value, Local)
+    translator.facts.lower[value.name] = affine(0)
+    return variable(value.name)
 
 
-def _place(translator: Translator, start: Affine, indices: Indices, extents: Indices) -> Affine:
-    """Where an element of an entry is. Of several axes all but one have to be of known size."""
-    place, stride = start, 1
-    for index, extent in reversed(list(zip(indices, extents, strict=True))):
-        place = place + index.times(stride)
-        if extent is not extents[0] and not extent.is_constant:
-            raise Demoted("a stack of matrices of unequal sizes has no form for Numba")
-        stride *= extent.constant if extent.is_constant else 1
-    return place
+def _keep_growing(translator: Translator, place: Growing, index: Affine, value: Expression) -> None:
+    storage, level = place.storage, place.storage.levels[place.level]
+    row = translator.lasting(place.base + index)
+    _reserve(translator, level, str(row + 1), set(row.names))
+    if place.level < len(storage.levels) - 1:
+        inner = translator.stacks.growing.get(value) if isinstance(value, Name) else None
+        if inner is None or inner.storage is not storage:
+            raise Demoted("a stack is kept in another one than it was made for")
+        _store(translator, level.array, (row,), inner.base)
+        return
+    field = translator.field(value)
+    if storage.data is None:
+        target = _sub(_elements(storage), row)
+        translator.fill(target, fitted(translator, field, target.extents))
+        return
+    _append(translator, storage, row, field)
 
 
-def _grow_if_full(translator: Translator, ragged: Ragged, index: Affine, value: Field) -> None:
-    names = {name for extent in value.extents for name in extent.names}
-    size = _product(value.extents)
-    need = f"{ragged.used} + {size}"
-    with translator.inside(f"if {need} > {ragged.data}.shape[0]:", {ragged.used, ragged.data, *names}):
-        bigger = translator.fresh(f"{ragged.data}_bigger")
-        translator.line(
-            f"{bigger} = np.empty(2 * ({need}), {ragged.data}.dtype)", {ragged.used, ragged.data, *names}, {bigger}
-        )
-        translator.line(
-            f"{bigger}[:{ragged.used}] = {ragged.data}[:{ragged.used}]", {ragged.used, ragged.data, bigger}, {bigger}
-        )
-        translator.line(f"{ragged.data} = {bigger}", {bigger}, {ragged.data})
-    if not ragged.room:
-        _grow(translator, ragged.table, index)
+def _append(translator: Translator, storage: Storage, row: Affine, field: Field) -> None:
+    """Put an entry behind all others, and say where it is."""
+    data = storage.data
+    assert data is not None
+    start = translator.fresh("p")
+    translator.line(f"{start} = {data.used}", data.used, start)
+    translator.facts.lower[start] = affine(0)
+    size = " * ".join(f"max({extent}, 0)" for extent in field.extents) or "1"
+    names = {name for extent in field.extents for name in extent.names}
+    _reserve(translator, data, f"{start} + {size}", {start, *names})
+    for at, head in enumerate((variable(start), *field.extents)):
+        _store(translator, storage.levels[-1].array, (row, affine(at)), head)
+    target = _block(translator, data.array, variable(start), field.extents, storage.element.dtype)
+    translator.fill(target, field)
 
 
-def _ragged_entry(translator: Translator, ragged: Ragged, index: Affine, entry: Entry) -> Field:
-    assert isinstance(entry.type, ArrayType)
-    heads = [
-        translator.let(Element(ragged.table, (index, affine(at)), INT64), "p") for at in range(1 + entry.type.rank)
-    ]
-    start, *extents = (variable(head.name) for head in heads)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
-    for value in (start, *extents):
-        translator.facts.lower[value.names[0]] = affine(0)
-    known = tuple(
-        own if static is None else static
-        for own, static in zip(extents, map(translator.extent, entry.type.sizes), strict=True)
-    )
+def _store(translator: Translator, array: str, indices: Indices, value: Affine) -> None:
+    translator.out.append(Nest([], [], [Store(array, indices, Whole(value), INT64)], free=False))
 
-    def at(indices: Indices) -> Scalar:
-        return Element(ragged.data, (_place(translator, start, indices, known),), entry.type.dtype)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
 
-    return Field(known, np.dtype(entry.type.dtype), at)
+def _reserve(translator: Translator, level: Level, needed: str, names: set[str]) -> None:
+    """Have a level reach that far."""
+    with translator.inside(f"if {needed} > {level.array}.shape[0]:", {level.array, *names}):
+        translator.line(f"{level.array} = grown({level.array}, {needed})", {level.array, *names}, level.array)
+    translator.line(f"{level.used} = max({level.used}, {needed})", {level.used, *names}, level.used)
+
+
+def _block(translator: Translator, data: str, start: Affine, extents: Indices, dtype: np.dtype) -> Field:
+    """Elements that follow each other as an array."""
+    if not extents:
+        return remapped(whole_array(data, (start + 1,), dtype), (), lambda _: (start,))
+    name = translator.fresh("block")
+    size = " * ".join(f"max({extent}, 0)" for extent in extents)
+    names = {each for extent in (start, *extents) for each in extent.names}
+    shape = ", ".join(translator.size_text(extent) for extent in extents)
+    text = f"{name} = {data}[{start} : {start} + {size}]"
+    text += f".reshape(({shape}))" if len(extents) > 1 else ""
+    translator.line(text, {data, *names}, name)
+    translator.alias(name, data)
+    translator.extents[name] = extents
+    return whole_array(name, extents, np.dtype(dtype))

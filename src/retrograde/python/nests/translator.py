@@ -47,13 +47,16 @@ class Translator:
         texts: how each name of the procedure is written.
         bindings: how often each name is bound.
         sizes: the variables that hold the named sizes of the parameters.
+        least_size: what these are at least.
 
     Attributes:
         facts: bounds of integer variables.
         out: where parts go.
     """
 
-    def __init__(self, texts: dict[Name, str], bindings: Counter[Name], sizes: dict[str, Affine]) -> None:
+    def __init__(
+        self, texts: dict[Name, str], bindings: Counter[Name], sizes: dict[str, Affine], least_size: int
+    ) -> None:
         self.texts = texts
         self.bindings = bindings
         self.sizes = sizes
@@ -64,8 +67,7 @@ class Translator:
         self.extents: dict[str, Indices] = {}
         self.constants: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
-        self.growing: dict[str, Indices] = {}
-        self.ragged: dict[Name, Any] = {}
+        self.stacks: Any = None
         self.written: set[Name] = set()
         self.functions: dict[str, str] = {}
         self.namespace: dict[str, Any] = {}
@@ -73,13 +75,14 @@ class Translator:
         self.place: Place | None = None
         self.last_reads: frozenset[str] = frozenset()
         self.unstable = {text for name, text in texts.items() if bindings[name] > 1}
+        self.given: set[str] = {name for size in sizes.values() for name in size.names}
         self._taken = set(texts.values())
         self._names = {text: name for name, text in texts.items()}
         self._axes: dict[tuple[str, int], str] = {}
         for size in sizes.values():
             for name in size.names:
                 self._taken.add(name)
-                self.facts.lower.setdefault(name, affine(2))
+                self.facts.lower.setdefault(name, affine(least_size))
 
     # Names.
 
@@ -182,6 +185,10 @@ class Translator:
         )
         return whole_array(text, extents, dtype)
 
+    def is_given(self, value: Affine) -> bool:
+        """Whether it depends on the parameters and their sizes alone."""
+        return all(name in self.given for name in value.names)
+
     def is_unstable(self, value: Affine) -> bool:
         """Whether it depends on a variable that is bound at several places."""
         return any(name in self.unstable for name in value.names)
@@ -212,7 +219,8 @@ class Translator:
                 self.extents[copy] = self.extents[array]
             array = copy
         indices = tuple(map(self.lasting, memory.indices))
-        return memory_field(Memory(array, indices), tuple(map(self.lasting, field.extents)), field.dtype)
+        moved = Memory(array, indices, memory.whole)
+        return memory_field(moved, tuple(map(self.lasting, field.extents)), field.dtype)
 
     def size_text(self, extent: Affine) -> str:
         """An extent for an allocation: never negative."""
@@ -228,7 +236,10 @@ class Translator:
         self.nest(target.extents, [store], loops, free)
 
     def materialized(self, field: Field, name: str | None = None, hint: str = "t") -> Field:
-        """A field in memory of its own."""
+        """A field in memory of its own; of a number a variable."""
+        if not field.rank:
+            scalar = self.let(field.at(()))
+            return Field((), field.dtype, lambda _: scalar, weak=field.weak)
         made = self.allocate(field.extents, field.dtype, name, hint)
         self.fill(made, field)
         return made
@@ -253,6 +264,8 @@ class Translator:
     def is_whole(self, field: Field) -> bool:
         """Whether a field is all of what an array variable holds, as it lies there."""
         memory = field.memory
+        if memory is not None and memory.whole:
+            return True
         if memory is None or memory.indices != tuple(variable(f"#{axis}") for axis in range(field.rank)):
             return False
         return self._known_extents(memory.array) == field.extents
@@ -331,6 +344,7 @@ class Translator:
         name = self.fresh("r")
         self.python_line(name, expression.primitive, expression.operands, expression.static, reason)
         if not kind.rank:
+            self.python_text(f"{name} = {dtype_text(kind.dtype)}({name})", {name}, {name})
             local = Local(name, kind.dtype)
             return Field((), kind.dtype, lambda _: local)
         return whole_array(name, self.axes_after(name, kind), kind.dtype)

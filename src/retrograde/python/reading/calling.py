@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import UnsupportedError
-from retrograde.python.reading.frames import EXIT, NORMAL, RETURN, RETURNED, Closure, Frame, body_of, local_names
+from retrograde.python.reading.frames import EXIT, NORMAL, RETURNED, Closure, Frame, body_of, local_names
 from retrograde.python.reading.iteration import (
     combine_enumerate,
     combine_reversed,
@@ -23,11 +23,13 @@ from retrograde.python.reading.kinds import map_arrays
 from retrograde.python.reading.liveness import Liveness
 from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.refusals import CALLS
+from retrograde.python.reading.series import OF_SERIES, Series, opened
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
 from retrograde.python.reading.values import Array, Number, call
 from retrograde.python.reading.values import Generator as RandomGenerator
+from retrograde.python.reading.ways_out import exit_codes
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -46,6 +48,8 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     """
     if isinstance(function, Closure):
         return call_closure(reader, function, arguments, keywords)
+    if arguments and isinstance(arguments[0], Series) and function in OF_SERIES:
+        return OF_SERIES[function](reader, function, *arguments, **keywords)
     own = _own(function)
     if own is not None:
         return own(reader, *arguments, **keywords)
@@ -76,7 +80,8 @@ def _called(reader: Reader, function: Any, arguments: list[Any], keywords: dict[
     if isinstance(owner, (list, dict, set)):
         arguments = [_settled(owner, function.__name__, argument) for argument in arguments]
         return function(*arguments, **keywords)
-    return call(reader.heap, function, tuple(arguments), keywords)
+    options = {name: opened(value) for name, value in keywords.items()}
+    return call(reader.heap, function, tuple(map(opened, arguments)), options)
 
 
 def _settled(owner: Any, name: str, argument: Any) -> Any:
@@ -160,7 +165,7 @@ def returned(reader: Reader, frame: Frame) -> Any:
     code = frame.names[EXIT]
     if isinstance(code, Number):
         reader.located(frame.source.node, _refuse_mixed)
-    return frame.names.get(RETURNED) if code == RETURN else None
+    return frame.names.get(RETURNED) if code else None
 
 
 def _refuse_mixed() -> None:
@@ -175,7 +180,8 @@ def entered(
 ) -> Generator[Frame]:
     """A frame for a call, while it is read."""
     body = body_of(source.node)
-    frame = Frame(source, function, outer, {**names, EXIT: NORMAL}, Liveness(body), local_names(source.node))
+    codes = exit_codes(body)
+    frame = Frame(source, function, outer, {**names, EXIT: NORMAL}, Liveness(body), local_names(source.node), *codes)
     reader.frames.append(frame)
     place = reader.builder.place
     try:

@@ -123,7 +123,8 @@ class Ending:
 
     def _seen_at(self, place: Place) -> Any:
         if isinstance(place, CellSlot):
-            return Seen(Array(self._reader.heap, place.cell), place.cell.version)
+            cell = place.cell
+            return Seen(Array(self._reader.heap, cell), cell.version, cell.may_share)
         return map_arrays(seen, self._values.get(place.key, place.before))
 
 
@@ -132,4 +133,4 @@ def seen(value: Any) -> Any:
     if not isinstance(value, Array):
         return value
     poison = value.cell.poison
-    return Unset(f"although {poison}") if poison else Seen(value, value.read())
+    return Unset(f"although {poison}") if poison else Seen(value, value.read(), value.cell.may_share)

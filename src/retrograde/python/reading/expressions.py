@@ -15,6 +15,7 @@ from retrograde.python.reading.frames import Closure
 from retrograde.python.reading.iteration import Span, elements_known
 from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch_value
+from retrograde.python.reading.series import series, summed
 from retrograde.python.reading.truth import is_dynamic, negated, truth
 from retrograde.python.reading.values import Number, attribute
 
@@ -277,7 +278,10 @@ def _named(reader: Reader, node: ast.NamedExpr) -> Any:
 
 
 def _comprehension(reader: Reader, node: Any) -> Any:
-    """A comprehension is executed: over what has a length that is known."""
+    """A comprehension is executed, over what has a length that is known; or it becomes a loop."""
+    found = series(reader, node) if isinstance(node, (ast.ListComp, ast.GeneratorExp)) else None
+    if found is not None:
+        return found
     made: list[Any] = []
 
     def element() -> None:
@@ -320,6 +324,11 @@ def _formatted(reader: Reader, node: ast.FormattedValue) -> str:
 
 def _call(reader: Reader, node: ast.Call) -> Any:
     function = reader.evaluate(node.func)
+    if function is sum and node.args and isinstance(node.args[0], (ast.GeneratorExp, ast.ListComp)):
+        start = reader.evaluate(node.args[1]) if len(node.args) > 1 else 0
+        total = reader.located(node, lambda: summed(reader, node.args[0], start))  # pyright: ignore
+        if total is not None:
+            return total
     arguments = _several(reader, node.args)
     keywords: dict[str, Any] = {}
     for keyword in node.keywords:

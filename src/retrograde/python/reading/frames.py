@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from retrograde.python.reading.liveness import Liveness, assigned_names
 from retrograde.python.reading.source import Source
@@ -18,7 +20,8 @@ EXIT = "exit of the block"
 RETURNED = "value returned"
 """The name that holds what `return` gave; it is none of the user's."""
 
-NORMAL, BREAK, CONTINUE, RETURN = 0, 1, 2, 3
+NORMAL, CONTINUE = False, 3
+"""How a block ended: at its end, or by `continue`. What stands for `break` and `return`, the frame says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Frame:
         outer: the frame of the function that this one is defined in, if that is being read, too.
         names: the local names' values.
         liveness: which names are still read.
+        local: the names that are the function's own.
+        break_code, return_code: what `EXIT` is after them: True, unless one loop may end by either.
     """
 
     source: Source
@@ -52,6 +57,8 @@ class Frame:
     names: dict[str, Any]
     liveness: Liveness
     local: frozenset[str]
+    break_code: int = True
+    return_code: int = True
 
 
 def local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
@@ -63,17 +70,30 @@ def local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
 
 
 def body_of(node: ast.FunctionDef | ast.Lambda) -> list[ast.stmt]:
-    """The statements of a function: of a lambda, that it returns its expression."""
-    if isinstance(node, ast.FunctionDef):
-        return node.body
-    found = _LAMBDAS.get(node)
+    """The statements of a function as they are read: the same every time, so that they can be told apart."""
+    found = _BODIES.get(node)
     if found is None:
-        returned = ast.copy_location(ast.Return(node.body), node.body)
-        found = _LAMBDAS[node] = [returned]
+        if isinstance(node, ast.Lambda):
+            found = [ast.copy_location(ast.Return(node.body), node.body)]
+        else:
+            found = [_Rewriter().visit(copy.deepcopy(statement)) for statement in node.body]
+        _BODIES[node] = found
     return found
 
 
-_LAMBDAS: dict[ast.Lambda, list[ast.stmt]] = {}
+_BODIES: WeakKeyDictionary[ast.AST, list[ast.stmt]] = WeakKeyDictionary()
+
+
+class _Rewriter(ast.NodeTransformer):
+    """A `while` whose condition sets names asks for it in its body."""
+
+    def visit_While(self, node: ast.While) -> ast.stmt:
+        self.generic_visit(node)
+        if node.orelse or not any(isinstance(part, ast.NamedExpr) for part in ast.walk(node.test)):
+            return node
+        leave = ast.copy_location(ast.Break(), node)
+        asked = ast.copy_location(ast.If(node.test, node.body, [leave]), node)
+        return ast.copy_location(ast.While(ast.copy_location(ast.Constant(True), node), [asked], []), node)
 
 
 class Closure:

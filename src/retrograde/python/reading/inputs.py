@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from keyword import iskeyword
 from types import ModuleType
@@ -35,6 +35,9 @@ from retrograde.rules.random import WORDS, state_of
 Fetch = Callable[[Sequence[Any]], Any]
 
 _LIBRARIES = ("numpy", "scipy", "math", "cmath", "retrograde", "builtins", "itertools", "functools", "operator")
+LEAST_SIZE = 2
+"""Sizes below it are taken as they are: they decide what is broadcast, and what is empty."""
+
 _LETTERS = "nmkpqrstabcdefghijlouvwxyz"
 
 
@@ -46,6 +49,7 @@ class Assumptions:
         inputs: numbers among the inputs whose value is taken as it is in this call.
         sizes: sizes that are taken as they are in this call.
         names: what the sizes that are not are called.
+        peeled: loops whose first iteration is read by itself.
         unrolled: loops whose body is read once for each iteration.
         reasons: why they are.
     """
@@ -53,6 +57,7 @@ class Assumptions:
     inputs: set[str] = field(default_factory=set[str])
     sizes: set[int] = field(default_factory=set[int])
     names: dict[int, str] = field(default_factory=dict[int, str])
+    peeled: set[Any] = field(default_factory=set[Any])
     unrolled: set[Any] = field(default_factory=set[Any])
 
     reasons: dict[Any, Any] = field(default_factory=dict[Any, Any])
@@ -74,6 +79,7 @@ class Inputs:
         self.leaves: list[Leaf] = []
         self._captured: list[tuple[str, Any, Any]] = []
         self.numbers: dict[str, Any] = {}
+        self.smallest: dict[str, int] = {}
         self._taken = set(taken)
         self._known: dict[Any, Any] = {}
         self._origins: dict[int, tuple[str, Fetch, Any]] = {}
@@ -81,7 +87,7 @@ class Inputs:
     def note_sizes(self, arguments: Sequence[tuple[str, Any]]) -> None:
         """Call the sizes of arrays by the names of the integers among the arguments that are equal to them."""
         for label, value in arguments:
-            if type(value) is int and value > 1 and input_name(label) not in self.assumptions.inputs:
+            if type(value) is int and value >= LEAST_SIZE and input_name(label) not in self.assumptions.inputs:
                 self.assumptions.names.setdefault(value, input_name(label))
 
     def argument(self, label: str, value: Any, position: int) -> Any:
@@ -109,6 +115,28 @@ class Inputs:
             return value
         label, fetch, _ = origin
         return self.captured((id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name))
+
+    def is_positive(self, count: Any) -> bool:
+        """Whether a number of iterations is 1 or more: in this call, and in all that the program will be right for."""
+        if isinstance(count, int):
+            return count > 0
+        extent = count.symbol.variable.extent
+        if not isinstance(extent, Size):
+            return False
+        known = {name: value for value, name in self.assumptions.names.items()} | self.numbers
+        least = max(LEAST_SIZE, 1 - extent.offset)
+        if known.get(extent.name, 0) < least:
+            return False
+        self.smallest[extent.name] = max(self.smallest.get(extent.name, 0), least)
+        return True
+
+    def fix_small(self, smallest: Mapping[str, int]) -> None:
+        """Take sizes as they are in this call that are smaller than a program is right for."""
+        assumptions = self.assumptions
+        assumptions.sizes.update(value for value, name in assumptions.names.items() if value < smallest.get(name, 0))
+        assumptions.inputs.update(
+            name for name, value in self.numbers.items() if name in smallest and value < smallest[name]
+        )
 
     def refuse_writes(self) -> None:
         """Refuse what was done to arrays and containers from around the function.
@@ -198,7 +226,7 @@ class Inputs:
 
     def _size(self, extent: Any) -> int | str:
         assumptions = self.assumptions
-        if not isinstance(extent, int) or extent < 2 or extent in assumptions.sizes:
+        if not isinstance(extent, int) or extent < LEAST_SIZE or extent in assumptions.sizes:
             return int(extent)
         if extent not in assumptions.names:
             used = {*assumptions.names.values(), *self._taken}

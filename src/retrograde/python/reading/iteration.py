@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
 
 
+UNROLLED_MOST = 1000
+"""The most elements of a range or an array that are read one by one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A range with a bound that only the run knows."""
@@ -57,6 +61,10 @@ class Turns:
     element: Callable[[Any], Any]
     simple: bool = False
 
+    def without_first(self) -> Turns:
+        """What is left behind the first element."""
+        return Turns(self.count - 1, lambda index: self.element(index + 1))
+
 
 class Combined:
     """`enumerate`, `zip` or `reversed` of something whose length only the run knows."""
@@ -84,7 +92,7 @@ def turns_of(reader: Reader, value: Any) -> Turns | None:
         return _ranged(value.count(), value.start, value.step)
     if isinstance(value, Array):
         return Turns(call(reader.heap, len, (value,), {}), lambda index: value[index])
-    return value.turns if isinstance(value, Combined) else None
+    return value.turns if hasattr(type(value), "turns") or isinstance(value, Combined) else None
 
 
 def _ranged(count: Any, start: Any, step: Any) -> Turns:
@@ -108,6 +116,11 @@ def elements_known(reader: Reader, value: Any) -> list[Any]:
     count = turns.count
     if isinstance(count, Number):
         count = count.known("the number of elements of what is gone through here")
+    if count > UNROLLED_MOST:
+        raise UnsupportedError(
+            f"{count} elements would be read one by one; keep them in an array, and go through it with a `for` loop "
+            "whose body needs no number before the run"
+        )
     return [turns.element(at) for at in range(count)]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrograde.program.builder import Symbol
 from retrograde.python.reading.changes import NameSlot, Place, State
-from retrograde.python.reading.frames import EXIT
+from retrograde.python.reading.frames import EXIT, RETURNED
 from retrograde.python.reading.kinds import (
     ArrayLeaf,
     Fixed,
@@ -26,6 +26,9 @@ from retrograde.python.reading.values import Array, CellSlot
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
+
+
+_HINTS = {EXIT: "ended", RETURNED: "returned"}
 
 
 class Joined:
@@ -77,7 +80,7 @@ def joined_kind(change: Place, values: list[Any]) -> Kind:
 def hint_of(reader: Reader, change: Place) -> str:
     """What the user calls a place; nothing if it has no name."""
     if isinstance(change, NameSlot):
-        return change.name if change.name.isidentifier() else "ended" if change.name == EXIT else ""
+        return change.name if change.name.isidentifier() else _HINTS.get(change.name, "")
     if not isinstance(change, CellSlot):
         return change.item if isinstance(getattr(change, "item", None), str) else ""  # pyright: ignore
     for frame in reversed(reader.frames):
@@ -117,11 +120,9 @@ class Made:
     def share(self) -> None:
         """Say which array objects may be the same."""
         for at, (array, ways) in enumerate(self._arrays):
-            cells = [way.array.cell for way in ways if isinstance(way, Seen)]
-            for cell in cells:
-                for old in (cell, *cell.may_share):
-                    if self._state.is_old(old):
-                        array.cell.share_with(old)
+            for cell in [cell for way in ways if isinstance(way, Seen) for cell in way.cells()]:
+                if self._state.is_old(cell):
+                    array.cell.share_with(cell)
             for other, others in self._arrays[:at]:
                 if any(map(_may_be_one, ways, others)):
                     array.cell.share_with(other.cell)
@@ -129,4 +130,4 @@ class Made:
 
 def _may_be_one(one: Any, other: Any) -> bool:
     """Whether two arrays that are there on one way may be the same."""
-    return isinstance(one, Seen) and isinstance(other, Seen) and one.array.overlaps(other.array)
+    return isinstance(one, Seen) and isinstance(other, Seen) and one.may_be(other)

@@ -23,10 +23,21 @@ class Seen:
     Attributes:
         array: the handle.
         content: what it held: a symbol or an array that is known.
+        sharing: the array objects that it may have been as well.
     """
 
     array: Array
     content: Any
+    sharing: frozenset[Any] = frozenset()
+
+    def cells(self) -> list[Any]:
+        """The array objects that it may be."""
+        return [self.array.cell, *self.sharing]
+
+    def may_be(self, other: Seen) -> bool:
+        """Whether two arrays of one way may be the same."""
+        one, another = self.array.cell, other.array.cell
+        return one is another or one in other.sharing or another in self.sharing
 
 
 @dataclass(frozen=True, slots=True)

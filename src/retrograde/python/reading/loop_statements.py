@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retrograde.errors import UnsupportedError
 from retrograde.python.reading import names
-from retrograde.python.reading.frames import BREAK, CONTINUE, EXIT, NORMAL, RETURN
-from retrograde.python.reading.iteration import Turns, elements_known, turns_of
-from retrograde.python.reading.loops import LoopReading
+from retrograde.python.reading.frames import CONTINUE, EXIT, NORMAL
+from retrograde.python.reading.iteration import UNROLLED_MOST, Turns, elements_known, turns_of
+from retrograde.python.reading.loops import LoopReading, loop_key
 from retrograde.python.reading.regions import branch, branch_value
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.truth import is_dynamic, truth
 from retrograde.python.reading.values import Number
+from retrograde.python.reading.ways_out import ends_loop, goes_on, has
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
-
-UNROLLED_MOST = 1000
-"""The most iterations of a loop that is read once for each of them."""
 
 
 def read_for(reader: Reader, statement: ast.For) -> None:
@@ -32,11 +30,6 @@ def read_for(reader: Reader, statement: ast.For) -> None:
     key = loop_key(reader, statement)
     if turns is None or key in reader.assumptions.unrolled or _is_short(turns):
         elements = _known(reader, values, key)
-        if len(elements) > UNROLLED_MOST:
-            raise UnsupportedError(
-                f"a loop over {len(elements)} elements would be read once for each; put them into an array, or keep "
-                "the loop's body from needing the elements before the run"
-            )
         _unrolled(reader, statement, elements, 0)
     else:
         _looped(reader, statement, turns, key)
@@ -55,24 +48,27 @@ def _is_short(turns: Turns) -> bool:
     return isinstance(turns.count, int) and turns.count <= 1
 
 
-def loop_key(reader: Reader, statement: ast.stmt) -> Any:
-    """What tells loops apart: the statement, and the calls that led to it."""
-    return (*(id(frame.source.node) for frame in reader.frames), id(statement))
-
-
 def _looped(reader: Reader, statement: ast.For, turns: Turns, key: Any) -> None:
-    exits = _exits(statement.body)
+    exits = ends_loop(statement.body)
 
     def body(index: Any) -> None:
         names.assign(reader, statement.target, turns.element(index))
         _body(reader, statement, exits)
 
     def going() -> Any:
-        return truth(reader, reader.frame.names[EXIT] == NORMAL)
+        return goes_on(reader, reader.frame.names[EXIT])
 
-    hint = statement.target.id if turns.simple and isinstance(statement.target, ast.Name) else ""
-    live = reader.frame.liveness.head(statement)
-    LoopReading(reader, key, turns.count, body, going if exits else None, live, hint).read()
+    def loop(turns: Turns) -> None:
+        hint = statement.target.id if turns.simple and isinstance(statement.target, ast.Name) else ""
+        live = reader.frame.liveness.head(statement)
+        LoopReading(reader, key, turns.count, body, going if exits else None, live, hint).read()
+
+    if key in reader.assumptions.peeled and reader.inputs.is_positive(turns.count):
+        first, turns = turns, turns.without_first()
+        names.assign(reader, statement.target, first.element(0))
+        _goes_on(reader, statement, lambda: loop(turns), always=True)
+    else:
+        loop(turns)
 
 
 def read_while(reader: Reader, statement: ast.While) -> None:
@@ -82,8 +78,10 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         _unrolled_while(reader, statement, key, 0)
         _ended(reader, statement)
         return
-    exits = _exits(statement.body)
+    exits = ends_loop(statement.body)
     found = reader.frame.names
+    if not exits and isinstance(statement.test, ast.Constant) and statement.test.value:
+        raise UnsupportedError("this loop never ends; leave it by `break` or `return`, or give it a condition")
 
     def body(index: Any) -> None:
         _body(reader, statement, exits)
@@ -95,13 +93,19 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         code = found[EXIT]
         if not is_dynamic(code):
             return test()
-        going = truth(reader, code == NORMAL)
+        going = goes_on(reader, code)
         if isinstance(statement.test, ast.Constant) and statement.test.value:
             return going
         value = branch_value(reader, going, lambda: reader.evaluate(statement.test), lambda: False)
         return truth(reader, value)
 
-    LoopReading(reader, key, None, body, condition, reader.frame.liveness.head(statement), "").read()
+    def loop() -> None:
+        LoopReading(reader, key, None, body, condition, reader.frame.liveness.head(statement), "").read()
+
+    if key in reader.assumptions.peeled:
+        branch(reader, test(), lambda: _goes_on(reader, statement, loop, always=True) and None, lambda: None)
+    else:
+        loop()
     _ended(reader, statement)
 
 
@@ -109,12 +113,12 @@ def _body(reader: Reader, statement: ast.For | ast.While, exits: bool) -> None:
     """The body, after which `EXIT` says whether the loop goes on: `continue` does."""
     found = reader.frame.names
     found[EXIT] = NORMAL
-    reader.execute(statement.body)
+    reader.execute(statement.body, ends_body=True)
     code = found[EXIT]
     if not exits or code is CONTINUE:
         found[EXIT] = NORMAL
-    elif isinstance(code, Number) and _has(statement.body, ast.Continue):
-        found[EXIT] = reader.heap.number(np.where(code.symbol == CONTINUE, NORMAL, code.symbol), int)  # pyright: ignore
+    elif isinstance(code, Number) and has(statement.body, ast.Continue):
+        found[EXIT] = reader.heap.number(np.where(code.symbol == CONTINUE, 0, code.symbol), int)  # pyright: ignore
 
 
 def _ended(reader: Reader, statement: ast.For | ast.While) -> None:
@@ -124,19 +128,21 @@ def _ended(reader: Reader, statement: ast.For | ast.While) -> None:
     found[EXIT] = _behind(reader, statement, code)
     if not statement.orelse:
         return
-    condition = truth(reader, code == NORMAL)
+    condition = goes_on(reader, code)
     live = reader.frame.liveness.after(statement)
     branch(reader, condition, lambda: reader.execute(statement.orelse), lambda: None, live)
 
 
 def _behind(reader: Reader, statement: ast.For | ast.While, code: Any) -> Any:
-    if not isinstance(code, Number):
-        return RETURN if code == RETURN else NORMAL
-    if not _has(statement.body, ast.Return, through_loops=True):
+    """How the block around a loop goes on."""
+    if not has(statement.body, ast.Return, through_loops=True):
         return NORMAL
-    if not _has(statement.body, ast.Break):
+    if not has(statement.body, ast.Break):
         return code
-    return reader.heap.number(np.where(code.symbol == RETURN, RETURN, NORMAL), int)  # pyright: ignore
+    returned = reader.frame.return_code
+    if not isinstance(code, Number):
+        return code if code == returned else NORMAL
+    return reader.heap.number(np.where(code.symbol == returned, returned, 0), int)  # pyright: ignore
 
 
 def _unrolled(reader: Reader, statement: ast.For, elements: Sequence[Any], at: int) -> None:
@@ -164,39 +170,11 @@ def _unrolled_while(reader: Reader, statement: ast.While, key: Any, done: int) -
             return
 
 
-def _goes_on(reader: Reader, statement: ast.For | ast.While, rest: Callable[[], None]) -> bool:
-    """Read one iteration: whether the next one is to be read; where only the run knows, it has been."""
-    _body(reader, statement, _exits(statement.body))
-    code = reader.frame.names[EXIT]
-    if not isinstance(code, Number):
-        return code == NORMAL
-    branch(reader, truth(reader, code == NORMAL), rest, lambda: None)
+def _goes_on(reader: Reader, statement: ast.For | ast.While, rest: Callable[[], None], *, always: bool = False) -> bool:
+    """Read one iteration: whether the next one is to be read; where only the run knows (or always), it has been."""
+    _body(reader, statement, ends_loop(statement.body))
+    condition = goes_on(reader, reader.frame.names[EXIT])
+    if isinstance(condition, bool) and not always:
+        return condition
+    branch(reader, condition, rest, lambda: None)
     return False
-
-
-def ways_out(statement: ast.stmt) -> list[int]:
-    """The ways in which a statement may leave the block that it is in."""
-    kinds = ((ast.Break, BREAK), (ast.Continue, CONTINUE))
-    found = [code for kind, code in kinds if _has([statement], kind)]
-    return [*found, RETURN] if _has([statement], ast.Return, through_loops=True) else found
-
-
-def _exits(body: Sequence[ast.stmt]) -> bool:
-    """Whether a loop's body may end the loop."""
-    return _has(body, ast.Break) or _has(body, ast.Return, through_loops=True)
-
-
-def _has(body: Sequence[ast.stmt], kind: type[ast.stmt], *, through_loops: bool = False) -> bool:
-    """Whether a statement of a kind is in a loop's body: one that is about this loop."""
-    return any(isinstance(part, kind) for statement in body for part in _statements(statement, through_loops))
-
-
-def _statements(statement: ast.stmt, through_loops: bool) -> Iterator[ast.stmt]:
-    yield statement
-    if isinstance(statement, ast.FunctionDef):
-        return
-    inner: list[ast.stmt] = list(getattr(statement, "orelse", ()))
-    if through_loops or not isinstance(statement, (ast.For, ast.While)):
-        inner += getattr(statement, "body", ())
-    for part in inner:
-        yield from _statements(part, through_loops)

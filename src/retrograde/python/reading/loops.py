@@ -7,6 +7,7 @@ Cousot and Cousot 1977).
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 
 _INTEGER = ArrayType(np.dtype(np.int64))
 _ATTEMPTS = 20
+
+
+def loop_key(reader: Reader, node: ast.AST) -> Any:
+    """What tells loops apart: the statement or comprehension, and the calls that led to it."""
+    return (*(id(frame.source.node) for frame in reader.frames), id(node))
 
 
 class Carried:
@@ -148,12 +154,6 @@ class LoopReading:
 
     def _attempt(self) -> tuple[Block, Block | None, bool]:
         reader, builder = self._reader, self._reader.builder
-        end = None
-        if self._condition is not None:
-            end, _ = self._entered()
-            with builder.inside(end):
-                end.results = [builder.atom(self._condition())]
-            self._refuse_changes()
         block, index = self._entered()
         with builder.inside(block):
             self._body(index)
@@ -173,10 +173,26 @@ class LoopReading:
                 stable = False
         for place, value in zip(new, ends[len(carried) :], strict=True):
             self._note(place).widen(value)
-        if stable:
-            with builder.inside(block):
-                self._leave(block)
-        return block, end, stable
+        if not stable:
+            return block, None, False
+        with builder.inside(block):
+            self._leave(block)
+        return block, self._asked(self._condition) if self._condition is not None else None, True
+
+    def _asked(self, condition: Callable[[], Any]) -> Block:
+        """The condition, as a function of what is carried."""
+        reader, builder = self._reader, self._reader.builder
+        block, _ = self._entered()
+        entered = State(reader)
+        with builder.inside(block):
+            block.results = [builder.atom(condition())]
+            if entered.changes(None):
+                raise UnsupportedError(
+                    "the condition of a `while` loop writes into an array or a container; write it in the body, and "
+                    "leave with `if ...: break`"
+                )
+        self._state.restore()
+        return block
 
     def _entered(self) -> tuple[Block, Any]:
         """A block in which the carried places hold parameters, and its index."""
@@ -184,7 +200,7 @@ class LoopReading:
         index = builder.variable(_INTEGER, self._hint)
         block = Block([index])
         if self._condition is not None:
-            block.parameters.append(builder.variable(_INTEGER))
+            block.parameters.append(builder.variable(_INTEGER, self._hint))
         reader.indices[index] = self._key
         symbols: list[Symbol] = []
         leaves: list[tuple[Leaf, list[Any]]] = []
@@ -207,12 +223,6 @@ class LoopReading:
             one.head = one.place.get() if isinstance(one.place, CellSlot) else None
         made.share()
 
-    def _refuse_changes(self) -> None:
-        """A condition may be asked once more than the body runs, so that it must change nothing."""
-        before = self._state
-        self._state.restore()
-        del before
-
     def _refuse_resized(self, ending: Ending) -> None:
         for change in ending.changes.values():
             if isinstance(change, ContainerSlot):
@@ -220,6 +230,7 @@ class LoopReading:
                     self._key,
                     f"a {type(change.container).__name__} gets or loses items in a loop; give it all its items before, "
                     "and replace them, or write into an array (np.empty)",
+                    at_once=True,
                 )
 
     def _leave(self, block: Block) -> None:
@@ -238,7 +249,9 @@ class LoopReading:
         results: list[Variable] = [] if end is None else [builder.variable(_INTEGER)]
         leaves: list[tuple[Leaf, list[Any]]] = []
         for one in self._carried.values():
-            for (leaf, start), last in zip(leaves_of(one.kind, one.start), one.leaves(one.end), strict=True):
+            # Views are taken anew: what was taken for an earlier attempt was taken back.
+            first = one.start if isinstance(one.place, CellSlot) else map_arrays(seen, one.place.before)
+            for (leaf, start), last in zip(leaves_of(one.kind, first), one.leaves(one.end), strict=True):
                 initial.append(builder.atom(operand_for(builder, leaf, content_of(start))))
                 results.append(builder.variable(leaf_type(leaf), one.hint))
                 leaves.append((leaf, [start, last]))

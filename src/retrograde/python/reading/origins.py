@@ -40,7 +40,10 @@ class Origins:
         """Take note of it."""
         assumptions.inputs |= self.inputs
         assumptions.unrolled |= self.loops
-        assumptions.sizes |= self._extents(assumptions)
+        extents = self._extents(assumptions)
+        # Where several sizes have to be known one after the other, all are.
+        again = bool(extents - assumptions.sizes) and bool(assumptions.sizes)
+        assumptions.sizes |= set(assumptions.names) if again else extents
 
     def _extents(self, assumptions: Assumptions) -> set[int]:
         return {value for value, name in assumptions.names.items() if name in self.sizes}

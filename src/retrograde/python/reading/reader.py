@@ -52,11 +52,11 @@ class Reader:
 
         return evaluate(self, node)
 
-    def execute(self, statements: Sequence[ast.stmt]) -> None:
+    def execute(self, statements: Sequence[ast.stmt], *, ends_body: bool = False) -> None:
         """Run statements; the frame's `EXIT` says how they ended."""
         from retrograde.python.reading.statements import execute
 
-        execute(self, statements)
+        execute(self, statements, ends_body=ends_body)
 
     def located(self, node: ast.AST, action: Callable[[], Any]) -> Any:
         """Do something for a node: its instructions have the node's place, and so have errors."""

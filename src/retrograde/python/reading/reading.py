@@ -15,14 +15,15 @@ from retrograde.autodiff import containers
 from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.clone import prune
-from retrograde.program.model import Program, Variable, all_variables
+from retrograde.program.model import Program, all_variables
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
-from retrograde.python.reading.inputs import Assumptions, Inputs
+from retrograde.python.reading.inputs import LEAST_SIZE, Assumptions, Inputs
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
+from retrograde.python.reading.series import Series
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.values import Array, Number
@@ -77,18 +78,18 @@ def read(
                 if signal.origins is None or not signal.origins.helps(assumptions):
                     raise _not_known(signal, assumptions) from None
                 signal.origins.fix(assumptions)
+                assumptions.reasons.update(dict.fromkeys(signal.origins.loops, signal))
                 continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
                     raise at(signal.place, signal.text, signal.message) from None
-                assumptions.unrolled.add(signal.loop)
+                peeled = signal.loop in assumptions.peeled or signal.at_once
+                (assumptions.unrolled if peeled else assumptions.peeled).add(signal.loop)
                 assumptions.reasons[signal.loop] = signal
                 continue
             if reading.fits(arguments, keywords or {}):
                 return reading
-            assumptions.sizes.update(
-                value for value, name in assumptions.names.items() if value < reading.smallest.get(name, 0)
-            )
+            attempt.inputs.fix_small(reading.smallest)
     raise UnsupportedError(f"{source.name} was not read in {_ATTEMPTS} attempts; pass fewer numbers that loops need")
 
 
@@ -129,6 +130,7 @@ class _Attempt:
         self.parameters = parameters
         self.values = values
         builder = ProgramBuilder(source.name if source.name.isidentifier() and source.name != "lambda" else "function")
+        builder.least_size = LEAST_SIZE
         self.inputs = Inputs(builder, assumptions, local_names(source.node))
         self.reader = Reader(builder, assumptions, self.inputs)
         self.arguments: dict[str, list[str | None]] = {}
@@ -157,7 +159,7 @@ class _Attempt:
             template,
             mutated,
             unclear,
-            _smallest(program),
+            _smallest(program, self.inputs.smallest),
         )
 
     def _make_arguments(self) -> dict[str, Any]:
@@ -192,6 +194,8 @@ class _Attempt:
         plain = len(parts) == 1 and parts[0] is value
         template: list[Any] = []
         for part in parts:
+            if isinstance(part, Series):
+                part.refuse()
             if isinstance(part, (Array, Number)) or _is_number(part):
                 name = "return" if plain else f"return_{len(outputs)}"
                 template.append(_Slot(len(outputs), part.kind if isinstance(part, Number) else None))
@@ -247,13 +251,15 @@ class _Slot:
         return self.kind(value) if self.kind is not None and isinstance(value, (np.generic, int, float)) else value
 
 
-def _smallest(program: Program) -> dict[str, int]:
-    """For each named size the least that no size in the program falls below 0 for."""
-    least: dict[str, int] = {}
-    variables: set[Variable] = all_variables(program.block)
+def _smallest(program: Program, assumed: Mapping[str, int]) -> dict[str, int]:
+    """For each named size the least that the program is right for; integers that are no sizes are told apart."""
+    variables = all_variables(program.block)
+    types = [variable.type for variable in variables if isinstance(variable.type, ArrayType)]
+    sizes = [size for kind in types for size in kind.sizes if isinstance(size, Size)]
+    least = dict.fromkeys((size.name for size in sizes), LEAST_SIZE) | dict(assumed)
+    for size in sizes:
+        least[size.name] = max(least[size.name], -size.offset)
     for variable in variables:
-        sizes = variable.type.sizes if isinstance(variable.type, ArrayType) else ()
-        for size in sizes:
-            if isinstance(size, Size) and size.offset < 0:
-                least[size.name] = max(least.get(size.name, 0), -size.offset)
+        if isinstance(variable.extent, Size) and variable.extent.name not in least:
+            variable.extent = None
     return least

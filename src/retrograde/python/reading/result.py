@@ -75,17 +75,20 @@ class Reading:
 
     def fits(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> bool:
         """Whether the program is right for other arguments: their kinds, equal sizes, constants, what is captured."""
-        found = self._flat(arguments, keywords)
-        if found is None:
-            return False
-        sizes: Sizes = {}
-        try:
-            for leaf in self.leaves:
-                if not leaf.kind.fits(leaf.fetch(found), sizes):
-                    return False
-        except (KeyError, IndexError, AttributeError, ValueError):
-            return False
-        return all(sizes.get(name, least) >= least for name, least in self.smallest.items())
+        return self._fitting(arguments, keywords) is not None
+
+    def match(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> list[Any] | None:
+        """The values of the program's inputs, in order, if the program is right for the arguments; else None.
+
+        Raises:
+            UsageError: an array that the function writes into was passed twice.
+        """
+        values = self._fitting(arguments, keywords)
+        if values is None:
+            return None
+        if self.mutated:
+            self._check_aliases(values)
+        return [values[variable.name] for variable in self.program.block.parameters]
 
     def inputs(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> list[Any]:
         """The values of the program's inputs, in order; what is captured is read anew.
@@ -100,6 +103,27 @@ class Reading:
         values = {leaf.input: _as_input(leaf.fetch(found)) for leaf in self.leaves if leaf.input is not None}
         self._check_aliases(values)
         return [values[variable.name] for variable in self.program.inputs]
+
+    def _fitting(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The inputs by name; None if the program is not right for the arguments."""
+        found = self._flat(arguments, keywords)
+        if found is None:
+            return None
+        sizes: Sizes = {}
+        values: dict[str, Any] = {}
+        try:
+            for leaf in self.leaves:
+                value = leaf.fetch(found)
+                if not leaf.kind.fits(value, sizes):
+                    return None
+                if leaf.input is not None:
+                    values[leaf.input] = _as_input(value)
+        except (KeyError, IndexError, AttributeError, ValueError):
+            return None
+        for name, least in self.smallest.items():
+            if sizes.get(name, least) < least:
+                return None
+        return values
 
     def rebuild_return(self, values: Sequence[Any]) -> Any:
         """The return value, from the values of `returned`: with its structure and constants."""
@@ -124,10 +148,11 @@ class Reading:
         return found
 
     def _check_aliases(self, values: dict[str, Any]) -> None:
-        for name in {name for names in self.mutated.values() for name in names}:
-            written = values.get(name)
-            for other, value in values.items():
-                if other != name and is_ndarray(value) and is_ndarray(written) and np.may_share_memory(value, written):
+        arrays = {name: value for name, value in values.items() if is_ndarray(value)}
+        for name in {name for names in self.mutated.values() for name in names if name in arrays}:
+            written = arrays[name]
+            for other, value in arrays.items():
+                if other != name and np.may_share_memory(value, written):
                     raise UsageError(
                         f"{self.program.name} writes into {name!r}, and {other!r} is in the same memory, so that it "
                         f"changes with it; pass a copy of one of the two (`{other}.copy()`)"

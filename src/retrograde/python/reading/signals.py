@@ -31,6 +31,11 @@ class NeedsStatic(Exception):
         self.place: Place | None = None
         self.text = ""
 
+    @property
+    def message(self) -> str:
+        """What has to be known."""
+        return f"{self.purpose} has to be known before the run"
+
 
 class NeedsUnrolling(Exception):
     """A loop's body does what differs in kind from one iteration to the next: it is read once for each iteration.
@@ -40,11 +45,13 @@ class NeedsUnrolling(Exception):
         message: why, for the error where the number of iterations depends on data.
         place: where in the user's source.
         text: the statement there.
+        at_once: whether reading the first iteration by itself would not help.
     """
 
-    def __init__(self, loop: Any, message: str) -> None:
+    def __init__(self, loop: Any, message: str, *, at_once: bool = False) -> None:
         super().__init__(message)
         self.loop = loop
+        self.at_once = at_once
         self.message = message
         self.place: Place | None = None
         self.text = ""

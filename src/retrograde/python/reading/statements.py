@@ -9,47 +9,60 @@ from typing import TYPE_CHECKING, Any
 from retrograde.errors import UnsupportedError
 from retrograde.python.reading import names
 from retrograde.python.reading.expressions import AUGMENTED
-from retrograde.python.reading.frames import BREAK, CONTINUE, EXIT, NORMAL, RETURN, RETURNED
-from retrograde.python.reading.loop_statements import read_for, read_while, ways_out
+from retrograde.python.reading.frames import CONTINUE, EXIT, NORMAL, RETURNED
+from retrograde.python.reading.loop_statements import read_for, read_while
 from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.truth import is_dynamic, truth
 from retrograde.python.reading.values import Number, assign_augmented
+from retrograde.python.reading.ways_out import goes_on, leaves, ways_out
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
 
 
-def execute(reader: Reader, statements: Sequence[ast.stmt]) -> None:
+def execute(reader: Reader, statements: Sequence[ast.stmt], *, ends_body: bool = False) -> None:
     """Run statements in order, until one of them leaves the block.
 
     Where only the run knows whether one does, the rest of the block goes into a branch.
+
+    Args:
+        reader: the reader.
+        statements: the statements.
+        ends_body: whether the end of the block is that of a loop's body: there `continue` makes no difference.
     """
     found = reader.frame.names
     for at, statement in enumerate(statements):
         rest = statements[at + 1 :]
-        if isinstance(statement, ast.If) and rest and (_leaves(statement.body) or _leaves(statement.orelse)):
-            reader.located(statement, lambda: _if(reader, statement, rest))  # noqa: B023
+        if isinstance(statement, ast.If) and (not rest or leaves(statement.body) or leaves(statement.orelse)):
+            reader.located(statement, lambda: _if(reader, statement, rest, ends_body))  # noqa: B023
             return
         reader.located(statement, lambda: _statement(reader, statement))  # noqa: B023
         code = found[EXIT]
         if isinstance(code, Number):
-            _rest(reader, code, statement, statements[at + 1 :], reader.frame.liveness.after(statements[-1]))
+            _rest(reader, code, statement, rest, ends_body)
+            return
+        if code is CONTINUE and ends_body:
+            found[EXIT] = NORMAL
             return
         if code != NORMAL:
             return
 
 
-def _rest(reader: Reader, code: Number, statement: ast.stmt, rest: Sequence[ast.stmt], live: frozenset[str]) -> None:
+def _rest(reader: Reader, code: Number, statement: ast.stmt, rest: Sequence[ast.stmt], ends_body: bool) -> None:
     """The rest of a block behind a statement that leaves it in some runs."""
-    ways = ways_out(statement)
+    if not rest:
+        return
+    ways = ways_out(reader.frame, statement)
 
     def left() -> None:
         if len(ways) == 1:
-            reader.frame.names[EXIT] = ways[0]
+            (only,) = ways
+            reader.frame.names[EXIT] = NORMAL if only is CONTINUE and ends_body else only
 
-    branch(reader, truth(reader, code == NORMAL), lambda: execute(reader, rest), left, live)
+    live = reader.frame.liveness.after(rest[-1])
+    branch(reader, goes_on(reader, code), lambda: execute(reader, rest, ends_body=ends_body), left, live)
 
 
 def _statement(reader: Reader, statement: ast.stmt) -> None:
@@ -62,25 +75,21 @@ def _statement(reader: Reader, statement: ast.stmt) -> None:
     reader.inputs.refuse_writes()
 
 
-def _leaves(statements: Sequence[ast.stmt]) -> bool:
-    """Whether a block certainly ends in `return`, `break` or `continue`."""
-    if not statements:
-        return False
-    last = statements[-1]
-    if isinstance(last, ast.If):
-        return _leaves(last.body) and _leaves(last.orelse)
-    return isinstance(last, (ast.Return, ast.Break, ast.Continue))
-
-
-def _if(reader: Reader, statement: ast.If, rest: Sequence[ast.stmt] = ()) -> None:
+def _if(reader: Reader, statement: ast.If, rest: Sequence[ast.stmt] = (), ends_body: bool = False) -> None:
     condition = truth(reader, reader.evaluate(statement.test))
     if isinstance(condition, bool):
-        execute(reader, [*(statement.body if condition else statement.orelse), *rest])
+        execute(reader, [*(statement.body if condition else statement.orelse), *rest], ends_body=ends_body)
         return
     sides = (statement.body, statement.orelse)
-    then, otherwise = (side if _leaves(side) else [*side, *rest] for side in sides)
+    then, otherwise = (side if leaves(side) else [*side, *rest] for side in sides)
     live = reader.frame.liveness.after(rest[-1] if rest else statement)
-    branch(reader, condition, lambda: execute(reader, then), lambda: execute(reader, otherwise), live)
+    branch(
+        reader,
+        condition,
+        lambda: execute(reader, then, ends_body=ends_body),
+        lambda: execute(reader, otherwise, ends_body=ends_body),
+        live,
+    )
 
 
 def _assign(reader: Reader, statement: ast.Assign) -> None:
@@ -120,14 +129,15 @@ def _expression(reader: Reader, statement: ast.Expr) -> None:
 
 def _return(reader: Reader, statement: ast.Return) -> None:
     reader.frame.names[RETURNED] = None if statement.value is None else reader.evaluate(statement.value)
-    reader.frame.names[EXIT] = RETURN
+    reader.frame.names[EXIT] = reader.frame.return_code
 
 
-def _leave(code: int) -> Callable[[Reader, Any], None]:
-    def leave(reader: Reader, statement: ast.stmt) -> None:
-        reader.frame.names[EXIT] = code
+def _break(reader: Reader, statement: ast.Break) -> None:
+    reader.frame.names[EXIT] = reader.frame.break_code
 
-    return leave
+
+def _continue(reader: Reader, statement: ast.Continue) -> None:
+    reader.frame.names[EXIT] = CONTINUE
 
 
 def _define(reader: Reader, statement: ast.FunctionDef) -> None:
@@ -193,8 +203,8 @@ _KINDS: dict[type[ast.stmt], Callable[[Reader, Any], None]] = {
     ast.If: _if,
     ast.For: read_for,
     ast.While: read_while,
-    ast.Break: _leave(BREAK),
-    ast.Continue: _leave(CONTINUE),
+    ast.Break: _break,
+    ast.Continue: _continue,
     ast.Pass: lambda reader, statement: None,
     ast.FunctionDef: _define,
     ast.Delete: _delete,

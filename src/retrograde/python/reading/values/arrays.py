@@ -36,7 +36,7 @@ class Array(Handle):
         self.cell = cell
         self.path = path
         self.contiguous = cell.contiguous if contiguous is None else contiguous
-        self._read: tuple[Any, Any, Any] | None = None
+        self._read: tuple[Any, Any, int, Any] | None = None
 
     # Reading.
 
@@ -46,10 +46,12 @@ class Array(Handle):
         if not self.path:
             return version
         builder = self.heap.builder
-        if self._read is not None and self._read[0] is version and builder.is_open(self._read[1]):
-            return self._read[2]
+        if self._read is not None:
+            seen, block, retreats, part = self._read
+            if seen is version and retreats == builder.retreats and builder.is_open(block):
+                return part
         part = _walk(self, self.path)
-        self._read = (version, builder.open_block, part)
+        self._read = (version, builder.open_block, builder.retreats, part)
         return part
 
     def operand(self) -> Any:

@@ -72,18 +72,23 @@ def _of_python(heap: Heap, name: str, left: Any, right: Any, one: type, other: t
         raise TypeError(f"{name} of {one.__name__} and {other.__name__} was asked for, which Python does not know")
     if name in COMPARISONS:
         return heap.number(OPERATORS[name](cast(left, one), cast(right, other)), bool)
-    if name not in _BITS and kind is bool:
+    if name in _BITS:
+        return heap.number(OPERATORS[name](cast(left, kind), cast(right, kind)), kind)
+    if kind is bool:
         kind = int
     if name == "divide":
         kind = wider(kind, float)
     if name == "power" and kind is int and _is_negative(right):
         kind = float
     operate = OPERATORS[name]
-    if name == "divide" and wider(one, other) in (bool, int):
-        return heap.number(operate(cast(left, int), cast(right, int)), kind)
-    if name == "power" and not isinstance(right, Number):
-        return heap.number(operate(cast(left, kind), right), kind)
-    return heap.number(operate(cast(left, kind), cast(right, kind)), kind)
+    if name == "power" and wider(one, other) is not kind:
+        return heap.number(operate(cast(left, float), right), kind)
+    return heap.number(operate(_counted(left, one), _counted(right, other)), kind)
+
+
+def _counted(value: Any, kind: type) -> Any:
+    """An operand of arithmetic, in which truth values are numbers; others are promoted by the operation."""
+    return cast(value, int if kind is bool else kind)
 
 
 def _is_negative(value: Any) -> bool:
