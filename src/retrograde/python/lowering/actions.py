@@ -33,6 +33,7 @@ from retrograde.python.lowering.model import (
     Entry,
     Expression,
     For,
+    ForEach,
     If,
     Keep,
     MakeStack,
@@ -44,6 +45,7 @@ from retrograde.python.lowering.model import (
 from retrograde.python.lowering.naming import Names
 from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP
 from retrograde.python.lowering.places import names_in
+from retrograde.python.lowering.ranges import is_over_chunks
 
 _LONGEST = 14
 """The most operations in an expression."""
@@ -239,6 +241,14 @@ class Sequence:
         values = [self._resolve(initial) for initial in loop.initial]
         carried = [names.of(variable) for variable in loop.carried]
         body = loop.body
+        if is_over_chunks(loop):
+            source = self._resolve(loop.count)
+            self._bind_pending(list(self._pending))
+            self._assign(carried, values, loop.place)
+            self.done.append(
+                ForEach(names.of(loop.index), source, self._emission.actions(body, loop.carried), loop.place)
+            )
+            return
         if is_tuple(loop.count):
             start, stop, step = self._resolve(loop.count)
             self._bind_pending(list(self._pending))

@@ -7,6 +7,7 @@ The variables are those of the program.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from retrograde.program.model import (
     Instruction,
     Loop,
     Program,
+    Replay,
     Statement,
+    Sweep,
     Variable,
     blocks_of,
     map_operand,
@@ -29,6 +32,7 @@ from retrograde.program.types import ArrayType, Size, StackType, Type
 from retrograde.python.lowering.operations import ENTRY, FULL, KEEP, MAKE_STACK, STOP, ZEROS
 from retrograde.python.lowering.ranges import put_ranges
 from retrograde.python.lowering.rewriting import drop_unused, map_statement, replaced, replacing, substitute_everywhere
+from retrograde.python.lowering.scheduled import unfold
 
 _INT64 = ArrayType(np.dtype(np.int64))
 
@@ -37,6 +41,7 @@ def explicit(program: Program) -> Block:
     """The explicit form of a program: a block of its own, with the program's variables."""
     block = _shallow_block(program.block)
     prune(Program(program.name, block, list(program.output_names)))
+    unfold(block)
     inputs = block.parameters
     sizes = _Sizes(block)
     block = _Rewriting(inputs, sizes.hoist()).block(block)
@@ -57,6 +62,11 @@ def _shallow(statement: Statement) -> Statement:
         )
     blocks = [_shallow_block(block) for block in blocks_of(statement)]
     results, place = list(statement.results), statement.place
+    if isinstance(statement, Sweep):
+        condition = blocks[2] if len(blocks) > 2 else None
+        return replace(statement, advance=blocks[0], record=blocks[1], results=results, condition=condition)
+    if isinstance(statement, Replay):
+        return replace(statement, advance=blocks[0], record=blocks[1], reverse=blocks[2], results=results)
     if isinstance(statement, Branch):
         return Branch(statement.condition, blocks[0], blocks[1], results, place)
     initial, consumed = list(statement.initial), list(statement.consumed)
@@ -154,6 +164,9 @@ class _Rewriting:
                 side.statements = self._statements(side, {})
             return [statement]
         name = statement.primitive.name
+        if name == "make_stack":
+            count, _ = statement.operands
+            return [Instruction(MAKE_STACK, (count, None), {}, statement.results, statement.place)]
         if name == "scatter":
             return _scattered(statement)
         return [_filled(statement)] if name == "broadcast_to" else [statement]

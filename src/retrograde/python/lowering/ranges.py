@@ -17,6 +17,7 @@ from retrograde.program.model import (
     variables_in,
 )
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.types import ScheduleType
 from retrograde.python.lowering.rewriting import uses
 
 Range = tuple[Any, Any, int]
@@ -30,10 +31,15 @@ def put_ranges(block: Block) -> None:
     for statement in block.statements:
         for inner in blocks_of(statement):
             put_ranges(inner)
-        if isinstance(statement, Loop) and not _stops(statement.body):
+        if isinstance(statement, Loop) and not _stops(statement.body) and not is_over_chunks(statement):
             statements += _set_range(statement, makers)
         statements.append(statement)
     block.statements = statements
+
+
+def is_over_chunks(loop: Loop) -> bool:
+    """Whether a loop's index is not a number but a chunk of a schedule's rows."""
+    return isinstance(loop.count, Variable) and isinstance(loop.count.type, ScheduleType)
 
 
 def _stops(body: Block) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.program.types import ArrayType, StackType
+from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import Apply, Bind, MakeStack, Procedure
 from retrograde.python.lowering.places import walk
 from retrograde.python.text.comments import Comments
@@ -123,6 +123,8 @@ def _has_wide_types_only(procedure: Procedure) -> bool:
 
 
 def _is_wide(kind: Any) -> bool:
+    if isinstance(kind, ScheduleType):
+        return True
     return kind.dtype.name in _WIDE if isinstance(kind, ArrayType) else _is_wide(kind.element)
 
 
