@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from retrograde.program.types import ArrayType
+from retrograde.program.types import ArrayType, StackType
 from retrograde.python.lowering.model import Action, For, ForEach, Forget, If, Name, Procedure, Repeat
 from retrograde.python.lowering.places import inner_actions, names_in, read_by, set_by, walk
 
@@ -17,7 +17,7 @@ def forget(procedure: Procedure, in_loops: bool) -> None:
 
     Args:
         procedure: is changed.
-        in_loops: also of arrays that each iteration makes anew: until the next one makes them again, they are in memory.
+        in_loops: also of arrays that each iteration makes anew: until the next one does so, they are in memory.
     """
     made = {name for action in walk(procedure.actions) for name in set_by(action)}
     forgetting = _Forgetting({name for name in made if _is_large(name)}, in_loops)
@@ -30,7 +30,7 @@ def forget(procedure: Procedure, in_loops: bool) -> None:
 
 def _is_large(name: Name) -> bool:
     if not isinstance(name.type, ArrayType):
-        return True
+        return isinstance(name.type, StackType)
     sizes = [size for size in name.type.sizes if isinstance(size, int)]
     return name.type.rank > 0 and (len(sizes) < name.type.rank or prod(sizes) > _SMALL)
 
