@@ -117,3 +117,15 @@ def test_a_version_that_others_read_through_another_name_is_kept() -> None:
         return np.sum(same) + np.sum(update(same, 1, 3.0))
 
     _lines(code)
+
+
+@pytest.mark.parametrize(
+    "index", [slice(None, None, -1), (slice(None), None), (slice(None), slice(None, None, -1)), ()]
+)
+def test_what_is_scattered_everywhere_is_a_view(index: Any) -> None:
+    scatter = PRIMITIVES["scatter"]
+
+    def code(b: Any, x: Any, a: Any) -> Any:
+        return scatter(a[index], index, a.shape) + 1.0
+
+    assert not any("scatter" in line for line in _lines(code))

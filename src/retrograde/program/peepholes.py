@@ -85,6 +85,7 @@ class Peephole:
             "negative": self._negative,
             "einsum": self._einsum,
             "getitem": self._getitem,
+            "scatter": self._scatter,
             "update": self._update,
             "add_at": self._add_at,
             "broadcast_to": self._shaped,
@@ -166,6 +167,17 @@ class Peephole:
             return None
         operands = zip(instruction.operands, parts, strict=True)
         return Rewritten("multiply", tuple(_spread(operand, letters, output) for operand, letters in operands))
+
+    def _scatter(self, instruction: Instruction) -> Outcome:
+        """What is scattered everywhere is turned around, or loses axes of size 1."""
+        array, index, _ = instruction.operands
+        parts = as_tuple(index)
+        if not isinstance(array, Variable) or not all(part is None or _is_everything(part) for part in parts):
+            return None
+        kept = [0 if part is None else part for part in parts]
+        while kept and is_slice(kept[-1]) and kept[-1].step is None:
+            kept.pop()
+        return Rewritten("getitem", (array, tuple(kept))) if kept else Replaced(array)
 
     def _update(self, instruction: Instruction) -> Outcome:
         array, index, value = instruction.operands
@@ -272,6 +284,11 @@ def _spread(operand: Any, letters: str, output: str) -> Any:
     while index and index[0] is None:
         index = index[1:]
     return Spread(operand, index) if None in index else operand
+
+
+def _is_everything(part: Any) -> bool:
+    """Whether a part of an index is a slice of the whole axis, in either direction."""
+    return is_slice(part) and part.start is None and part.stop is None and part.step in (None, -1)
 
 
 def _as_result(value: Any, instruction: Instruction) -> Any:
