@@ -84,7 +84,7 @@ class _Round:
         self._integers = Integers(structure, least_size)
         self.changed = refine_types(root, self._integers)
         self._peephole = Peephole(
-            self._makers.get, self._uses, self._apart, Extents(structure), self._before_loop, spreads
+            self._makers.get, self._uses, self._apart, Extents(structure, self._integers), self._before_loop, spreads
         )
         self._loops: tuple[Loop, ...] = ()
         self._versions = Versions(structure, least_size)
