@@ -97,12 +97,7 @@ def _not_known(signal: NeedsStatic, assumptions: Assumptions) -> UnsupportedErro
     reason = assumptions.reasons.get(signal.loop)
     if reason is not None:
         return at(reason.place, reason.text, f"{reason.message} (the number of iterations depends on data)")
-    return at(
-        signal.place,
-        signal.text,
-        f"{signal.purpose} has to be known before the run, and depends on data; write it with NumPy's functions on "
-        'arrays, or call the function with backend="tape"',
-    )
+    return at(signal.place, signal.text, signal.message)
 
 
 @contextmanager

@@ -145,13 +145,12 @@ def _hint(node: ast.ListComp | ast.GeneratorExp, turns: Turns) -> str:
 
 
 def _turns(reader: Reader, node: ast.ListComp | ast.GeneratorExp) -> tuple[Turns, Any] | None:
-    if len(node.generators) != 1:
-        return None
     key = loop_key(reader, node)
-    if key in reader.assumptions.unrolled:
+    if len(node.generators) != 1 or key in reader.assumptions.unrolled:
         return None
     turns = turns_of(reader, reader.evaluate(node.generators[0].iter))
-    if turns is None or (isinstance(turns.count, int) and turns.count <= _FEW):
+    few = turns is None or (isinstance(turns.count, int) and turns.count <= _FEW)
+    if turns is None or (few and not node.generators[0].ifs):
         return None
     return turns, key
 
@@ -190,8 +189,10 @@ def _put_together(reader: Reader, function: Any, value: Series, axis: int = 0) -
     return value.refuse()
 
 
-def _reduced(reader: Reader, function: Any, value: Series) -> Any:
+def _reduced(reader: Reader, function: Any, value: Series, **options: Any) -> Any:
     """`max`, `min`, `all`, `any` of the list."""
+    if options:
+        value.refuse()
     result = call(reader.heap, _REDUCTIONS[function], (value.array,), {})
     return reader.heap.number(result.symbol, value.kind if function in (max, min) else bool)
 

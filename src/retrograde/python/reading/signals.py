@@ -16,14 +16,16 @@ class NeedsStatic(Exception):
     Attributes:
         symbol: the number's symbol in the program under construction.
         purpose: what it is needed for, as the error says it where the number depends on data ("an index of a list").
+        remedy: what to write instead, where it depends on data.
         place: where in the user's source.
         text: the statement there.
         origins: what it was computed from, once somebody has looked.
         loop: the loop that is read once for each iteration, if the number is whether it goes on.
     """
 
-    def __init__(self, symbol: Any, purpose: str, loop: Any = None) -> None:
+    def __init__(self, symbol: Any, purpose: str, loop: Any = None, *, remedy: str = "") -> None:
         super().__init__(purpose)
+        self.remedy = remedy or ('write it with NumPy\'s functions on arrays, or call the function with backend="tape"')
         self.loop = loop
         self.origins: Origins | None = None
         self.symbol = symbol
@@ -34,7 +36,7 @@ class NeedsStatic(Exception):
     @property
     def message(self) -> str:
         """What has to be known."""
-        return f"{self.purpose} has to be known before the run"
+        return f"{self.purpose} has to be known before the run, and depends on data; {self.remedy}"
 
 
 class NeedsUnrolling(Exception):

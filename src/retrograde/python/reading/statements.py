@@ -162,14 +162,16 @@ def _delete(reader: Reader, statement: ast.Delete) -> None:
 def _assert(reader: Reader, statement: ast.Assert) -> None:
     condition = truth(reader, reader.evaluate(statement.test))
     if not isinstance(condition, bool):
-        raise NeedsStatic(condition, "what is asserted")
+        remedy = 'check it before or after the call, or use backend="tape"'
+        raise NeedsStatic(condition, "what is asserted", remedy=remedy)
     if not condition:
         raise AssertionError(None if statement.msg is None else reader.evaluate(statement.msg))
 
 
 def _raise(reader: Reader, statement: ast.Raise) -> None:
     if reader.conditions:
-        raise NeedsStatic(reader.conditions[-1], "whether `raise` is reached")
+        remedy = 'leave with `break` or `return` and check what came after the call, or use backend="tape"'
+        raise NeedsStatic(reader.conditions[-1], "whether `raise` is reached", remedy=remedy)
     error = None if statement.exc is None else reader.evaluate(statement.exc)
     if isinstance(error, type) and issubclass(error, Exception):
         error = error()
