@@ -17,7 +17,7 @@ def forget(procedure: Procedure, in_loops: bool) -> None:
 
     Args:
         procedure: is changed.
-        in_loops: also of arrays that each iteration makes anew: until the next one makes them again, they are in memory.
+        in_loops: also of arrays that each iteration makes anew: until the next one does so, they are in memory.
     """
     made = {name for action in walk(procedure.actions) for name in set_by(action)}
     forgetting = _Forgetting({name for name in made if _is_large(name)}, in_loops)

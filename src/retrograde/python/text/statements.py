@@ -245,4 +245,3 @@ def _may_change(value: Expression) -> bool:
         return True
     primitive = value.primitive
     return primitive.views is not None or primitive.name in MAY_RETURN_OPERAND
-
