@@ -12,6 +12,7 @@ from retrograde.python.lowering.model import (
     Entry,
     Expression,
     For,
+    ForEach,
     Forget,
     If,
     Keep,
@@ -42,7 +43,7 @@ def names_in(*expressions: Expression) -> list[Name]:
 
 def inner_actions(action: Action) -> list[list[Action]]:
     """The sequences of actions inside one."""
-    if isinstance(action, (For, Repeat)):
+    if isinstance(action, (For, ForEach, Repeat)):
         return [action.body]
     return [action.then, action.otherwise] if isinstance(action, If) else []
 
@@ -60,6 +61,8 @@ def read_by(action: Action) -> list[Name]:
             return names_in(action.stack, action.index, action.value)
         case For():
             return names_in(action.start, action.stop)
+        case ForEach():
+            return names_in(action.source)
         case Repeat():
             return names_in(action.limit)
         case Stop():
@@ -76,6 +79,8 @@ def set_by(action: Action) -> list[Name]:
         return action.targets
     if isinstance(action, MakeStack):
         return [action.stack]
+    if isinstance(action, ForEach):
+        return [action.item]
     return [action.index] if isinstance(action, (For, Repeat)) else []
 
 
