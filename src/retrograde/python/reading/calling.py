@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import UnsupportedError
+from retrograde.python.reading import names as names_of
 from retrograde.python.reading.frames import EXIT, NORMAL, RETURNED, Closure, Frame, body_of, local_names
 from retrograde.python.reading.iteration import (
     combine_enumerate,
@@ -170,7 +171,12 @@ def returned(reader: Reader, frame: Frame) -> Any:
     code = frame.names[EXIT]
     if isinstance(code, Number):
         reader.located(frame.source.node, _refuse_mixed)
-    return frame.names.get(RETURNED) if code else None
+    return reader.located(frame.source.node, lambda: settled(frame.names.get(RETURNED))) if code else None
+
+
+def settled(value: Any) -> Any:
+    """A value all parts of which a program can hold."""
+    return map_arrays(lambda part: names_of.present("the value that is returned", part), value)
 
 
 def _refuse_mixed() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from keyword import iskeyword
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -253,7 +253,9 @@ def _is_unchanged(held: Any, before: Any) -> bool:
 
 def _is_constant(value: Any) -> bool:
     plain = (str, bytes, type(None), type, np.dtype, ModuleType, range, slice, frozenset, type(Ellipsis))
-    return isinstance(value, plain) or callable(value)
+    if isinstance(value, plain) or isinstance(value, FunctionType):
+        return True
+    return callable(value) and type(value).__module__.split(".")[0] in _LIBRARIES
 
 
 def input_name(label: str) -> str:

@@ -104,7 +104,9 @@ class Made:
         if isinstance(change, CellSlot):
             change.set(next(self._parts)[0])
         else:
-            change.set(rebuilt(kind, self._value, loop))
+            value = rebuilt(kind, self._value, loop)
+            self._reader.own(value)
+            change.set(value)
 
     def _value(self, leaf: Leaf) -> Any:
         symbol, (_, ways) = next(self._parts)
