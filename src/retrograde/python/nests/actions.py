@@ -234,11 +234,10 @@ def _truth(translator: Translator, condition: Expression) -> str:
 def _if(translator: Translator, action: If) -> None:
     text = _truth(translator, action.condition)
     reads = translator.last_reads
-    with translator.inside(f"if {text}:", reads):
+    with translator.inside(f"if {text}:", reads) as suite:
         translate(translator, action.then)
-    if action.otherwise:
-        with translator.inside("else:", reads):
-            translate(translator, action.otherwise)
+    with translator.into(suite.otherwise):
+        translate(translator, action.otherwise)
 
 
 def _forget(translator: Translator, action: Forget) -> None:

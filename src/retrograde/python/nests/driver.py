@@ -10,7 +10,7 @@ from keyword import iskeyword
 from typing import Any
 
 from retrograde.program.model import Place
-from retrograde.program.types import ArrayType, Size
+from retrograde.program.types import ArrayType, Size, StackType
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, stacks_made, translate, written_names
 from retrograde.python.nests.affine import Affine, affine, variable
@@ -18,7 +18,7 @@ from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.scalars import HELPERS, dtype_text
-from retrograde.python.nests.stacks import Stacks
+from retrograde.python.nests.stacks import Stacks, stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
 
 _HEADER = f"""import math
@@ -147,6 +147,8 @@ class _Driver:
             elif isinstance(segment, PythonSuite):
                 inner = self._lines(segment.body) or ["pass"]
                 lines += [segment.suite.header, *(f"    {line}" for line in inner)]
+                if segment.otherwise:
+                    lines += ["else:", *(f"    {line}" for line in self._lines(segment.otherwise))]
             else:
                 lines.append(segment.text)
         return lines
@@ -156,6 +158,9 @@ class _Driver:
         translator = self.translator
         results: list[str] = []
         for expression in self.procedure.results:
+            if isinstance(expression, Name) and isinstance(expression.type, StackType):
+                results.append(stack_result(translator, expression))
+                continue
             found = translator.field(expression)
             if found.rank:
                 results.append(translator.as_array_variable(found))
@@ -168,7 +173,8 @@ class _Driver:
 
     def _parameter(self, name: Name) -> None:
         kind, text = name.type, self.texts[name]
-        if not isinstance(kind, ArrayType):
+        if isinstance(kind, StackType):
+            self.known |= stack_parameter(self.translator, name, self.prelude)
             return
         if kind.rank:
             self.prelude.insert(0, f"{text} = np.ascontiguousarray({text})")

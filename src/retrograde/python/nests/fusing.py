@@ -17,6 +17,7 @@ from retrograde.python.nests.model import (
     Store,
     Suite,
     elements_in,
+    every_part,
     map_scalar,
     names_read,
     reads_of,
@@ -41,7 +42,7 @@ def fused(parts: list[Part], base_of: BaseOf) -> list[Part]:
     result: list[Part] = []
     for part in _early(parts, base_of):
         if isinstance(part, Suite):
-            part.body = fused(part.body, base_of)
+            part.body, part.otherwise = fused(part.body, base_of), fused(part.otherwise, base_of)
         if not isinstance(part, Nest) or not part.loops or not _merged(result, part, base_of):
             result.append(part)
     return result
@@ -174,16 +175,6 @@ def contracted(parts: list[Part], kept: set[str]) -> list[Part]:
     return _without(parts, gone)
 
 
-def every_part(parts: list[Part]) -> list[Part]:
-    """Parts and those inside of suites."""
-    found: list[Part] = []
-    for part in parts:
-        found.append(part)
-        if isinstance(part, Suite):
-            found += every_part(part.body)
-    return found
-
-
 def _uses(part: Part, name: str) -> bool:
     if isinstance(part, Line) and part.makes == name:
         return False
@@ -230,7 +221,7 @@ def _without(parts: list[Part], gone: set[str]) -> list[Part]:
     result: list[Part] = []
     for part in parts:
         if isinstance(part, Suite):
-            part.body = _without(part.body, gone)
+            part.body, part.otherwise = _without(part.body, gone), _without(part.otherwise, gone)
         if not (isinstance(part, Line) and part.makes in gone):
             result.append(part)
     return result
@@ -246,8 +237,8 @@ def hoisted(parts: list[Part], kept: set[str]) -> list[Part]:
     result: list[Part] = []
     for part in parts:
         if isinstance(part, Suite):
-            part.body = hoisted(part.body, kept)
-            if part.header.startswith(("for ", "while ")):
+            part.body, part.otherwise = hoisted(part.body, kept), hoisted(part.otherwise, kept)
+            if part.loops:
                 changing = writes_of(part)
                 out = [
                     line

@@ -140,16 +140,36 @@ class Line:
 
 @dataclass(eq=False, slots=True)
 class Suite:
-    """A header (`for`, `while`, `if`, `else`) and what stands under it."""
+    """A header (`for`, `while`, `if`) and what stands under it, and for a branch what stands under its `else`."""
 
     header: str
     body: list[Part]
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()
-    python: bool = False
+    otherwise: list[Part] = field(default_factory=list["Part"])
+
+    @property
+    def inner(self) -> list[Part]:
+        """What stands under it, on both sides."""
+        return [*self.body, *self.otherwise]
+
+    @property
+    def loops(self) -> bool:
+        """Whether its body may run more than once."""
+        return self.header.startswith(("for ", "while "))
 
 
 Part: TypeAlias = Nest | Line | Suite
+
+
+def every_part(parts: list[Part]) -> list[Part]:
+    """Parts and those inside of suites."""
+    found: list[Part] = []
+    for part in parts:
+        found.append(part)
+        if isinstance(part, Suite):
+            found += every_part(part.inner)
+    return found
 
 
 def scalars_in(value: Scalar) -> Iterator[Scalar]:
@@ -205,7 +225,7 @@ def reads_of(part: Part) -> set[str]:
     if isinstance(part, Line):
         return set(part.reads)
     if isinstance(part, Suite):
-        return set(part.reads).union(*map(reads_of, part.body))
+        return set(part.reads).union(*map(reads_of, part.inner))
     names = {name for extent in part.extents for name in extent.names}
     for step in part.steps:
         names.update(names_read(value_of(step)))
@@ -220,5 +240,5 @@ def writes_of(part: Part) -> set[str]:
     if isinstance(part, Line):
         return set(part.writes)
     if isinstance(part, Suite):
-        return set(part.writes).union(*map(writes_of, part.body))
+        return set(part.writes).union(*map(writes_of, part.inner))
     return {step.array if isinstance(step, Store) else step.name for step in part.steps if not isinstance(step, Check)}

@@ -68,6 +68,8 @@ def lines_of(parts: list[Part], names: Iterator[str]) -> list[str]:
         else:
             inner = lines_of(part.body, names) or ["pass"]
             found += [part.header, *(f"    {line}" for line in inner)]
+            if part.otherwise:
+                found += ["else:", *(f"    {line}" for line in lines_of(part.otherwise, names))]
     return found
 
 

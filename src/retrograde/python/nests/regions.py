@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from retrograde.python.nests.fusing import BaseOf, contracted, every_part, fused, hoisted
-from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, reads_of
+from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
+from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
 
 _MOST_NESTS = 16
@@ -34,13 +34,24 @@ class PythonSuite:
 
     suite: Suite
     body: list[Segment]
+    otherwise: list[Segment]
+
+    @property
+    def inner(self) -> list[Segment]:
+        """What stands under it, on both sides."""
+        return [*self.body, *self.otherwise]
 
 
 Segment: TypeAlias = "Region | Line | PythonSuite"
 
 
-def divided(parts: list[Part]) -> list[Segment]:
-    """Parts as regions and what runs as Python."""
+def divided(parts: list[Part], in_loop: bool = False) -> list[Segment]:
+    """Parts as regions and what runs as Python.
+
+    Args:
+        parts: what happens, in order.
+        in_loop: whether a loop that runs as Python is around them.
+    """
     segments: list[Segment] = []
     gathered: list[Part] = []
 
@@ -50,22 +61,30 @@ def divided(parts: list[Part]) -> list[Segment]:
         gathered.clear()
 
     for part in parts:
-        if not _has_python(part):
+        if not _has_python(part) and not (in_loop and _may_break(part)):
             gathered.append(part)
             continue
-        if isinstance(part, Suite) and part.header.startswith("else"):
-            segments.append(PythonSuite(part, divided(part.body)))
-            continue
         close()
-        segments.append(PythonSuite(part, divided(part.body)) if isinstance(part, Suite) else part)  # pyright: ignore[reportArgumentType]
+        if isinstance(part, Suite):
+            inside = in_loop or part.loops
+            segments.append(PythonSuite(part, divided(part.body, inside), divided(part.otherwise, inside)))
+        else:
+            segments.append(part)  # pyright: ignore[reportArgumentType]
     close()
     return segments
 
 
 def _has_python(part: Part) -> bool:
     if isinstance(part, Suite):
-        return part.python or any(map(_has_python, part.body))
+        return any(map(_has_python, part.inner))
     return isinstance(part, Line) and part.python
+
+
+def _may_break(part: Part) -> bool:
+    """Whether it may end the loop around it."""
+    if isinstance(part, Suite):
+        return not part.loops and any(map(_may_break, part.inner))
+    return isinstance(part, Line) and part.text.endswith("break")
 
 
 def _chunks(parts: list[Part]) -> Iterator[list[Part]]:
@@ -73,8 +92,7 @@ def _chunks(parts: list[Part]) -> Iterator[list[Part]]:
     weight = 0
     for part in parts:
         own = sum(isinstance(each, Nest) and bool(each.loops) for each in every_part([part]))
-        starts_else = isinstance(part, Suite) and part.header.startswith("else")
-        if chunk and weight + own > _MOST_NESTS and not starts_else:
+        if chunk and weight + own > _MOST_NESTS:
             yield chunk
             chunk, weight = [], 0
         chunk.append(part)
@@ -116,7 +134,7 @@ def _regions(segments: list[Segment]) -> Iterator[Region]:
         if isinstance(segment, Region):
             yield segment
         elif isinstance(segment, PythonSuite):
-            yield from _regions(segment.body)
+            yield from _regions(segment.inner)
 
 
 def _python_binds(segments: list[Segment]) -> set[str]:
@@ -125,7 +143,7 @@ def _python_binds(segments: list[Segment]) -> set[str]:
         if isinstance(segment, Line):
             found |= segment.binds
         elif isinstance(segment, PythonSuite):
-            found |= segment.suite.writes | _python_binds(segment.body)
+            found |= segment.suite.writes | _python_binds(segment.inner)
     return found
 
 
@@ -135,7 +153,7 @@ def _python_reads(segments: list[Segment]) -> set[str]:
         if isinstance(segment, Line):
             found |= segment.reads
         elif isinstance(segment, PythonSuite):
-            found |= segment.suite.reads | _python_reads(segment.body)
+            found |= segment.suite.reads | _python_reads(segment.inner)
     return found
 
 
@@ -157,8 +175,10 @@ def _exposed(parts: list[Part], sure: frozenset[str] = frozenset()) -> tuple[set
     for part in parts:
         if isinstance(part, Suite):
             reads |= set(part.reads) - certain
-            inner, _ = _exposed(part.body, frozenset(certain | part.writes))
-            reads |= inner
+            inner, set_inside = _exposed(part.body, frozenset(certain | part.writes))
+            other, set_otherwise = _exposed(part.otherwise, frozenset(certain))
+            reads |= inner | other
+            certain |= set() if part.loops else set_inside & set_otherwise
             continue
         own = _nest_reads(part) if isinstance(part, Nest) else reads_of(part) | (set(part.writes) - part.binds)
         reads |= own - certain

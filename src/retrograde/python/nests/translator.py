@@ -34,7 +34,7 @@ from retrograde.python.nests.model import (
     names_read,
     reads_of,
 )
-from retrograde.python.nests.scalars import cast, constant_of, dtype_text, has_spelling, spelled
+from retrograde.python.nests.scalars import cast, constant_of, constant_text, dtype_text, has_spelling, spelled
 
 INT64 = np.dtype(np.int64)
 _DEAR = 8
@@ -152,11 +152,17 @@ class Translator:
         return [self.fresh(f"k{axis}") for axis in range(rank)]
 
     @contextmanager
-    def inside(self, header: str, reads: Any = (), writes: Any = ()) -> Iterator[None]:
+    def inside(self, header: str, reads: Any = (), writes: Any = ()) -> Iterator[Suite]:
         """A context in which parts go under a header."""
         suite = Suite(header, [], frozenset(reads), frozenset(writes))
         self.out.append(suite)
-        around, self.out = self.out, suite.body
+        with self.into(suite.body):
+            yield suite
+
+    @contextmanager
+    def into(self, parts: list[Part]) -> Iterator[None]:
+        """A context in which parts go to the end of others."""
+        around, self.out = self.out, parts
         try:
             yield
         finally:
@@ -380,7 +386,7 @@ class Translator:
         return tuple(found)
 
     def _option(self, value: Any) -> str:
-        if value is None or isinstance(value, (bool, int, float, str)):
+        if value is None or isinstance(value, (bool, int, str)):
             return repr(value)
         if isinstance(value, tuple) and all(isinstance(part, (int, bool, str)) for part in value):  # pyright: ignore[reportUnknownVariableType]
             return repr(value)  # pyright: ignore[reportUnknownArgumentType]
@@ -405,8 +411,10 @@ class Translator:
         if isinstance(operand, slice):
             texts, reads = self.call_operands((operand.start, operand.stop, operand.step))
             return f"slice({', '.join(texts)})", reads
-        if operand is None or operand is Ellipsis or isinstance(operand, (bool, int, float, complex)):
+        if operand is None or operand is Ellipsis or isinstance(operand, (bool, int)):
             return repr(operand) if operand is not Ellipsis else "...", set()
+        if isinstance(operand, (float, complex)) and not isinstance(operand, np.generic):
+            return f"({constant_text(operand, np.asarray(operand).dtype)})", set()
         field = self.field(operand)
         if field.rank:
             name = self.as_array_variable(field)
