@@ -11,7 +11,7 @@ import numpy as np
 
 from retrograde.program.extents import Extents, operand_key
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
-from retrograde.program.model import Instruction, Variable
+from retrograde.program.model import Instruction, Variable, variables_in
 from retrograde.program.types import ArrayType, same_sizes, type_of
 
 
@@ -84,6 +84,8 @@ class Peephole:
 
     def outcome(self, instruction: Instruction) -> Outcome:
         """What to make of an instruction; None to leave it."""
+        if instruction.primitive.name in _FOLDED and not any(True for _ in variables_in(instruction.operands)):
+            return _folded(instruction)
         rule = self._rules.get(instruction.primitive.name)
         return None if rule is None else rule(instruction)
 
@@ -213,8 +215,24 @@ class Peephole:
         return None
 
 
+_FOLDED = frozenset({"add", "subtract", "multiply", "divide", "negative", "floor_divide", "remainder"})
+
+
+def _folded(instruction: Instruction) -> Outcome:
+    """The number that arithmetic on numbers gives, unless it is to warn in every run."""
+    kind = instruction.results[0].type
+    if not isinstance(kind, ArrayType) or kind.rank:
+        return None
+    try:
+        with np.errstate(all="raise"):
+            number = instruction.primitive.evaluate(*instruction.operands)
+    except (ArithmeticError, ValueError):
+        return None
+    return Replaced(kind.dtype.type(number))
+
+
 def _reverses(instruction: Instruction) -> bool:
-    return instruction.place is None or instruction.place.reverses
+    return instruction.place is not None and instruction.place.reverses
 
 
 def _is_number(operand: Any, number: int) -> bool:

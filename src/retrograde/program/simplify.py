@@ -81,8 +81,27 @@ class _Round:
         self._carried: set[Variable] = set()
         self._known_apart: dict[Hashable, bool] = {}
         self._tables: list[dict[Hashable, list[Variable]]] = []
-        self._hoisted: list[tuple[set[Variable], list[Statement]]] = []
+        self._hoisted: list[tuple[set[Variable], list[Statement]] | None] = []
         self._block(root)
+        self._apply(root)
+
+    def _apply(self, block: Block) -> None:
+        """Put in place what was replaced after it had been walked past: what loops carry and never change."""
+        for statement in block.statements:
+            for inner in blocks_of(statement):
+                self._apply(inner)
+            if isinstance(statement, Instruction):
+                statement.operands = self._reading(statement.operands)
+            elif isinstance(statement, Loop):
+                self._apply_to_loop(statement)
+            elif isinstance(statement, Branch):
+                statement.condition = self._reading(statement.condition)
+        block.results = [self._reading(result) for result in block.results]
+
+    def _apply_to_loop(self, loop: Loop) -> None:
+        loop.count = self._reading(loop.count)
+        loop.initial = [self._reading(operand) for operand in loop.initial]
+        loop.consumed = [self._reading(operand) for operand in loop.consumed]
 
     def _count(self, block: Block) -> None:
         for statement in block.statements:
@@ -126,7 +145,7 @@ class _Round:
             before: list[Statement] = []
             if isinstance(statement, Loop):
                 self._loop(statement, before)
-            else:
+            elif isinstance(statement, Branch):
                 self._branch(statement)
             kept += [*before, statement]
         block.statements = kept
@@ -181,9 +200,10 @@ class _Round:
 
     def _moves_out(self, instruction: Instruction) -> bool:
         """Put arithmetic on numbers that a loop does not change in front of the loop."""
-        if not self._hoisted or instruction.primitive.name not in _HOISTED or not _is_number(instruction):
+        innermost = self._hoisted[-1] if self._hoisted else None
+        if innermost is None or instruction.primitive.name not in _HOISTED or not _is_number(instruction):
             return False
-        own, before = self._hoisted[-1]
+        own, before = innermost
         if not own.isdisjoint(variables_in(instruction.operands)):
             return False
         before.append(instruction)
@@ -192,9 +212,7 @@ class _Round:
         return True
 
     def _loop(self, loop: Loop, before: list[Statement]) -> None:
-        loop.count = self._reading(loop.count)
-        loop.initial = [self._reading(operand) for operand in loop.initial]
-        loop.consumed = [self._reading(operand) for operand in loop.consumed]
+        self._apply_to_loop(loop)
         self._merge_elements(loop)
         self._carried.update(loop.carried)
         own = _set_in(loop.body)
@@ -204,16 +222,15 @@ class _Round:
         self._loops = self._loops[:-1]
         self._hoisted.pop()
         if loop.condition is not None:
-            self._hoisted.append((_set_in(loop.condition), []))
-            self._hoisted[-1][0].update(self._all_numbers(loop.condition))
-            self._block(loop.condition)
-            self._hoisted.pop()
+            self._where_nothing_moves(loop.condition)
         self._pass_by(loop)
         self._merge_collected(loop)
 
-    def _all_numbers(self, condition: Block) -> set[Variable]:
-        """Nothing is moved out of a condition."""
-        return {variable for statement in condition.statements for variable in variables_in(operands_of(statement))}
+    def _where_nothing_moves(self, block: Block) -> None:
+        """A block that may not run: nothing is moved out of it."""
+        self._hoisted.append(None)
+        self._block(block)
+        self._hoisted.pop()
 
     def _merge_elements(self, loop: Loop) -> None:
         """Consume a stack once."""
@@ -246,10 +263,8 @@ class _Round:
 
     def _branch(self, branch: Branch) -> None:
         branch.condition = self._reading(branch.condition)
-        self._hoisted.append((set(self._uses), []))
         for side in (branch.then, branch.otherwise):
-            self._block(side)
-        self._hoisted.pop()
+            self._where_nothing_moves(side)
         sides = zip(branch.results, branch.then.results, branch.otherwise.results, strict=True)
         for result, one, other in sides:
             if isinstance(one, Variable) and one is other and one.type == result.type:

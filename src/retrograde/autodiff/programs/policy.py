@@ -8,7 +8,7 @@ from math import prod
 from typing import Literal
 
 from retrograde.program.model import Instruction, Variable, variables_in
-from retrograde.program.types import ArrayType, Extent, Size, Type
+from retrograde.program.types import ArrayType, Extent, Size, StackType, Type
 
 _CHEAP = (
     "add subtract multiply divide negative positive conjugate real imag absolute sign square sqrt reciprocal "
@@ -57,8 +57,10 @@ class ResidualPolicy:
 
     def bytes_of(self, kind: Type) -> int:
         """About how much memory a value takes."""
-        if not isinstance(kind, ArrayType):
+        if isinstance(kind, StackType):
             return self.unknown_size * self.bytes_of(kind.element)
+        if not isinstance(kind, ArrayType):
+            return 0
         return kind.dtype.itemsize * prod(map(self._extent, kind.sizes))
 
     def must_rebuild(self, variable: Variable) -> bool:

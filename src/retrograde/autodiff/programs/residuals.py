@@ -141,7 +141,7 @@ class Residuals:
                 wanted.update(self._read_by_rules(statement))
             elif isinstance(statement, Loop):
                 wanted.update(self._wanted_of_loop(statement))
-            else:
+            elif isinstance(statement, Branch):
                 wanted.update(self._wanted_of_branch(statement))
         return wanted
 

@@ -28,9 +28,11 @@ from retrograde.program.model import (
     Branch,
     Instruction,
     Loop,
+    Place,
     Program,
     Statement,
     Variable,
+    blocks_of,
     free_variables,
     map_operand,
     variables_in,
@@ -90,7 +92,21 @@ def reverse(
             gradient = reversal.zeros(scope, copied.block, source)
         results[f"d_{source.name}"] = builder.atom(gradient)
     copied.block.results = list(results.values())
-    return check(simplify(Program(builder.name, copied.block, list(results), program.least_size)))
+    joint = simplify(Program(builder.name, copied.block, list(results), program.least_size))
+    _forget_nowhere(joint.block)
+    return check(joint)
+
+
+_NOWHERE = Place("", 0, "")
+"""Where statements come from that do not say it; what reverses them is to be known as such."""
+
+
+def _forget_nowhere(block: Block) -> None:
+    for statement in block.statements:
+        if statement.place is not None and not statement.place.file:
+            statement.place = None
+        for inner in blocks_of(statement):
+            _forget_nowhere(inner)
 
 
 class _Reversal:
@@ -113,8 +129,7 @@ class _Reversal:
     def _placed(self, statement: Statement) -> Generator[None]:
         """A context in which what is built says that it reverses a statement's line."""
         around = self.builder.place
-        if statement.place is not None:
-            self.builder.place = replace(statement.place, reverses=True)
+        self.builder.place = replace(statement.place or _NOWHERE, reverses=True)
         try:
             yield
         finally:
@@ -209,7 +224,7 @@ class _Reversal:
         consumed = [self.builder.atom(cotangents.pop(loop.results[at])) for at in stacks]
         body = Block([self.builder.variable(loop.index.type, hint=loop.index.hint or "i")])
         into = [loop.carried[at] for at in places] + around
-        body.parameters += [self.builder.variable(variable.type, hint=f"d_{variable.hint or variable.name}") for variable in into]
+        body.parameters += [self.builder.variable(variable.type, hint=_named(variable)) for variable in into]
         body.parameters += [self.builder.variable(_type_of(loop.body.results[at]), hint="d_kept") for at in stacks]
         starts = list(map(self.builder.atom, initial))
         backward = Loop(_count(loop, scope), not loop.backward, starts, consumed, body, [], place=self.builder.place)
@@ -229,9 +244,9 @@ class _Reversal:
             going += [inner.pop(element) for element in elements]
             body.results = list(map(self.builder.atom, going))
         self.builder.append(backward)
-        backward.results = [self.builder.variable(variable.type, hint=f"d_{variable.hint or variable.name}") for variable in into]
+        backward.results = [self.builder.variable(variable.type, hint=_named(variable)) for variable in into]
         of_stacks = [loop.consumed[loop.elements.index(element)] for element in elements]
-        backward.results += [self.builder.variable(stack.type, hint=f"d_{stack.hint or stack.name}") for stack in of_stacks]
+        backward.results += [self.builder.variable(stack.type, hint=_named(stack)) for stack in of_stacks]
         results = [Symbol(self.builder, result) for result in backward.results]
         # What is used from around the loop may be what a carried value starts as, too: its sum is there first.
         cotangents.update(zip(around, results[len(places) :], strict=False))
@@ -272,7 +287,7 @@ class _Reversal:
             with self.builder.inside(backward):
                 backward.results = [self.builder.atom(self._taken(inner, variable, block, scope)) for variable in into]
         condition = scope.read(branch.condition) if isinstance(branch.condition, Variable) else branch.condition
-        results = [self.builder.variable(variable.type, hint=f"d_{variable.hint or variable.name}") for variable in into]
+        results = [self.builder.variable(variable.type, hint=_named(variable)) for variable in into]
         self.builder.append(Branch(self.builder.atom(condition), sides[0][1], sides[1][1], results, self.builder.place))
         for variable, result in zip(into, results, strict=True):
             cotangents[variable] = Symbol(self.builder, result)
@@ -286,6 +301,11 @@ def _keeps_shape(instruction: Instruction, operand: Variable, scope: Scope) -> b
 def _used_in(branch: Branch) -> list[Variable]:
     given = [*branch.then.results, *branch.otherwise.results]
     return [*free_variables(branch.then, branch.otherwise), *variables_in(tuple(given))]
+
+
+def _named(variable: Variable) -> str:
+    """What the cotangent of a variable is called."""
+    return f"d_{variable.hint or variable.name}"
 
 
 def _count(loop: Loop, scope: Scope) -> Any:

@@ -37,7 +37,7 @@ _LONGEST = 18
 
 
 def callings(block: Block) -> dict[Variable, str]:
-    """What to call each variable of a block in explicit form, and of all blocks inside; several may be called the same."""
+    """What to call each variable of a block in explicit form, inner ones included; several may be called the same."""
     calls = dict[Variable, str]()
     for parameter in block.parameters:
         calls[parameter] = parameter.name
@@ -57,13 +57,17 @@ def _note(block: Block, calls: dict[Variable, str]) -> None:
             if not isinstance(statement.count, tuple):
                 calls[statement.carried[0]] = "count"
             for carried, initial in zip(statement.carried, statement.initial, strict=True):
-                calls[carried] = calls.get(carried) or _given(carried) or (calls.get(initial, "x") if isinstance(initial, Variable) else "x")
+                calls[carried] = (
+                    calls.get(carried)
+                    or _given(carried)
+                    or (calls.get(initial, "x") if isinstance(initial, Variable) else "x")
+                )
         for inner in blocks_of(statement):
             _note(inner, calls)
         for at, result in enumerate(statement.results):
             source = statement.carried[at] if isinstance(statement, Loop) else _first_variable(statement, at)
             kept = result.hint.startswith("kept_") and source is not None and not source.hint
-            calls[result] = ("" if kept else _given(result)) or calls.get(source, "x")  # pyright: ignore[reportArgumentType]
+            calls[result] = ("" if kept else _given(result)) or (calls.get(source, "x") if source is not None else "x")
 
 
 def _first_variable(branch: Branch, at: int) -> Variable | None:

@@ -11,7 +11,7 @@ from keyword import iskeyword
 from typing import Any
 
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of, free_variables
-from retrograde.program.types import ArrayType, StackType, Type
+from retrograde.program.types import ArrayType, ScheduleType, Type
 from retrograde.python.lowering.aliasing import is_write, viewed
 from retrograde.python.lowering.calling import callings
 from retrograde.python.lowering.liveness import live_after
@@ -161,13 +161,15 @@ def _views(block: Block) -> set[Variable]:
 
 
 def _kind(kind: Type) -> Any:
+    if isinstance(kind, ScheduleType):
+        return kind
     return (kind.dtype, kind.rank) if isinstance(kind, ArrayType) else (_kind(kind.element),)
 
 
 def _joined(members: list[Variable]) -> Type:
     kinds = [member.type for member in members]
     first = kinds[0]
-    if isinstance(first, StackType):
+    if not isinstance(first, ArrayType):
         return first
     sizes = zip(*(kind.sizes for kind in kinds if isinstance(kind, ArrayType)), strict=True)
     return ArrayType(first.dtype, tuple(extents[0] if len(set(extents)) == 1 else None for extents in sizes))

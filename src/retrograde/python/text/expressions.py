@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
 
-from retrograde.program.kinds import as_tuple, is_ndarray, is_slice, is_tuple
+from retrograde.program.kinds import as_tuple, is_list, is_ndarray, is_slice, is_tuple
+from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import ArrayType
 from retrograde.python.lowering.model import Apply, Entry, Expression, Name
 from retrograde.python.text.constants import array_text, dtype_text, number_text
-from retrograde.rules.contraction.pairwise import layout_of
 from retrograde.python.text.spellings import DEFAULTS, INFIX, REDUCTIONS, SEARCHES, TEMPLATES, numpy_name
+from retrograde.rules.contraction.pairwise import layout_of
 
 _LOWEST, _UNARY, _POWER, _ATOM = 0, 11, 12, 14
 
@@ -31,13 +33,17 @@ class ExpressionPrinter:
 
     Attributes:
         imported: names of the operations to import from `retrograde.python.operations`.
+        classes: names of classes to import, and their modules.
+        given: what has no text, such as operations of the user's own: whoever runs the text hands it over.
         constants: large constants: the text of each by the name it is given.
     """
 
     def __init__(self, spell: Callable[[Name], str] | None = None, plain_numbers: bool = True) -> None:
-        self._spell = spell or (lambda name: name.text)
+        self._spell: Callable[[Name], str] = spell or _own_text
         self._plain_numbers = plain_numbers
         self.imported: set[str] = set()
+        self.classes: dict[str, str] = {}
+        self.given: dict[str, Any] = {}
         self.constants: dict[str, str] = {}
         self._known: dict[int, tuple[Any, str]] = {}
 
@@ -84,8 +90,8 @@ class ExpressionPrinter:
     def _constant(self, value: Any) -> Text:
         if is_ndarray(value):
             return self._array(value), _ATOM
-        if isinstance(value, list):
-            return f"[{', '.join(map(self.text, value))}]", _ATOM  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        if is_list(value):
+            return f"[{', '.join(map(self.text, value))}]", _ATOM
         text = number_text(value, self._plain_numbers)
         return text, _UNARY if text.startswith("-") else _ATOM
 
@@ -113,18 +119,48 @@ class ExpressionPrinter:
         if name in TEMPLATES:
             return self._filled(TEMPLATES[name], apply), _ATOM
         function = numpy_name(apply.primitive)
-        if function is None:
-            function = name
-            self.imported.add(name)
-        return self._call(function, apply), _ATOM
+        return self._call(function or self._operation(apply.primitive), apply), _ATOM
+
+    def _operation(self, primitive: Primitive) -> str:
+        """The name of an operation that NumPy does not have."""
+        if primitive.name in PRIMITIVES and PRIMITIVES[primitive.name] is primitive:
+            self.imported.add(primitive.name)
+            return primitive.name
+        return self._hand_over(primitive.name, primitive)
+
+    def _hand_over(self, called: str, value: Any) -> str:
+        """A name for what only the caller has."""
+        base = "".join(part if part.isalnum() else "_" for part in called).strip("_") or "operation"
+        numbers = chain((f"own_{base}",), (f"own_{base}{number}" for number in count(2)))
+        name = next(name for name in numbers if self.given.get(name, value) is value)
+        self.given[name] = value
+        return name
+
+    def static(self, value: Any) -> str:
+        """A Python constant: a number, a text, a dtype, a container or a record of them."""
+        if isinstance(value, np.dtype):
+            return dtype_text(value)
+        if isinstance(value, np.generic):
+            return number_text(value, False)
+        if is_tuple(value) and type(value) is not tuple:  # pyright: ignore[reportUnknownArgumentType]
+            kind = type(value)  # pyright: ignore[reportUnknownVariableType]
+            self.classes[kind.__name__] = kind.__module__
+            fields: Any = value
+            return f"{kind.__name__}({', '.join(map(self.static, fields))})"
+        if is_tuple(value) or is_list(value):
+            parts = ", ".join(map(self.static, value))
+            return f"[{parts}]" if is_list(value) else f"({parts}{',' if len(value) == 1 else ''})"
+        if value is None or isinstance(value, (int, float, complex, str)):
+            return number_text(value, False)
+        return self._hand_over(type(value).__name__, value)
 
     def _call(self, function: str, apply: Apply) -> str:
         arguments = [*map(self.text, apply.operands)]
-        arguments += [f"{key}={_static(value)}" for key, value in apply.static.items()]
+        arguments += [f"{key}={self.static(value)}" for key, value in apply.static.items()]
         return f"{function}({', '.join(arguments)})"
 
     def _may_be_infix(self, apply: Apply) -> bool:
-        """Whether Python's numbers, which scalars may be, do as NumPy's: truth values and signs of remainders do not."""
+        """Whether Python's numbers do as NumPy's: truth values and signs of remainders do not."""
         kinds = {_kind_of(operand) for operand in apply.operands}
         if not any(map(_rank_of, apply.operands)):
             if apply.primitive.name in ("floor_divide", "remainder") and kinds != {"i"}:
@@ -159,13 +195,17 @@ class ExpressionPrinter:
         """A static parameter: `axis!` its value alone, `axis` the argument, or nothing where it is NumPy's default."""
         value = apply.static[key.rstrip("!")]
         if key.endswith("!"):
-            return _static(value)
+            return self.static(value)
         if key == "axis" and apply.primitive.name in REDUCTIONS | SEARCHES:
             return _axes(value, apply)
         if key == "axes":
             rank = len(value)
             return "" if value == tuple(reversed(range(rank))) else f", {value}"
-        return "" if value == DEFAULTS[key] else f", {key}={_static(value)}"
+        return "" if value == DEFAULTS[key] else f", {key}={self.static(value)}"
+
+
+def _own_text(name: Name) -> str:
+    return name.text
 
 
 def _axes(value: Any, apply: Apply) -> str:
@@ -178,10 +218,6 @@ def _axes(value: Any, apply: Apply) -> str:
 
 def _zero_like(kind: ArrayType) -> Any:
     return False if kind.dtype.kind == "b" else 0 if kind.dtype.kind in "iu" else 0.0
-
-
-def _static(value: Any) -> str:
-    return dtype_text(value) if isinstance(value, np.dtype) else number_text(value, False) if isinstance(value, np.generic) else repr(value)
 
 
 def _rank_of(operand: Expression) -> int:

@@ -15,6 +15,7 @@ from retrograde.python.lowering.model import (
     Entry,
     Expression,
     For,
+    ForEach,
     Forget,
     If,
     Keep,
@@ -158,6 +159,10 @@ class StatementPrinter:
         yield f"for {index} in {span}:"
         yield from self._block(loop.body)
 
+    def _for_each(self, loop: ForEach) -> Iterator[str]:
+        yield f"for {self._expressions.name(loop.item)} in {self._text(loop.source)}:"
+        yield from self._block(loop.body)
+
     def _repeat(self, loop: Repeat) -> Iterator[str]:
         """A `while`; a stop that comes first is its condition."""
         index = self._expressions.name(loop.index)
@@ -202,6 +207,7 @@ _PRINTERS: dict[type[Any], Callable[[StatementPrinter, Any], Iterator[str]]] = {
     MakeStack: StatementPrinter._make_stack,  # pyright: ignore[reportPrivateUsage]
     Keep: StatementPrinter._keep,  # pyright: ignore[reportPrivateUsage]
     For: StatementPrinter._for,  # pyright: ignore[reportPrivateUsage]
+    ForEach: StatementPrinter._for_each,  # pyright: ignore[reportPrivateUsage]
     Repeat: StatementPrinter._repeat,  # pyright: ignore[reportPrivateUsage]
     Stop: StatementPrinter._stop,  # pyright: ignore[reportPrivateUsage]
     If: StatementPrinter._if,  # pyright: ignore[reportPrivateUsage]
@@ -239,4 +245,3 @@ def _may_change(value: Expression) -> bool:
         return True
     primitive = value.primitive
     return primitive.views is not None or primitive.name in MAY_RETURN_OPERAND
-
