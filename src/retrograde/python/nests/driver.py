@@ -14,6 +14,8 @@ from retrograde.program.types import ArrayType, Size, StackType
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, stacks_made, translate, written_names
 from retrograde.python.nests.affine import Affine, affine, variable
+from retrograde.python.nests.fusing import early_everywhere
+from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
@@ -121,9 +123,10 @@ class _Driver:
             self._parameter(name)
         translate(translator, procedure.actions)
         results = self._results()
-        segments = divided(translator.out)
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        connected(segments, self.known | set(translator.constants), set(results), translator.base_of, aliased)
+        segments = divided(gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results)))
+        given, names = self.known | set(translator.constants), _new_names(translator)
+        connected(segments, given, set(results), translator.base_of, aliased, names)
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
         body = [*self.prelude, *self.checks, *self._lines(segments)]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")

@@ -40,7 +40,7 @@ def fused(parts: list[Part], base_of: BaseOf) -> list[Part]:
         base_of: a name for all the names that may share an array.
     """
     result: list[Part] = []
-    for part in _early(parts, base_of):
+    for part in early(parts, base_of):
         if isinstance(part, Suite):
             part.body, part.otherwise = fused(part.body, base_of), fused(part.otherwise, base_of)
         if not isinstance(part, Nest) or not part.loops or not _merged(result, part, base_of):
@@ -48,7 +48,7 @@ def fused(parts: list[Part], base_of: BaseOf) -> list[Part]:
     return result
 
 
-def _early(parts: list[Part], base_of: BaseOf) -> list[Part]:
+def early(parts: list[Part], base_of: BaseOf) -> list[Part]:
     """Allocations and checks as early as they can stand, so that nests come to lie side by side."""
     result: list[Part] = []
     for part in parts:
@@ -58,6 +58,15 @@ def _early(parts: list[Part], base_of: BaseOf) -> list[Part]:
                 at -= 1
         result.insert(at, part)
     return result
+
+
+def early_everywhere(parts: list[Part], base_of: BaseOf) -> list[Part]:
+    """The same, in suites, too."""
+    for part in parts:
+        if isinstance(part, Suite):
+            part.body = early_everywhere(part.body, base_of)
+            part.otherwise = early_everywhere(part.otherwise, base_of)
+    return early(parts, base_of)
 
 
 def conflict(one: Part, other: Part, base_of: BaseOf) -> bool:
@@ -135,12 +144,27 @@ def _fits(one: Nest, other: Nest, base_of: BaseOf) -> bool:
 
 def _same_places(together: list[Access], base: str, loops: list[str], base_of: BaseOf) -> bool:
     """Whether each iteration touches elements of its own of an array."""
-    places = {(array, indices) for array, indices, _ in together if base_of(array) == base}
-    if len(places) != 1:
-        return False
-    ((_, indices),) = places
+    places = list({(array, indices) for array, indices, _ in together if base_of(array) == base})
+    written = {(array, indices) for array, indices, writing in together if writing and base_of(array) == base}
+    for at, one in enumerate(places):
+        for other in places[at + 1 :]:
+            if (one in written or other in written) and not (one[0] == other[0] and _never_meet(one[1], other[1], loops)):
+                return False
+    return all(_is_own(indices, loops) for _, indices in written)
+
+
+def _is_own(indices: tuple[Affine, ...], loops: list[str]) -> bool:
     names = [name for index in indices for name in index.names if name in loops]
-    return sorted(names) == sorted(loops) and all(abs(index.factor(name)) >= 1 for index in indices for name in index.names if name in loops)
+    return sorted(names) == sorted(loops)
+
+
+def _never_meet(one: tuple[Affine, ...], other: tuple[Affine, ...], loops: list[str]) -> bool:
+    """Whether two places differ along an axis that does not move."""
+    for mine, theirs in zip(one, other, strict=True):
+        difference = mine - theirs
+        if difference.is_constant and difference.constant and not any(name in loops for name in mine.names):
+            return True
+    return False
 
 
 def _scalars_clash(one: Nest, other: Nest) -> bool:

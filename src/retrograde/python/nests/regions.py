@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from retrograde.python.nests.forwarding import forwarded
 from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
@@ -101,7 +102,9 @@ def _chunks(parts: list[Part]) -> Iterator[list[Part]]:
         yield chunk
 
 
-def connected(segments: list[Segment], given: set[str], wanted: set[str], base_of: BaseOf, aliased: set[str]) -> None:
+def connected(
+    segments: list[Segment], given: set[str], wanted: set[str], base_of: BaseOf, aliased: set[str], names: Iterator[str]
+) -> None:
     """Say what each region takes and returns, and make fewer nests of its own.
 
     Args:
@@ -110,6 +113,7 @@ def connected(segments: list[Segment], given: set[str], wanted: set[str], base_o
         wanted: the variables that are used at the end.
         base_of: a name for all the names that may share an array.
         aliased: arrays that have several names.
+        names: new names for scalars.
     """
     regions = list(_regions(segments))
     bound = {id(region): _bound(region.parts) for region in regions}
@@ -123,7 +127,11 @@ def connected(segments: list[Segment], given: set[str], wanted: set[str], base_o
         mine = bound[id(region)]
         region.outputs = sorted(mine & needed)
         kept = set(region.outputs) | aliased
-        region.parts = hoisted(contracted(fused(region.parts, base_of), kept), kept)
+        region.parts = fused(region.parts, base_of)
+        for part in every_part(region.parts):
+            if isinstance(part, Nest):
+                forwarded(part, base_of, names)
+        region.parts = hoisted(contracted(region.parts, kept), kept)
         open_reads, sure = _exposed(region.parts)
         unsure = {name for name in region.outputs if name not in sure}
         region.inputs = sorted((open_reads | unsure) & elsewhere | (open_reads - _bound(region.parts)))
