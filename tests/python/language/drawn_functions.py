@@ -12,7 +12,7 @@ import numpy as np
 N = 5
 """The length of every vector and the sides of every matrix."""
 
-_HELPERS = '''
+_HELPERS = """
 def shifted(v, by=0.25):
     return 0.5 * v + by
 
@@ -26,7 +26,7 @@ def bounded(v):
     if v > 0.5:
         return 0.5
     return np.sin(v)
-'''
+"""
 
 
 def function_of(source: str, name: str) -> Callable[..., Any]:
@@ -198,7 +198,9 @@ class Drawer:
 
     def _gather(self) -> None:
         v = self.random.choice(self.vectors)
-        places = self.random.choice(["[3, 0, 3]", "np.array([1, 4, 2])", "np.argsort(x)[:3]", f"[{self._index()}, 0, 1]"])
+        places = self.random.choice(
+            ["[3, 0, 3]", "np.array([1, 4, 2])", "np.argsort(x)[:3]", f"[{self._index()}, 0, 1]"]
+        )
         value = self.random.choice([self._vec("[1:4]"), self._scalar()])
         self._say(f"{v}[{places}] {self._operator()} {value}")
 
@@ -273,7 +275,9 @@ class Drawer:
     def _while(self) -> None:
         counter = self._new("c")
         self._say(f"{counter} = 0")
-        condition = self.random.choice([f"{counter} < 3", f"{counter} < k and ({self._condition()})", f"({self._condition()}) and {counter} < 4"])
+        condition = self.random.choice(
+            [f"{counter} < 3", f"{counter} < k and ({self._condition()})", f"({self._condition()}) and {counter} < 4"]
+        )
         self._say(f"while {condition}:")
         self.depth += 1
         self._say(f"{counter} += 1")
@@ -301,7 +305,16 @@ class Drawer:
         ])  # fmt: skip
 
     def _index(self) -> str:
-        return self.random.choice(["0", "1", "-1", "2", *[f"{i} % {N}" for i in self.indices * 2], *[f"({i} + 1) % {N}" for i in self.indices]])
+        return self.random.choice(
+            [
+                "0",
+                "1",
+                "-1",
+                "2",
+                *[f"{i} % {N}" for i in self.indices * 2],
+                *[f"({i} + 1) % {N}" for i in self.indices],
+            ]
+        )
 
     def _leaf(self) -> str:
         v, m = self.random.choice(self.vectors), self.random.choice(self.matrices)
