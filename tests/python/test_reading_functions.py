@@ -421,3 +421,16 @@ def lists_are_needed(x, n):
 def test_a_list_that_is_used_as_one_is_read_element_by_element(random: Any) -> None:
     reading = agrees(lists_are_needed, random.standard_normal(3), 4)
     assert not reading.fits((random.standard_normal(3), 5), {})
+
+
+def columns(positions):
+    x, z = positions[:, 0:1], positions[:, 2:3]
+    return (x.T - x) * (z.T - z)
+
+
+def test_columns_are_known_to_be_columns(random: Any) -> None:
+    reading = agrees(columns, random.standard_normal((8, 3)))
+    assert reading.program.least_size == 3
+    agrees_on(reading, columns, random.standard_normal((5, 4)))
+    assert not reading.fits((random.standard_normal((8, 2)),), {})
+    agrees(columns, random.standard_normal((2, 3)))

@@ -1,5 +1,9 @@
 """What values that come out of different regions have in common, so that one variable can hold either."""
 
+# Values are anything that a user's code has: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

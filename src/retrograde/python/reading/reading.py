@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import retrograde.rules  # noqa: F401
+import retrograde.rules  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from retrograde.autodiff import containers
 from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder, Symbol
@@ -18,12 +18,12 @@ from retrograde.program.model import Program, all_variables
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
-from retrograde.python.reading.inputs import LEAST_SIZE, Assumptions, Inputs
+from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
 from retrograde.python.reading.series import Series
-from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
+from retrograde.python.reading.signals import NeedsLeast, NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.source import Source, source_of, unbound
 from retrograde.python.reading.values import Array, Number
 
@@ -79,6 +79,10 @@ def read(
                 signal.origins.fix(assumptions)
                 assumptions.reasons.update(dict.fromkeys(signal.origins.loops, signal))
                 continue
+            except NeedsLeast as signal:
+                if not attempt.inputs.widen_least(signal.size):
+                    assumptions.sizes.add(signal.found)
+                continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
                     raise at(signal.place, signal.text, signal.message) from None
@@ -124,7 +128,7 @@ class _Attempt:
         self.parameters = parameters
         self.values = values
         builder = ProgramBuilder(source.name if source.name.isidentifier() and source.name != "lambda" else "function")
-        builder.least_size = LEAST_SIZE
+        builder.least_size = assumptions.least
         self.inputs = Inputs(builder, assumptions, local_names(source.node))
         self.reader = Reader(builder, assumptions, self.inputs)
         self.arguments: dict[str, list[str | None]] = {}
@@ -230,7 +234,7 @@ def _is_input(version: Any, name: str | None) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (float, complex)) or (isinstance(value, np.generic) and value.dtype.kind in "fc")
+    return isinstance(value, (float, complex, np.inexact))
 
 
 def _output(reader: Reader, value: Any) -> Any:
@@ -256,7 +260,7 @@ def _smallest(program: Program, assumed: Mapping[str, int]) -> dict[str, int]:
     variables = all_variables(program.block)
     types = [variable.type for variable in variables if isinstance(variable.type, ArrayType)]
     sizes = [size for kind in types for size in kind.sizes if isinstance(size, Size)]
-    least = dict.fromkeys((size.name for size in sizes), LEAST_SIZE) | dict(assumed)
+    least = dict.fromkeys((size.name for size in sizes), program.least_size) | dict(assumed)
     for size in sizes:
         least[size.name] = max(least[size.name], -size.offset)
     for variable in variables:

@@ -1,5 +1,9 @@
 """Containers that are taken apart and put together: tuples, lists, dicts, named tuples, data classes."""
 
+# Values are anything that a user's code has: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
