@@ -37,25 +37,32 @@ def ones_for(kernel: Kernel, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(rebuild(out, [np.ones_like(leaf) for leaf in leaves(out)]) for out in outputs)
 
 
-def retrograde_gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
+def read(kernel: Kernel, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+    """The kernel's derivative as it is specialised for arguments, and the inputs of its programs."""
     import retrograde as rg
 
     of = kernel.of if len(kernel.of) > 1 else kernel.of[0]
-    outputs = rg.vjp(kernel.function, wrt=kernel.wrt, of=of, backend="numba")
-    cotangents = ones_for(kernel, arguments)
-    pullback = outputs(*arguments)[1]
-    return lambda: pullback(cotangents if len(kernel.of) > 1 else cotangents[0])
+    found = rg.vjp(kernel.function, wrt=kernel.wrt, of=of, backend="numba").choice(arguments, {})
+    assert not isinstance(found, str), found
+    return found
+
+
+def retrograde_gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
+    """The gradients alone, as `rg.grad` computes them: of outputs, only what they need."""
+    from retrograde.python.running import run
+
+    found, inputs = read(kernel, arguments)
+    outputs = dict(zip(found.outputs.names, run(found, "forward", inputs), strict=True))
+    cotangents = [np.ones_like(outputs[output.name])[()] for output in found.active]
+    return lambda: run(found, "joint", [*inputs, *cotangents])
 
 
 def compiled_forward(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
-    import retrograde as rg
+    """The function itself, compiled."""
+    from retrograde.python.running import run
 
-    of = kernel.of if len(kernel.of) > 1 else kernel.of[0]
-    derivative = rg.vjp(kernel.function, wrt=kernel.wrt, of=of, backend="numba")
-    found = derivative.choice(arguments, {})
-    inputs = found.reading.inputs(arguments, {})
-    run = found.runnable("forward").run
-    return lambda: run(*inputs)
+    found, inputs = read(kernel, arguments)
+    return lambda: run(found, "forward", inputs)
 
 
 def adjoint_by_hand(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:

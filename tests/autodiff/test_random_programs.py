@@ -22,7 +22,7 @@ def _check(seed: int, rebuild: str) -> None:
         return sum(np.sum(one * weight) for one, weight in zip(plain(a, v), seeds, strict=True))
 
     expected = plain(a, v)
-    _, gradients = rg.value_and_grad(weighted, (0, 1))(a, v)
+    _, gradients = rg.value_and_grad(weighted, (0, 1), backend="tape")(a, v)
     policy = ResidualPolicy(rebuild)  # pyright: ignore[reportArgumentType]
     found = reverse(program, ["a", "v"], ["a", "v", "s"], policy=policy)(a, v, *seeds)
     for results in (program(a, v), simplify(program)(a, v), found[:3]):

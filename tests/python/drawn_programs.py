@@ -59,7 +59,14 @@ class RandomProgram:
 
     def _block(self, steps: int, depth: int) -> None:
         for _ in range(steps):
-            kinds: list[Callable[[], None]] = [self._elementwise, self._update, self._view, self._matrix, self._add, self._name]
+            kinds: list[Callable[[], None]] = [
+                self._elementwise,
+                self._update,
+                self._view,
+                self._matrix,
+                self._add,
+                self._name,
+            ]
             if depth < 2:
                 kinds += [lambda: self._loop(depth), lambda: self._branch(depth)]
                 if not self.smooth:

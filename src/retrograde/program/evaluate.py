@@ -12,11 +12,12 @@ from retrograde.errors import UsageError
 from retrograde.program.dispatch import apply
 from retrograde.program.model import (
     Block,
-    Branch,
     Instruction,
     Loop,
     Program,
+    Replay,
     Statement,
+    Sweep,
     Variable,
     blocks_of,
     free_variables,
@@ -24,7 +25,8 @@ from retrograde.program.model import (
     operands_of,
     variables_in,
 )
-from retrograde.program.types import Extent, Size, StackType
+from retrograde.program.replaying import run_replay, run_sweep
+from retrograde.program.types import ArrayType, Extent, Size, StackType
 
 _Values = dict[Variable, Any]
 
@@ -57,12 +59,8 @@ def _check(program: Program, arguments: tuple[Any, ...]) -> None:
     sizes: dict[str, int] = {}
     for variable, argument in zip(inputs, arguments, strict=True):
         kind = variable.type
-        if isinstance(kind, StackType):
-            if not isinstance(argument, list):
-                raise UsageError(
-                    f"program {program.name} got a {type(argument).__name__} for its input {variable!r}; pass the list "
-                    "that a program returned for it"
-                )
+        if not isinstance(kind, ArrayType):
+            _check_stack(program, variable, argument)
             continue
         array = argument if hasattr(argument, "dtype") else np.asarray(argument)
         if (array.dtype, array.ndim) != (kind.dtype, kind.rank):
@@ -75,6 +73,14 @@ def _check(program: Program, arguments: tuple[Any, ...]) -> None:
         raise UsageError(
             f"program {program.name} got arrays with {small[0]} = {sizes[small[0]]}, and was made for sizes of "
             f"{program.least_size} or more; make one for these arrays"
+        )
+
+
+def _check_stack(program: Program, variable: Variable, argument: Any) -> None:
+    if isinstance(variable.type, StackType) and not isinstance(argument, list):
+        raise UsageError(
+            f"program {program.name} got a {type(argument).__name__} for its input {variable!r}; pass the list "
+            "that a program returned for it"
         )
 
 
@@ -100,6 +106,8 @@ def _run(block: Block, values: _Values) -> list[Any]:
             del made
         elif isinstance(statement, Loop):
             _run_loop(statement, values)
+        elif isinstance(statement, (Sweep, Replay)):
+            _run_scheduled(statement, values)
         else:
             taken = statement.then if bool(_value(statement.condition, values)) else statement.otherwise
             values.update(zip(statement.results, _run(taken, values), strict=True))
@@ -138,6 +146,17 @@ def _run_loop(loop: Loop, values: _Values) -> None:
     values.update(zip(loop.results, [*carried, *collected], strict=True))
 
 
+def _run_scheduled(statement: Sweep | Replay, values: _Values) -> None:
+    def value(part: Any) -> Any:
+        return _value(part, values)
+
+    if isinstance(statement, Sweep):
+        made = run_sweep(statement, values, value, _run)
+    else:
+        made = run_replay(statement, values, value, _run)
+    values.update(zip(statement.results, made, strict=True))
+
+
 def _indices(loop: Loop, values: _Values) -> Iterable[int]:
     if loop.count is None:
         return count()
@@ -167,5 +186,5 @@ def _last_uses(block: Block) -> list[list[Variable]]:
 
 
 def _used_or_set(statement: Statement) -> dict[Variable, None]:
-    inner = free_variables(*blocks_of(statement)) if isinstance(statement, (Loop, Branch)) else {}
+    inner = {} if isinstance(statement, Instruction) else free_variables(*blocks_of(statement))
     return dict.fromkeys([*variables_in(operands_of(statement)), *inner, *statement.results])

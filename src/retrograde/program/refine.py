@@ -8,7 +8,7 @@ from retrograde.program.affine import Affine, cannot_hold
 from retrograde.program.builder import known_of
 from retrograde.program.integers import Integers, size
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
-from retrograde.program.model import Block, Instruction, Loop, Variable, blocks_of
+from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of
 from retrograde.program.types import ArrayType, Extent, Size, Type
 
 
@@ -39,7 +39,7 @@ class _Refining:
                 changed |= self.block(inner, inside)
             if isinstance(statement, Loop):
                 changed |= _settle_results(statement)
-            else:
+            elif isinstance(statement, Branch):
                 sides = zip(statement.results, statement.then.results, statement.otherwise.results, strict=True)
                 for result, one, other in sides:
                     if _type_of(one) is not None and _type_of(one) == _type_of(other):
@@ -64,7 +64,7 @@ class _Refining:
         array, index = instruction.operands
         result = instruction.results[0]
         parts = as_tuple(index)
-        if not isinstance(array, Variable) or not isinstance(array.type, ArrayType) or Ellipsis in map(_plain, parts):
+        if not isinstance(array, Variable) or not isinstance(array.type, ArrayType):
             return False
         if any(not (part is None or is_slice(part) or is_integer(_plain(part))) for part in parts):
             return False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from retrograde.program.model import Block, Instruction, Loop, Statement, Variable, blocks_of
+from retrograde.errors import UsageError
+from retrograde.program.model import Block, Branch, Instruction, Loop, Statement, Variable, blocks_of
 
 
 class Structure:
@@ -49,6 +50,11 @@ class Structure:
         self._loops[block] = loops
         self._blocks.update((parameter, block) for parameter in block.parameters)
         for statement in block.statements:
+            if not isinstance(statement, (Instruction, Loop, Branch)):
+                raise UsageError(
+                    "a program that carries out schedules was to be simplified, reversed or analysed; do that before "
+                    "its loops are put inside a budget"
+                )
             self._makers.update((result, statement) for result in statement.results)
             self._blocks.update((result, block) for result in statement.results)
             for inner in blocks_of(statement):

@@ -15,7 +15,7 @@ from typing import Any
 
 from retrograde.program.affine import Affine, Atom, cannot_hold
 from retrograde.program.integers import Integers
-from retrograde.program.model import Block, Branch, Instruction, Loop, Statement, Variable, variables_in
+from retrograde.program.model import Block, Branch, Instruction, Loop, Statement, Variable, blocks_of, variables_in
 from retrograde.program.places import Picked, never_meet, picked
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType
@@ -249,7 +249,7 @@ class Versions:
                 yield _Write(statement.operands[1], block)
                 continue
             position = statement.results.index(step.after)
-            sides = [statement.body] if isinstance(statement, Loop) else [statement.then, statement.otherwise]
+            sides = [side for side in blocks_of(statement) if len(side.results) == len(statement.results)]
             for side in sides:
                 first = statement.carried[position] if isinstance(statement, Loop) else None
                 inner = self._steps(side, side.results[position], first)

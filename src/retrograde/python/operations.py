@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import retrograde.rules  # noqa: F401  (declares the primitives)
+from retrograde import rules
 from retrograde.program.primitive import PRIMITIVES, Primitive
+
+assert rules  # importing it declares the primitives
 
 
 def __getattr__(name: str) -> Primitive:

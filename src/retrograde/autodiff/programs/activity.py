@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from retrograde.program.model import Block, Instruction, Loop, Variable, variables_in
+from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, variables_in
 
 
 def active_variables(block: Block, inputs: Iterable[Variable], outputs: Iterable[Variable]) -> set[Variable]:
@@ -23,7 +23,7 @@ def _follow(block: Block, varied: set[Variable]) -> None:
                 varied.update(result for result in statement.results if result.type.differentiable)
         elif isinstance(statement, Loop):
             _follow_loop(statement, varied)
-        else:
+        elif isinstance(statement, Branch):
             _follow(statement.then, varied)
             _follow(statement.otherwise, varied)
             for results in (statement.then.results, statement.otherwise.results):
@@ -52,7 +52,7 @@ def _trace(block: Block, useful: set[Variable]) -> None:
                     useful.update(variables_in(operand) if name in statement.primitive.reverse else ())
         elif isinstance(statement, Loop):
             _trace_loop(statement, useful)
-        else:
+        elif isinstance(statement, Branch):
             for side in (statement.then, statement.otherwise):
                 _pass_on(statement.results, side.results, useful)
                 _trace(side, useful)

@@ -8,7 +8,7 @@ from math import prod
 from typing import Literal
 
 from retrograde.program.model import Instruction, Variable, variables_in
-from retrograde.program.types import ArrayType, Extent, Size, Type
+from retrograde.program.types import ArrayType, Extent, Size, StackType, Type
 
 _CHEAP = (
     "add subtract multiply divide negative positive conjugate real imag absolute sign square sqrt reciprocal "
@@ -36,7 +36,8 @@ class ResidualPolicy:
         rebuild: `"cheap"`: results of cheap operations, where that makes what is kept smaller; `"nothing"`: keep
             whatever a rule reads; `"everything"`: every operation outside of an inner loop, so that little more is kept
             than what a loop carries.
-        recompute: names of variables that are rebuilt in any case, if what they are computed from can be had.
+        recompute: names of variables, the user's or the program's own, that are rebuilt in any case, if what they are
+            computed from can be had.
         sizes: of named axes, for weighing one value against another.
         unknown_size: taken for the sizes that are not given.
     """
@@ -51,19 +52,21 @@ class ResidualPolicy:
         primitive = instruction.primitive
         if self.rebuild == "everything" or primitive.views is not None:
             return True
-        if any(result.name in self.recompute for result in instruction.results):
+        if any(map(self.must_rebuild, instruction.results)):
             return True
         return _is_arithmetic_of_integers(instruction) or (primitive.name in CHEAP and self.rebuild == "cheap")
 
     def bytes_of(self, kind: Type) -> int:
         """About how much memory a value takes."""
-        if not isinstance(kind, ArrayType):
+        if isinstance(kind, StackType):
             return self.unknown_size * self.bytes_of(kind.element)
+        if not isinstance(kind, ArrayType):
+            return 0
         return kind.dtype.itemsize * prod(map(self._extent, kind.sizes))
 
     def must_rebuild(self, variable: Variable) -> bool:
         """Whether a variable was named as one to compute anew."""
-        return variable.name in self.recompute
+        return variable.name in self.recompute or (bool(variable.hint) and variable.hint in self.recompute)
 
     def _extent(self, extent: Extent) -> int:
         if isinstance(extent, Size):

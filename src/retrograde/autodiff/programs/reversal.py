@@ -17,10 +17,10 @@ import numpy as np
 
 from retrograde.autodiff.cotangents import cast
 from retrograde.autodiff.programs.activity import active_operands, active_variables
+from retrograde.autodiff.programs.names import find_input, find_output, type_of_output
 from retrograde.autodiff.programs.policy import ResidualPolicy
 from retrograde.autodiff.programs.residuals import Residuals
 from retrograde.autodiff.programs.scopes import BranchScope, LoopScope, OuterScope, Scope, shape_at
-from retrograde.errors import UsageError
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.check import check
 from retrograde.program.model import (
@@ -28,9 +28,11 @@ from retrograde.program.model import (
     Branch,
     Instruction,
     Loop,
+    Place,
     Program,
     Statement,
     Variable,
+    blocks_of,
     free_variables,
     map_operand,
     variables_in,
@@ -68,9 +70,9 @@ def reverse(
         UsageError: a name is not that of an input or output, or belongs to one that has no derivative.
     """
     copied = simplify(program)
-    sources = [_find(name, copied.inputs, "input") for name in wrt]
+    sources = [find_input(name, copied) for name in wrt]
     outputs = dict(zip(copied.output_names, copied.block.results, strict=True))
-    targets = [_find_output(name, outputs) for name in of]
+    targets = [find_output(name, copied) for name in of]
     builder = ProgramBuilder(f"{program.name}_reversed", copied.block)
     active = active_variables(copied.block, sources, variables_in(tuple(targets)))
     residuals = Residuals(copied.block, active, policy or ResidualPolicy(), program.least_size)
@@ -90,7 +92,21 @@ def reverse(
             gradient = reversal.zeros(scope, copied.block, source)
         results[f"d_{source.name}"] = builder.atom(gradient)
     copied.block.results = list(results.values())
-    return check(simplify(Program(builder.name, copied.block, list(results), program.least_size)))
+    joint = simplify(Program(builder.name, copied.block, list(results), program.least_size), spreads=True)
+    _forget_nowhere(joint.block)
+    return check(joint)
+
+
+_NOWHERE = Place("", 0, "")
+"""Where statements come from that do not say it; what reverses them is to be known as such."""
+
+
+def _forget_nowhere(block: Block) -> None:
+    for statement in block.statements:
+        if statement.place is not None and not statement.place.file:
+            statement.place = None
+        for inner in blocks_of(statement):
+            _forget_nowhere(inner)
 
 
 class _Reversal:
@@ -113,8 +129,7 @@ class _Reversal:
     def _placed(self, statement: Statement) -> Generator[None]:
         """A context in which what is built says that it reverses a statement's line."""
         around = self.builder.place
-        if statement.place is not None:
-            self.builder.place = replace(statement.place, reverses=True)
+        self.builder.place = replace(statement.place or _NOWHERE, reverses=True)
         try:
             yield
         finally:
@@ -209,7 +224,7 @@ class _Reversal:
         consumed = [self.builder.atom(cotangents.pop(loop.results[at])) for at in stacks]
         body = Block([self.builder.variable(loop.index.type, hint=loop.index.hint or "i")])
         into = [loop.carried[at] for at in places] + around
-        body.parameters += [self.builder.variable(variable.type, hint=f"d_{variable.hint or variable.name}") for variable in into]
+        body.parameters += [self.builder.variable(variable.type, hint=_named(variable)) for variable in into]
         body.parameters += [self.builder.variable(_type_of(loop.body.results[at]), hint="d_kept") for at in stacks]
         starts = list(map(self.builder.atom, initial))
         backward = Loop(_count(loop, scope), not loop.backward, starts, consumed, body, [], place=self.builder.place)
@@ -229,9 +244,9 @@ class _Reversal:
             going += [inner.pop(element) for element in elements]
             body.results = list(map(self.builder.atom, going))
         self.builder.append(backward)
-        backward.results = [self.builder.variable(variable.type, hint=f"d_{variable.hint or variable.name}") for variable in into]
+        backward.results = [self.builder.variable(variable.type, hint=_named(variable)) for variable in into]
         of_stacks = [loop.consumed[loop.elements.index(element)] for element in elements]
-        backward.results += [self.builder.variable(stack.type, hint=f"d_{stack.hint or stack.name}") for stack in of_stacks]
+        backward.results += [self.builder.variable(stack.type, hint=_named(stack)) for stack in of_stacks]
         results = [Symbol(self.builder, result) for result in backward.results]
         # What is used from around the loop may be what a carried value starts as, too: its sum is there first.
         cotangents.update(zip(around, results[len(places) :], strict=False))
@@ -272,7 +287,7 @@ class _Reversal:
             with self.builder.inside(backward):
                 backward.results = [self.builder.atom(self._taken(inner, variable, block, scope)) for variable in into]
         condition = scope.read(branch.condition) if isinstance(branch.condition, Variable) else branch.condition
-        results = [self.builder.variable(variable.type, hint=f"d_{variable.hint or variable.name}") for variable in into]
+        results = [self.builder.variable(variable.type, hint=_named(variable)) for variable in into]
         self.builder.append(Branch(self.builder.atom(condition), sides[0][1], sides[1][1], results, self.builder.place))
         for variable, result in zip(into, results, strict=True):
             cotangents[variable] = Symbol(self.builder, result)
@@ -288,6 +303,11 @@ def _used_in(branch: Branch) -> list[Variable]:
     return [*free_variables(branch.then, branch.otherwise), *variables_in(tuple(given))]
 
 
+def _named(variable: Variable) -> str:
+    """What the cotangent of a variable is called."""
+    return f"d_{variable.hint or variable.name}"
+
+
 def _count(loop: Loop, scope: Scope) -> Any:
     """How often a loop ran, as an operand: of a loop with a condition, that is what it carries first."""
     count = loop.count if loop.condition is None else loop.results[0]
@@ -298,26 +318,6 @@ def _type_of(operand: Any) -> Any:
     return operand.type
 
 
-def _find(name: str, variables: list[Variable], role: str) -> Variable:
-    found = {variable.name: variable for variable in variables}
-    if name not in found:
-        raise UsageError(f"{name!r} is no {role} of the program; it has {', '.join(found)}")
-    if not found[name].type.differentiable:
-        raise UsageError(f"{role} {found[name]!r} has no derivative; differentiate floating or complex ones")
-    return found[name]
-
-
-def _find_output(name: str, outputs: dict[str, Any]) -> Any:
-    if name not in outputs:
-        raise UsageError(f"{name!r} is no output of the program; it has {', '.join(outputs)}")
-    return outputs[name]
-
-
 def _input_like(builder: ProgramBuilder, name: str, target: Any) -> Symbol:
-    kind = target.type if isinstance(target, Variable) else ArrayType(np.asarray(target).dtype, np.shape(target))
-    if not isinstance(kind, ArrayType) or not kind.differentiable:
-        raise UsageError(
-            f"output {name.removeprefix('d_')!r} is {kind}, which has no derivative; differentiate floating or "
-            "complex ones"
-        )
+    kind = type_of_output(target)
     return builder.input(name, kind.dtype, kind.sizes)

@@ -140,7 +140,7 @@ class LoopScope(_InnerScope):
             stack = self._forward.consumed[self._forward.elements.index(variable)]
         else:
             stack = self._stack_of(variable)
-        element = self._builder.variable(variable.type, hint=f"{(variable.hint or variable.name).rstrip('_')}_")
+        element = self._builder.variable(variable.type, hint=variable.hint or f"{variable.name.rstrip('_')}_")
         self._reversed.consumed.append(self._parent.read(stack).variable)
         self._reversed.body.parameters.append(element)
         return element

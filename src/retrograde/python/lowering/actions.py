@@ -10,13 +10,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from retrograde.program.kinds import is_tuple
 from retrograde.program.model import (
     Block,
     Branch,
     Instruction,
     Loop,
     Place,
-    Statement,
     Variable,
     blocks_of,
     map_operand,
@@ -25,7 +25,7 @@ from retrograde.program.model import (
 )
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType
-from retrograde.python.lowering.aliasing import Aliases, is_write, rank_of
+from retrograde.python.lowering.aliasing import Aliases, is_write
 from retrograde.python.lowering.model import (
     Action,
     Apply,
@@ -33,6 +33,7 @@ from retrograde.python.lowering.model import (
     Entry,
     Expression,
     For,
+    ForEach,
     If,
     Keep,
     MakeStack,
@@ -42,11 +43,12 @@ from retrograde.python.lowering.model import (
     Write,
 )
 from retrograde.python.lowering.naming import Names
-from retrograde.python.lowering.places import names_in
 from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP
+from retrograde.python.lowering.places import names_in
+from retrograde.python.lowering.ranges import is_over_chunks
 
-_LONGEST = 14
-"""The most operations in an expression."""
+_LONGEST = 12
+"""The most operations in an expression, what picks elements not counted."""
 
 
 @dataclass(slots=True)
@@ -174,9 +176,7 @@ class Sequence:
     def _before_naming(self, targets: list[Name]) -> None:
         """Compute what waits and reads names that are about to stand for something else."""
         names = self._names
-        self._bind_pending(
-            [v for v, p in self._pending.items() if any(names.of(leaf) in targets for leaf in p.leaves)]
-        )
+        self._bind_pending([v for v, p in self._pending.items() if any(names.of(leaf) in targets for leaf in p.leaves)])
 
     def _before_write(self, target: Variable) -> None:
         """Compute what waits and reads an array that is about to be written."""
@@ -208,6 +208,7 @@ class Sequence:
 
     def _value(self, instruction: Instruction) -> None:
         leaves, operations = self._weigh(instruction.operands)
+        operations -= instruction.primitive in (ENTRY, PRIMITIVES["getitem"], PRIMITIVES["size"])
         value = self._application(instruction)
         if self._can_wait(instruction, operations):
             result = instruction.results[0]
@@ -241,7 +242,15 @@ class Sequence:
         values = [self._resolve(initial) for initial in loop.initial]
         carried = [names.of(variable) for variable in loop.carried]
         body = loop.body
-        if isinstance(loop.count, tuple):
+        if is_over_chunks(loop):
+            source = self._resolve(loop.count)
+            self._bind_pending(list(self._pending))
+            self._assign(carried, values, loop.place)
+            self.done.append(
+                ForEach(names.of(loop.index), source, self._emission.actions(body, loop.carried), loop.place)
+            )
+            return
+        if is_tuple(loop.count):
             start, stop, step = self._resolve(loop.count)
             self._bind_pending(list(self._pending))
             self._assign(carried, values, loop.place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retrograde.program.model import Block, Instruction, Statement, Variable, blocks_of, operands_of, variables_in
 from retrograde.python.lowering.aliasing import is_write, rank_of, viewed
-from retrograde.python.lowering.explicit import uses
+from retrograde.python.lowering.rewriting import uses
 
 
 def advance(block: Block) -> None:
@@ -57,4 +57,6 @@ def _can_move(reader: Statement, unset: set[Variable]) -> bool:
     if len(reader.results) != 1 or viewed(reader) is not None:
         return False
     operands = list(variables_in(reader.operands))
-    return unset.isdisjoint(operands) and all(rank_of(reader.results[0]) <= rank_of(view) or not rank_of(view) for view in operands)
+    return unset.isdisjoint(operands) and all(
+        rank_of(reader.results[0]) <= rank_of(view) or not rank_of(view) for view in operands
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.lowering.operations import ENTRY, KEEP
@@ -32,12 +34,14 @@ _OPERATIONS = {
 _PARTS = {"getitem": "part", "transpose": "turned", "reshape": "shaped", "broadcast_to": "spread"}
 """What a result is to its operand."""
 
+_SHIFTS = {"add": "plus", "subtract": "less"}
+
 _LONGEST = 18
 """The most characters of a name that is made up."""
 
 
 def callings(block: Block) -> dict[Variable, str]:
-    """What to call each variable of a block in explicit form, and of all blocks inside; several may be called the same."""
+    """What to call each variable of a block in explicit form, inner ones included; several may be called the same."""
     calls = dict[Variable, str]()
     for parameter in block.parameters:
         calls[parameter] = parameter.name
@@ -57,13 +61,17 @@ def _note(block: Block, calls: dict[Variable, str]) -> None:
             if not isinstance(statement.count, tuple):
                 calls[statement.carried[0]] = "count"
             for carried, initial in zip(statement.carried, statement.initial, strict=True):
-                calls[carried] = calls.get(carried) or _given(carried) or (calls.get(initial, "x") if isinstance(initial, Variable) else "x")
+                calls[carried] = (
+                    calls.get(carried)
+                    or _given(carried)
+                    or (calls.get(initial, "x") if isinstance(initial, Variable) else "x")
+                )
         for inner in blocks_of(statement):
             _note(inner, calls)
         for at, result in enumerate(statement.results):
             source = statement.carried[at] if isinstance(statement, Loop) else _first_variable(statement, at)
             kept = result.hint.startswith("kept_") and source is not None and not source.hint
-            calls[result] = ("" if kept else _given(result)) or calls.get(source, "x")  # pyright: ignore[reportArgumentType]
+            calls[result] = ("" if kept else _given(result)) or (calls.get(source, "x") if source is not None else "x")
 
 
 def _first_variable(branch: Branch, at: int) -> Variable | None:
@@ -98,9 +106,19 @@ def _described(instruction: Instruction, calls: dict[Variable, str]) -> str:
     kind = result.type
     if instruction.place is not None and instruction.place.reverses and isinstance(kind, ArrayType):
         return "g" if kind.differentiable and name not in _PARTS else _of_operand(instruction, calls)
+    if name in _SHIFTS and isinstance(kind, ArrayType) and kind.dtype.kind == "i" and not kind.rank:
+        return _shifted(instruction, calls)
     if name in _OPERATIONS:
         return _OPERATIONS[name]
     return _of_operand(instruction, calls)
+
+
+def _shifted(instruction: Instruction, calls: dict[Variable, str]) -> str:
+    """An index plus or minus a number."""
+    one, other = instruction.operands
+    if isinstance(one, Variable) and isinstance(other, (int, np.integer)):
+        return f"{calls.get(one, 'i')}_{_SHIFTS[instruction.primitive.name]}_{abs(int(other))}"
+    return "count"
 
 
 def _of_operand(instruction: Instruction, calls: dict[Variable, str]) -> str:

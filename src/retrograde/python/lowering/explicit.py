@@ -7,8 +7,7 @@ The variables are those of the program.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,19 +19,21 @@ from retrograde.program.model import (
     Branch,
     Instruction,
     Loop,
-    Place,
     Program,
+    Replay,
     Statement,
+    Sweep,
     Variable,
     blocks_of,
     map_operand,
-    operands_of,
-    variables_in,
 )
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, Size, StackType, Type
 from retrograde.python.lowering.operations import ENTRY, FULL, KEEP, MAKE_STACK, STOP, ZEROS
+from retrograde.python.lowering.broadcasting import broadcast_late
 from retrograde.python.lowering.ranges import put_ranges
+from retrograde.python.lowering.rewriting import drop_unused, map_statement, replaced, replacing, substitute_everywhere
+from retrograde.python.lowering.scheduled import unfold
 
 _INT64 = ArrayType(np.dtype(np.int64))
 
@@ -41,9 +42,11 @@ def explicit(program: Program) -> Block:
     """The explicit form of a program: a block of its own, with the program's variables."""
     block = _shallow_block(program.block)
     prune(Program(program.name, block, list(program.output_names)))
+    unfold(block)
     inputs = block.parameters
     sizes = _Sizes(block)
     block = _Rewriting(inputs, sizes.hoist()).block(block)
+    broadcast_late(block)
     put_ranges(block)
     drop_unused(block)
     return block
@@ -61,6 +64,11 @@ def _shallow(statement: Statement) -> Statement:
         )
     blocks = [_shallow_block(block) for block in blocks_of(statement)]
     results, place = list(statement.results), statement.place
+    if isinstance(statement, Sweep):
+        condition = blocks[2] if len(blocks) > 2 else None
+        return replace(statement, advance=blocks[0], record=blocks[1], results=results, condition=condition)
+    if isinstance(statement, Replay):
+        return replace(statement, advance=blocks[0], record=blocks[1], reverse=blocks[2], results=results)
     if isinstance(statement, Branch):
         return Branch(statement.condition, blocks[0], blocks[1], results, place)
     initial, consumed = list(statement.initial), list(statement.consumed)
@@ -103,51 +111,17 @@ class _Sizes:
     def _place(self, block: Block, by_array: dict[Variable, list[Instruction]]) -> None:
         placed: list[Statement] = [size for variable in block.parameters for size in by_array.get(variable, ())]
         for statement in block.statements:
-            map_statement(_replacing(self._same), statement)
+            map_statement(replacing(self._same), statement)
             for inner in blocks_of(statement):
                 self._place(inner, by_array)
             placed.append(statement)
             placed += [size for variable in statement.results for size in by_array.get(variable, ())]
         block.statements = placed
-        block.results = [_replaced(result, self._same) for result in block.results]
+        block.results = [replaced(result, self._same) for result in block.results]
 
 
 def _is_size(instruction: Instruction) -> bool:
     return instruction.primitive is PRIMITIVES["size"] and isinstance(instruction.operands[0], Variable)
-
-
-def map_statement(function: Callable[[Any], Any], statement: Statement) -> None:
-    """Put a function's results in the place of what a statement itself reads."""
-    if isinstance(statement, Instruction):
-        statement.operands = map_operand(function, statement.operands)
-    elif isinstance(statement, Loop):
-        statement.count = map_operand(function, statement.count)
-        statement.initial = [map_operand(function, operand) for operand in statement.initial]
-        statement.consumed = [map_operand(function, operand) for operand in statement.consumed]
-    else:
-        statement.condition = map_operand(function, statement.condition)
-
-
-def substitute_everywhere(block: Block, replacements: dict[Variable, Any]) -> None:
-    """Put other operands in the place of variables, in a block and all blocks inside."""
-    for statement in block.statements:
-        map_statement(_replacing(replacements), statement)
-        for inner in blocks_of(statement):
-            substitute_everywhere(inner, replacements)
-    block.results = [_replaced(result, replacements) for result in block.results]
-
-
-def _replaced(operand: Any, replacements: dict[Variable, Any]) -> Any:
-    return map_operand(_replacing(replacements), operand)
-
-
-def _replacing(replacements: dict[Variable, Any]) -> Callable[[Any], Any]:
-    def replace(part: Any) -> Any:
-        while isinstance(part, Variable) and part in replacements:
-            part = replacements[part]
-        return part
-
-    return replace
 
 
 class _Rewriting:
@@ -174,13 +148,13 @@ class _Rewriting:
 
     def _statements(self, block: Block, keeps: dict[Variable | None, list[Instruction]]) -> list[Statement]:
         """A block's statements rewritten, with instructions that keep a variable right behind where it is set."""
-        done = [keep for parameter in (None, *block.parameters) for keep in keeps.get(parameter, ())]
+        done: list[Statement] = [keep for first in (None, *block.parameters) for keep in keeps.get(first, ())]
         for statement in block.statements:
             number = _broadcast_number(statement)
-            if number is not None:
+            if number is None:
+                done += self._statement(statement)
+            else:
                 self._numbers[statement.results[0]] = number
-                continue
-            done += self._statement(statement)
             done += [keep for result in statement.results for keep in keeps.get(result, ())]
         return done
 
@@ -192,6 +166,9 @@ class _Rewriting:
                 side.statements = self._statements(side, {})
             return [statement]
         name = statement.primitive.name
+        if name == "make_stack":
+            count, _ = statement.operands
+            return [Instruction(MAKE_STACK, (count, None), {}, statement.results, statement.place)]
         if name == "scatter":
             return _scattered(statement)
         return [_filled(statement)] if name == "broadcast_to" else [statement]
@@ -255,10 +232,13 @@ class _Rewriting:
 
 def _broadcast_number(statement: Statement) -> Any:
     """The number that a statement broadcasts to no axes."""
-    if not isinstance(statement, Instruction) or statement.primitive.name != "broadcast_to" or statement.operands[1]:
+    if not isinstance(statement, Instruction) or statement.primitive.name != "broadcast_to":
         return None
-    value = statement.operands[0]
-    return value if isinstance(value, Variable) else np.asarray(value, statement.results[0].type.dtype)[()]
+    value, shape = statement.operands
+    kind = statement.results[0].type
+    if shape or not isinstance(kind, ArrayType):
+        return None
+    return value if isinstance(value, Variable) else np.asarray(value, kind.dtype)[()]
 
 
 def _make_numbers(block: Block) -> None:
@@ -295,7 +275,7 @@ def _filled(instruction: Instruction) -> Instruction:
     if isinstance(value, Variable) or np.ndim(value) or not shape or not isinstance(kind, ArrayType):
         return instruction
     static = {"dtype": kind.dtype}
-    number = np.asarray(value, kind.dtype)[()]
+    number: Any = np.asarray(value, kind.dtype)[()]
     if not number and not np.signbit(number.real):
         return Instruction(ZEROS, (shape,), static, instruction.results, instruction.place)
     return Instruction(FULL, (number, shape), static, instruction.results, instruction.place)
@@ -313,33 +293,3 @@ def _part_picks_once(part: Any) -> bool:
     if is_ndarray(part):
         return not part.ndim or part.dtype.kind == "b"
     return part is None or part is Ellipsis or is_slice(part) or isinstance(part, (int, np.integer))
-
-
-def uses(block: Block) -> Counter[Variable]:
-    """How often each variable is read, in a block and all blocks inside."""
-    counts: Counter[Variable] = Counter(variables_in(tuple(block.results)))
-    for statement in block.statements:
-        counts.update(variables_in(operands_of(statement)))
-        for inner in blocks_of(statement):
-            counts.update(uses(inner))
-    return counts
-
-
-def drop_unused(block: Block) -> None:
-    """Take out instructions whose results nobody reads."""
-    while _drop_once(block, uses(block)):
-        pass
-
-
-def _drop_once(block: Block, counts: Counter[Variable]) -> bool:
-    dropped = False
-    kept: list[Statement] = []
-    for statement in block.statements:
-        if isinstance(statement, Instruction) and statement.results and not any(map(counts.__getitem__, statement.results)):
-            dropped = True
-            continue
-        kept.append(statement)
-        for inner in blocks_of(statement):
-            dropped |= _drop_once(inner, counts)
-    block.statements = kept
-    return dropped

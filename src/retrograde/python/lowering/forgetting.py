@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from retrograde.program.types import ArrayType
-from retrograde.python.lowering.model import Action, For, Forget, If, Name, Procedure, Repeat
+from retrograde.program.types import ArrayType, StackType
+from retrograde.python.lowering.model import Action, For, ForEach, Forget, If, Name, Procedure, Repeat
 from retrograde.python.lowering.places import inner_actions, names_in, read_by, set_by, walk
 
 _SMALL = 4096
@@ -17,7 +17,7 @@ def forget(procedure: Procedure, in_loops: bool) -> None:
 
     Args:
         procedure: is changed.
-        in_loops: also of arrays that each iteration makes anew: until the next one makes them again, they are in memory.
+        in_loops: also of arrays that each iteration makes anew: until the next one does so, they are in memory.
     """
     made = {name for action in walk(procedure.actions) for name in set_by(action)}
     forgetting = _Forgetting({name for name in made if _is_large(name)}, in_loops)
@@ -30,7 +30,7 @@ def forget(procedure: Procedure, in_loops: bool) -> None:
 
 def _is_large(name: Name) -> bool:
     if not isinstance(name.type, ArrayType):
-        return True
+        return isinstance(name.type, StackType)
     sizes = [size for size in name.type.sizes if isinstance(size, int)]
     return name.type.rank > 0 and (len(sizes) < name.type.rank or prod(sizes) > _SMALL)
 
@@ -56,7 +56,7 @@ class _Forgetting:
         return done[::-1]
 
     def _enter(self, action: Action, live: set[Name], inside: bool) -> None:
-        if isinstance(action, (For, Repeat)):
+        if isinstance(action, (For, ForEach, Repeat)):
             action.body = self.actions(action.body, live, True)
         elif isinstance(action, If):
             action.then = self.actions(action.then, live, inside)
@@ -76,7 +76,7 @@ def _exposed(actions: list[Action]) -> set[Name]:
         exposed |= set(read_by(action)) - known
         if isinstance(action, Repeat):
             known.add(action.index)
-        own = {action.index} if isinstance(action, For) else set[Name]()
+        own = set(set_by(action)) if isinstance(action, (For, ForEach)) else set[Name]()
         for inner in inner_actions(action):
             exposed |= _exposed(inner) - known - own
         known |= _certainly_set(action)
@@ -88,4 +88,4 @@ def _certainly_set(action: Action) -> set[Name]:
     if isinstance(action, If):
         sides = [{name for part in side for name in _certainly_set(part)} for side in (action.then, action.otherwise)]
         return sides[0] & sides[1]
-    return set() if isinstance(action, For) else set(set_by(action))
+    return set() if isinstance(action, (For, ForEach)) else set(set_by(action))

@@ -44,4 +44,3 @@ def lower(program: Program, frugal: bool = False) -> Procedure:
     )
     forget(procedure, in_loops=frugal)
     return procedure
-

@@ -109,7 +109,7 @@ class MakeStack:
 
 @dataclass(eq=False, slots=True)
 class Keep:
-    """`stack[index] = value`, by copy: the value's array may be written afterwards."""
+    """`stack[index] = value`, by copy: the value's array may be written afterwards. None lets go of the entry."""
 
     stack: Name
     index: Expression
@@ -133,6 +133,21 @@ class For:
     stop: Expression
     step: int
     backward: bool
+    body: list[Action]
+    place: Place | None = None
+
+
+@dataclass(eq=False, slots=True)
+class ForEach:
+    """A loop over what an iterator gives: chunks of a schedule's rows. A `Stop` may end it.
+
+    Attributes:
+        item: what the body calls it.
+        source: the iterator.
+    """
+
+    item: Name
+    source: Expression
     body: list[Action]
     place: Place | None = None
 
@@ -177,7 +192,7 @@ class Forget:
     names: list[Name]
 
 
-Action: TypeAlias = Bind | Write | MakeStack | Keep | For | Repeat | Stop | If | Forget
+Action: TypeAlias = Bind | Write | MakeStack | Keep | For | ForEach | Repeat | Stop | If | Forget
 
 
 @dataclass(eq=False, slots=True)

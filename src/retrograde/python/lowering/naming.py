@@ -11,7 +11,7 @@ from keyword import iskeyword
 from typing import Any
 
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of, free_variables
-from retrograde.program.types import ArrayType, StackType, Type
+from retrograde.program.types import ArrayType, ScheduleType, Type
 from retrograde.python.lowering.aliasing import is_write, viewed
 from retrograde.python.lowering.calling import callings
 from retrograde.python.lowering.liveness import live_after
@@ -96,7 +96,8 @@ class Names:
         """What the user calls by one name, the text does too, where it can be."""
         by_hint: dict[tuple[Any, ...], list[Variable]] = {}
         for variable in self._order:
-            if (variable.hint or variable in self._indices) and variable not in self._views:
+            named = variable.hint or variable in self._indices
+            if named and variable not in self._views and isinstance(variable.type, ArrayType):
                 by_hint.setdefault((self._calls.get(variable), _kind(variable.type)), []).append(variable)
         for variables in by_hint.values():
             for other in variables[1:]:
@@ -131,7 +132,8 @@ class Names:
     def _free_text(self, hint: str, is_given: bool) -> str:
         base = hint if hint.isidentifier() and not iskeyword(hint) else "x"
         base = base if base not in _CONFUSING else f"{base}_"
-        numbers = chain(("",), (str(number) for number in count(2)))
+        joint = "_" if base[-1].isdigit() else ""
+        numbers = chain(("",), (f"{joint}{number}" for number in count(2)))
         avoided = self._taken if is_given else self._taken | self._hints
         text = next(text for text in (base + number for number in numbers) if text not in avoided)
         self._taken.add(text)
@@ -161,13 +163,15 @@ def _views(block: Block) -> set[Variable]:
 
 
 def _kind(kind: Type) -> Any:
+    if isinstance(kind, ScheduleType):
+        return kind
     return (kind.dtype, kind.rank) if isinstance(kind, ArrayType) else (_kind(kind.element),)
 
 
 def _joined(members: list[Variable]) -> Type:
     kinds = [member.type for member in members]
     first = kinds[0]
-    if isinstance(first, StackType):
+    if not isinstance(first, ArrayType):
         return first
     sizes = zip(*(kind.sizes for kind in kinds if isinstance(kind, ArrayType)), strict=True)
     return ArrayType(first.dtype, tuple(extents[0] if len(set(extents)) == 1 else None for extents in sizes))

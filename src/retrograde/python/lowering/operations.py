@@ -68,6 +68,34 @@ ENTRY = Primitive(
 )
 """The value that a stack has for an iteration."""
 
+SLOTS = Primitive(
+    "slots",
+    lambda schedule, count: schedule.slots(count),
+    ("schedule", "count"),
+    result=lambda schedule, count: (),
+    outputs=("states", "residuals"),
+    registered=False,
+)
+"""How many slots a schedule takes for states and for residuals."""
+
+SWEEP = Primitive(
+    "sweep",
+    lambda schedule, count, snapshots: schedule.sweep(count, snapshots),
+    ("schedule", "count", "snapshots"),
+    result=lambda schedule, count, snapshots: schedule,
+    registered=False,
+)
+"""The chunks of rows of a schedule's forward sweep."""
+
+REVERSAL = Primitive(
+    "reversal",
+    lambda schedule, count, snapshots: schedule.reversal(count, snapshots),
+    ("schedule", "count", "snapshots"),
+    result=lambda schedule, count, snapshots: schedule,
+    registered=False,
+)
+"""The chunks of rows of a schedule's reversal."""
+
 STOP = Primitive(
     "stop",
     lambda holds, *carried: None,

@@ -12,6 +12,7 @@ from retrograde.python.lowering.model import (
     Entry,
     Expression,
     For,
+    ForEach,
     Forget,
     If,
     Keep,
@@ -42,32 +43,29 @@ def names_in(*expressions: Expression) -> list[Name]:
 
 def inner_actions(action: Action) -> list[list[Action]]:
     """The sequences of actions inside one."""
-    if isinstance(action, (For, Repeat)):
+    if isinstance(action, (For, ForEach, Repeat)):
         return [action.body]
     return [action.then, action.otherwise] if isinstance(action, If) else []
 
 
 def read_by(action: Action) -> list[Name]:
     """The names that an action itself reads, what its inner actions read left out."""
-    match action:
-        case Bind():
-            return names_in(action.value)
-        case Write():
-            return names_in(action.target, action.index, action.value)
-        case MakeStack():
-            return names_in(action.count, action.shape)
-        case Keep():
-            return names_in(action.stack, action.index, action.value)
-        case For():
-            return names_in(action.start, action.stop)
-        case Repeat():
-            return names_in(action.limit)
-        case Stop():
-            return names_in(action.unless)
-        case If():
-            return names_in(action.condition)
-        case Forget():
-            return []
+    return names_in(*(getattr(action, part) for part in _READS[type(action)]))
+
+
+_READS: dict[type[Action], tuple[str, ...]] = {
+    Bind: ("value",),
+    Write: ("target", "index", "value"),
+    MakeStack: ("count", "shape"),
+    Keep: ("stack", "index", "value"),
+    For: ("start", "stop"),
+    ForEach: ("source",),
+    Repeat: ("limit",),
+    Stop: ("unless",),
+    If: ("condition",),
+    Forget: (),
+}
+"""The attributes of an action that are expressions which it reads."""
 
 
 def set_by(action: Action) -> list[Name]:
@@ -76,6 +74,8 @@ def set_by(action: Action) -> list[Name]:
         return action.targets
     if isinstance(action, MakeStack):
         return [action.stack]
+    if isinstance(action, ForEach):
+        return [action.item]
     return [action.index] if isinstance(action, (For, Repeat)) else []
 
 

@@ -6,8 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.program.model import Block, Instruction, Loop, Statement, Variable, all_variables, blocks_of, variables_in
+from retrograde.program.model import (
+    Block,
+    Instruction,
+    Loop,
+    Statement,
+    Variable,
+    all_variables,
+    blocks_of,
+    variables_in,
+)
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.types import ScheduleType
+from retrograde.python.lowering.rewriting import uses
 
 Range = tuple[Any, Any, int]
 """The `count` of a loop in explicit form: start and stop as operands, and the step."""
@@ -20,14 +31,21 @@ def put_ranges(block: Block) -> None:
     for statement in block.statements:
         for inner in blocks_of(statement):
             put_ranges(inner)
-        if isinstance(statement, Loop) and not _stops(statement.body):
+        if isinstance(statement, Loop) and not _stops(statement.body) and not is_over_chunks(statement):
             statements += _set_range(statement, makers)
         statements.append(statement)
     block.statements = statements
 
 
+def is_over_chunks(loop: Loop) -> bool:
+    """Whether a loop's index is not a number but a chunk of a schedule's rows."""
+    return isinstance(loop.count, Variable) and isinstance(loop.count.type, ScheduleType)
+
+
 def _stops(body: Block) -> bool:
-    return any(isinstance(statement, Instruction) and statement.primitive.name == "stop" for statement in body.statements)
+    return any(
+        isinstance(statement, Instruction) and statement.primitive.name == "stop" for statement in body.statements
+    )
 
 
 def _set_range(loop: Loop, makers: dict[Variable, Statement]) -> list[Statement]:
@@ -41,18 +59,12 @@ def _set_range(loop: Loop, makers: dict[Variable, Statement]) -> list[Statement]
     (user,) = instruction.results
     loop.body.parameters[0] = user
     loop.body.statements.remove(instruction)
-    if any(True for _ in _readers(loop.body, index)):
+    if uses(loop.body)[index]:
         operands = (user, start) if step == 1 else (start, user)
         loop.body.statements.insert(0, Instruction(PRIMITIVES["subtract"], operands, {}, [index], loop.place))
     stop, early = _stop(start, count, step, makers, loop)
     loop.count = (start, stop, step)
     return early
-
-
-def _readers(body: Block, variable: Variable) -> Any:
-    from retrograde.python.lowering.explicit import uses
-
-    return range(uses(body)[variable])
 
 
 def _shifted_index(loop: Loop) -> tuple[Instruction, Any, int] | None:
@@ -67,6 +79,8 @@ def _shifted_index(loop: Loop) -> tuple[Instruction, Any, int] | None:
         name, kind = statement.primitive.name, statement.results[0].type
         if kind != loop.index.type or not _is_integer(others[0]):
             continue
+        if not statement.results[0].hint and (loop.index.hint or uses(loop.body)[loop.index] > 1):
+            continue
         if name == "add":
             return statement, others[0], 1
         if name == "subtract" and statement.operands[1] is loop.index:
@@ -78,14 +92,20 @@ def _is_integer(operand: Any) -> bool:
     return isinstance(operand, (Variable, int, np.integer))
 
 
-def _stop(start: Any, count: Any, step: int, makers: dict[Variable, Statement], loop: Loop) -> tuple[Any, list[Statement]]:
+def _stop(
+    start: Any, count: Any, step: int, makers: dict[Variable, Statement], loop: Loop
+) -> tuple[Any, list[Statement]]:
     if isinstance(start, (int, np.integer)) and isinstance(count, (int, np.integer)):
         return int(start + step * count), []
     maker = makers.get(count) if isinstance(count, Variable) else None
     if isinstance(maker, Instruction) and maker.primitive.name == "subtract":
-        ends = maker.operands if step == 1 else maker.operands[::-1]
-        if _is_same(ends[1], start):
-            return ends[0], []
+        last, first = maker.operands if step == 1 else maker.operands[::-1]
+        if _is_same(first, start):
+            return last, []
+    return _computed(start, count, step, loop)
+
+
+def _computed(start: Any, count: Any, step: int, loop: Loop) -> tuple[Any, list[Statement]]:
     name = "add" if step == 1 else "subtract"
     stop = Variable("stop", loop.index.type)
     return stop, [Instruction(PRIMITIVES[name], (start, count), {}, [stop], loop.place)]

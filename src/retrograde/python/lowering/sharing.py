@@ -10,26 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from retrograde.program.kinds import is_ndarray
 from retrograde.program.model import (
     Block,
-    Branch,
     Instruction,
     Loop,
     Statement,
     Variable,
     blocks_of,
-    variables_in,
 )
 from retrograde.program.types import ArrayType, type_of
 from retrograde.python.lowering.aliasing import LOCKED, Aliases, Copied, is_copy, is_write, rank_of, viewed
-from retrograde.python.lowering.explicit import drop_unused, substitute_everywhere
 from retrograde.python.lowering.liveness import live_after
 from retrograde.python.lowering.operations import COPY, FULL, ZEROS
+from retrograde.python.lowering.rewriting import drop_unused, substitute_everywhere
 
 
 def share(block: Block) -> Block:
-    """Make a block's writes ones in place: what has to be copied is copied by instructions, and what need not is not."""
+    """Make a block's writes ones in place: what has to be copied is copied by instructions."""
     copied = _Deciding(block).copied
     makers = makers_of(block)
     _insert(block, copied, makers)
@@ -55,7 +52,7 @@ class _Deciding:
         self._after = live_after(block)
         self._untouchable = {LOCKED, *(variable for variable in block.parameters if rank_of(variable))}
         self._depths: dict[Statement, int] = {}
-        self._makers: dict[Variable, tuple[Statement | Loop, int, str]] = {}
+        self._makers: dict[Variable, tuple[Statement, int]] = {}
         self._note(block, 0)
         writes = [statement for statement in self._depths if isinstance(statement, Instruction) and is_write(statement)]
         self.copied: Copied = {write for write in writes if not rank_of(write.operands[0])}
@@ -83,10 +80,10 @@ class _Deciding:
         for statement in block.statements:
             self._depths[statement] = depth
             for at, result in enumerate(statement.results):
-                self._makers[result] = (statement, at, "result")
+                self._makers[result] = (statement, at)
             if isinstance(statement, Loop):
                 for at, carried in enumerate(statement.carried):
-                    self._makers[carried] = (statement, at, "carried")
+                    self._makers[carried] = (statement, at)
             for inner in blocks_of(statement):
                 self._note(inner, depth + isinstance(statement, Loop))
 
@@ -137,17 +134,17 @@ class _Deciding:
 
     def _views(self, variable: Variable) -> Iterator[Instruction]:
         """The instructions that made a variable a view."""
-        maker = self._makers.get(variable, (None, 0, ""))[0]
+        maker = self._makers.get(variable, (None, 0))[0]
         while isinstance(maker, Instruction) and (base := viewed(maker)) is not None:
             yield maker
-            maker = self._makers.get(base, (None, 0, ""))[0]
+            maker = self._makers.get(base, (None, 0))[0]
 
     def _upstream(self, operand: Any, seen: set[Variable]) -> Iterator[Any]:
         """The places of possible copies on the way to an operand."""
         if not isinstance(operand, Variable) or operand in seen or operand not in self._makers:
             return
         seen.add(operand)
-        maker, at, role = self._makers[operand]
+        maker, at = self._makers[operand]
         if isinstance(maker, Instruction):
             if maker in self.copied:
                 return

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 DEEPEST = 100
 """The most calls inside each other."""
 
+_RECURRENT = 4
+"""How often a function calls itself in a branch before what may end that is looked for."""
+
 _LIBRARIES = frozenset({"numpy", "scipy", "math", "cmath", "retrograde", "builtins", "functools", "operator", "random"})
 
 
@@ -139,25 +142,27 @@ def call_closure(reader: Reader, function: Closure, arguments: list[Any], keywor
 
 
 def _read(reader: Reader, source: Source, function: Any, outer: Frame | None, names: dict[str, Any]) -> Any:
-    if len(reader.frames) >= DEEPEST:
-        raise _too_deep(reader, names)
+    _limit_depth(reader, source, names)
     with entered(reader, source, function, outer, names) as frame:
         reader.execute(body_of(source.node))
         return returned(reader, frame)
 
 
-def _too_deep(reader: Reader, names: dict[str, Any]) -> Exception:
-    """What may end a recursion, once it is known: an integer among the arguments, or the size of an array."""
-    purpose = "how deep a recursion goes"
+def _limit_depth(reader: Reader, source: Source, names: dict[str, Any]) -> None:
+    """Have what may end a recursion known: an integer among the arguments, or the size of an array."""
+    again = sum(frame.source.node is source.node for frame in reader.frames)
+    if len(reader.frames) < DEEPEST and not (again >= _RECURRENT and reader.conditions):
+        return
     found = [value for value in names.values() if isinstance(value, Number) and value.dtype.kind in "iu"]
     for value in names.values():
         found += [extent for extent in value.shape if is_dynamic(extent)] if isinstance(value, Array) else []
     for value in found:
         if origins_of(reader, value.symbol).helps(reader.assumptions):
-            return NeedsStatic(value.symbol, purpose)
-    return UnsupportedError(
-        f"calls were nested more than {DEEPEST} deep, or a recursion ends by what only the run knows; write a loop"
-    )
+            raise NeedsStatic(value.symbol, "how deep a recursion goes")
+    if len(reader.frames) >= DEEPEST:
+        raise UnsupportedError(
+            f"calls were nested more than {DEEPEST} deep, or a recursion ends by what only the run knows; write a loop"
+        )
 
 
 def returned(reader: Reader, frame: Frame) -> Any:

@@ -1,5 +1,5 @@
 """Procedures as readable Python."""
 
-from retrograde.python.text.module import python_text, run_text
+from retrograde.python.text.module import given_operations, python_text, run_text
 
-__all__ = ["python_text", "run_text"]
+__all__ = ["given_operations", "python_text", "run_text"]

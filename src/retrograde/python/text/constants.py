@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from base64 import b85encode
-from typing import Any
+from typing import Any, cast
 from zlib import compress
 
 import numpy as np
+
+from retrograde.program.kinds import is_list
+
+_WIDE = frozenset({"int64", "float64", "complex128"})
 
 _SHORT, _LISTED = 8, 200
 """The most elements of an array that is written where it is used, and of one that is written element by element."""
@@ -25,13 +29,11 @@ def number_text(value: Any, plain: bool) -> str:
         value: what to write.
         plain: write NumPy's int64, float64 and complex128 as Python's numbers.
     """
-    if isinstance(value, np.bool):
-        return str(bool(value))
     if isinstance(value, np.generic):
-        python = value.item()
-        text = number_text(python, plain)
-        same = plain and type(value) in (np.int64, np.float64, np.complex128)
-        return text if same else f"{dtype_text(value.dtype)}({text})"
+        number = cast(Any, value)
+        text = number_text(number.item(), plain)
+        same = number.dtype.name == "bool" or (plain and number.dtype.name in _WIDE)
+        return text if same else f"{dtype_text(number.dtype)}({text})"
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return "np.nan" if value != value else "np.inf" if value > 0 else "-np.inf"
     if isinstance(value, complex) and (not np.isfinite(value) or not value.real or not value.imag):
@@ -53,4 +55,4 @@ def array_text(value: np.ndarray[Any, Any]) -> tuple[str, bool]:
 
 
 def _listed(value: Any) -> str:
-    return f"[{', '.join(map(_listed, value))}]" if isinstance(value, list) else number_text(value, True)
+    return f"[{', '.join(map(_listed, value))}]" if is_list(value) else number_text(value, True)

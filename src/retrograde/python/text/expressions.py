@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
 
-from retrograde.program.kinds import as_tuple, is_ndarray, is_slice, is_tuple
+from retrograde.program.kinds import as_tuple, is_list, is_ndarray, is_slice, is_tuple
+from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import ArrayType
 from retrograde.python.lowering.model import Apply, Entry, Expression, Name
 from retrograde.python.text.constants import array_text, dtype_text, number_text
-from retrograde.rules.contraction.pairwise import layout_of
 from retrograde.python.text.spellings import DEFAULTS, INFIX, REDUCTIONS, SEARCHES, TEMPLATES, numpy_name
+from retrograde.rules.contraction.pairwise import layout_of
 
 _LOWEST, _UNARY, _POWER, _ATOM = 0, 11, 12, 14
 
@@ -27,17 +29,27 @@ class ExpressionPrinter:
     Args:
         spell: what a name is called.
         plain_numbers: whether NumPy's numbers of the default precisions may be written as Python's.
-        reserved: names that constants must not have.
+        taken: names that operations must not have.
 
     Attributes:
-        imported: names of the operations to import from `retrograde.python.operations`.
+        imported: operations to import from `retrograde.python.operations`, and what the text calls them.
+        classes: names of classes to import, and their modules.
+        given: what has no text, such as operations of the user's own: whoever runs the text hands it over.
         constants: large constants: the text of each by the name it is given.
     """
 
-    def __init__(self, spell: Callable[[Name], str] | None = None, plain_numbers: bool = True) -> None:
-        self._spell = spell or (lambda name: name.text)
+    def __init__(
+        self,
+        spell: Callable[[Name], str] | None = None,
+        plain_numbers: bool = True,
+        taken: Iterable[str] = (),
+    ) -> None:
+        self._taken = frozenset(taken)
+        self._spell: Callable[[Name], str] = spell or _own_text
         self._plain_numbers = plain_numbers
-        self.imported: set[str] = set()
+        self.imported: dict[str, str] = {}
+        self.classes: dict[str, str] = {}
+        self.given: dict[str, Any] = {}
         self.constants: dict[str, str] = {}
         self._known: dict[int, tuple[Any, str]] = {}
 
@@ -84,8 +96,8 @@ class ExpressionPrinter:
     def _constant(self, value: Any) -> Text:
         if is_ndarray(value):
             return self._array(value), _ATOM
-        if isinstance(value, list):
-            return f"[{', '.join(map(self.text, value))}]", _ATOM  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        if is_list(value):
+            return f"[{', '.join(map(self.text, value))}]", _ATOM
         text = number_text(value, self._plain_numbers)
         return text, _UNARY if text.startswith("-") else _ATOM
 
@@ -113,18 +125,49 @@ class ExpressionPrinter:
         if name in TEMPLATES:
             return self._filled(TEMPLATES[name], apply), _ATOM
         function = numpy_name(apply.primitive)
-        if function is None:
-            function = name
-            self.imported.add(name)
-        return self._call(function, apply), _ATOM
+        return self._call(function or self._operation(apply.primitive), apply), _ATOM
+
+    def _operation(self, primitive: Primitive) -> str:
+        """The name of an operation that NumPy does not have."""
+        if primitive.name in PRIMITIVES and PRIMITIVES[primitive.name] is primitive:
+            name = f"{primitive.name}_of" if primitive.name in self._taken else primitive.name
+            self.imported[primitive.name] = name
+            return name
+        return self._hand_over(primitive.name, primitive)
+
+    def _hand_over(self, called: str, value: Any) -> str:
+        """A name for what only the caller has."""
+        base = "".join(part if part.isalnum() else "_" for part in called).strip("_") or "operation"
+        numbers = chain((f"own_{base}",), (f"own_{base}{number}" for number in count(2)))
+        name = next(name for name in numbers if self.given.get(name, value) is value)
+        self.given[name] = value
+        return name
+
+    def static(self, value: Any) -> str:
+        """A Python constant: a number, a text, a dtype, a container or a record of them."""
+        if isinstance(value, np.dtype):
+            return dtype_text(value)
+        if isinstance(value, np.generic):
+            return number_text(value, False)
+        if is_tuple(value) and type(value) is not tuple:  # pyright: ignore[reportUnknownArgumentType]
+            kind = type(value)  # pyright: ignore[reportUnknownVariableType]
+            self.classes[kind.__name__] = kind.__module__
+            fields: Any = value
+            return f"{kind.__name__}({', '.join(map(self.static, fields))})"
+        if is_tuple(value) or is_list(value):
+            parts = ", ".join(map(self.static, value))
+            return f"[{parts}]" if is_list(value) else f"({parts}{',' if len(value) == 1 else ''})"
+        if value is None or isinstance(value, (int, float, complex, str)):
+            return number_text(value, False)
+        return self._hand_over(type(value).__name__, value)
 
     def _call(self, function: str, apply: Apply) -> str:
         arguments = [*map(self.text, apply.operands)]
-        arguments += [f"{key}={_static(value)}" for key, value in apply.static.items()]
+        arguments += [f"{key}={self.static(value)}" for key, value in apply.static.items()]
         return f"{function}({', '.join(arguments)})"
 
     def _may_be_infix(self, apply: Apply) -> bool:
-        """Whether Python's numbers, which scalars may be, do as NumPy's: truth values and signs of remainders do not."""
+        """Whether Python's numbers do as NumPy's: truth values and signs of remainders do not."""
         kinds = {_kind_of(operand) for operand in apply.operands}
         if not any(map(_rank_of, apply.operands)):
             if apply.primitive.name in ("floor_divide", "remainder") and kinds != {"i"}:
@@ -159,13 +202,17 @@ class ExpressionPrinter:
         """A static parameter: `axis!` its value alone, `axis` the argument, or nothing where it is NumPy's default."""
         value = apply.static[key.rstrip("!")]
         if key.endswith("!"):
-            return _static(value)
+            return self.static(value)
         if key == "axis" and apply.primitive.name in REDUCTIONS | SEARCHES:
             return _axes(value, apply)
         if key == "axes":
             rank = len(value)
             return "" if value == tuple(reversed(range(rank))) else f", {value}"
-        return "" if value == DEFAULTS[key] else f", {key}={_static(value)}"
+        return "" if value == DEFAULTS[key] else f", {key}={self.static(value)}"
+
+
+def _own_text(name: Name) -> str:
+    return name.text
 
 
 def _axes(value: Any, apply: Apply) -> str:
@@ -178,10 +225,6 @@ def _axes(value: Any, apply: Apply) -> str:
 
 def _zero_like(kind: ArrayType) -> Any:
     return False if kind.dtype.kind == "b" else 0 if kind.dtype.kind in "iu" else 0.0
-
-
-def _static(value: Any) -> str:
-    return dtype_text(value) if isinstance(value, np.dtype) else number_text(value, False) if isinstance(value, np.generic) else repr(value)
 
 
 def _rank_of(operand: Expression) -> int:
@@ -264,6 +307,36 @@ def _astype(printer: ExpressionPrinter, apply: Apply) -> Text | None:
     return f"{dtype_text(dtype)}({printer.text(operand)})", _ATOM
 
 
+def _eye(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    rows, columns = map(printer.text, apply.operands[0])
+    sizes = rows if rows == columns else f"{rows}, {columns}"
+    offset = f", k={apply.static['k']}" if apply.static["k"] else ""
+    dtype = "" if apply.static["dtype"] == "float64" else f", dtype={printer.static(np.dtype(apply.static['dtype']))}"
+    return f"np.eye({sizes}{offset}{dtype})", _ATOM
+
+
+def _where(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    """One of two numbers; NumPy's function would make an array without axes of them."""
+    condition, *values = apply.operands
+    return _chosen(printer, apply, condition, values)
+
+
+def _masked(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    value, condition = apply.operands
+    return _chosen(printer, apply, condition, [value, _zero_like(apply.type)])
+
+
+def _chosen(printer: ExpressionPrinter, apply: Apply, condition: Expression, values: list[Expression]) -> Text | None:
+    kinds = {_dtype_of(value) for value in values if isinstance(value, (Name, Apply, Entry))}
+    if apply.type.rank or kinds != {apply.type.dtype}:
+        return None
+    return f"{printer.text(values[0], 2)} if {printer.text(condition, 2)} else {printer.text(values[1], 2)}", 1
+
+
+def _dtype_of(operand: Expression) -> Any:
+    return getattr(operand.type, "dtype", None)
+
+
 def _sum_to(printer: ExpressionPrinter, apply: Apply) -> Text | None:
     """A sum over leading axes, if those that stay are certainly as they were."""
     x = apply.operands[0]
@@ -323,6 +396,9 @@ _SPECIAL: dict[str, Callable[[ExpressionPrinter, Apply], Text | None]] = {
     "copy": _copy,
     "full": _full,
     "astype": _astype,
+    "eye": _eye,
+    "where": _where,
+    "masked": _masked,
     "sum_to": _sum_to,
     "einsum": _einsum,
 }

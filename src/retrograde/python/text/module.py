@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from textwrap import fill
 from typing import Any
 
 import numpy as np
 
-from retrograde.program.types import ArrayType, StackType
+from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import Apply, Bind, MakeStack, Procedure
-from retrograde.python.lowering.places import walk
+from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.text.comments import Comments
-from retrograde.python.text.numbers import numbers_of
 from retrograde.python.text.expressions import ExpressionPrinter
+from retrograde.python.text.numbers import numbers_of
 from retrograde.python.text.statements import StatementPrinter
 
 _WIDE = frozenset({"float64", "complex128", "int64", "bool"})
@@ -44,7 +44,9 @@ def python_text(procedure: Procedure) -> str:
             return u
         <BLANKLINE>
     """
-    expressions = ExpressionPrinter(plain_numbers=_has_wide_types_only(procedure))
+    taken = {name.text for action in walk(procedure.actions) for name in set_by(action)}
+    taken |= {parameter.text for parameter in procedure.parameters}
+    expressions = ExpressionPrinter(plain_numbers=_has_wide_types_only(procedure), taken=taken)
     function = procedure.name.removesuffix("_reversed")
     comments = Comments(function)
     lines = StatementPrinter(expressions, comments, numbers_of(procedure)).lines(procedure.actions)
@@ -55,16 +57,26 @@ def python_text(procedure: Procedure) -> str:
     return "\n".join([*_top(expressions), "", "", *parts, ""])
 
 
-def run_text(text: str, name: str) -> Callable[..., Any]:
+def given_operations(procedure: Procedure) -> dict[str, Any]:
+    """The operations of the user's own that the text of a procedure calls, by the names that it has for them."""
+    expressions = ExpressionPrinter()
+    StatementPrinter(expressions).lines(procedure.actions)
+    for result in procedure.results:
+        expressions.text(result)
+    return dict(expressions.given)
+
+
+def run_text(text: str, name: str, given: Mapping[str, Any] | None = None) -> Callable[..., Any]:
     """The function that a text defines. Tracebacks and debuggers show its lines.
 
     Args:
         text: what `python_text` wrote, or what a person made of it.
         name: of the function.
+        given: what the text calls and does not import; see `given_operations`.
     """
     file = f"<retrograde {name} {blake2b(text.encode(), digest_size=6).hexdigest()}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    namespace: dict[str, Any] = {"__name__": f"retrograde_{name}", "__file__": file}
+    namespace: dict[str, Any] = {**(given or {}), "__name__": f"retrograde_{name}", "__file__": file}
     exec(compile(text, file, "exec"), namespace)
     return namespace[name]
 
@@ -74,8 +86,13 @@ def _top(expressions: ExpressionPrinter) -> list[str]:
     packed = any("b85decode" in text for text in expressions.constants.values())
     lines = ["from base64 import b85decode", "from zlib import decompress", ""] if packed else []
     lines.append("import numpy as np")
-    if expressions.imported:
-        lines += ["", f"from retrograde.python.operations import {', '.join(sorted(expressions.imported))}"]
+    names = [name if name == alias else f"{name} as {alias}" for name, alias in sorted(expressions.imported.items())]
+    own = [f"from retrograde.python.operations import {', '.join(names)}"]
+    own = own if expressions.imported else []
+    own += [f"from {module} import {name}" for name, module in sorted(expressions.classes.items())]
+    lines += ["", *own] if own else []
+    if expressions.given:
+        lines += ["", f"# Handed over by whoever runs this text: {', '.join(sorted(expressions.given))}"]
     if expressions.constants:
         lines += ["", *(f"{name} = {text}" for name, text in expressions.constants.items())]
     return lines
@@ -109,6 +126,8 @@ def _has_wide_types_only(procedure: Procedure) -> bool:
 
 
 def _is_wide(kind: Any) -> bool:
+    if isinstance(kind, ScheduleType):
+        return True
     return kind.dtype.name in _WIDE if isinstance(kind, ArrayType) else _is_wide(kind.element)
 
 

@@ -1,4 +1,4 @@
-"""Which names of a procedure stand for numbers for certain: of an array without axes, `x += 1` would write the array."""
+"""Which names stand for numbers for certain: of an array without axes, `x += 1` would write the array."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NUMBERS = frozenset({"size", *REDUCTIONS})
 
 
 def numbers_of(procedure: Procedure) -> frozenset[Name]:
-    """The names that stand for numbers wherever they are set, and are no parameters, for which anything may be given."""
+    """The names that stand for numbers wherever they are set; no parameters, for which anything may be given."""
     values: dict[Name, list[Expression]] = {}
     for action in walk(procedure.actions):
         if isinstance(action, Bind):
@@ -39,7 +39,9 @@ def _is_number(value: Expression, numbers: set[Name]) -> bool:
         index = value.operands[1]
         return all(part is not Ellipsis for part in as_tuple(index))
     # A ufunc makes numbers of arrays without axes.
-    return value.primitive.name in _NUMBERS or (value.primitive.elementwise and numpy_name(value.primitive) not in _NOT_UFUNCS)
+    return value.primitive.name in _NUMBERS or (
+        value.primitive.elementwise and numpy_name(value.primitive) not in _NOT_UFUNCS
+    )
 
 
 _NOT_UFUNCS = frozenset({None, "np.where", "np.real", "np.imag", "np.sinc", "np.i0"})
