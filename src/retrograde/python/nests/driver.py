@@ -10,7 +10,7 @@ from keyword import iskeyword
 from typing import Any
 
 from retrograde.program.model import Place
-from retrograde.program.types import ArrayType, Size, StackType
+from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, translate, written_names
 from retrograde.python.nests.affine import Affine, affine, variable
@@ -179,6 +179,8 @@ class _Driver:
         kind, text = name.type, self.texts[name]
         if isinstance(kind, StackType):
             self.known |= stack_parameter(self.translator, name, self.prelude)
+            return
+        if isinstance(kind, ScheduleType):
             return
         if kind.rank:
             self.prelude.insert(0, f"{text} = np.ascontiguousarray({text})")
