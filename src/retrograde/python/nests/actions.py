@@ -269,19 +269,11 @@ _TRANSLATE: dict[type[Any], Any] = {
 }
 
 
-<<<<<<< HEAD
 def inner_lists(action: Action) -> list[list[Action]]:
     """The sequences of actions inside an action."""
-    if isinstance(action, (For, Repeat)):
+    if isinstance(action, (For, ForEach, Repeat)):
         return [action.body]
     return [action.then, action.otherwise] if isinstance(action, If) else []
-=======
-def inner_actions(action: Action) -> list[Action]:
-    """The actions inside an action."""
-    if isinstance(action, (For, ForEach, Repeat)):
-        return action.body
-    return [*action.then, *action.otherwise] if isinstance(action, If) else []
->>>>>>> h6
 
 
 def all_actions(actions: Iterable[Action]) -> Iterator[Action]:
