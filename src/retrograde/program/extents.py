@@ -127,13 +127,14 @@ class Extents:
             found = self._of_loop(maker, variable, axis)
         elif isinstance(maker, Branch):
             at = maker.results.index(variable)
-            sides = [self._of_operand(side.results[at], axis) for side in (maker.then, maker.otherwise)]
+            sides = [self.of_operand(side.results[at], axis) for side in (maker.then, maker.otherwise)]
             found = sides[0] if sides[0] == sides[1] else None
         else:
             found = self._of_parameter(variable, axis)
         return (variable, axis) if found is None else found
 
-    def _of_operand(self, operand: Any, axis: int) -> Hashable:
+    def of_operand(self, operand: Any, axis: int) -> Hashable:
+        """The key of an axis of a variable or of a constant."""
         return self.key(operand, axis) if isinstance(operand, Variable) else np.shape(operand)[axis]
 
     def _of_loop(self, loop: Loop, variable: Variable, axis: int) -> Hashable | None:
@@ -190,10 +191,10 @@ class Extents:
     def _unchanged(self, loop: Loop, at: int, axis: int) -> Hashable | None:
         """The extent that a carried value begins with, if an iteration that begins with it hands it on."""
         where = (loop.carried[at], axis)
-        begins = self._of_operand(loop.initial[at], axis)
+        begins = self.of_operand(loop.initial[at], axis)
         before = dict(self._keys)
         self._keys[where] = begins
-        if self._of_operand(loop.body.results[at], axis) == begins:
+        if self.of_operand(loop.body.results[at], axis) == begins:
             return begins
         self._keys = before
         self._keys[where] = where
@@ -206,7 +207,7 @@ class Extents:
             return None if is_integer(part) and part < 0 else self.part_key(part)
         if name == "getitem":
             return self._of_part(maker, axis)
-        found = {self._of_operand(*source) for source in _aligned(maker, axis)}
+        found = {self.of_operand(*source) for source in _aligned(maker, axis)}
         found.discard(1)
         return found.pop() if len(found) == 1 else None
 
