@@ -139,8 +139,8 @@ def test_what_is_scattered_everywhere_is_a_view(index: Any) -> None:
         ("de,abcd->abce", [("n", "m"), ("k", "l", 2, "n")], True),
         ("abcd,ed->eabc", [("k", "l", 2, "n"), ("m", "n")], True),
         ("abc,acd->abd", [("k", "l", "n"), ("k", "n", "m")], False),
-        ("abc,abd->cd", [("k", 1, "n"), ("k", "l", "m")], False),
-        ("abc,abd->cd", [("k", None, "n"), ("k", "l", "m")], False),
+        ("ab,cb->ca", [("k", "n"), ("m", "n")], False),
+        ("abc,abd->cd", [("k", None, "n"), ("k", "l", "m")], True),
     ],
 )
 def test_contractions_become_products_of_matrices(subscripts: str, shapes: list[Any], changes: bool) -> None:
