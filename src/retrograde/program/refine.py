@@ -58,7 +58,18 @@ class _Refining:
             changed |= _take(result, kind)
         if primitive.name == "getitem":
             changed |= self._slices(instruction, loops)
+        if primitive.name in ("broadcast_to", "sum_to", "reshape", "scatter"):
+            changed |= self._shape(instruction)
         return changed
+
+    def _shape(self, instruction: Instruction) -> bool:
+        """Of an array of a shape that is an operand: the run refuses what is negative."""
+        kind = instruction.results[0].type
+        parts = [self._integers.of(part) for part in as_tuple(instruction.operands[-1])]
+        if not isinstance(kind, ArrayType) or len(parts) != kind.rank:
+            return False
+        sizes = tuple(None if part is None else as_size(part) for part in parts)
+        return _take(instruction.results[0], ArrayType(kind.dtype, sizes))
 
     def _slices(self, instruction: Instruction, loops: tuple[Loop, ...]) -> bool:
         array, index = instruction.operands
