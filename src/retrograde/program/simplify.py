@@ -145,6 +145,8 @@ class _Round:
 
     def _replace(self, variable: Variable, operand: Any) -> None:
         self._replaced[variable] = operand
+        if isinstance(operand, Variable):
+            self._uses[operand] = self._uses.get(operand, 0) + self._uses.get(variable, 0)
         self.changed = True
 
     def _block(self, block: Block) -> None:
@@ -180,6 +182,8 @@ class _Round:
                 instruction.static = {name: instruction.static[name] for name in instruction.primitive.static}
                 operands = tuple(self._spread(part) if isinstance(part, Spread) else part for part in outcome.operands)
                 instruction.operands = self._reading(operands)
+                for variable in variables_in(instruction.operands):
+                    self._uses[variable] = self._uses.get(variable, 0) + 1
             outcome = self._peephole.outcome(instruction)
         if isinstance(outcome, Replaced):
             self._replace(instruction.results[0], outcome.by)
