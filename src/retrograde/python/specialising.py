@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from retrograde.autodiff.arguments import Function
 from retrograde.autodiff.programs.policy import ResidualPolicy
+from retrograde.autodiff.programs.pushing import push
 from retrograde.autodiff.programs.reversal import reverse
 from retrograde.autodiff.programs.splitting import Split, split
 from retrograde.errors import UnsupportedError, UsageError
@@ -223,9 +224,11 @@ class Specialisations:
             if isinstance(result, Variable) and result.type.differentiable
         ]
         made = Specialisation(reading, backend, reason, request, outputs, active, {"forward": forward})
-        if request.kind != "forward":
-            made.chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
-            names = [output.name for output in active]
+        names = [output.name for output in active]
+        made.chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
+        if request.kind == "jvp":
+            made.programs["joint"] = push(forward, made.chosen.names, names)
+        else:
             keep_outputs = request.kind == "value_and_grad"
             made.policy = _policy(forward, request.recompute)
             made.programs["joint"] = reverse(forward, made.chosen.names, names, keep_outputs, made.policy)
