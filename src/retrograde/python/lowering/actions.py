@@ -47,8 +47,8 @@ from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP
 from retrograde.python.lowering.places import names_in
 from retrograde.python.lowering.ranges import is_over_chunks
 
-_LONGEST = 14
-"""The most operations in an expression."""
+_LONGEST = 12
+"""The most operations in an expression, what picks elements not counted."""
 
 
 @dataclass(slots=True)
@@ -208,6 +208,7 @@ class Sequence:
 
     def _value(self, instruction: Instruction) -> None:
         leaves, operations = self._weigh(instruction.operands)
+        operations -= instruction.primitive in (ENTRY, PRIMITIVES["getitem"], PRIMITIVES["size"])
         value = self._application(instruction)
         if self._can_wait(instruction, operations):
             result = instruction.results[0]

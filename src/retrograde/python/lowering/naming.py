@@ -10,12 +10,13 @@ from itertools import chain, count
 from keyword import iskeyword
 from typing import Any
 
-from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of, free_variables
+from retrograde.program.model import Block, Instruction, Loop, Variable, blocks_of, free_variables
 from retrograde.program.types import ArrayType, ScheduleType, Type
 from retrograde.python.lowering.aliasing import is_write, viewed
 from retrograde.python.lowering.calling import callings
 from retrograde.python.lowering.liveness import live_after
 from retrograde.python.lowering.model import Name
+from retrograde.python.lowering.operations import COPY
 
 _CONFUSING = frozenset({"l", "O", "I"})
 
@@ -28,7 +29,7 @@ class Names:
 
     Args:
         block: the program.
-        managed: variables that a loop sets by itself; together with what has to share their name.
+        parameters: its inputs, whose names are settled.
     """
 
     def __init__(self, block: Block, parameters: list[Variable]) -> None:
@@ -87,7 +88,10 @@ class Names:
                 ):
                     self._try(carried, following)
                     self._try(carried, initial)
-            elif isinstance(statement, Branch):
+            elif isinstance(statement, Instruction):
+                if statement.primitive is COPY and statement.operands[0] not in self._views:
+                    self._try(statement.results[0], statement.operands[0])
+            else:
                 for at, result in enumerate(statement.results):
                     self._try(result, statement.then.results[at])
                     self._try(result, statement.otherwise.results[at])
@@ -96,8 +100,10 @@ class Names:
         """What the user calls by one name, the text does too, where it can be."""
         by_hint: dict[tuple[Any, ...], list[Variable]] = {}
         for variable in self._order:
-            if (variable.hint or variable in self._indices) and variable not in self._views:
-                by_hint.setdefault((self._calls.get(variable), _kind(variable.type)), []).append(variable)
+            named = variable.hint or variable in self._indices
+            if named and variable not in self._views and isinstance(variable.type, ArrayType):
+                key = (self._calls.get(variable), _kind(variable.type), variable in self._indices)
+                by_hint.setdefault(key, []).append(variable)
         for variables in by_hint.values():
             for other in variables[1:]:
                 self._try(variables[0], other)
@@ -105,6 +111,8 @@ class Names:
     def _try(self, one: Variable, other: Any) -> None:
         """Merge two variables' names if they do not interfere."""
         if not isinstance(other, Variable) or _kind(one.type) != _kind(other.type):
+            return
+        if (one in self._indices) != (other in self._indices):
             return
         if self._class[one] is not self._class[other] and not self._range(one) & self._range(other):
             self._merge(one, other)
@@ -131,7 +139,8 @@ class Names:
     def _free_text(self, hint: str, is_given: bool) -> str:
         base = hint if hint.isidentifier() and not iskeyword(hint) else "x"
         base = base if base not in _CONFUSING else f"{base}_"
-        numbers = chain(("",), (str(number) for number in count(2)))
+        joint = "_" if base[-1].isdigit() else ""
+        numbers = chain(("",), (f"{joint}{number}" for number in count(2)))
         avoided = self._taken if is_given else self._taken | self._hints
         text = next(text for text in (base + number for number in numbers) if text not in avoided)
         self._taken.add(text)

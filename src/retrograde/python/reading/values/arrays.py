@@ -1,5 +1,8 @@
 """Array objects under reading, and views of them: what NumPy code does to arrays, as instructions."""
 
+# What is under reading is anything: there is little for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator

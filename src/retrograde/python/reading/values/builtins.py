@@ -1,5 +1,8 @@
 """Python's built-in functions on what is under reading."""
 
+# What is under reading is anything: there is little for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import math

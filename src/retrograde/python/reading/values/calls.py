@@ -1,5 +1,8 @@
 """Calls of functions that are not read: NumPy's, retrograde's, Python's own, on what is under reading."""
 
+# What is under reading is anything: there is little for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
