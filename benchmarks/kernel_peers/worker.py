@@ -2,7 +2,8 @@
 
 Started as `python worker.py CONTESTANT` in the environment that the contestant needs, with `kernel_paths.SEARCHED` in
 `PYTHONPATH`. Orders and answers are lines of
-JSON on standard input and output: `["prepare", kernel, size]`, `["time"]`, `["drop"]`.
+JSON on standard input and output: `["prepare", kernel, size]` (a name, or a dict), `["time"]`, `["gradients"]`,
+`["drop"]`.
 """
 
 from __future__ import annotations
@@ -37,25 +38,32 @@ def ones_for(kernel: Kernel, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(rebuild(out, [np.ones_like(leaf) for leaf in leaves(out)]) for out in outputs)
 
 
-def retrograde_gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
+def read(kernel: Kernel, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+    """The kernel's derivative as it is specialised for arguments, and the inputs of its programs."""
     import retrograde as rg
 
     of = kernel.of if len(kernel.of) > 1 else kernel.of[0]
-    outputs = rg.vjp(kernel.function, wrt=kernel.wrt, of=of, backend="numba")
-    cotangents = ones_for(kernel, arguments)
-    pullback = outputs(*arguments)[1]
-    return lambda: pullback(cotangents if len(kernel.of) > 1 else cotangents[0])
+    found = rg.vjp(kernel.function, wrt=kernel.wrt, of=of, backend="numba").choice(arguments, {})
+    assert not isinstance(found, str), found
+    return found
+
+
+def retrograde_gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
+    """The gradients alone, as `rg.grad` computes them: of outputs, only what they need."""
+    from retrograde.python.running import run
+
+    found, inputs = read(kernel, arguments)
+    outputs = dict(zip(found.outputs.names, run(found, "forward", inputs), strict=True))
+    cotangents = [np.ones_like(outputs[output.name])[()] for output in found.active]
+    return lambda: run(found, "joint", [*inputs, *cotangents])
 
 
 def compiled_forward(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
-    import retrograde as rg
+    """The function itself, compiled."""
+    from retrograde.python.running import run
 
-    of = kernel.of if len(kernel.of) > 1 else kernel.of[0]
-    derivative = rg.vjp(kernel.function, wrt=kernel.wrt, of=of, backend="numba")
-    found = derivative.choice(arguments, {})
-    inputs = found.reading.inputs(arguments, {})
-    run = found.runnable("forward").run
-    return lambda: run(*inputs)
+    found, inputs = read(kernel, arguments)
+    return lambda: run(found, "forward", inputs)
 
 
 def adjoint_by_hand(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
@@ -87,7 +95,7 @@ def dace_gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
     folder = Path(os.environ.get(BUILDS) or tempfile.mkdtemp()) / f"{kernel.name}_{zlib.crc32(shapes.encode()):08x}"
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
-    return gradient(kernel, arguments, folder, reuse=BUILDS in os.environ)[0]
+    return gradient(kernel, arguments, folder, reuse=BUILDS in os.environ)
 
 
 CONTESTANTS: dict[str, Callable[[Kernel, tuple[Any, ...]], Run]] = {
@@ -109,10 +117,10 @@ def once(run: Run, repetitions: int) -> dict[str, float]:
     return {clock: seconds / repetitions for clock, seconds in spent.items()}
 
 
-def prepared(contestant: str, name: str, size: str) -> tuple[Run, int, dict[str, float]]:
+def prepared(contestant: str, name: str, size: Any) -> tuple[Run, int, dict[str, float]]:
     """What runs, how often a sample repeats it, and the wall seconds until its first result."""
     kernel = KERNELS[name]
-    arguments = kernel.arguments(size)
+    arguments = kernel.make(np.random.default_rng(0), **(kernel.sizes[size] if isinstance(size, str) else size))
     begun = time.perf_counter()
     run = CONTESTANTS[contestant](kernel, arguments)
     run()
@@ -135,6 +143,8 @@ def serve(contestant: str, answer: Callable[[Any], None]) -> None:
                 answer({"error": f"{type(error).__name__}: {str(error).strip()[:300]}"})
         elif order == "time" and run is not None:
             answer(once(run, repetitions))
+        elif order == "gradients" and run is not None:
+            answer({"gradients": [np.asarray(part).tolist() for part in run()]})
         else:
             run = None
             answer({})

@@ -202,11 +202,15 @@ def _on_tape(case: Callable[..., Any], steps: int) -> Callable[..., Any]:
     return lambda u, w: case(_Python, u, w, steps)
 
 
+def _grad(f: Callable[..., Any]) -> Callable[..., Any]:
+    return rg.grad(f, backend="tape")
+
+
 @CASE
 @pytest.mark.parametrize("steps", [0, 1, 5])
 @pytest.mark.parametrize("sizes", [("n",), (None,), (7,)], ids=["named", "unknown", "known"])
 def test_a_reversed_program_agrees_with_the_tape(case: Any, steps: int, sizes: Any) -> None:
-    value, gradients = rg.value_and_grad(_on_tape(case, steps), (0, 1))(U, W)
+    value, gradients = rg.value_and_grad(_on_tape(case, steps), (0, 1), backend="tape")(U, W)
     found = reverse(_program(case, sizes), ["u", "w"], ["loss"])(U, W, steps, 1.0)
     np.testing.assert_allclose(found[0], value, rtol=1e-14)
     for one, other in zip(found[1:], gradients, strict=True):
@@ -233,9 +237,9 @@ def test_second_derivatives_of_every_kind_agree(case: Any) -> None:
         return np.sum(reversed_once(u, W, steps, 1.0)[0] * v)
 
     f = _on_tape(case, steps)
-    expected = rg.grad(lambda u: np.sum(rg.grad(f)(u, W) * v))(U)
+    expected = _grad(lambda u: np.sum(_grad(f)(u, W) * v))(U)
     np.testing.assert_allclose(rg.hvp(lambda u: f(u, W), (U,), (v,))[0], expected, rtol=1e-10, atol=1e-11)
-    np.testing.assert_allclose(rg.grad(by_program)(U), expected, rtol=1e-10, atol=1e-11)
+    np.testing.assert_allclose(_grad(by_program)(U), expected, rtol=1e-10, atol=1e-11)
     np.testing.assert_allclose(rg.jvp(by_program, (U,), (v,))[1], expected @ v, rtol=1e-10, atol=1e-11)
     reversed_twice = reverse(reversed_once, ["u"], ["d_u"], keep_outputs=False)
     np.testing.assert_allclose(reversed_twice(U, W, steps, 1.0, v)[0], expected, rtol=1e-10, atol=1e-11)
@@ -251,11 +255,11 @@ def test_a_third_derivative() -> None:
     seeds = (1.0, v, v)
 
     def second(u: Any) -> Any:
-        return rg.grad(lambda u: np.sum(rg.grad(f)(u, W) * v))(u)
+        return _grad(lambda u: np.sum(_grad(f)(u, W) * v))(u)
 
     found = program(U, W, 2, *seeds)[0]
     difference = (second(U + 1e-6 * v) - second(U - 1e-6 * v)) / 2e-6
-    expected = rg.grad(lambda u: np.sum(second(u) * v))(U)
+    expected = _grad(lambda u: np.sum(second(u) * v))(U)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(found @ v, difference @ v, rtol=1e-5)
 
@@ -277,7 +281,7 @@ def test_a_linear_stencil_stores_nothing() -> None:
 
     program = reverse(_program(stencil), ["u"], ["loss"])
     assert [loop.consumed for loop in _loops(program)] == [[], []]
-    expected = rg.grad(_on_tape(stencil, 3))(U, W)
+    expected = rg.grad(_on_tape(stencil, 3), backend="tape")(U, W)
     np.testing.assert_allclose(program(U, W, 3, 1.0)[1], expected, rtol=1e-12)
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from retrograde.program.kinds import is_slice, is_tuple
 from retrograde.program.primitive import Primitive
 from retrograde.program.types import Extent, Type
+
+if TYPE_CHECKING:
+    from retrograde.program.work import Work
 
 
 class Variable:
@@ -249,6 +252,12 @@ class Program:
 
         return evaluate(self, *arguments)
 
+    def analyzed(self) -> Work:
+        """Its work and its depth; see `retrograde.program.work.work_and_depth`."""
+        from retrograde.program.work import work_and_depth
+
+        return work_and_depth(self)
+
     def __str__(self) -> str:
         from retrograde.program.text import text_of
 
@@ -302,8 +311,20 @@ def map_operand(function: Callable[[Any], Any], operand: Operand) -> Operand:
 def variables_in(operands: Operand) -> Iterator[Variable]:
     """The variables of an operand."""
     found: list[Variable] = []
-    map_operand(lambda part: found.append(part) if isinstance(part, Variable) else None, operands)
-    yield from found
+    _collect(operands, found)
+    return iter(found)
+
+
+def _collect(operand: Operand, found: list[Variable]) -> None:
+    kind: Any = operand.__class__
+    if kind is Variable:
+        found.append(operand)
+    elif is_tuple(operand):
+        for part in operand:
+            _collect(part, found)
+    elif is_slice(operand):
+        for part in (operand.start, operand.stop, operand.step):
+            _collect(part, found)
 
 
 def free_variables(*blocks: Block) -> dict[Variable, None]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from retrograde.autodiff.containers import leaves
 from retrograde.autodiff.programs.reversal import reverse
+from retrograde.python.backends import runnable
 from retrograde.python.lowering import lower
 from retrograde.python.reading import read
 from retrograde.python.text import python_text
@@ -211,8 +212,20 @@ def _random_like(random: np.random.Generator, value: Any) -> Any:
     array = np.asarray(value)
     drawn = random.standard_normal(array.shape)
     drawn = drawn + 1j * random.standard_normal(array.shape) if array.dtype.kind == "c" else drawn
-    return drawn.astype(array.dtype)[()] if not isinstance(value, float) else float(drawn)
+    return drawn.astype(array.dtype)[()]
 
 
 def _inner(one: Any, other: Any) -> float:
     return float(np.real(np.vdot(one, other)))
+
+
+def check_compiled(case: Case) -> None:
+    """Check that compiled loop nests give the gradients that the program gives: up to the order of sums."""
+    found = Read(case)
+    inputs = found.reading.inputs(case.arguments(), {})
+    before = deepcopy(inputs)
+    reversed_program, cotangents = found.reversed(inputs)
+    gradients = runnable(reversed_program, "numba").run(*inputs, *cotangents)
+    for one, other in zip(gradients, reversed_program(*inputs, *cotangents), strict=True):
+        np.testing.assert_allclose(one, other, 1e-11, 1e-12)
+    np.testing.assert_equal(inputs, before)

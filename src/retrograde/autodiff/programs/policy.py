@@ -36,7 +36,8 @@ class ResidualPolicy:
         rebuild: `"cheap"`: results of cheap operations, where that makes what is kept smaller; `"nothing"`: keep
             whatever a rule reads; `"everything"`: every operation outside of an inner loop, so that little more is kept
             than what a loop carries.
-        recompute: names of variables that are rebuilt in any case, if what they are computed from can be had.
+        recompute: names of variables, the user's or the program's own, that are rebuilt in any case, if what they are
+            computed from can be had.
         sizes: of named axes, for weighing one value against another.
         unknown_size: taken for the sizes that are not given.
     """
@@ -51,7 +52,7 @@ class ResidualPolicy:
         primitive = instruction.primitive
         if self.rebuild == "everything" or primitive.views is not None:
             return True
-        if any(result.name in self.recompute for result in instruction.results):
+        if any(map(self.must_rebuild, instruction.results)):
             return True
         return _is_arithmetic_of_integers(instruction) or (primitive.name in CHEAP and self.rebuild == "cheap")
 
@@ -65,7 +66,7 @@ class ResidualPolicy:
 
     def must_rebuild(self, variable: Variable) -> bool:
         """Whether a variable was named as one to compute anew."""
-        return variable.name in self.recompute
+        return variable.name in self.recompute or (bool(variable.hint) and variable.hint in self.recompute)
 
     def _extent(self, extent: Extent) -> int:
         if isinstance(extent, Size):

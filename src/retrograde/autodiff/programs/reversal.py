@@ -17,10 +17,10 @@ import numpy as np
 
 from retrograde.autodiff.cotangents import cast
 from retrograde.autodiff.programs.activity import active_operands, active_variables
+from retrograde.autodiff.programs.names import find_input, find_output, type_of_output
 from retrograde.autodiff.programs.policy import ResidualPolicy
 from retrograde.autodiff.programs.residuals import Residuals
 from retrograde.autodiff.programs.scopes import BranchScope, LoopScope, OuterScope, Scope, shape_at
-from retrograde.errors import UsageError
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.check import check
 from retrograde.program.model import (
@@ -70,9 +70,9 @@ def reverse(
         UsageError: a name is not that of an input or output, or belongs to one that has no derivative.
     """
     copied = simplify(program)
-    sources = [_find(name, copied.inputs, "input") for name in wrt]
+    sources = [find_input(name, copied) for name in wrt]
     outputs = dict(zip(copied.output_names, copied.block.results, strict=True))
-    targets = [_find_output(name, outputs) for name in of]
+    targets = [find_output(name, copied) for name in of]
     builder = ProgramBuilder(f"{program.name}_reversed", copied.block)
     active = active_variables(copied.block, sources, variables_in(tuple(targets)))
     residuals = Residuals(copied.block, active, policy or ResidualPolicy(), program.least_size)
@@ -92,7 +92,7 @@ def reverse(
             gradient = reversal.zeros(scope, copied.block, source)
         results[f"d_{source.name}"] = builder.atom(gradient)
     copied.block.results = list(results.values())
-    joint = simplify(Program(builder.name, copied.block, list(results), program.least_size))
+    joint = simplify(Program(builder.name, copied.block, list(results), program.least_size), spreads=True)
     _forget_nowhere(joint.block)
     return check(joint)
 
@@ -318,26 +318,6 @@ def _type_of(operand: Any) -> Any:
     return operand.type
 
 
-def _find(name: str, variables: list[Variable], role: str) -> Variable:
-    found = {variable.name: variable for variable in variables}
-    if name not in found:
-        raise UsageError(f"{name!r} is no {role} of the program; it has {', '.join(found)}")
-    if not found[name].type.differentiable:
-        raise UsageError(f"{role} {found[name]!r} has no derivative; differentiate floating or complex ones")
-    return found[name]
-
-
-def _find_output(name: str, outputs: dict[str, Any]) -> Any:
-    if name not in outputs:
-        raise UsageError(f"{name!r} is no output of the program; it has {', '.join(outputs)}")
-    return outputs[name]
-
-
 def _input_like(builder: ProgramBuilder, name: str, target: Any) -> Symbol:
-    kind = target.type if isinstance(target, Variable) else ArrayType(np.asarray(target).dtype, np.shape(target))
-    if not isinstance(kind, ArrayType) or not kind.differentiable:
-        raise UsageError(
-            f"output {name.removeprefix('d_')!r} is {kind}, which has no derivative; differentiate floating or "
-            "complex ones"
-        )
+    kind = type_of_output(target)
     return builder.input(name, kind.dtype, kind.sizes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import retrograde.rules  # noqa: F401
+import retrograde.rules  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from retrograde.autodiff import containers
 from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder, Symbol
@@ -19,13 +18,13 @@ from retrograde.program.model import Program, all_variables
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
-from retrograde.python.reading.inputs import LEAST_SIZE, Assumptions, Inputs
+from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
 from retrograde.python.reading.series import Series
-from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
-from retrograde.python.reading.source import Source, source_of
+from retrograde.python.reading.signals import NeedsLeast, NeedsStatic, NeedsUnrolling
+from retrograde.python.reading.source import Source, source_of, unbound
 from retrograde.python.reading.values import Array, Number
 
 _ATTEMPTS = 100
@@ -65,7 +64,7 @@ def read(
         >>> import numpy as np
         >>> reading = read(decay, (np.ones(5), 0.5, 10))  # doctest: +SKIP
     """
-    source = source_of(function)
+    source = source_of(unbound(function)[0])
     parameters = Parameters(function)
     values = parameters.values(arguments, keywords or {})
     assumptions = Assumptions(inputs=set(static))
@@ -79,6 +78,10 @@ def read(
                     raise _not_known(signal, assumptions) from None
                 signal.origins.fix(assumptions)
                 assumptions.reasons.update(dict.fromkeys(signal.origins.loops, signal))
+                continue
+            except NeedsLeast as signal:
+                if not attempt.inputs.widen_least(signal.size):
+                    assumptions.sizes.add(signal.found)
                 continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
@@ -120,12 +123,12 @@ class _Attempt:
         values: Sequence[Any],
         assumptions: Assumptions,
     ) -> None:
-        self.function = inspect.unwrap(function) if not hasattr(function, "__code__") else function
+        self.function, self.bound = unbound(function)
         self.source = source
         self.parameters = parameters
         self.values = values
         builder = ProgramBuilder(source.name if source.name.isidentifier() and source.name != "lambda" else "function")
-        builder.least_size = LEAST_SIZE
+        builder.least_size = assumptions.least
         self.inputs = Inputs(builder, assumptions, local_names(source.node))
         self.reader = Reader(builder, assumptions, self.inputs)
         self.arguments: dict[str, list[str | None]] = {}
@@ -134,7 +137,7 @@ class _Attempt:
 
     def read(self) -> Reading:
         reader = self.reader
-        names = self._make_arguments()
+        names = {**self._make_bound(), **self._make_arguments()}
         with entered(reader, self.source, self.function, None, names) as frame:
             reader.execute(body_of(self.source.node))
             value = returned(reader, frame)
@@ -157,15 +160,22 @@ class _Attempt:
             _smallest(program, self.inputs.smallest),
         )
 
+    def _make_bound(self) -> dict[str, Any]:
+        """What a method or a partial function has of itself: captured values."""
+        return {
+            name: self.inputs.captured(("bound", name), name, value, fetch)
+            for name, (value, fetch) in self.bound.items()
+        }
+
     def _make_arguments(self) -> dict[str, Any]:
         found: list[tuple[str, str, Any]] = []
-        rebuild: list[tuple[str, Any, int]] = []
+        rebuild: list[tuple[str, Any]] = []
         for name, value in zip(self.parameters.names, self.values, strict=True):
             parts, structure = containers.flatten(value)
             plain = len(parts) == 1 and parts[0] is value
             labels = [name] if plain else containers.labels(value, name)
             self.structures.append(None if plain else structure)
-            rebuild.append((name, None if plain else structure, len(parts)))
+            rebuild.append((name, None if plain else structure))
             found += [(name, label, part) for label, part in zip(labels, parts, strict=True)]
         self.inputs.note_sizes([(label, part) for _, label, part in found])
         made: dict[str, list[Any]] = {name: [] for name in self.parameters.names}
@@ -180,8 +190,7 @@ class _Attempt:
             if isinstance(handle, Array) and called is not None:
                 self.originals.setdefault(name, []).append((called, handle))
         return {
-            name: made[name][0] if structure is None else structure.unflatten(made[name])
-            for name, structure, _ in rebuild
+            name: made[name][0] if structure is None else structure.unflatten(made[name]) for name, structure in rebuild
         }
 
     def _return(self, value: Any, outputs: dict[str, Any]) -> Callable[[Sequence[Any]], Any]:
@@ -225,7 +234,7 @@ def _is_input(version: Any, name: str | None) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (float, complex)) or (isinstance(value, np.generic) and value.dtype.kind in "fc")
+    return isinstance(value, (float, complex, np.inexact))
 
 
 def _output(reader: Reader, value: Any) -> Any:
@@ -251,7 +260,7 @@ def _smallest(program: Program, assumed: Mapping[str, int]) -> dict[str, int]:
     variables = all_variables(program.block)
     types = [variable.type for variable in variables if isinstance(variable.type, ArrayType)]
     sizes = [size for kind in types for size in kind.sizes if isinstance(size, Size)]
-    least = dict.fromkeys((size.name for size in sizes), LEAST_SIZE) | dict(assumed)
+    least = dict.fromkeys((size.name for size in sizes), program.least_size) | dict(assumed)
     for size in sizes:
         least[size.name] = max(least[size.name], -size.offset)
     for variable in variables:

@@ -1,5 +1,8 @@
 """NumPy's functions that make arrays: of sizes and values that only the run may know."""
 
+# What is under reading is anything: there is little for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,8 @@
 """Random generators under reading: each draw is an instruction, and puts the next state into the generator's cell."""
 
+# What is under reading is anything: there is little for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any, NoReturn

@@ -1,5 +1,8 @@
 """Array objects in memory, as far as reading follows them: what each holds now, and which may be one."""
 
+# What is under reading is anything: there is little for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,5 +1,8 @@
 """Numbers under reading: those of Python, which are weak beside arrays, and those of NumPy."""
 
+# What is under reading is anything: there is little for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,8 @@
 """Operators on what is under reading: Python's rules between its numbers, NumPy's as soon as one is of NumPy."""
 
+# What is under reading is anything: there is little for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import operator

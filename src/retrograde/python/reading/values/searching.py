@@ -1,5 +1,8 @@
 """NumPy's functions that search, count and compare, where only the run knows the values."""
 
+# What is under reading is anything: there is little for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -9,6 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from retrograde.errors import UnsupportedError
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.python.reading.frames import Unset
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import call, replaces
 from retrograde.python.reading.values.handle import Handle
@@ -255,6 +259,20 @@ def _fftfreq(heap: Heap, n: Any, d: Any = 1.0, **others: Any) -> Any:
 @_when_unknown(np.fft.rfftfreq)
 def _rfftfreq(heap: Heap, n: Any, d: Any = 1.0, **others: Any) -> Any:
     return call(heap, np.arange, (n // 2 + 1,)) * (1.0 / (n * d))
+
+
+@_when_unknown(np.linalg.lstsq)
+def _lstsq(heap: Heap, a: Any, b: Any, rcond: Any = None) -> Any:
+    """The residuals are there or not by the rank, which only the run knows."""
+    a, b = _as_array(heap, a), _as_array(heap, b)
+    columns = b if b.ndim > 1 else b[:, None]
+    found = _emit(heap, "lstsq", a, columns, rcond=rcond)
+    values = call(heap, np.linalg.svdvals, (a,))
+    eps = np.finfo(values.dtype).eps
+    cutoff = eps * call(heap, max, a.shape) if rcond is None else rcond
+    rank = call(heap, int, (call(heap, np.sum, (values > values[:1] * cutoff,)),))
+    unknown = Unset("as the residuals of np.linalg.lstsq; write them out: `np.sum((b - a @ x) ** 2, axis=0)`")
+    return found if b.ndim > 1 else found[:, 0], unknown, rank, values
 
 
 def _refuse(function: Any, remedy: str) -> None:
