@@ -26,7 +26,7 @@ from retrograde.python.budget.rewriting import rewrite
 from retrograde.python.budget.schedules import OnlineSchedule, PlannedSchedule
 from retrograde.python.budget.sizes import Sizes
 from retrograde.python.budget.strategies import WITHOUT_BUDGET, graph_strategy, loop_planner
-from retrograde.python.budget.ways import Way, curve, online_plan, quick_plan
+from retrograde.python.budget.ways import Planner, Way, curve, online_plan, quick_plan
 
 _GUESSED_STEPS = 1000
 """What is taken for the number of steps of a loop that a condition ends."""
@@ -127,7 +127,7 @@ def plan_program(
     """
     planner = loop_planner(strategy)
     plain = clone(program)
-    sizes = Sizes(plain, arguments)
+    sizes = Sizes(plain, arguments, boxed=not preallocated)
     graph = graph_of(plain, sizes, {})
     whole = graph.store_all_peak_bytes
     limit = None if budget is None else (budget if isinstance(budget, Budget) else Budget(budget)).resolve(whole)
@@ -137,7 +137,7 @@ def plan_program(
         return PlannedProgram(plain, [], BudgetReport(limit, whole, whole, 0.0))
     best: _Attempt | None = None
     errors: list[BudgetError] = []
-    for attempt in _attempts(program, arguments, planner, threshold):
+    for attempt in _attempts(program, arguments, planner, threshold, not preallocated):
         try:
             attempt.settle(limit, strategy, preallocated)
         except BudgetError as error:
@@ -165,12 +165,14 @@ def _infeasible(program: Program, errors: list[BudgetError]) -> BudgetError:
     )
 
 
-def _attempts(program: Program, arguments: Sequence[Any], planner: Any, threshold: int) -> Iterator[_Attempt]:
+def _attempts(
+    program: Program, arguments: Sequence[Any], planner: Planner, threshold: int, boxed: bool
+) -> Iterator[_Attempt]:
     """The outermost loops by themselves; then inner ones, too, from keeping everything there to next to nothing."""
-    yield _Attempt(program, arguments, planner, threshold, None)
+    yield _Attempt(program, arguments, planner, threshold, None, boxed)
     shares = iter(_SHARES)
     for share in shares:
-        attempt = _Attempt(program, arguments, planner, threshold, share)
+        attempt = _Attempt(program, arguments, planner, threshold, share, boxed)
         if not attempt.inner:
             return
         yield attempt
@@ -182,9 +184,10 @@ class _Attempt:
 
     source: Program
     arguments: Sequence[Any]
-    planner: Any
+    planner: Planner
     threshold: int
     share: float | None
+    boxed: bool
     program: Program = field(init=False)
     sizes: Sizes = field(init=False)
     loops: list[ScheduledLoop] = field(init=False)
@@ -197,11 +200,11 @@ class _Attempt:
 
     def __post_init__(self) -> None:
         self.program = clone(self.source)
-        before = Sizes(self.program, self.arguments)
+        before = Sizes(self.program, self.arguments, boxed=self.boxed)
         outer = [pair for pair in pairs_of(self.program) if self._wanted(pair, before)]
         names = {self._schedule(pair, nested=self.share is not None) for pair in outer}
         check(self.program)
-        self.sizes = Sizes(self.program, [*self.arguments, *self._placeholders()])
+        self.sizes = Sizes(self.program, [*self.arguments, *self._placeholders()], boxed=self.boxed)
         found = scheduled_loops(self.program)
         self.loops = [loop for loop in found if loop.schedule in names]
         self.inner = [loop for loop in found if loop.schedule not in names]
