@@ -25,6 +25,7 @@ from retrograde.python.budget.pairs import Pair, pairs_of, schedule_pair
 from retrograde.python.budget.rewriting import rewrite
 from retrograde.python.budget.schedules import OnlineSchedule, PlannedSchedule
 from retrograde.python.budget.sizes import Sizes
+from retrograde.python.budget.spilling import DiskRoom, SpillingSchedule, disk_plan
 from retrograde.python.budget.strategies import WITHOUT_BUDGET, graph_strategy, loop_planner
 from retrograde.python.budget.ways import Planner, Way, curve, online_plan, quick_plan
 
@@ -108,6 +109,7 @@ def plan_program(
     *,
     threshold: int = 2,
     preallocated: bool = False,
+    disk: DiskRoom | None = None,
 ) -> PlannedProgram:
     """Plan a reversed program, so that a call with arguments of these sizes stays inside a budget.
 
@@ -120,6 +122,7 @@ def plan_program(
         strategy: one of `STRATEGIES`.
         threshold: loops of fewer steps are left alone.
         preallocated: whether slots are allocated for the whole run of a loop, as compiled loops do.
+        disk: where states may go that memory has no room for; None for nowhere.
 
     Raises:
         BudgetError: no plan in hand meets the budget.
@@ -135,7 +138,7 @@ def plan_program(
     endless = any(sizes.counts.get(pair.forward) is None for pair in pairs_of(plain))
     if not asked and (limit is None or (whole <= limit and not endless)):
         return PlannedProgram(plain, [], BudgetReport(limit, whole, whole, 0.0))
-    problem = _Problem(program, arguments, planner, strategy, threshold, preallocated)
+    problem = _Problem(program, arguments, planner, strategy, threshold, preallocated, disk)
     found = problem.best(limit, search=True)
     if not isinstance(found, _Attempt):
         assert limit is not None
@@ -153,6 +156,7 @@ class _Problem:
     strategy: str
     threshold: int
     preallocated: bool
+    disk: DiskRoom | None = None
 
     def best(self, limit: int | None, search: bool) -> _Attempt | list[BudgetError]:
         """The cheapest way within a limit that is in hand, or why there is none."""
@@ -180,7 +184,8 @@ class _Problem:
             errors = found if isinstance(found, list) else []
         return BudgetError(
             f"{format_bytes(limit)} ({limit} bytes) are too few for {self.program.name}: the smallest budget that a "
-            f"plan in hand meets is {minimum} bytes, and no plan of this kind needs fewer than {bound}; raise the budget",
+            f"plan in hand meets is {minimum} bytes, and no plan of this kind needs fewer than {bound}; raise the "
+            "budget",
             budget_bytes=limit,
             minimum_bytes=minimum,
             bound_bytes=bound,
@@ -270,6 +275,11 @@ class _Attempt:
         steps = self._steps_of(loop)
         planned = loop.planned(self.sizes, _GUESSED_STEPS if steps is None else steps)
         planner = self.problem.planner if steps is not None else online_plan
+        disk = self.problem.disk
+        if disk is not None and steps is not None:
+            planned, planner = disk.beside(planned), disk_plan
+            # A state on its way to disk or back is in memory once more.
+            room = replace(room, running_bytes=room.running_bytes - planned.state(0))
         try:
             way = fill(planned, room, planner, self.problem.preallocated)
         except BudgetError as error:
@@ -318,6 +328,8 @@ class _Attempt:
         way, steps = self.ways[loop.schedule], self._steps_of(loop)
         if loop.sweep.condition is not None:
             return OnlineSchedule(way.plan.recipe["slots"])
+        if way.plan.loop.disk is not None and self.problem.disk is not None:
+            return SpillingSchedule(way.plan, self.problem.disk.tier)
         planned, budget = way.plan.loop, way.plan.peak_bytes
         exact = way.plan
 

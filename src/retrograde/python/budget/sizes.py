@@ -143,7 +143,9 @@ class Sizes:
             return None
         if instruction.primitive.name == "size":
             shape = self._shape_of(instruction.operands[0])
-            return max(0, shape[instruction.static["axis"]] + instruction.static["offset"])
+            axis: int = instruction.static["axis"]
+            offset: int = instruction.static["offset"]
+            return max(0, shape[axis] + offset)
         if instruction.primitive.name not in _COUNTING:
             return None
         numbers = [self._number(operand) for operand in instruction.operands]
