@@ -194,8 +194,9 @@ class Sequence:
             self.done.append(Stop(self._resolve(operands[0]), place))
         elif primitive is MAKE_STACK:
             count, shape = operands
+            slots = bool(instruction.static.get("slots"))
             name = self._names.of(instruction.results[0])
-            self.done.append(MakeStack(name, self._resolve(count), self._resolve(shape), place))
+            self.done.append(MakeStack(name, self._resolve(count), self._resolve(shape), place, slots))
         else:
             self._value(instruction)
 

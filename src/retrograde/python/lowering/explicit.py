@@ -166,9 +166,6 @@ class _Rewriting:
                 side.statements = self._statements(side, {})
             return [statement]
         name = statement.primitive.name
-        if name == "make_stack":
-            count, _ = statement.operands
-            return [Instruction(MAKE_STACK, (count, None), {}, statement.results, statement.place)]
         if name == "scatter":
             return _scattered(statement)
         return [_filled(statement)] if name == "broadcast_to" else [statement]

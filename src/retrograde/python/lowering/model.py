@@ -99,12 +99,14 @@ class MakeStack:
         count: the number of iterations of the loop that fills it.
         shape: the extents of an entry, where they are known before the loop: the stack can be one array. Of a stack of
             stacks they begin with the inner count.
+        slots: the entries are slots, which are filled and let go of in any order.
     """
 
     stack: Name
     count: Expression | None
     shape: tuple[Expression, ...] | None = None
     place: Place | None = None
+    slots: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -13,6 +13,7 @@ from retrograde.python.lowering.model import (
     Entry,
     Expression,
     For,
+    ForEach,
     Forget,
     If,
     Keep,
@@ -22,12 +23,14 @@ from retrograde.python.lowering.model import (
     Stop,
     Write,
 )
+from retrograde.python.lowering.operations import SLOTS
 from retrograde.python.nests.affine import Affine, affine
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, remapped
 from retrograde.python.nests.model import Let, Local, Nest, Spelled
 from retrograde.python.nests.printing import scalar_text
 from retrograde.python.nests.scalars import cast, dtype_text
+from retrograde.python.nests.scheduled import bind_slots, for_each
 from retrograde.python.nests.stacks import entry_field, inner_stack, keep, make_stack
 from retrograde.python.nests.translator import INT64, Translator
 from retrograde.python.nests.writing import write_into
@@ -69,6 +72,9 @@ def _bind(translator: Translator, action: Bind) -> None:
 def _bind_several(translator: Translator, action: Bind) -> None:
     """The results of an operation that has several, which runs as Python."""
     apply = action.value
+    if apply.primitive is SLOTS:
+        bind_slots(translator, action)
+        return
     texts = [translator.texts[name] for name in action.targets]
     reason = f"{apply.primitive.name} has no form for Numba"
     translator.python_line("", apply.primitive, apply.operands, apply.static, reason, texts)
@@ -188,6 +194,10 @@ def _for(translator: Translator, action: For) -> None:
             bounds[text] = bound
 
 
+def _for_each(translator: Translator, action: ForEach) -> None:
+    for_each(translator, action, translate)
+
+
 def _stop(translator: Translator, stop: Expression) -> Affine:
     return translator.lasting(translator.index(stop))
 
@@ -250,6 +260,7 @@ _TRANSLATE: dict[type[Any], Any] = {
     MakeStack: make_stack,
     Keep: keep,
     For: _for,
+    ForEach: _for_each,
     Repeat: _repeat,
     Stop: _stop_unless,
     If: _if,
@@ -259,7 +270,7 @@ _TRANSLATE: dict[type[Any], Any] = {
 
 def inner_actions(action: Action) -> list[Action]:
     """The actions inside an action."""
-    if isinstance(action, (For, Repeat)):
+    if isinstance(action, (For, ForEach, Repeat)):
         return action.body
     return [*action.then, *action.otherwise] if isinstance(action, If) else []
 
@@ -277,6 +288,8 @@ def names_bound(action: Action) -> list[Name]:
         return action.targets
     if isinstance(action, MakeStack):
         return [action.stack]
+    if isinstance(action, ForEach):
+        return [action.item]
     return [action.index] if isinstance(action, (For, Repeat)) else []
 
 

@@ -10,7 +10,7 @@ from keyword import iskeyword
 from typing import Any
 
 from retrograde.program.model import Place
-from retrograde.program.types import ArrayType, Size, StackType
+from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, stacks_made, translate, written_names
 from retrograde.python.nests.affine import Affine, affine, variable
@@ -20,6 +20,7 @@ from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.scalars import HELPERS, dtype_text
+from retrograde.python.nests.splitting import with_parameters_apart
 from retrograde.python.nests.stacks import Stacks, stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
 
@@ -59,7 +60,7 @@ class Nests:
 
 def nests_of(procedure: Procedure) -> Nests:
     """A procedure as loop nests in functions for Numba, and a Python function that calls them."""
-    return _Driver(procedure).nests()
+    return _Driver(with_parameters_apart(procedure)).nests()
 
 
 class _Driver:
@@ -178,6 +179,8 @@ class _Driver:
         kind, text = name.type, self.texts[name]
         if isinstance(kind, StackType):
             self.known |= stack_parameter(self.translator, name, self.prelude)
+            return
+        if isinstance(kind, ScheduleType):
             return
         if kind.rank:
             self.prelude.insert(0, f"{text} = np.ascontiguousarray({text})")

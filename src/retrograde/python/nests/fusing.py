@@ -150,10 +150,11 @@ def _same_places(together: list[Access], base: str, loops: list[str], base_of: B
         for other in places[at + 1 :]:
             if (one in written or other in written) and not (one[0] == other[0] and _never_meet(one[1], other[1], loops)):
                 return False
-    return all(_is_own(indices, loops) for _, indices in written)
+    return all(is_own(indices, loops) for _, indices in written)
 
 
-def _is_own(indices: tuple[Affine, ...], loops: list[str]) -> bool:
+def is_own(indices: tuple[Affine, ...], loops: list[str]) -> bool:
+    """Whether each iteration has a place of its own."""
     names = [name for index in indices for name in index.names if name in loops]
     return sorted(names) == sorted(loops)
 

@@ -240,8 +240,15 @@ class _Gather:
         if not slabs:
             return []
         if len(self.extents) == 1:
-            return [self._slab(starts, extents) for starts, extents in slabs]
-        return [self._slabs_in_turn(slabs)]
+            parts: list[Nest | Suite] = [self._slab(starts, extents) for starts, extents in slabs]
+        else:
+            parts = [self._slabs_in_turn(slabs)]
+        own = tuple(variable(name) for name in values_names(len(self.extents)))
+        moved = zip(own, self.starts, self.middle, strict=True)
+        indices = (*self.fixed, *(index + start + middle for index, start, middle in moved))
+        for part in parts:
+            part.spares = (self.group[0].store.array, tuple(self.extents), indices)
+        return [*parts]
 
     def _slabs(self) -> list[tuple[list[Affine], list[Affine]]]:
         """Where each slab starts, in offsets, and how long it is along each axis."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from retrograde.python.nests.forwarding import forwarded
+from retrograde.python.nests.forwarding import constants_forwarded, forwarded
 from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
@@ -131,6 +131,7 @@ def connected(
         for part in every_part(region.parts):
             if isinstance(part, Nest):
                 forwarded(part, base_of, names)
+        constants_forwarded(region.parts, base_of, names)
         region.parts = hoisted(contracted(region.parts, kept), kept)
         open_reads, sure = _exposed(region.parts)
         unsure = {name for name in region.outputs if name not in sure}

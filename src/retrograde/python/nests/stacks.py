@@ -19,6 +19,7 @@ from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, remapped, whole_array
 from retrograde.python.nests.model import Element, Local, Nest, Store, Whole
 from retrograde.python.nests.scalars import dtype_text
+from retrograde.python.nests.scheduled import check_slots
 from retrograde.python.nests.translator import INT64, Translator
 from retrograde.python.nests.writing import fitted
 
@@ -96,6 +97,7 @@ def depth_of(kind: StackType) -> tuple[int, ArrayType]:
 def make_stack(translator: Translator, action: MakeStack) -> None:
     """Room for the entries."""
     assert isinstance(action.stack.type, StackType)
+    check_slots(translator, action)
     stack, stacks = action.stack, translator.stacks
     _, element = depth_of(action.stack.type)
     outer = stacks.around.get(stack)
@@ -187,7 +189,9 @@ def _inside(translator: Translator, storage: Storage, level: int) -> Growing:
 
 
 def keep(translator: Translator, action: Keep) -> None:
-    """Copy a value into a stack."""
+    """Copy a value into a stack; what is let go of stays where it is."""
+    if action.value is None:
+        return
     index = translator.index(action.index)
     place = translator.stacks.growing.get(action.stack)
     if place is not None:

@@ -84,6 +84,10 @@ class Array(Handle):
         wrap = self.heap.number
         return tuple(wrap(extent, int) if isinstance(extent, Symbol) else extent for extent in self.read().shape)
 
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        raise UnsupportedError("the shape of an array was to be set; write `x = x.reshape(shape)`")
+
     @property
     def size(self) -> Any:
         """The number of elements."""
@@ -330,6 +334,18 @@ class Array(Handle):
         if not copy and np.dtype(dtype) == self.dtype:
             return self
         return self.heap.array(self.read().astype(dtype, order, casting, subok))
+
+    def tolist(self) -> Any:
+        """The elements as numbers of Python, in lists."""
+        return [row.tolist() for row in self] if self.ndim else self.item()
+
+    def view(self, dtype: Any = None) -> Array:
+        """The same elements under another name."""
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            raise UnsupportedError(
+                "the bytes of an array were to be read as another dtype; write `x.astype(dtype)`, `x.real`, `x.imag`"
+            )
+        return self[...]
 
     def raveled(self) -> Array:
         """The elements in C order, as a view to write through, however the array lies in memory."""

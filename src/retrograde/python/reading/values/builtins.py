@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
+from retrograde.program.builder import Symbol
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import call, replaces
 from retrograde.python.reading.values.handle import Handle
@@ -99,12 +100,26 @@ def _pow(heap: Heap, base: Any, exponent: Any, modulus: Any = None) -> Any:
     return base**exponent if modulus is None else base**exponent % modulus
 
 
+def _is_long(values: Any) -> bool:
+    """Whether a value is an array whose length only the run knows."""
+    return isinstance(values, Array) and bool(values.ndim) and not isinstance(values.shape[0], int)
+
+
+def _folded(values: Array, first: int, start: Any, step: Callable[[Any, Any], Any]) -> Any:
+    """What a function of two makes of an array's elements one after the other, as a loop of the program."""
+    heap, content = values.heap, values.read()
+
+    def body(index: Symbol, total: Symbol) -> Any:
+        return step(heap.wrap(total), heap.wrap(content[index + first] if first else content[index])).operand()
+
+    return heap.wrap(heap.builder.loop(content.shape[0] - first, body, start.operand()))
+
+
 @replaces(sum)
 def _sum(heap: Heap, values: Any, /, start: Any = 0) -> Any:
-    if isinstance(values, Array) and not isinstance(values.shape[0], int):
-        raise UnsupportedError(
-            "Python's sum was asked of an array whose length only the run knows; write np.sum(x, axis=0)"
-        )
+    if _is_long(values):
+        zero = values[0] * 0 + start
+        return _folded(values, 0, zero, lambda total, item: total + item)
     total = start
     for value in values:
         total = total + value
@@ -115,8 +130,11 @@ def _chosen(name: str, better: Callable[[Any, Any], Any]) -> None:
     function: Any = {"min": min, "max": max}[name]
 
     def chosen(heap: Heap, *values: Any, key: Any = None, **default: Any) -> Any:
+        if len(values) == 1 and _is_long(values[0]) and key is None:
+            row = values[0]
+            return _folded(row, 1, row[0], lambda best, item: _choice(heap, better(item, best), item, best))
         if len(values) == 1:
-            values = _elements(name, values[0])
+            values = tuple(values[0])
         if key is not None or not any(isinstance(value, Handle) for value in values):
             return function(values, key=key, **default)
         best = values[0]
@@ -125,14 +143,6 @@ def _chosen(name: str, better: Callable[[Any, Any], Any]) -> None:
         return best
 
     replaces(function)(chosen)
-
-
-def _elements(name: str, values: Any) -> tuple[Any, ...]:
-    if isinstance(values, Array) and not isinstance(values.shape[0], int):
-        raise UnsupportedError(
-            f"Python's {name} was asked of an array whose length only the run knows; write np.{name}(x)"
-        )
-    return tuple(values)
 
 
 _chosen("min", lambda value, best: value < best)

@@ -20,6 +20,7 @@ from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.handle import Handle, Value
 from retrograde.python.reading.values.heap import Heap
 from retrograde.python.reading.values.numbers import Number
+from retrograde.python.reading.values.operations import opened as stacked
 from retrograde.python.reading.values.operations import operands
 from retrograde.python.reading.values.views import View
 
@@ -151,6 +152,8 @@ class _Opening:
 
     def arguments(self, function: Any, arguments: tuple[Any, ...]) -> list[Any]:
         """The arguments, those that NumPy promotes together cast as it does."""
+        if arguments and is_list(arguments[0]) and _makes_array(function) and _holds_handle(arguments[0]):
+            arguments = (self.heap.array(stacked(arguments[0])), *arguments[1:])
         if isinstance(function, np.ufunc):
             given = [self(value) for value in arguments[: function.nin]]
             if function.signature is None:
@@ -252,6 +255,22 @@ def _only_units(of: Symbol, view: View) -> bool:
     return None not in wide and wide == [extent for extent in given if extent != 1]
 
 
+def _makes_array(function: Any) -> bool:
+    """Whether a function makes an array of a list, and does not take several arrays in one."""
+    if isinstance(function, np.ufunc) or isinstance(getattr(function, "__self__", None), np.ufunc):
+        return True
+    module = getattr(function, "__module__", None) or ""
+    return module.startswith("numpy") and function not in _OF_SEVERAL
+
+
+_OF_SEVERAL = frozenset(
+    {
+        np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, np.block, np.select, np.lexsort,
+        np.linalg.multi_dot, np.einsum, np.meshgrid, np.broadcast_arrays, np.result_type, np.common_type,
+    }
+)  # fmt: skip
+"""Functions that take lists of arrays."""
+
 _COMPARING = frozenset({np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal})
 
 
@@ -295,7 +314,7 @@ def method(owner: Handle, name: str) -> Method:
             f"the array attribute {name!r} is not known to programs; call a NumPy function that has a derivative rule "
             "instead (docs/rules.md lists them)"
         )
-    if name in ("put", "partition", "resize", "setflags", "setfield", "byteswap", "view"):
+    if name in ("put", "partition", "resize", "setflags", "setfield", "byteswap"):
         raise UnsupportedError(f"the array method {name!r} is not known to programs; {_INSTEAD.get(name, _PLAINLY)}")
     return Method(owner, name)
 
@@ -307,7 +326,6 @@ _PLAINLY = "write what it does with indices and NumPy's functions"
 _INSTEAD = {
     "put": "write `a.flat[places] = values`",
     "partition": "write `a[:] = np.partition(a, k)`",
-    "view": "write `x.astype(dtype)`, `x.real` and `x.imag`, or `x[...]`",
 }
 
 
