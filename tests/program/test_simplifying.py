@@ -106,3 +106,14 @@ def test_an_element_that_a_loop_does_not_write_is_the_one_before_it() -> None:
         return b.loop(x.shape[0] - 1, lambda i, x: update(x, i + 1, x[0] * x[i + 1]), x)
 
     assert not any("[0]" in line for line in _lines(code) if "update" not in line)
+
+
+def test_a_version_that_others_read_through_another_name_is_kept() -> None:
+    """What an instruction that changes nothing is replaced by has the readers of both."""
+
+    def code(b: Any, x: Any, a: Any) -> Any:
+        y = update(x, 1, a[0, 0])
+        same = update(y, 2, y[2])
+        return np.sum(same) + np.sum(update(same, 1, 3.0))
+
+    _lines(code)

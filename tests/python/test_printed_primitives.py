@@ -22,12 +22,7 @@ from retrograde.python.lowering.aliasing import MAY_RETURN_OPERAND, SHARING_PLAC
 from retrograde.python.text import python_text, run_text
 
 assert rules  # importing it declares the primitives
-CASES = [
-    pytest.param(name, sample, id=f"{name} {sample}")
-    for name in sorted(SAMPLES)
-    for sample in SAMPLES[name]
-    if "stack" not in name
-]
+NAMES = [name for name in sorted(SAMPLES) if name not in ("add_stacks", "zero_stack")]
 
 
 def _is_array(operand: Any) -> bool:
@@ -51,8 +46,13 @@ def _program(name: str, sample: Sample) -> tuple[Program, list[Any]]:
     return builder.finish(**{f"out{at}": result for at, result in enumerate(as_tuple(results))}), arguments
 
 
-@pytest.mark.parametrize(("name", "sample"), CASES)
-def test_a_primitive_is_printed(name: str, sample: Sample) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_primitive_is_printed(name: str) -> None:
+    for sample in SAMPLES[name]:
+        _check_text(name, sample)
+
+
+def _check_text(name: str, sample: Sample) -> None:
     program, arguments = _program(name, sample)
     text = python_text(lower(program))
     with np.errstate(all="ignore"):
@@ -63,9 +63,14 @@ def test_a_primitive_is_printed(name: str, sample: Sample) -> None:
         np.testing.assert_array_equal(one, other, text)
 
 
-@pytest.mark.parametrize(("name", "sample"), CASES)
-def test_what_shares_memory_is_known_to(name: str, sample: Sample) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_what_shares_memory_is_known_to(name: str) -> None:
     """Lowering writes into results, if they have memory of their own."""
+    for sample in SAMPLES[name]:
+        _check_memory(name, sample)
+
+
+def _check_memory(name: str, sample: Sample) -> None:
     primitive = PRIMITIVES[name]
     with np.errstate(all="ignore"):
         results = as_tuple(primitive(*sample.operands, **sample.static))

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from retrograde.program.affine import Affine, Atom
 from retrograde.program.kinds import is_integer
 from retrograde.program.model import Instruction, Loop, Variable
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType, Extent, Size
+
+
+_INT64 = ArrayType(np.dtype(np.int64))
 
 
 class Integers:
@@ -78,7 +83,8 @@ class Integers:
         if isinstance(variable.extent, int) or (isinstance(variable.extent, Size) and not variable.extent.offset):
             known = size(variable.extent)
         maker = self.structure.instruction(variable)
-        if known is None and maker is not None:
+        # Integers of other types may run over.
+        if known is None and maker is not None and variable.type == _INT64:
             known = self._operation(variable, maker)
         return Affine.of(variable) if known is None else known
 

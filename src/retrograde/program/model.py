@@ -302,8 +302,20 @@ def map_operand(function: Callable[[Any], Any], operand: Operand) -> Operand:
 def variables_in(operands: Operand) -> Iterator[Variable]:
     """The variables of an operand."""
     found: list[Variable] = []
-    map_operand(lambda part: found.append(part) if isinstance(part, Variable) else None, operands)
-    yield from found
+    _collect(operands, found)
+    return iter(found)
+
+
+def _collect(operand: Operand, found: list[Variable]) -> None:
+    kind: Any = operand.__class__
+    if kind is Variable:
+        found.append(operand)
+    elif is_tuple(operand):
+        for part in operand:
+            _collect(part, found)
+    elif is_slice(operand):
+        for part in (operand.start, operand.stop, operand.step):
+            _collect(part, found)
 
 
 def free_variables(*blocks: Block) -> dict[Variable, None]:

@@ -23,8 +23,16 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """An operand with new axes: `array[:, None]`, or as the index says."""
+
+    array: Any
+    index: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rewritten:
-    """An instruction is to be one of another primitive, or on other operands."""
+    """An instruction is to be one of another primitive, or on other operands, some of which get new axes first."""
 
     primitive: str
     operands: tuple[Any, ...]
@@ -51,6 +59,7 @@ class Peephole:
         apart: whether two indices certainly pick no element both of an array of a type, where the instruction is.
         extents: of the program.
         before_loop: what a carried array is before its loop, if that does not write where an index picks.
+        spreads: make outer products multiplications of arrays with new axes.
     """
 
     def __init__(
@@ -60,7 +69,9 @@ class Peephole:
         apart: Callable[[Any, Any, Any], bool],
         extents: Extents,
         before_loop: Callable[[Variable, Any], Variable | None],
+        spreads: bool,
     ) -> None:
+        self._spreads = spreads
         self._before_loop = before_loop
         self._maker_of = maker_of
         self._extents = extents
@@ -147,9 +158,14 @@ class Peephole:
         """A number times an array, and products of elements, are multiplications."""
         inputs, output = instruction.static["subscripts"].split("->")
         parts = inputs.split(",")
-        if len(parts) == 2 and set(parts) <= {"", output} and len(set(output)) == len(output):
-            return Rewritten("multiply", instruction.operands)
-        return None
+        if len(parts) != 2 or not set(output) <= set("".join(parts)) or len(set(output)) != len(output):
+            return None
+        if any("".join(letter for letter in output if letter in part) != part for part in parts):
+            return None
+        if "" not in parts and not self._spreads and parts != [output, output]:
+            return None
+        operands = zip(instruction.operands, parts, strict=True)
+        return Rewritten("multiply", tuple(_spread(operand, letters, output) for operand, letters in operands))
 
     def _update(self, instruction: Instruction) -> Outcome:
         array, index, value = instruction.operands
@@ -248,6 +264,14 @@ def _is_as(operand: Any, instruction: Instruction) -> bool:
         known = operand.type
         return isinstance(known, ArrayType) and known.dtype == kind.dtype and same_sizes(known, kind)
     return isinstance(operand, np.generic) and type_of(operand) == kind
+
+
+def _spread(operand: Any, letters: str, output: str) -> Any:
+    """An operand of a product with an axis of size 1 for each letter that it does not have."""
+    index = tuple(slice(None) if letter in letters else None for letter in output)
+    while index and index[0] is None:
+        index = index[1:]
+    return Spread(operand, index) if None in index else operand
 
 
 def _as_result(value: Any, instruction: Instruction) -> Any:

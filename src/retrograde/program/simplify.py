@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from itertools import count
+from typing import Any, cast
+
+import numpy as np
 
 from retrograde.program.clone import clone, prune
 from retrograde.program.extents import Extents, operand_key
@@ -13,15 +16,17 @@ from retrograde.program.model import (
     Branch,
     Instruction,
     Loop,
+    Place,
     Program,
     Statement,
     Variable,
+    all_variables,
     blocks_of,
     map_operand,
     operands_of,
     variables_in,
 )
-from retrograde.program.peepholes import Overwritten, Peephole, Replaced, Rewritten
+from retrograde.program.peepholes import Overwritten, Peephole, Replaced, Rewritten, Spread
 from retrograde.program.places import never_meet
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.refine import refine_types
@@ -35,7 +40,7 @@ _NEVER_SHARED = frozenset({"broadcast_to", "update", "add_at", "scatter", "zero_
 _HOISTED = frozenset({"add", "subtract", "multiply", "negative", "maximum", "minimum", "size"})
 
 
-def simplify(program: Program) -> Program:
+def simplify(program: Program, spreads: bool = False) -> Program:
     """The same program with fewer instructions: what it computes keeps its bits.
 
     Instructions that undo one another go, as do those that only pass a value on; what is computed twice in a block is
@@ -44,6 +49,9 @@ def simplify(program: Program) -> Program:
 
     Args:
         program: it is not changed.
+        spreads: make outer products multiplications of arrays with new axes, which are computed in one go with what is
+            done to them. For what is not to be differentiated again: of a product, the derivatives are products of
+            matrices and vectors.
 
     Example:
         >>> import retrograde.rules
@@ -59,7 +67,7 @@ def simplify(program: Program) -> Program:
     program = clone(program)
     for _ in range(_ROUNDS):
         prune(program)
-        if not _Round(program.block, program.least_size).changed:
+        if not _Round(program.block, program.least_size, spreads).changed:
             break
     return prune(program)
 
@@ -67,7 +75,7 @@ def simplify(program: Program) -> Program:
 class _Round:
     """One walk through a program, in which each statement is looked at once."""
 
-    def __init__(self, root: Block, least_size: int) -> None:
+    def __init__(self, root: Block, least_size: int, spreads: bool) -> None:
         self._replaced: dict[Variable, Any] = {}
         self._makers: dict[Variable, Instruction] = {}
         self._uses: dict[Variable, int] = {}
@@ -75,10 +83,15 @@ class _Round:
         structure = Structure(root)
         self._integers = Integers(structure, least_size)
         self.changed = refine_types(root, self._integers)
-        self._peephole = Peephole(self._makers.get, self._uses, self._apart, Extents(structure), self._before_loop)
+        self._peephole = Peephole(
+            self._makers.get, self._uses, self._apart, Extents(structure), self._before_loop, spreads
+        )
         self._loops: tuple[Loop, ...] = ()
         self._versions = Versions(structure, least_size)
         self._carried: set[Variable] = set()
+        self._names = {variable.name for variable in all_variables(root)}
+        self._in_front: list[Statement] = []
+        self._place: Place | None = None
         self._known_apart: dict[Hashable, bool] = {}
         self._tables: list[dict[Hashable, list[Variable]]] = []
         self._hoisted: list[tuple[set[Variable], list[Statement]] | None] = []
@@ -132,6 +145,8 @@ class _Round:
 
     def _replace(self, variable: Variable, operand: Any) -> None:
         self._replaced[variable] = operand
+        if isinstance(operand, Variable):
+            self._uses[operand] = self._uses.get(operand, 0) + self._uses.get(variable, 0)
         self.changed = True
 
     def _block(self, block: Block) -> None:
@@ -139,8 +154,10 @@ class _Round:
         kept: list[Statement] = []
         for statement in block.statements:
             if isinstance(statement, Instruction):
-                if self._keeps(statement):
-                    kept.append(statement)
+                self._place = statement.place
+                stays = self._keeps(statement)
+                kept += [*self._in_front, statement] if stays else self._in_front
+                self._in_front = []
                 continue
             before: list[Statement] = []
             if isinstance(statement, Loop):
@@ -163,7 +180,10 @@ class _Round:
             else:
                 instruction.primitive = PRIMITIVES[outcome.primitive]
                 instruction.static = {name: instruction.static[name] for name in instruction.primitive.static}
-                instruction.operands = self._reading(outcome.operands)
+                operands = tuple(self._spread(part) if isinstance(part, Spread) else part for part in outcome.operands)
+                instruction.operands = self._reading(operands)
+                for variable in variables_in(instruction.operands):
+                    self._uses[variable] = self._uses.get(variable, 0) + 1
             outcome = self._peephole.outcome(instruction)
         if isinstance(outcome, Replaced):
             self._replace(instruction.results[0], outcome.by)
@@ -172,6 +192,24 @@ class _Round:
             return False
         self._makers.update((result, instruction) for result in instruction.results)
         return not self._moves_out(instruction)
+
+    def _spread(self, spread: Spread) -> Any:
+        """An operand with new axes: of an array by an instruction that goes in front."""
+        array = self._current(spread.array)
+        if not isinstance(array, Variable):
+            return np.asarray(array)[spread.index]
+        assert isinstance(array.type, ArrayType)
+        primitive = PRIMITIVES["getitem"]
+        made = Variable(self._new_name(), cast(ArrayType, primitive.result(array.type, spread.index)))
+        instruction = Instruction(primitive, (array, spread.index), {}, [made], self._place)
+        self._makers[made] = instruction
+        self._in_front.append(instruction)
+        return made
+
+    def _new_name(self) -> str:
+        name = next(name for number in count(1) if (name := f"spread_{number}") not in self._names)
+        self._names.add(name)
+        return name
 
     def _drop(self, last: Instruction, overwritten: Overwritten) -> None:
         """Take a write out of a chain of writes."""

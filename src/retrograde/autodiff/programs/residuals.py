@@ -80,8 +80,13 @@ class Residuals:
             Recipe(PRIMITIVES["getitem"], (origin, ()), {})
             if at is None
             else Recipe(PRIMITIVES["size"], (origin,), {"axis": at, "offset": 0})
-            for origin, at in self.extents.origins(array, axis)
+            for origin, at in sorted(self.extents.origins(array, axis), key=self._is_to_be_kept)
         ]
+
+    def _is_to_be_kept(self, origin: tuple[Variable, int | None]) -> bool:
+        """Whether reading an extent from an array takes more than a view of what is at hand."""
+        loops = self._structure.loops_around(origin[0])
+        return bool(loops) and not self._is_at_hand(origin[0], loops[-1])
 
     def recipes(self, variable: Variable) -> list[Recipe]:
         """The ways to compute a value once more."""

@@ -92,7 +92,7 @@ def reverse(
             gradient = reversal.zeros(scope, copied.block, source)
         results[f"d_{source.name}"] = builder.atom(gradient)
     copied.block.results = list(results.values())
-    joint = simplify(Program(builder.name, copied.block, list(results), program.least_size))
+    joint = simplify(Program(builder.name, copied.block, list(results), program.least_size), spreads=True)
     _forget_nowhere(joint.block)
     return check(joint)
 

@@ -47,8 +47,8 @@ from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP
 from retrograde.python.lowering.places import names_in
 from retrograde.python.lowering.ranges import is_over_chunks
 
-_LONGEST = 14
-"""The most operations in an expression."""
+_LONGEST = 12
+"""The most operations in an expression, what picks elements not counted."""
 
 
 @dataclass(slots=True)
@@ -208,6 +208,7 @@ class Sequence:
 
     def _value(self, instruction: Instruction) -> None:
         leaves, operations = self._weigh(instruction.operands)
+        operations -= instruction.primitive in (ENTRY, PRIMITIVES["getitem"], PRIMITIVES["size"])
         value = self._application(instruction)
         if self._can_wait(instruction, operations):
             result = instruction.results[0]
@@ -242,7 +243,12 @@ class Sequence:
         carried = [names.of(variable) for variable in loop.carried]
         body = loop.body
         if is_over_chunks(loop):
-            self._over_chunks(loop, values)
+            source = self._resolve(loop.count)
+            self._bind_pending(list(self._pending))
+            self._assign(carried, values, loop.place)
+            self.done.append(
+                ForEach(names.of(loop.index), source, self._emission.actions(body, loop.carried), loop.place)
+            )
             return
         if is_tuple(loop.count):
             start, stop, step = self._resolve(loop.count)
@@ -256,14 +262,6 @@ class Sequence:
         self._assign(carried[1:], values[1:], loop.place)
         actions = self._emission.actions(body, loop.carried[1:])
         self.done.append(Repeat(carried[0], limit, actions, loop.place))
-
-    def _over_chunks(self, loop: Loop, values: list[Expression]) -> None:
-        names = self._names
-        source = self._resolve(loop.count)
-        self._bind_pending(list(self._pending))
-        self._assign([names.of(variable) for variable in loop.carried], values, loop.place)
-        actions = self._emission.actions(loop.body, loop.carried)
-        self.done.append(ForEach(names.of(loop.index), source, actions, loop.place))
 
     def _branch(self, branch: Branch) -> None:
         condition = self._resolve(branch.condition)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.lowering.operations import ENTRY, KEEP
@@ -31,6 +33,8 @@ _OPERATIONS = {
 
 _PARTS = {"getitem": "part", "transpose": "turned", "reshape": "shaped", "broadcast_to": "spread"}
 """What a result is to its operand."""
+
+_SHIFTS = {"add": "plus", "subtract": "less"}
 
 _LONGEST = 18
 """The most characters of a name that is made up."""
@@ -102,9 +106,19 @@ def _described(instruction: Instruction, calls: dict[Variable, str]) -> str:
     kind = result.type
     if instruction.place is not None and instruction.place.reverses and isinstance(kind, ArrayType):
         return "g" if kind.differentiable and name not in _PARTS else _of_operand(instruction, calls)
+    if name in _SHIFTS and isinstance(kind, ArrayType) and kind.dtype.kind == "i" and not kind.rank:
+        return _shifted(instruction, calls)
     if name in _OPERATIONS:
         return _OPERATIONS[name]
     return _of_operand(instruction, calls)
+
+
+def _shifted(instruction: Instruction, calls: dict[Variable, str]) -> str:
+    """An index plus or minus a number."""
+    one, other = instruction.operands
+    if isinstance(one, Variable) and isinstance(other, (int, np.integer)):
+        return f"{calls.get(one, 'i')}_{_SHIFTS[instruction.primitive.name]}_{abs(int(other))}"
+    return "count"
 
 
 def _of_operand(instruction: Instruction, calls: dict[Variable, str]) -> str:

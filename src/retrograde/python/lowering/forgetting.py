@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from retrograde.program.types import ArrayType
+from retrograde.program.types import ArrayType, StackType
 from retrograde.python.lowering.model import Action, For, ForEach, Forget, If, Name, Procedure, Repeat
 from retrograde.python.lowering.places import inner_actions, names_in, read_by, set_by, walk
 
@@ -30,7 +30,7 @@ def forget(procedure: Procedure, in_loops: bool) -> None:
 
 def _is_large(name: Name) -> bool:
     if not isinstance(name.type, ArrayType):
-        return True
+        return isinstance(name.type, StackType)
     sizes = [size for size in name.type.sizes if isinstance(size, int)]
     return name.type.rank > 0 and (len(sizes) < name.type.rank or prod(sizes) > _SMALL)
 

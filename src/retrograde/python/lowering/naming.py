@@ -11,7 +11,6 @@ from keyword import iskeyword
 from typing import Any
 
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of, free_variables
-from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, ScheduleType, Type
 from retrograde.python.lowering.aliasing import is_write, viewed
 from retrograde.python.lowering.calling import callings
@@ -46,8 +45,7 @@ class Names:
         self._may(block)
         self._merge_by_hint()
         self._names: dict[Variable, Name] = {}
-        # Primitives that NumPy has no name for are imported by their own.
-        self._taken = {*RESERVED, *(name for name in PRIMITIVES if "_" in name)}
+        self._taken = set(RESERVED)
         self._hints = {self._calls.get(variable, "x") for variable in self._order if variable.hint}
         for parameter in parameters:
             self.of(parameter)
@@ -98,7 +96,8 @@ class Names:
         """What the user calls by one name, the text does too, where it can be."""
         by_hint: dict[tuple[Any, ...], list[Variable]] = {}
         for variable in self._order:
-            if (variable.hint or variable in self._indices) and variable not in self._views:
+            named = variable.hint or variable in self._indices
+            if named and variable not in self._views and isinstance(variable.type, ArrayType):
                 by_hint.setdefault((self._calls.get(variable), _kind(variable.type)), []).append(variable)
         for variables in by_hint.values():
             for other in variables[1:]:
@@ -133,7 +132,8 @@ class Names:
     def _free_text(self, hint: str, is_given: bool) -> str:
         base = hint if hint.isidentifier() and not iskeyword(hint) else "x"
         base = base if base not in _CONFUSING else f"{base}_"
-        numbers = chain(("",), (str(number) for number in count(2)))
+        joint = "_" if base[-1].isdigit() else ""
+        numbers = chain(("",), (f"{joint}{number}" for number in count(2)))
         avoided = self._taken if is_given else self._taken | self._hints
         text = next(text for text in (base + number for number in numbers) if text not in avoided)
         self._taken.add(text)

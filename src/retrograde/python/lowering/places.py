@@ -50,27 +50,22 @@ def inner_actions(action: Action) -> list[list[Action]]:
 
 def read_by(action: Action) -> list[Name]:
     """The names that an action itself reads, what its inner actions read left out."""
-    match action:
-        case Bind():
-            return names_in(action.value)
-        case Write():
-            return names_in(action.target, action.index, action.value)
-        case MakeStack():
-            return names_in(action.count, action.shape)
-        case Keep():
-            return names_in(action.stack, action.index, action.value)
-        case For():
-            return names_in(action.start, action.stop)
-        case ForEach():
-            return names_in(action.source)
-        case Repeat():
-            return names_in(action.limit)
-        case Stop():
-            return names_in(action.unless)
-        case If():
-            return names_in(action.condition)
-        case Forget():
-            return []
+    return names_in(*(getattr(action, part) for part in _READS[type(action)]))
+
+
+_READS: dict[type[Action], tuple[str, ...]] = {
+    Bind: ("value",),
+    Write: ("target", "index", "value"),
+    MakeStack: ("count", "shape"),
+    Keep: ("stack", "index", "value"),
+    For: ("start", "stop"),
+    ForEach: ("source",),
+    Repeat: ("limit",),
+    Stop: ("unless",),
+    If: ("condition",),
+    Forget: (),
+}
+"""The attributes of an action that are expressions which it reads."""
 
 
 def set_by(action: Action) -> list[Name]:

@@ -79,6 +79,8 @@ def _shifted_index(loop: Loop) -> tuple[Instruction, Any, int] | None:
         name, kind = statement.primitive.name, statement.results[0].type
         if kind != loop.index.type or not _is_integer(others[0]):
             continue
+        if not statement.results[0].hint and (loop.index.hint or uses(loop.body)[loop.index] > 1):
+            continue
         if name == "add":
             return statement, others[0], 1
         if name == "subtract" and statement.operands[1] is loop.index:

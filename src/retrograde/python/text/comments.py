@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from retrograde.program.model import Place
 
@@ -32,7 +33,8 @@ class Comments:
 
     def before(self, place: Place) -> list[str]:
         """The comment in front of a statement: none where the one in front of it came from the same line."""
-        if place == self._last:
+        if place == self._last or (self._last is not None and self._last == replace(place, reverses=True)):
+            # What a reversed line computes again belongs to it.
             return []
         self._last = place
         line = linecache.getline(place.file, place.line).strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain, count
 from typing import Any
 
@@ -29,19 +29,25 @@ class ExpressionPrinter:
     Args:
         spell: what a name is called.
         plain_numbers: whether NumPy's numbers of the default precisions may be written as Python's.
-        reserved: names that constants must not have.
+        taken: names that operations must not have.
 
     Attributes:
-        imported: names of the operations to import from `retrograde.python.operations`.
+        imported: operations to import from `retrograde.python.operations`, and what the text calls them.
         classes: names of classes to import, and their modules.
         given: what has no text, such as operations of the user's own: whoever runs the text hands it over.
         constants: large constants: the text of each by the name it is given.
     """
 
-    def __init__(self, spell: Callable[[Name], str] | None = None, plain_numbers: bool = True) -> None:
+    def __init__(
+        self,
+        spell: Callable[[Name], str] | None = None,
+        plain_numbers: bool = True,
+        taken: Iterable[str] = (),
+    ) -> None:
+        self._taken = frozenset(taken)
         self._spell: Callable[[Name], str] = spell or _own_text
         self._plain_numbers = plain_numbers
-        self.imported: set[str] = set()
+        self.imported: dict[str, str] = {}
         self.classes: dict[str, str] = {}
         self.given: dict[str, Any] = {}
         self.constants: dict[str, str] = {}
@@ -124,8 +130,9 @@ class ExpressionPrinter:
     def _operation(self, primitive: Primitive) -> str:
         """The name of an operation that NumPy does not have."""
         if primitive.name in PRIMITIVES and PRIMITIVES[primitive.name] is primitive:
-            self.imported.add(primitive.name)
-            return primitive.name
+            name = f"{primitive.name}_of" if primitive.name in self._taken else primitive.name
+            self.imported[primitive.name] = name
+            return name
         return self._hand_over(primitive.name, primitive)
 
     def _hand_over(self, called: str, value: Any) -> str:
@@ -300,6 +307,36 @@ def _astype(printer: ExpressionPrinter, apply: Apply) -> Text | None:
     return f"{dtype_text(dtype)}({printer.text(operand)})", _ATOM
 
 
+def _eye(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    rows, columns = map(printer.text, apply.operands[0])
+    sizes = rows if rows == columns else f"{rows}, {columns}"
+    offset = f", k={apply.static['k']}" if apply.static["k"] else ""
+    dtype = "" if apply.static["dtype"] == "float64" else f", dtype={printer.static(np.dtype(apply.static['dtype']))}"
+    return f"np.eye({sizes}{offset}{dtype})", _ATOM
+
+
+def _where(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    """One of two numbers; NumPy's function would make an array without axes of them."""
+    condition, *values = apply.operands
+    return _chosen(printer, apply, condition, values)
+
+
+def _masked(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+    value, condition = apply.operands
+    return _chosen(printer, apply, condition, [value, _zero_like(apply.type)])
+
+
+def _chosen(printer: ExpressionPrinter, apply: Apply, condition: Expression, values: list[Expression]) -> Text | None:
+    kinds = {_dtype_of(value) for value in values if isinstance(value, (Name, Apply, Entry))}
+    if apply.type.rank or kinds != {apply.type.dtype}:
+        return None
+    return f"{printer.text(values[0], 2)} if {printer.text(condition, 2)} else {printer.text(values[1], 2)}", 1
+
+
+def _dtype_of(operand: Expression) -> Any:
+    return getattr(operand.type, "dtype", None)
+
+
 def _sum_to(printer: ExpressionPrinter, apply: Apply) -> Text | None:
     """A sum over leading axes, if those that stay are certainly as they were."""
     x = apply.operands[0]
@@ -359,6 +396,9 @@ _SPECIAL: dict[str, Callable[[ExpressionPrinter, Apply], Text | None]] = {
     "copy": _copy,
     "full": _full,
     "astype": _astype,
+    "eye": _eye,
+    "where": _where,
+    "masked": _masked,
     "sum_to": _sum_to,
     "einsum": _einsum,
 }

@@ -12,7 +12,7 @@ import numpy as np
 
 from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import Apply, Bind, MakeStack, Procedure
-from retrograde.python.lowering.places import walk
+from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.text.comments import Comments
 from retrograde.python.text.expressions import ExpressionPrinter
 from retrograde.python.text.numbers import numbers_of
@@ -44,7 +44,9 @@ def python_text(procedure: Procedure) -> str:
             return u
         <BLANKLINE>
     """
-    expressions = ExpressionPrinter(plain_numbers=_has_wide_types_only(procedure))
+    taken = {name.text for action in walk(procedure.actions) for name in set_by(action)}
+    taken |= {parameter.text for parameter in procedure.parameters}
+    expressions = ExpressionPrinter(plain_numbers=_has_wide_types_only(procedure), taken=taken)
     function = procedure.name.removesuffix("_reversed")
     comments = Comments(function)
     lines = StatementPrinter(expressions, comments, numbers_of(procedure)).lines(procedure.actions)
@@ -84,7 +86,8 @@ def _top(expressions: ExpressionPrinter) -> list[str]:
     packed = any("b85decode" in text for text in expressions.constants.values())
     lines = ["from base64 import b85decode", "from zlib import decompress", ""] if packed else []
     lines.append("import numpy as np")
-    own = [f"from retrograde.python.operations import {', '.join(sorted(expressions.imported))}"]
+    names = [name if name == alias else f"{name} as {alias}" for name, alias in sorted(expressions.imported.items())]
+    own = [f"from retrograde.python.operations import {', '.join(names)}"]
     own = own if expressions.imported else []
     own += [f"from {module} import {name}" for name, module in sorted(expressions.classes.items())]
     lines += ["", *own] if own else []

@@ -54,6 +54,7 @@ TEMPLATES: dict[str, str] = {
     "slots": "{schedule.}.slots({count})",
     "sweep": "{schedule.}.sweep({count}, {snapshots})",
     "reversal": "{schedule.}.reversal({count}, {snapshots})",
+    "arange": "np.arange({shape1}{dtype})",
     "copy": "{x.}.copy()",
     "zeros": "np.zeros({shape1}{dtype})",
     "full": "np.full({shape1}, {value}{dtype})",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from retrograde.program.kinds import is_tuple
+from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, StackType
 from retrograde.python.lowering.aliasing import MAY_RETURN_OPERAND
 from retrograde.python.lowering.model import (
@@ -29,6 +31,7 @@ from retrograde.python.lowering.places import names_read
 from retrograde.python.text.comments import Comments
 from retrograde.python.text.constants import dtype_text
 from retrograde.python.text.expressions import ExpressionPrinter
+from retrograde.python.text.wrapping import wrapped
 
 _INDENT = "    "
 
@@ -58,11 +61,12 @@ class StatementPrinter:
     def lines(self, actions: list[Action]) -> list[str]:
         """The lines of a sequence of actions."""
         done: list[str] = []
-        for action in actions:
+        for action in _with_exchanges(actions):
             place = getattr(action, "place", None)
             if self._comments is not None and place is not None:
                 done += self._comments.before(place)
-            done += _PRINTERS[type(action)](self, action)
+            for line in _PRINTERS[type(action)](self, action):
+                done += wrapped(line)
         return done
 
     def _block(self, actions: list[Action]) -> Iterator[str]:
@@ -72,6 +76,10 @@ class StatementPrinter:
         else:
             lines = self.lines(actions)
         return (_INDENT + line for line in lines or ["pass"])
+
+    def _exchange(self, exchange: _Exchange) -> Iterator[str]:
+        one, other = map(self._expressions.name, exchange.names)
+        yield f"{one}, {other} = {other}, {one}"
 
     def _bind(self, bind: Bind) -> Iterator[str]:
         targets = ", ".join(map(self._expressions.name, bind.targets))
@@ -201,7 +209,35 @@ class StatementPrinter:
 
 _AUGMENTED = {"add": "+=", "subtract": "-=", "multiply": "*=", "divide": "/="}
 
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """Two names that take each other's value."""
+
+    names: tuple[Name, Name]
+    place: Place | None
+
+
+def _with_exchanges(actions: list[Action]) -> list[Any]:
+    """Actions, with one in the place of three that exchange two names by way of a third."""
+    done: list[Any] = []
+    at = 0
+    while at < len(actions):
+        three = actions[at : at + 3]
+        if len(three) == 3 and all(isinstance(action, Bind) and len(action.targets) == 1 for action in three):
+            (saved, first, second) = three
+            assert isinstance(saved, Bind) and isinstance(first, Bind) and isinstance(second, Bind)
+            way = (saved.value, first.value, second.value)
+            if way == (first.targets[0], second.targets[0], saved.targets[0]) and saved.targets[0].text.startswith("new_"):
+                done.append(_Exchange((second.targets[0], first.targets[0]), first.place))
+                at += 3
+                continue
+        done.append(actions[at])
+        at += 1
+    return done
+
+
 _PRINTERS: dict[type[Any], Callable[[StatementPrinter, Any], Iterator[str]]] = {
+    _Exchange: StatementPrinter._exchange,  # pyright: ignore[reportPrivateUsage]
     Bind: StatementPrinter._bind,  # pyright: ignore[reportPrivateUsage]
     Write: StatementPrinter._write,  # pyright: ignore[reportPrivateUsage]
     MakeStack: StatementPrinter._make_stack,  # pyright: ignore[reportPrivateUsage]
