@@ -48,7 +48,7 @@ def _sums(kernel: Kernel, returned: ast.Return | None, arguments: tuple[Any, ...
     if "return" in kernel.of and returned is not None:
         value = returned.value
         parts += [ast.unparse(part) for part in (value.elts if isinstance(value, ast.Tuple) else [value])]
-        if np.ndim(kernel.function(*deepcopy(arguments))) == 0:
+        if not isinstance(value, ast.Tuple) and np.ndim(kernel.function(*deepcopy(arguments))) == 0:
             return [f"S[0] = {' + '.join([*(f'np.sum({part})' for part in parts[:-1]), parts[-1]])}"]
     return [f"S[0] = {' + '.join(f'np.sum({part})' for part in parts)}"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any
 
 from retrograde.program.types import ArrayType, StackType
@@ -268,18 +269,18 @@ _TRANSLATE: dict[type[Any], Any] = {
 }
 
 
-def inner_actions(action: Action) -> list[Action]:
-    """The actions inside an action."""
+def inner_lists(action: Action) -> list[list[Action]]:
+    """The sequences of actions inside an action."""
     if isinstance(action, (For, ForEach, Repeat)):
-        return action.body
-    return [*action.then, *action.otherwise] if isinstance(action, If) else []
+        return [action.body]
+    return [action.then, action.otherwise] if isinstance(action, If) else []
 
 
 def all_actions(actions: Iterable[Action]) -> Iterator[Action]:
     """Actions and those inside them."""
     for action in actions:
         yield action
-        yield from all_actions(inner_actions(action))
+        yield from all_actions(chain(*inner_lists(action)))
 
 
 def names_bound(action: Action) -> list[Name]:
@@ -305,18 +306,16 @@ def count_bindings(parameters: list[Name], actions: Iterable[Action]) -> Counter
     return counts
 
 
-def stacks_around(actions: Iterable[Action]) -> dict[Name, tuple[Name, Expression]]:
-    """For each stack that is kept in another one that other, and where."""
-    found: dict[Name, tuple[Name, Expression]] = {}
-    for action in all_actions(actions):
-        if isinstance(action, Keep) and isinstance(action.value, Name) and isinstance(action.value.type, StackType):
-            found[action.value] = action.stack, action.index
+def stacks_around(actions: list[Action]) -> list[tuple[MakeStack, Name, Expression]]:
+    """What makes a stack that is kept in another one, that other, and at which index."""
+    found: list[tuple[MakeStack, Name, Expression]] = []
+    for at, action in enumerate(actions):
+        for inner in inner_lists(action):
+            found += stacks_around(inner)
+        if isinstance(action, MakeStack):
+            keeps = (each for each in actions[at:] if isinstance(each, Keep) and each.value is action.stack)
+            found += [(action, each.stack, each.index) for each in islice(keeps, 1)]
     return found
-
-
-def stacks_made(actions: Iterable[Action]) -> dict[Name, MakeStack]:
-    """What makes each stack."""
-    return {action.stack: action for action in all_actions(actions) if isinstance(action, MakeStack)}
 
 
 def written_names(actions: Iterable[Action]) -> set[Name]:

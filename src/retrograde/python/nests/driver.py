@@ -12,7 +12,7 @@ from typing import Any
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
 from retrograde.python.lowering.model import For, Name, Procedure
-from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, stacks_made, translate, written_names
+from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, translate, written_names
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.fusing import early_everywhere
 from retrograde.python.nests.gathering import gathered
@@ -78,7 +78,7 @@ class _Driver:
         if procedure.least_size:
             self._assume_sizes(sizes)
         self.translator.written = written_names(procedure.actions)
-        self.translator.stacks = Stacks(stacks_around(procedure.actions), stacks_made(procedure.actions))
+        self.translator.stacks = Stacks(stacks_around(procedure.actions))
         for action in all_actions(procedure.actions):
             if isinstance(action, For) and bindings[action.index] == _loops_with(procedure, action.index):
                 self.translator.unstable.discard(self.texts[action.index])

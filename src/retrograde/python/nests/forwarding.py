@@ -21,6 +21,7 @@ from retrograde.python.nests.model import (
     Store,
     Suite,
     elements_in,
+    every_part,
     map_scalar,
     reads_of,
     value_of,
@@ -113,6 +114,98 @@ def _pass_on(
             if not any(base_of(each.array) == base for step in part.steps for each in elements_in(value_of(step))):
                 nest.steps.remove(store)
         return
+
+
+def copies_forwarded(parts: list[Part], base_of: Callable[[str], str], simple: set[str]) -> None:
+    """Have nests read an array where it is, not a copy of it, as long as it is not written.
+
+    Args:
+        parts: all of a function.
+        base_of: a name for all the names that may share an array.
+        simple: arrays that only nests use.
+    """
+    for at, part in enumerate(parts):
+        if isinstance(part, Suite):
+            copies_forwarded(part.body, base_of, simple)
+            copies_forwarded(part.otherwise, base_of, simple)
+        elif isinstance(part, Nest):
+            for step in [step for step in part.steps if isinstance(step, Store) and step.array in simple]:
+                source = _source(part, step)
+                if source is not None and not step.by and is_own(step.indices, part.loops):
+                    _read_source(part, step, source, parts[at + 1 :], base_of)
+
+
+def _source(nest: Nest, store: Store) -> Element | None:
+    """The element that a store copies; it is not written in the same nest."""
+    value = store.value
+    if isinstance(value, Local):
+        lets = [step for step in nest.steps if isinstance(step, Let) and step.name == value.name]
+        value = lets[0].value if len(lets) == 1 else value
+    if not isinstance(value, Element) or value.dtype != store.dtype:
+        return None
+    written = {step.array for step in nest.steps if isinstance(step, Store)}
+    return None if value.array in written else value
+
+
+def _read_source(
+    nest: Nest, store: Store, source: Element, later: list[Part], base_of: Callable[[str], str]
+) -> None:
+    """Replace reads of a copy, up to the first write into what it is a copy of."""
+    base = base_of(source.array)
+    places = _by_place(store.indices, nest.loops)
+    block = source.array, tuple(nest.extents), _by_place(source.indices, nest.loops)
+    if any(index.factor(f"#{axis}") != 1 or len(index.terms) != 1 for axis, index in enumerate(places)):
+        return
+    starts = {f"#{axis}": index.constant for axis, index in enumerate(places)}
+
+    def leaf(part: Scalar) -> Scalar:
+        if not isinstance(part, Element) or part.array != store.array:
+            return part
+        moved = {name: index - starts[name] for name, index in zip(starts, part.indices, strict=True)}
+        return Element(source.array, tuple(index.put(moved) for index in block[2]), part.dtype)
+
+    for part in later:
+        writes = {base_of(name) for name in writes_of(part)}
+        spared = not isinstance(part, Line) and part.spares == block
+        uses = store.array in reads_of(part) or store.array in writes_of(part)
+        if uses and (not isinstance(part, Nest) or store.array in writes_of(part)):
+            return
+        if isinstance(part, Nest) and uses:
+            if base in writes and not spared:
+                return
+            part.steps[:] = [with_value(step, map_scalar(leaf, value_of(step))) for step in part.steps]
+        if base in writes and not spared:
+            return
+
+
+def without_unread(parts: list[Part], kept: set[str]) -> list[Part]:
+    """Parts without stores into arrays that nothing reads."""
+    made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
+    read: set[str] = set()
+    for part in every_part(parts):
+        if isinstance(part, Nest):
+            read |= {element.array for step in part.steps for element in elements_in(value_of(step))}
+        elif isinstance(part, Line):
+            read |= (part.reads | part.writes) - ({part.makes} if part.makes else set())
+        else:
+            read |= part.reads | part.writes
+    unread = {name for name in made if name not in read}
+    return _dropped(parts, unread)
+
+
+def _dropped(parts: list[Part], unread: set[str]) -> list[Part]:
+    result: list[Part] = []
+    for part in parts:
+        if isinstance(part, Suite):
+            part.body, part.otherwise = _dropped(part.body, unread), _dropped(part.otherwise, unread)
+        if isinstance(part, Nest):
+            part.steps[:] = [step for step in part.steps if not (isinstance(step, Store) and step.array in unread)]
+            if not part.steps or (part.loops and all(isinstance(step, Let) for step in part.steps) and part.free):
+                continue
+        if isinstance(part, Line) and part.makes in unread:
+            continue
+        result.append(part)
+    return result
 
 
 def _by_place(indices: tuple[Affine, ...], loops: list[str]) -> tuple[Affine, ...]:
