@@ -15,11 +15,14 @@ from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.clone import prune
 from retrograde.program.model import Program, all_variables
+from retrograde.program.simplify import simplify
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.reading.arguments import Arguments
+from retrograde.python.reading.assumptions import Assumptions
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
-from retrograde.python.reading.inputs import Assumptions, Inputs
+from retrograde.python.reading.inputs import Inputs
+from retrograde.python.reading.matching import match_sizes
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
@@ -91,6 +94,8 @@ def read(
                 (assumptions.unrolled if peeled else assumptions.peeled).add(signal.loop)
                 assumptions.reasons[signal.loop] = signal
                 continue
+            if match_sizes(reading.program, assumptions, attempt.inputs.numbers):
+                continue
             if reading.fits(arguments, keywords or {}):
                 return reading
             attempt.inputs.fix_small(reading.smallest)
@@ -145,7 +150,7 @@ class _Attempt:
         template = self._return(value, outputs)
         returns = list(outputs)
         mutated, unclear = arguments.written(outputs)
-        program = prune(reader.builder.finish(**outputs))
+        program = simplify(prune(reader.builder.finish(**outputs)))
         return Reading(
             program,
             self.parameters,
