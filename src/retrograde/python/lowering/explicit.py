@@ -165,10 +165,12 @@ class _Rewriting:
             for side in (statement.then, statement.otherwise):
                 side.statements = self._statements(side, {})
             return [statement]
+        if not isinstance(statement, Instruction):
+            return [statement]
         name = statement.primitive.name
         if name == "scatter":
             return _scattered(statement)
-        return [_filled(statement)] if name == "broadcast_to" else [statement]
+        return [_filled(statement) if name == "broadcast_to" else statement]
 
     def _loop(self, loop: Loop) -> list[Statement]:
         width = len(loop.initial)
@@ -208,7 +210,7 @@ class _Rewriting:
 
     def _entry_shape(self, kind: Type) -> tuple[Any, ...] | None:
         element = kind.element if isinstance(kind, StackType) else kind
-        if isinstance(element, StackType):
+        if not isinstance(element, ArrayType):
             return None
         extents = [self._extent(size) if isinstance(size, Size) else size for size in element.sizes]
         return None if None in extents else tuple(extents)

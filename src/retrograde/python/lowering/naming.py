@@ -10,7 +10,7 @@ from itertools import chain, count
 from keyword import iskeyword
 from typing import Any
 
-from retrograde.program.model import Block, Instruction, Loop, Variable, blocks_of, free_variables
+from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of, free_variables
 from retrograde.program.types import ArrayType, ScheduleType, Type
 from retrograde.python.lowering.aliasing import is_write, viewed
 from retrograde.python.lowering.calling import callings
@@ -91,7 +91,7 @@ class Names:
             elif isinstance(statement, Instruction):
                 if statement.primitive is COPY and statement.operands[0] not in self._views:
                     self._try(statement.results[0], statement.operands[0])
-            else:
+            elif isinstance(statement, Branch):
                 for at, result in enumerate(statement.results):
                     self._try(result, statement.then.results[at])
                     self._try(result, statement.otherwise.results[at])
