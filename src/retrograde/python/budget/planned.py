@@ -270,8 +270,12 @@ class _Attempt:
         steps = self._steps_of(loop)
         planned = loop.planned(self.sizes, _GUESSED_STEPS if steps is None else steps)
         if steps is None:
-            return curve(planned, planner=online_plan) if limit is not None else [Way.of(online_plan(planned, None))]
-        return [Way.of(self.planner(planned, None))] if limit is None else curve(planned)
+            return (
+                curve(planned, planner=online_plan, limit=limit)
+                if limit is not None
+                else [Way.of(online_plan(planned, None))]
+            )
+        return [Way.of(self.planner(planned, None))] if limit is None else curve(planned, limit=limit)
 
     def planned(self, limit: int | None, whole: int, base_cost: float) -> PlannedProgram:
         """The program in the order of the plan, with its schedules."""
