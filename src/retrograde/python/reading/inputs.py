@@ -60,6 +60,7 @@ class Inputs:
         self._captured: list[tuple[str, Any, Any]] = []
         self.numbers: dict[str, Any] = {}
         self.smallest: dict[str, int] = {}
+        self.heap.is_at_least = self.is_at_least
         self._taken = set(taken)
         self._known: dict[Any, Any] = {}
         self._origins: dict[int, tuple[str, Fetch, Any]] = {}
@@ -99,6 +100,14 @@ class Inputs:
             return value
         label, fetch, _ = origin
         return self.captured((id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name))
+
+    def is_at_least(self, size: Size, least: int) -> bool:
+        """Whether a size is a number or more: in this call, and in all that the program will be right for."""
+        known = {name: value for value, name in self.assumptions.names.items()} | self.numbers
+        if known.get(size.name, 0) + size.offset < least:
+            return False
+        self.smallest[size.name] = max(self.smallest.get(size.name, 0), LEAST_SIZE, least - size.offset)
+        return True
 
     def is_positive(self, count: Any) -> bool:
         """Whether a number of iterations is 1 or more: in this call, and in all that the program will be right for."""
