@@ -430,7 +430,6 @@ def columns(positions):
 
 def test_columns_are_known_to_be_columns(random: Any) -> None:
     reading = agrees(columns, random.standard_normal((8, 3)))
-    assert reading.program.least_size == 3
     agrees_on(reading, columns, random.standard_normal((5, 4)))
     assert not reading.fits((random.standard_normal((8, 2)),), {})
     agrees(columns, random.standard_normal((2, 3)))

@@ -23,7 +23,6 @@ class Assumptions:
         sizes: sizes that are taken as they are in this call.
         names: what the sizes that are not are called.
         ties: sizes that are taken to be another one plus a constant: which one, and the constant.
-        least: sizes below it are taken as they are.
         peeled: loops whose first iteration is read by itself.
         unrolled: loops whose body is read once for each iteration.
         reasons: why they are.
@@ -33,7 +32,6 @@ class Assumptions:
     sizes: set[int] = field(default_factory=set[int])
     names: dict[int, str] = field(default_factory=dict[int, str])
     ties: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
-    least: int = LEAST_SIZE
     peeled: set[Any] = field(default_factory=set[Any])
     unrolled: set[Any] = field(default_factory=set[Any])
     reasons: dict[Any, Any] = field(default_factory=dict[Any, Any])
@@ -41,7 +39,7 @@ class Assumptions:
     def is_fixed(self, extent: int) -> bool:
         """Whether a size is taken as it is."""
         base, _ = self.ties.get(extent, (extent, 0))
-        return base < self.least or base in self.sizes or extent in self.sizes
+        return base < LEAST_SIZE or base in self.sizes or extent in self.sizes
 
     def size_of(self, extent: int, taken: set[str]) -> int | Size:
         """What is known of an axis that has some size in this call; new names are none of those taken."""

@@ -17,9 +17,8 @@ import numpy as np
 from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.dispatch import Intercepting
-from retrograde.program.kinds import as_tuple
 from retrograde.program.types import Size
-from retrograde.python.reading.assumptions import Assumptions
+from retrograde.python.reading.assumptions import LEAST_SIZE, Assumptions
 from retrograde.python.reading.leaves import (
     ArrayKind,
     ConstantKind,
@@ -34,8 +33,7 @@ from retrograde.python.reading.leaves import (
     is_contiguous,
     keys_of,
 )
-from retrograde.python.reading.signals import NeedsLeast
-from retrograde.python.reading.values import Array, Cell, Heap, Number, generator
+from retrograde.python.reading.values import Array, Cell, Heap, generator
 from retrograde.rules.random import WORDS, state_of
 
 Fetch = Callable[[Sequence[Any]], Any]
@@ -68,11 +66,7 @@ class Inputs:
     def note_sizes(self, arguments: Sequence[tuple[str, Any]]) -> None:
         """Call the sizes of arrays by the names of the integers among the arguments that are equal to them."""
         for label, value in arguments:
-            if (
-                type(value) is int
-                and value >= self.assumptions.least
-                and input_name(label) not in self.assumptions.inputs
-            ):
+            if type(value) is int and value >= LEAST_SIZE and input_name(label) not in self.assumptions.inputs:
                 self.assumptions.names.setdefault(value, input_name(label))
 
     def argument(self, label: str, value: Any, position: int) -> Any:
@@ -116,19 +110,10 @@ class Inputs:
         extent = count.symbol.variable.extent
         if not isinstance(extent, Size):
             return False
-        least = max(self.assumptions.least, 1 - extent.offset)
+        least = max(LEAST_SIZE, 1 - extent.offset)
         if (self.assumptions.value_of(Size(extent.name), self.numbers) or 0) < least:
             return False
         self.smallest[extent.name] = max(self.smallest.get(extent.name, 0), least)
-        return True
-
-    def widen_least(self, size: int) -> bool:
-        """Have all sizes that are not fixed be at least one; whether they are in this call, and were not before."""
-        assumptions = self.assumptions
-        named = [value for value in assumptions.names if not assumptions.is_fixed(value)]
-        if size <= assumptions.least or min(named, default=0) < size:
-            return False
-        assumptions.least = size
         return True
 
     def fix_small(self, smallest: Mapping[str, int]) -> None:
@@ -138,24 +123,6 @@ class Inputs:
         assumptions.inputs.update(
             name for name, value in self.numbers.items() if name in smallest and value < smallest[name]
         )
-
-    def note_columns(self, array: Array, index: Any) -> None:
-        """Have the sizes of an array such that a part which is one row or column wide is known to be that.
-
-        Raises:
-            NeedsLeast: they have to be more than is known.
-        """
-        parts: tuple[Any, ...] = as_tuple(index)
-        if any(not isinstance(part, (int, slice, Number)) for part in parts):
-            return
-        for part, size in zip(parts, array.type.sizes, strict=False):
-            if not isinstance(part, slice) or not isinstance(size, Size) or part.step not in (None, 1):
-                continue
-            start, stop = part.start, part.stop
-            if isinstance(start, int) and isinstance(stop, int) and 0 <= start == stop - 1 >= self.assumptions.least:
-                known = self.assumptions.value_of(size, self.numbers) or 0
-                if known >= stop:
-                    raise NeedsLeast(stop - size.offset, known - size.offset)
 
     def refuse_writes(self) -> None:
         """Refuse what was done to arrays and containers from around the function.
@@ -240,7 +207,7 @@ class Inputs:
         if type(value) is int:
             if not -(2**63) <= value < 2**63:
                 return ConstantKind(value)
-            known = captured or (value >= self.assumptions.least and self.assumptions.is_fixed(value))
+            known = captured or (value >= LEAST_SIZE and self.assumptions.is_fixed(value))
             return ConstantKind(value) if known else NumberKind(int, self._size_of_number(name, value))
         if type(value) in (float, complex) or isinstance(value, np.number):
             return NumberKind(type(value))  # pyright: ignore

@@ -18,7 +18,7 @@ from retrograde.program.model import Program, all_variables
 from retrograde.program.simplify import simplify
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.reading.arguments import Arguments
-from retrograde.python.reading.assumptions import Assumptions
+from retrograde.python.reading.assumptions import LEAST_SIZE, Assumptions
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
 from retrograde.python.reading.inputs import Inputs
@@ -27,7 +27,7 @@ from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
 from retrograde.python.reading.series import Series
-from retrograde.python.reading.signals import NeedsLeast, NeedsStatic, NeedsUnrolling
+from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.source import Source, source_of, unbound
 from retrograde.python.reading.values import Array, Number
 
@@ -83,10 +83,6 @@ def read(
                 signal.origins.fix(assumptions)
                 assumptions.reasons.update(dict.fromkeys(signal.origins.loops, signal))
                 continue
-            except NeedsLeast as signal:
-                if not attempt.inputs.widen_least(signal.size):
-                    assumptions.sizes.add(signal.found)
-                continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
                     raise at(signal.place, signal.text, signal.message) from None
@@ -134,7 +130,7 @@ class _Attempt:
         self.parameters = parameters
         self.values = values
         builder = ProgramBuilder(source.name if source.name.isidentifier() and source.name != "lambda" else "function")
-        builder.least_size = assumptions.least
+        builder.least_size = LEAST_SIZE
         self.inputs = Inputs(builder, assumptions, local_names(source.node))
         self.reader = Reader(builder, assumptions, self.inputs)
 
