@@ -65,8 +65,17 @@ def read(
         ...     for _ in range(steps):
         ...         u = np.tanh(rate * u)
         ...     return u.sum()
-        >>> import numpy as np
-        >>> reading = read(decay, (np.ones(5), 0.5, 10))  # doctest: +SKIP
+        >>> reading = read(decay, (np.ones(5), 0.5, 10))
+        >>> print(reading.program)
+        program decay(u: float64[n], rate: float64, steps: int64):
+            u4: float64[n] = for _ in range(steps) with u2 = u:
+                a: float64[n] = rate * u2
+                u3: float64[n] = tanh(a)
+                next u3
+            c: float64 = sum(u4, axis=(0,), keepdims=False)
+            return return=c
+        >>> reading.fits((np.ones(8), 0.1, 3), {})
+        True
     """
     source = source_of(unbound(function)[0])
     parameters = Parameters(function)
