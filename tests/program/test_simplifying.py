@@ -117,3 +117,38 @@ def test_a_version_that_others_read_through_another_name_is_kept() -> None:
         return np.sum(same) + np.sum(update(same, 1, 3.0))
 
     _lines(code)
+
+
+@pytest.mark.parametrize(
+    "index", [slice(None, None, -1), (slice(None), None), (slice(None), slice(None, None, -1)), ()]
+)
+def test_what_is_scattered_everywhere_is_a_view(index: Any) -> None:
+    scatter = PRIMITIVES["scatter"]
+
+    def code(b: Any, x: Any, a: Any) -> Any:
+        return scatter(a[index], index, a.shape) + 1.0
+
+    assert not any("scatter" in line for line in _lines(code))
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "shapes", "changes"),
+    [
+        ("abcd,de->abce", [("k", "l", 2, "n"), ("n", "m")], True),
+        ("abcd,abce->de", [("k", "l", 2, "n"), ("k", "l", 2, "m")], True),
+        ("de,abcd->abce", [("n", "m"), ("k", "l", 2, "n")], True),
+        ("abcd,ed->eabc", [("k", "l", 2, "n"), ("m", "n")], True),
+        ("abc,acd->abd", [("k", "l", "n"), ("k", "n", "m")], False),
+        ("abc,abd->cd", [("k", 1, "n"), ("k", "l", "m")], False),
+        ("abc,abd->cd", [("k", None, "n"), ("k", "l", "m")], False),
+    ],
+)
+def test_contractions_become_products_of_matrices(subscripts: str, shapes: list[Any], changes: bool) -> None:
+    builder = ProgramBuilder("contraction")
+    inputs = [builder.input(f"x{at}", "float64", shape) for at, shape in enumerate(shapes)]
+    program = builder.finish(out=PRIMITIVES["einsum"](*inputs, subscripts=subscripts))
+    simplified = simplify(program, spreads=True)
+    assert ("reshape" in str(simplified)) == changes
+    sizes = {"k": 2, "l": 3, "n": 4, "m": 5, None: 3}
+    arrays = [np.random.default_rng(3).standard_normal([sizes.get(size, size) for size in shape]) for shape in shapes]
+    np.testing.assert_allclose(simplified(*arrays)[0], program(*arrays)[0], rtol=1e-13)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from retrograde.program.affine import Affine, cannot_hold
 from retrograde.program.builder import known_of
-from retrograde.program.integers import Integers, size
+from retrograde.program.integers import Integers, as_size, size
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of
-from retrograde.program.types import ArrayType, Extent, Size, Type
+from retrograde.program.places import extent_of_slice
+from retrograde.program.types import ArrayType, Extent, Type
 
 
 def refine_types(root: Block, integers: Integers) -> bool:
@@ -81,39 +81,15 @@ class _Refining:
         return _take(result, ArrayType(array.type.dtype, tuple(sizes)))
 
     def _extent(self, part: slice[Any, Any, Any], extent: Extent, loops: tuple[Loop, ...]) -> Extent:
-        if part == slice(None):
-            return extent
         whole = size(extent)
-        start = Affine() if part.start is None else self._integers.of(part.start)
-        stop = whole if part.stop is None else self._integers.of(part.stop)
-        if part.step not in (None, 1) or whole is None or start is None or stop is None:
-            return None
-        distance = _as_size(stop - start)
-        if distance is None:
-            return None
-        domain = self._integers.domain(loops)
-        inside = (start, stop - start, whole - stop, *([stop] if part.stop is not None else []))
-        for condition in inside:
-            if not cannot_hold(self._integers.with_facts([*domain, condition * -1 - 1])):
-                return None
-        return distance
+        distance = None if whole is None else extent_of_slice(part, whole, loops, self._integers)
+        return None if distance is None else as_size(distance)
 
 
 def _plain(part: Any) -> Any:
     """An integer for an integer variable, so that parts of an index are compared without asking a program."""
     kind = part.type if isinstance(part, Variable) else None
     return 0 if isinstance(kind, ArrayType) and kind.dtype.kind in "iu" and not kind.rank else part
-
-
-def _as_size(distance: Affine) -> Extent:
-    """An extent that is one number or the size of one axis, with a constant added."""
-    match list(distance.terms.items()):
-        case []:
-            return distance.constant if distance.constant >= 0 else None
-        case [(Size(name), 1)]:
-            return Size(name, distance.constant)
-        case _:
-            return None
 
 
 def _type_of(operand: Any) -> Type | None:
