@@ -21,6 +21,7 @@ from retrograde.python.reading.values.heap import Cell, Heap
 from retrograde.python.reading.values.indexing import index_of, is_basic, is_whole, picks_number
 from retrograde.python.reading.values.numbers import kind_of
 from retrograde.python.reading.values.operations import OPERATORS, binary, opened
+from retrograde.python.reading.values.slicing import sliced_type
 from retrograde.python.reading.values.views import View, index_view, joined
 
 
@@ -399,7 +400,9 @@ class Flat(Value):
 def _walk(array: Array, path: tuple[View, ...]) -> Any:
     part = array.cell.read()
     for view in path:
-        part = view.take(array.heap.builder, part)
+        base, part = part, view.take(array.heap.builder, part)
+        if view.index is not None and isinstance(part, Symbol) and part.variable is not base.variable:
+            part.variable.type = sliced_type(array.heap, base.extents, view.index, part.variable.type)
     return part
 
 
