@@ -30,12 +30,10 @@ if TYPE_CHECKING:
         custom_jvp,
         custom_vjp,
         directional_second_derivative,
-        grad,
         hessian,
         hessian_diagonal,
         hvp,
         jacobian,
-        jvp,
         laplacian,
         linearize,
         natural_gradient,
@@ -43,12 +41,32 @@ if TYPE_CHECKING:
         primitive,
         stop_gradient,
         taylor,
-        value_and_grad,
         value_grad_and_laplacian,
+    )
+    from retrograde.python import (
+        Explanation,
+        add_backward_pass,
+        as_program,
+        explain,
+        grad,
+        jvp,
+        source,
+        value_and_grad,
         vjp,
     )
 
 _ROOMS = ("linalg", "nn", "special", "torch")
+_OF_PROGRAMS = (
+    "Explanation",
+    "add_backward_pass",
+    "as_program",
+    "explain",
+    "grad",
+    "jvp",
+    "source",
+    "value_and_grad",
+    "vjp",
+)
 
 
 def __getattr__(name: str) -> object:
@@ -56,7 +74,7 @@ def __getattr__(name: str) -> object:
     if name in _ROOMS:
         return import_module(f"retrograde.{name}")
     if name in __all__:
-        return getattr(import_module("retrograde.autodiff"), name)
+        return getattr(import_module(f"retrograde.{'python' if name in _OF_PROGRAMS else 'autodiff'}"), name)
     raise AttributeError(f"module 'retrograde' has no attribute {name!r}")
 
 
@@ -70,6 +88,7 @@ __all__ = [
     "Compute",
     "Disk",
     "EventLog",
+    "Explanation",
     "Free",
     "GradientTape",
     "Graph",
@@ -93,13 +112,16 @@ __all__ = [
     "Value",
     "VersionError",
     "__version__",
+    "add_backward_pass",
     "analyze",
+    "as_program",
     "check_gradients",
     "checkpoint",
     "custom_jvp",
     "custom_vjp",
     "directional_second_derivative",
     "execute",
+    "explain",
     "grad",
     "hessian",
     "hessian_diagonal",
@@ -114,6 +136,7 @@ __all__ = [
     "plan",
     "plan_loop",
     "primitive",
+    "source",
     "stop_gradient",
     "taylor",
     "tradeoff",

@@ -64,13 +64,13 @@ def test_a_random_program(seed: int) -> None:
     drawn = np.random.default_rng(seed)
     arrays = tuple(drawn.standard_normal(800) for _ in range(3))
     function, every = _program(seed), (0, 1, 2)
-    value, gradients = rg.value_and_grad(function, every)(*arrays)
+    value, gradients = rg.value_and_grad(function, every, backend="tape")(*arrays)
     most = _peak_bytes(function, arrays)
     met = 0
     for strategy, part in (("auto", 0.8), ("auto", 0.5), ("dtr", 0.6), ("random", 0.7), ("sqrt", None)):
         budget = None if part is None else int(part * most)
         try:
-            found = rg.value_and_grad(function, every, budget=budget, strategy=strategy)(*arrays)
+            found = rg.value_and_grad(function, every, budget=budget, strategy=strategy, backend="tape")(*arrays)
         except BudgetError:
             continue
         met += 1
@@ -78,6 +78,6 @@ def test_a_random_program(seed: int) -> None:
         for one, other in zip(found[1], gradients, strict=True):
             np.testing.assert_array_equal(one, other)
     assert met >= 2
-    cut = rg.grad(lambda *xs: rg.checkpoint(function)(*xs), every)(*arrays)
+    cut = rg.grad(lambda *xs: rg.checkpoint(function)(*xs), every, backend="tape")(*arrays)
     for one, other in zip(cut, gradients, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)

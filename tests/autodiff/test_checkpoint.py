@@ -27,8 +27,8 @@ def _agree(build: Any, *arguments: Any, rounding: float = 0.0) -> None:
     Where an argument is used inside and outside, or at several depths, its cotangents are added in another order.
     """
     every = tuple(range(len(arguments)))
-    expected = rg.value_and_grad(build(_plain), every)(*arguments)
-    found = rg.value_and_grad(build(rg.checkpoint), every)(*arguments)
+    expected = rg.value_and_grad(build(_plain), every, backend="tape")(*arguments)
+    found = rg.value_and_grad(build(rg.checkpoint), every, backend="tape")(*arguments)
     assert found[0] == expected[0]
     for one, other in zip(found[1], expected[1], strict=True):
         np.testing.assert_allclose(one, other, rtol=rounding, atol=0.0)
@@ -446,7 +446,7 @@ def _in_segments(x: Any, c: Any) -> Any:
 
 
 def _peak_arrays(function: Any, x: Any) -> float:
-    return measure_python(lambda: rg.grad(function)(x)).peak_bytes / x.nbytes
+    return measure_python(lambda: rg.grad(function, backend="tape")(x)).peak_bytes / x.nbytes
 
 
 def test_a_chain_in_segments_of_the_square_root_takes_the_square_root_of_memory() -> None:

@@ -19,7 +19,7 @@ _CLOSE: Any = {"rtol": 1e-8, "atol": 1e-9}
 def test_a_linearization_gives_what_forward_mode_gives(name: str, sample: Sample) -> None:
     f, inputs = operation(name, sample)
     tangents = random_like(inputs, 1)
-    outs, expected = rg.jvp(f, tuple(inputs), tangents)
+    outs, expected = rg.jvp(f, tuple(inputs), tangents, backend="tape")
     values, pushforward = rg.linearize(f, *inputs)
     for one, other in zip((*values, *pushforward(*tangents)), (*outs, *expected), strict=True):
         assert (np.shape(one), one.dtype) == (np.shape(other), other.dtype)
@@ -34,7 +34,7 @@ def test_jacobians_agree_in_every_mode(name: str, sample: Sample) -> None:
     modes: Any = ("forward",) if any(np.iscomplexobj(out) for out in outs) else ("forward", "reverse", "mixed")
     first, *others = [rg.jacobian(f, every, mode)(*inputs) for mode in modes]
     tangents = random_like(inputs, 1)
-    for out, blocks, expected in zip(outs, first, rg.jvp(f, tuple(inputs), tangents)[1], strict=True):
+    for out, blocks, expected in zip(outs, first, rg.jvp(f, tuple(inputs), tangents, backend="tape")[1], strict=True):
         assert [block.shape for block in blocks] == [(*np.shape(out), *np.shape(x)) for x in inputs]
         pushed = sum(np.tensordot(*pair, np.ndim(pair[1])) for pair in zip(blocks, tangents, strict=True))
         np.testing.assert_allclose(pushed, expected, rtol=1e-10, atol=1e-11)
@@ -61,7 +61,7 @@ def test_series_agree_with_nested_forward_mode(name: str, sample: Sample) -> Non
 
 
 def _by_jvp(f: Any) -> Any:
-    return lambda t: rg.jvp(f, (t,), (np.ones_like(t) if isinstance(t, np.ndarray) else 1.0,))[1]
+    return lambda t: rg.jvp(f, (t,), (np.ones_like(t) if isinstance(t, np.ndarray) else 1.0,), backend="tape")[1]
 
 
 @pytest.mark.parametrize(("name", "sample"), REAL)
@@ -80,7 +80,7 @@ def test_second_derivatives_agree_with_the_hessian(name: str, sample: Sample) ->
     value, gradient, laplacian = rg.value_grad_and_laplacian(scalar, every)(*inputs)
     np.testing.assert_allclose(laplacian, sum(map(np.sum, diagonals)), **_CLOSE)
     np.testing.assert_allclose(rg.laplacian(scalar, every)(*inputs), laplacian, rtol=1e-14)
-    expected_value, expected_gradient = rg.value_and_grad(scalar, every)(*inputs)
+    expected_value, expected_gradient = rg.value_and_grad(scalar, every, backend="tape")(*inputs)
     np.testing.assert_allclose(value, expected_value, rtol=1e-14)
     for one, other in zip(gradient, expected_gradient, strict=True):
         np.testing.assert_allclose(one, other, **_CLOSE)

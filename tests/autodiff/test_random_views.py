@@ -153,8 +153,8 @@ def _right_or_refused(steps: list[tuple[str, int, int, bool]]) -> None:
         assume(False)
         return
     try:
-        value, gradient = rg.value_and_grad(run)(_X.copy())
-        _, tangent = rg.jvp(run, (_X.copy(),), (_DIRECTION,))
+        value, gradient = rg.value_and_grad(run, backend="tape")(_X.copy())
+        _, tangent = rg.jvp(run, (_X.copy(),), (_DIRECTION,), backend="tape")
     except UnsupportedError:
         _SEEN["refused"] += 1
         return

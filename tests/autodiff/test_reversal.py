@@ -31,6 +31,15 @@ class _Python:
         return carried[0] if len(carried) == 1 else carried
 
     @staticmethod
+    def while_loop(condition: Callable[..., Any], body: Callable[..., Any], *initial: Any, limit: Any = None) -> Any:
+        carried, index = initial, 0
+        while (limit is None or index < limit) and condition(index, *carried):
+            returned = body(index, *carried)
+            carried = returned if isinstance(returned, tuple) else (returned,)
+            index += 1
+        return carried[0] if len(carried) == 1 else carried
+
+    @staticmethod
     def branch(condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
         return then() if condition else otherwise()
 
@@ -148,6 +157,24 @@ def _branch_around(control: Any, u: Any, w: Any, steps: Any) -> Any:
     return np.sum(one)
 
 
+def _until(control: Any, u: Any, w: Any, steps: Any) -> Any:
+    """A loop that a condition on data ends, inside a loop that keeps what the inner one keeps."""
+
+    def step(i: Any, u: Any) -> Any:
+        return control.while_loop(lambda j, u: np.sum(u * u) > 2.0 / (i + 1), lambda j, u: np.sin(u) * 0.5 * w, u)
+
+    return np.sum(control.loop(steps, step, u) * w)
+
+
+def _at_most(control: Any, u: Any, w: Any, steps: Any) -> Any:
+    """A condition and a limit; the number of iterations is not used."""
+
+    def body(i: Any, u: Any, total: Any) -> Any:
+        return u * np.tanh(w) + 0.1 * w[i], total + np.sum(u * u)
+
+    return control.while_loop(lambda i, u, total: total < 20.0, body, u, np.sum(w), limit=steps)[1]
+
+
 CASES = [
     _heat,
     _branching,
@@ -159,6 +186,8 @@ CASES = [
     _scattered_twice,
     _loop_in_branch,
     _branch_around,
+    _until,
+    _at_most,
 ]
 CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.strip("_"))
 
@@ -173,11 +202,15 @@ def _on_tape(case: Callable[..., Any], steps: int) -> Callable[..., Any]:
     return lambda u, w: case(_Python, u, w, steps)
 
 
+def _grad(f: Callable[..., Any]) -> Callable[..., Any]:
+    return rg.grad(f, backend="tape")
+
+
 @CASE
 @pytest.mark.parametrize("steps", [0, 1, 5])
 @pytest.mark.parametrize("sizes", [("n",), (None,), (7,)], ids=["named", "unknown", "known"])
 def test_a_reversed_program_agrees_with_the_tape(case: Any, steps: int, sizes: Any) -> None:
-    value, gradients = rg.value_and_grad(_on_tape(case, steps), (0, 1))(U, W)
+    value, gradients = rg.value_and_grad(_on_tape(case, steps), (0, 1), backend="tape")(U, W)
     found = reverse(_program(case, sizes), ["u", "w"], ["loss"])(U, W, steps, 1.0)
     np.testing.assert_allclose(found[0], value, rtol=1e-14)
     for one, other in zip(found[1:], gradients, strict=True):
@@ -204,9 +237,9 @@ def test_second_derivatives_of_every_kind_agree(case: Any) -> None:
         return np.sum(reversed_once(u, W, steps, 1.0)[0] * v)
 
     f = _on_tape(case, steps)
-    expected = rg.grad(lambda u: np.sum(rg.grad(f)(u, W) * v))(U)
+    expected = _grad(lambda u: np.sum(_grad(f)(u, W) * v))(U)
     np.testing.assert_allclose(rg.hvp(lambda u: f(u, W), (U,), (v,))[0], expected, rtol=1e-10, atol=1e-11)
-    np.testing.assert_allclose(rg.grad(by_program)(U), expected, rtol=1e-10, atol=1e-11)
+    np.testing.assert_allclose(_grad(by_program)(U), expected, rtol=1e-10, atol=1e-11)
     np.testing.assert_allclose(rg.jvp(by_program, (U,), (v,))[1], expected @ v, rtol=1e-10, atol=1e-11)
     reversed_twice = reverse(reversed_once, ["u"], ["d_u"], keep_outputs=False)
     np.testing.assert_allclose(reversed_twice(U, W, steps, 1.0, v)[0], expected, rtol=1e-10, atol=1e-11)
@@ -222,11 +255,11 @@ def test_a_third_derivative() -> None:
     seeds = (1.0, v, v)
 
     def second(u: Any) -> Any:
-        return rg.grad(lambda u: np.sum(rg.grad(f)(u, W) * v))(u)
+        return _grad(lambda u: np.sum(_grad(f)(u, W) * v))(u)
 
     found = program(U, W, 2, *seeds)[0]
     difference = (second(U + 1e-6 * v) - second(U - 1e-6 * v)) / 2e-6
-    expected = rg.grad(lambda u: np.sum(second(u) * v))(U)
+    expected = _grad(lambda u: np.sum(second(u) * v))(U)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(found @ v, difference @ v, rtol=1e-5)
 
@@ -248,7 +281,7 @@ def test_a_linear_stencil_stores_nothing() -> None:
 
     program = reverse(_program(stencil), ["u"], ["loss"])
     assert [loop.consumed for loop in _loops(program)] == [[], []]
-    expected = rg.grad(_on_tape(stencil, 3))(U, W)
+    expected = rg.grad(_on_tape(stencil, 3), backend="tape")(U, W)
     np.testing.assert_allclose(program(U, W, 3, 1.0)[1], expected, rtol=1e-12)
 
 
@@ -319,3 +352,14 @@ def test_a_name_that_is_no_input_or_output() -> None:
     x = builder.input("x", "float64")
     with pytest.raises(UsageError, match="output 'out' is bool, which has no derivative"):
         reverse(builder.finish(out=x > 0.0), ["x"], ["out"])
+
+
+def test_a_value_that_a_loop_starts_from_and_uses_in_every_iteration() -> None:
+    builder = ProgramBuilder("both")
+    x = builder.input("x", "float64")
+    y = builder.loop(3, lambda i, y: np.tanh(np.sin(y) + x), x)
+    program = builder.finish(y=y)
+    (found,) = reverse(program, ["x"], ["y"], keep_outputs=False)(0.3, 1.0)
+    step = 1e-6
+    expected = (program(0.3 + step)[0] - program(0.3 - step)[0]) / (2 * step)
+    assert found == pytest.approx(expected, rel=1e-8)

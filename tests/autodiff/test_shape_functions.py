@@ -298,10 +298,10 @@ def _check(function: Callable[..., Any], inputs: tuple[Any, ...], tolerance: flo
     above = scalar(*(x + h * d for x, d in zip(inputs, directions, strict=True)))
     below = scalar(*(x - h * d for x, d in zip(inputs, directions, strict=True)))
     expected = (above - below) / (2 * h)
-    gradients = rg.grad(scalar, tuple(range(len(inputs))))(*inputs)
+    gradients = rg.grad(scalar, tuple(range(len(inputs))), backend="tape")(*inputs)
     slope = sum(np.sum(np.real(g) * d) for g, d in zip(gradients, directions, strict=True))
     tangents = tuple(d.astype(np.asarray(x).dtype) for x, d in zip(inputs, directions, strict=True))
-    _, tangent = rg.jvp(scalar, inputs, tangents)
+    _, tangent = rg.jvp(scalar, inputs, tangents, backend="tape")
     np.testing.assert_allclose(slope, expected, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(tangent, slope, rtol=1e-12, atol=1e-13)
 

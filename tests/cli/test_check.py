@@ -119,7 +119,7 @@ def test_options(run: Run) -> None:
         (["raising.py:f"], "running raising.py failed: ZeroDivisionError: division by zero at "),
         (["model.py:nothing"], "model.py has no 'nothing'; it has Scale, dataclass, fails, line, loss"),
         (["model.py:constant"], "'constant' in model.py is a int, not a function"),
-        (["model.py:right"], "there are no arguments to check right at; give --args"),
+        (["model.py:right"], "there are no arguments for right; give --args"),
         (["model.py:loss", "--args", "1 +"], "--args '1 +' failed: SyntaxError"),
         (["model.py:loss", "--args", "1/0"], "--args '1/0' failed: ZeroDivisionError"),
         (["model.py:loss", "--args", "1.0"], "model.py:loss failed: TypeError"),

@@ -13,6 +13,8 @@ from retrograde.program import (
     PRIMITIVES,
     Block,
     Branch,
+    Loop,
+    Place,
     Primitive,
     ProgramBuilder,
     Size,
@@ -22,6 +24,7 @@ from retrograde.program import (
     type_of,
 )
 from retrograde.program.check import check
+from retrograde.program.clone import clone
 from retrograde.program.types import broadcast_extents
 
 
@@ -231,3 +234,39 @@ def test_broadcasting_of_sizes() -> None:
 def test_a_primitive_that_is_not_declared() -> None:
     with pytest.raises(UsageError, match=r"no primitive 'multiplied' is declared; import retrograde\.rules"):
         _ = PRIMITIVES["multiplied"]
+
+
+def test_the_text_of_a_loop_with_a_condition() -> None:
+    builder = ProgramBuilder("halved")
+    x, limit = builder.input("x", "float64"), builder.input("limit", "int64")
+    builder.place = Place("f.py", 3, "f")
+    x = builder.while_loop(lambda i, x: x > 1.0, lambda i, x: x * 0.5, x, limit=limit)
+    program = builder.finish(x=x)
+    assert str(program).splitlines() == [
+        "program halved(x: float64, limit: int64):",
+        "    h: int64, j: float64 = for i in range(limit) with a = 0, b = x:",
+        "        while of i2, e, f:",
+        "            g: bool = f > 1.0",
+        "            give g",
+        "        c: int64 = a + 1",
+        "        d: float64 = b * 0.5",
+        "        next c, d",
+        "    return x=j",
+    ]
+    copied = clone(program)
+    assert str(copied) == str(program)
+    assert copied.block.statements[0].place == Place("f.py", 3, "f")
+    assert program(12.0, 10) == (0.75,)
+    assert program(12.0, 2) == (3.0,)
+
+
+def test_a_loop_without_an_end_is_no_program() -> None:
+    builder = ProgramBuilder("endless")
+    builder.append(Loop(None, False, [], [], Block([builder.variable(array_type("int64"))]), []))
+    with pytest.raises(UsageError, match="has no count and no condition"):
+        builder.finish(x=1.0)
+    builder = ProgramBuilder("uncounted")
+    x = builder.while_loop(lambda i, x: x > 1.0, lambda i, x: x * 0.5, builder.input("x", "float64"))
+    builder._root.statements[0].initial[0] = 1  # pyright: ignore
+    with pytest.raises(UsageError, match="its first carried value to count the iterations from 0"):
+        builder.finish(x=x)

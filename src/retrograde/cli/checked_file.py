@@ -71,7 +71,7 @@ def arguments_of(name: str, module: ModuleType, text: str | None) -> tuple[Any, 
         raise UsageError(f"{where} failed: {described(error)}") from error
     if found is None:
         raise UsageError(
-            f"there are no arguments to check {name} at; give --args 'np.ones(3), 2.0', or write in the file a tuple "
+            f"there are no arguments for {name}; give --args 'np.ones(3), 2.0', or write in the file a tuple "
             f"{offered} or a function that returns one"
         )
     return found if isinstance(found, tuple) else (found,)  # pyright: ignore[reportUnknownVariableType]

@@ -14,7 +14,16 @@ from retrograde.cli.demo_command import demo_command
 from retrograde.cli.doctor import doctor_command
 from retrograde.cli.exits import EXIT_CHECK_FAILED, EXIT_DONE, EXIT_INFEASIBLE, EXIT_INTERRUPTED, EXIT_USAGE
 from retrograde.cli.plan_command import plan_command
-from retrograde.errors import BudgetError, CaptureError, PlanError, RetrogradeError, UsageError, VersionError
+from retrograde.cli.source_command import source_command
+from retrograde.errors import (
+    BudgetError,
+    CaptureError,
+    PlanError,
+    RetrogradeError,
+    UnsupportedError,
+    UsageError,
+    VersionError,
+)
 
 
 class _Command(click.Group):
@@ -48,7 +57,7 @@ def _exit_code(error: Exception) -> int:
         return EXIT_INFEASIBLE
     if isinstance(error, PlanError):
         return EXIT_CHECK_FAILED
-    if isinstance(error, (click.UsageError, UsageError, CaptureError, VersionError)):
+    if isinstance(error, (click.UsageError, UsageError, UnsupportedError, CaptureError, VersionError)):
         return EXIT_USAGE
     return error.exit_code if isinstance(error, click.ClickException) else EXIT_CHECK_FAILED
 
@@ -64,5 +73,5 @@ def main() -> None:
     """Exact gradients inside a memory budget."""
 
 
-for _command in (plan_command, compare_command, check_command, doctor_command, demo_command):
+for _command in (plan_command, compare_command, check_command, source_command, doctor_command, demo_command):
     main.add_command(_command)

@@ -175,6 +175,18 @@ class ArrayLike(WritesInPlace, ArrayMethods, Intercepting):
 
     __rxor__ = __xor__
 
+    def __lshift__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["left_shift"], (self, other), _NOTHING)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["left_shift"], (other, self), _NOTHING)
+
+    def __rshift__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["right_shift"], (self, other), _NOTHING)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return apply(PRIMITIVES["right_shift"], (other, self), _NOTHING)
+
     def __invert__(self) -> Any:
         return apply(PRIMITIVES["invert"], (self,), _NOTHING)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from itertools import chain, count
 from keyword import iskeyword
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.check import check
-from retrograde.program.kinds import as_tuple
+from retrograde.program.kinds import as_tuple, is_slice, is_tuple
 from retrograde.program.model import (
     Block,
     Branch,
@@ -111,6 +112,8 @@ class ProgramBuilder:
 
     Attributes:
         place: where in the user's source the next statements come from.
+        retreats: how often statements were taken back: what was set before may be set no more.
+        least_size: what the named sizes of the inputs are at least, in every run.
 
     Example:
         >>> import retrograde.rules
@@ -126,17 +129,21 @@ class ProgramBuilder:
     def __init__(self, name: str, block: Block | None = None) -> None:
         self.name = name
         self.place: Place | None = None
+        self.least_size = 0
         self._root = block or Block()
         self._open = [self._root]
         self._sizes: dict[tuple[Any, ...], tuple[Block, Variable]] = {}
-        self._axes: dict[str, tuple[Variable, int, int]] = {}
+        self._axes: dict[str, tuple[Variable, int | None, int]] = {}
+        self.retreats = 0
         self._letters = count()
         self._taken = {variable.name for variable in all_variables(self._root)}
         for variable in self._root.parameters:
             self._note_axes(variable)
 
-    def input(self, name: str, dtype: Any, sizes: tuple[int | str | Size | None, ...] = ()) -> Symbol:
-        """An input: its dtype, and for each axis its size, a name for it, or None.
+    def input(
+        self, name: str, dtype: Any, sizes: tuple[int | str | Size | None, ...] = (), extent: Size | None = None
+    ) -> Symbol:
+        """An input: its dtype, and for each axis its size, a name for it, or None; of an integer, which size it is.
 
         Two axes of one name have the same size in every run; it is worth saying so, because sizes that are known to be
         equal need no check when the program is reversed.
@@ -146,7 +153,7 @@ class ProgramBuilder:
         """
         if any(variable.name == name for variable in self._root.parameters):
             raise UsageError(f"program {self.name} has an input {name!r} already; give this one another name")
-        variable = Variable(name, array_type(dtype, sizes))
+        variable = Variable(name, array_type(dtype, sizes), extent, name)
         self._taken.add(name)
         self._root.parameters.append(variable)
         self._note_axes(variable)
@@ -159,7 +166,7 @@ class ProgramBuilder:
             UsageError: a value of a loop's body or of a branch is used outside of it.
         """
         self._root.results = [self.atom(value) for value in outputs.values()]
-        return check(Program(self.name, self._root, list(outputs)))
+        return check(Program(self.name, self._root, list(outputs), self.least_size))
 
     def loop(self, count: Any, body: Callable[..., Any], *initial: Any) -> Any:
         """A loop: `body(i, *carried)` returns the carried values for the next iteration.
@@ -175,21 +182,68 @@ class ProgramBuilder:
         Raises:
             UsageError: the body returns another number of values, or one of another dtype or rank.
         """
+        return self._symbols(self._loop(self.atom(count), None, body, initial).results)
+
+    def while_loop(
+        self, condition: Callable[..., Any], body: Callable[..., Any], *initial: Any, limit: Any = None
+    ) -> Any:
+        """A loop that runs as long as a condition holds.
+
+        Args:
+            condition: `condition(i, *carried)` returns a boolean symbol; asked before each iteration.
+            body: `body(i, *carried)` returns the carried values for the next iteration, `i` counting up from 0.
+            initial: the carried values at the start: symbols, arrays or numbers.
+            limit: the most iterations: an int or an integer symbol; None without a limit.
+
+        Returns:
+            The carried values after the last iteration; one by itself, several as a tuple.
+
+        Raises:
+            UsageError: the body returns another number of values, or one of another dtype or rank.
+
+        Example:
+            >>> import retrograde.rules
+            >>> builder = ProgramBuilder("halved")
+            >>> x = builder.input("x", "float64")
+            >>> x = builder.while_loop(lambda i, x: x > 1.0, lambda i, x: x * 0.5, x)
+            >>> builder.finish(x=x)(12.0)
+            (np.float64(0.75),)
+        """
+
+        def counting(i: Any, count: Any, *carried: Any) -> Any:
+            return count + 1, *as_tuple(body(i, *carried))
+
+        def holds(i: Any, _: Any, *carried: Any) -> Any:
+            return condition(i, *carried)
+
+        loop = self._loop(self.atom(limit), holds, counting, (np.int64(0), *initial))
+        return self._symbols(loop.results[1:])
+
+    def _loop(
+        self, count: Any, condition: Callable[..., Any] | None, body: Callable[..., Any], initial: tuple[Any, ...]
+    ) -> Loop:
         starts = [self.atom(_as_array(value)) for value in initial]
         types = [_type_of(start) for start in starts]
         while True:
-            index = self.variable(ArrayType(np.dtype(np.int64)), hint="i")
-            block = Block([index, *(self.variable(kind) for kind in types)])
-            with self.inside(block):
-                returned = body(*(Symbol(self, parameter) for parameter in block.parameters))
-                block.results = [self.atom(_as_array(value)) for value in as_tuple(returned)]
+            block = self._region(body, types)
             widened = self._widened(types, [_type_of(result) for result in block.results])
             if widened == types:
                 break
             types = widened
+        end = None if condition is None else self._region(condition, types)
         results = [self.variable(kind) for kind in types]
-        self._open[-1].statements.append(Loop(self.atom(count), False, starts, [], block, results, place=self.place))
-        return self._symbols(results)
+        loop = Loop(count, False, starts, [], block, results, end, self.place)
+        self._open[-1].statements.append(loop)
+        return loop
+
+    def _region(self, function: Callable[..., Any], types: list[Type]) -> Block:
+        """A block with an index and values of some types as parameters."""
+        index = self.variable(ArrayType(np.dtype(np.int64)), hint="i")
+        block = Block([index, *(self.variable(kind) for kind in types)])
+        with self.inside(block):
+            returned = function(*(Symbol(self, parameter) for parameter in block.parameters))
+            block.results = [self.atom(_as_array(value)) for value in as_tuple(returned)]
+        return block
 
     def branch(self, condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
         """A branch: one of two functions without arguments, by a condition that only the run knows.
@@ -213,8 +267,10 @@ class ProgramBuilder:
         """Put an instruction at the end of the block that is open: its result, or the tuple of its results."""
         atoms = map_operand(self.atom, operands)
         names = primitive.names(len(atoms))
-        known = (_known(name, atom) for name, atom in zip(names, atoms, strict=True))
+        known = (known_of(name, atom) for name, atom in zip(names, atoms, strict=True))
         results = list(map(self.variable, as_tuple(primitive.result(*known, **static))))
+        if primitive.name in ("add", "subtract"):
+            results[0].extent = _moved_extent(primitive.name, *atoms)
         self._open[-1].statements.append(Instruction(primitive, atoms, dict(static), results, self.place))
         symbols = tuple(Symbol(self, result) for result in results)
         return symbols if primitive.outputs else symbols[0]
@@ -236,7 +292,28 @@ class ProgramBuilder:
         )
         name = next(name for name in names if name not in self._taken and not iskeyword(name))
         self._taken.add(name)
-        return Variable(name, type, extent)
+        return Variable(name, type, extent, hint)
+
+    def hint(self, symbol: Any, hint: str) -> None:
+        """Name a symbol's variable, unless somebody has done so."""
+        variable = self.atom(symbol)
+        if isinstance(variable, Variable) and not variable.hint:
+            named = self.variable(variable.type, hint)
+            variable.name, variable.hint = named.name, hint
+
+    def checkpoint(self) -> Callable[[], None]:
+        """What takes the program back to where it is now: the statements of open blocks, and the names in use."""
+        letters, taken, sizes = copy(self._letters), set(self._taken), dict(self._sizes)
+        lengths = [(block, len(block.statements)) for block in self._open]
+
+        def back() -> None:
+            self.retreats += 1
+            inputs = {variable.name for variable in self._root.parameters}
+            self._letters, self._taken, self._sizes = copy(letters), taken | inputs | self._axes.keys(), dict(sizes)
+            for block, length in lengths:
+                del block.statements[length:]
+
+        return back
 
     @contextmanager
     def inside(self, block: Block) -> Generator[Block]:
@@ -246,6 +323,38 @@ class ProgramBuilder:
             yield block
         finally:
             self._open.pop()
+
+    @property
+    def inputs(self) -> list[Variable]:
+        """The program's inputs."""
+        return self._root.parameters
+
+    @property
+    def open_block(self) -> Block:
+        """The block that instructions go to."""
+        return self._open[-1]
+
+    def is_open(self, block: Block) -> bool:
+        """Whether what a block has set so far can be used where instructions go to."""
+        return any(block is one for one in self._open)
+
+    def instructions(self) -> dict[Variable, Instruction]:
+        """The instruction that made each variable which can be used where instructions go to."""
+        statements = (statement for block in self._open for statement in block.statements)
+        return {
+            result: statement
+            for statement in statements
+            if isinstance(statement, Instruction)
+            for result in statement.results
+        }
+
+    def instruction_of(self, symbol: Symbol) -> Instruction | None:
+        """The instruction of an open block that made a symbol: a late one is found soon."""
+        for block in reversed(self._open):
+            for statement in reversed(block.statements):
+                if isinstance(statement, Instruction) and symbol.variable in statement.results:
+                    return statement
+        return None
 
     def retract(self, symbol: Any, primitive: Primitive) -> tuple[Any, ...] | None:
         """Take back the last instruction of the open block, if it made a symbol by this primitive: its operands."""
@@ -275,6 +384,10 @@ class ProgramBuilder:
             return self._size(self._root, variable, axis, extent.offset - offset, extent)
         return None
 
+    def is_named(self, extent: Extent) -> bool:
+        """Whether a size can be had without an array of that size."""
+        return isinstance(extent, int) or (isinstance(extent, Size) and extent.name in self._axes)
+
     def zeros(self, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Any:
         """Zeros of a shape that may hold symbols."""
         return self.emit(PRIMITIVES["broadcast_to"], (np.zeros((), dtype), shape), {})
@@ -283,12 +396,19 @@ class ProgramBuilder:
         named = self.named_extent(size)
         return self._size(self._open[-1], variable, axis, 0, size) if named is None else named
 
-    def _size(self, block: Block, variable: Variable, axis: int, offset: int, extent: Extent) -> Symbol:
+    def _size(self, block: Block, variable: Variable, axis: int | None, offset: int, extent: Extent) -> Symbol:
+        if axis is None and not offset:
+            return Symbol(self, variable)
         key = (variable, axis, offset)
         found = self._sizes.get(key)
         if found is None or found[0] not in self._open:
             with self.inside(block):
-                result = self.emit(PRIMITIVES["size"], (Symbol(self, variable),), {"axis": axis, "offset": offset})
+                number = Symbol(self, variable)
+                result = (
+                    self.emit(PRIMITIVES["add"], (number, offset), {})
+                    if axis is None
+                    else self.emit(PRIMITIVES["size"], (number,), {"axis": axis, "offset": offset})
+                )
             result.variable.extent = extent
             found = self._sizes[key] = (block, result.variable)
         return Symbol(self, found[1])
@@ -299,6 +419,9 @@ class ProgramBuilder:
             if isinstance(size, Size):
                 self._taken.add(size.name)
                 self._axes.setdefault(size.name, (variable, axis, size.offset))
+        if isinstance(variable.extent, Size):
+            self._taken.add(variable.extent.name)
+            self._axes.setdefault(variable.extent.name, (variable, None, variable.extent.offset))
 
     def _widened(self, before: list[Type], after: list[Type]) -> list[Type]:
         if len(before) != len(after):
@@ -333,11 +456,31 @@ def _type_of(atom: Any) -> Type:
     return atom.type if isinstance(atom, Variable) else type_of(atom)
 
 
-def _known(name: str, operand: Any) -> Any:
-    """What a type rule is told of an operand."""
+def known_of(name: str, operand: Any) -> Any:
+    """What a type rule is told of an operand with a name."""
     if name == "shape":
         return tuple(part.extent if isinstance(part, Variable) else part for part in operand)
+    if name == "index":
+        parts = tuple(
+            _known_slice(part) if is_slice(part) else map_operand(_known_part, part) for part in as_tuple(operand)
+        )
+        return parts if is_tuple(operand) else parts[0]
     return map_operand(_known_part, operand)
+
+
+def _known_slice(part: slice) -> slice:
+    """A slice, with sizes in place of the integers that are sizes."""
+    return map_operand(lambda bound: (isinstance(bound, Variable) and bound.extent) or _known_part(bound), part)
+
+
+def _moved_extent(name: str, one: Any, other: Any) -> Extent:
+    """The size that an integer is which was made by adding a constant to a size."""
+    if name == "add" and isinstance(one, (int, np.integer)):
+        one, other = other, one
+    if isinstance(one, Variable) and isinstance(one.extent, Size) and isinstance(other, (int, np.integer)):
+        moved = int(other)  # pyright: ignore[reportUnknownArgumentType]
+        return Size(one.extent.name, one.extent.offset + (moved if name == "add" else -moved))
+    return None
 
 
 def _known_part(part: Any) -> Any:

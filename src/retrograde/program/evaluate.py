@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,12 @@ from retrograde.errors import UsageError
 from retrograde.program.dispatch import apply
 from retrograde.program.model import (
     Block,
-    Branch,
     Instruction,
     Loop,
     Program,
+    Replay,
     Statement,
+    Sweep,
     Variable,
     blocks_of,
     free_variables,
@@ -22,7 +25,8 @@ from retrograde.program.model import (
     operands_of,
     variables_in,
 )
-from retrograde.program.types import ArrayType, Extent, Size
+from retrograde.program.replaying import run_replay, run_sweep
+from retrograde.program.types import ArrayType, Extent, Size, StackType
 
 _Values = dict[Variable, Any]
 
@@ -54,13 +58,30 @@ def _check(program: Program, arguments: tuple[Any, ...]) -> None:
         )
     sizes: dict[str, int] = {}
     for variable, argument in zip(inputs, arguments, strict=True):
-        array = argument if hasattr(argument, "dtype") else np.asarray(argument)
         kind = variable.type
-        if not isinstance(kind, ArrayType) or (array.dtype, array.ndim) != (kind.dtype, kind.rank):
+        if not isinstance(kind, ArrayType):
+            _check_stack(program, variable, argument)
+            continue
+        array = argument if hasattr(argument, "dtype") else np.asarray(argument)
+        if (array.dtype, array.ndim) != (kind.dtype, kind.rank):
             raise _misfit(program, variable, array)
         for extent, size in zip(kind.sizes, array.shape, strict=True):
             if isinstance(size, int) and not _is_size(extent, size, sizes):
                 raise _misfit(program, variable, array)
+    small = [name for name, size in sizes.items() if size < program.least_size]
+    if small:
+        raise UsageError(
+            f"program {program.name} got arrays with {small[0]} = {sizes[small[0]]}, and was made for sizes of "
+            f"{program.least_size} or more; make one for these arrays"
+        )
+
+
+def _check_stack(program: Program, variable: Variable, argument: Any) -> None:
+    if isinstance(variable.type, StackType) and not isinstance(argument, list):
+        raise UsageError(
+            f"program {program.name} got a {type(argument).__name__} for its input {variable!r}; pass the list "
+            "that a program returned for it"
+        )
 
 
 def _is_size(extent: Extent, size: int, sizes: dict[str, int]) -> bool:
@@ -85,6 +106,8 @@ def _run(block: Block, values: _Values) -> list[Any]:
             del made
         elif isinstance(statement, Loop):
             _run_loop(statement, values)
+        elif isinstance(statement, (Sweep, Replay)):
+            _run_scheduled(statement, values)
         else:
             taken = statement.then if bool(_value(statement.condition, values)) else statement.otherwise
             values.update(zip(statement.results, _run(taken, values), strict=True))
@@ -102,12 +125,13 @@ def _apply(instruction: Instruction, values: _Values) -> Any:
 
 
 def _run_loop(loop: Loop, values: _Values) -> None:
-    count = int(_value(loop.count, values))
     width = len(loop.initial)
     carried = [_value(initial, values) for initial in loop.initial]
     stacks = [_value(stack, values) for stack in loop.consumed]
-    collected: list[list[Any]] = [[None] * count for _ in loop.body.results[width:]]
-    for index in reversed(range(count)) if loop.backward else range(count):
+    collected: list[list[Any]] = [[] for _ in loop.body.results[width:]]
+    for index in _indices(loop, values):
+        if loop.condition is not None and not _holds(loop.condition, [index, *carried], values):
+            break
         values[loop.index] = index
         values.update(zip(loop.carried, carried, strict=True))
         values.update((element, stack[index]) for element, stack in zip(loop.elements, stacks, strict=True))
@@ -115,9 +139,34 @@ def _run_loop(loop: Loop, values: _Values) -> None:
         results = _run(loop.body, values)
         carried = results[:width]
         for stack, value in zip(collected, results[width:], strict=True):
-            stack[index] = value
+            stack.append(value)
         del results
+    for stack in collected if loop.backward else ():
+        stack.reverse()
     values.update(zip(loop.results, [*carried, *collected], strict=True))
+
+
+def _run_scheduled(statement: Sweep | Replay, values: _Values) -> None:
+    def value(part: Any) -> Any:
+        return _value(part, values)
+
+    if isinstance(statement, Sweep):
+        made = run_sweep(statement, values, value, _run)
+    else:
+        made = run_replay(statement, values, value, _run)
+    values.update(zip(statement.results, made, strict=True))
+
+
+def _indices(loop: Loop, values: _Values) -> Iterable[int]:
+    if loop.count is None:
+        return count()
+    indices = range(int(_value(loop.count, values)))
+    return reversed(indices) if loop.backward else indices
+
+
+def _holds(condition: Block, parameters: list[Any], values: _Values) -> bool:
+    values.update(zip(condition.parameters, parameters, strict=True))
+    return bool(_run(condition, values)[0])
 
 
 def _value(part: Any, values: _Values) -> Any:
@@ -137,5 +186,5 @@ def _last_uses(block: Block) -> list[list[Variable]]:
 
 
 def _used_or_set(statement: Statement) -> dict[Variable, None]:
-    inner = free_variables(*blocks_of(statement)) if isinstance(statement, (Loop, Branch)) else {}
+    inner = {} if isinstance(statement, Instruction) else free_variables(*blocks_of(statement))
     return dict.fromkeys([*variables_in(operands_of(statement)), *inner, *statement.results])

@@ -38,6 +38,16 @@ def is_ndarray(value: Any) -> TypeGuard[np.ndarray[Any, np.dtype[Any]]]:
     return isinstance(value, np.ndarray)
 
 
+def is_inexact(value: Any) -> TypeGuard[np.inexact[Any]]:
+    """Whether a value is a NumPy number that is real or complex floating point."""
+    return isinstance(value, np.inexact)
+
+
+def is_integer(value: Any) -> TypeGuard[int]:
+    """Whether a value is an integer of Python's or NumPy's, and no truth value."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def is_list(value: Any) -> TypeGuard[list[Any]]:
     """Whether a value is a list."""
     return isinstance(value, list)

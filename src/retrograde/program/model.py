@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from retrograde.program.kinds import is_slice, is_tuple
 from retrograde.program.primitive import Primitive
 from retrograde.program.types import Extent, Type
+
+if TYPE_CHECKING:
+    from retrograde.program.work import Work
 
 
 class Variable:
@@ -23,14 +26,16 @@ class Variable:
         name: as the program's text writes it.
         type: what is known of it before the run.
         extent: of an integer that is the size of an axis, which size it is.
+        hint: what the user calls it: the name without the number that sets it apart; empty if nobody gave it a name.
     """
 
-    __slots__ = ("extent", "name", "type")
+    __slots__ = ("extent", "hint", "name", "type")
 
-    def __init__(self, name: str, type: Type, extent: Extent = None) -> None:
+    def __init__(self, name: str, type: Type, extent: Extent = None, hint: str = "") -> None:
         self.name = name
         self.type = type
         self.extent = extent
+        self.hint = hint
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.type}"
@@ -140,7 +145,84 @@ class Branch:
     place: Place | None = None
 
 
-Statement: TypeAlias = Instruction | Loop | Branch
+@dataclass(eq=False, slots=True)
+class Sweep:
+    """A loop that runs forward in the order of a schedule, which says what is stored for its reversal, a `Replay`.
+
+    Step k makes carried values k + 1 out of carried values k. A slot is an entry of a stack that a schedule fills when
+    it likes, more than once.
+
+    Attributes:
+        schedule: a variable of `ScheduleType`; what it yields is said in `retrograde.program.schedules`.
+        count: how many steps: an int, or an integer variable; None where only the condition ends the loop.
+        backward: the index runs down to 0, not up from it.
+        initial: the carried values of the first step.
+        kept: which of the carried values a snapshot holds, by position.
+        advance: its parameters are the index and the carried values; its results the next carried values.
+        record: as `advance`, and behind the carried values the residuals of the step.
+        results: the carried values after the last step, a stack of slots for each kept value, one for each residual.
+        condition: as of a `Loop`.
+    """
+
+    schedule: Operand
+    count: Operand | None
+    backward: bool
+    initial: list[Operand]
+    kept: list[int]
+    advance: Block
+    record: Block
+    results: list[Variable]
+    condition: Block | None = None
+    place: Place | None = None
+
+    @property
+    def carried(self) -> list[Variable]:
+        """The carried values after the last step."""
+        return self.results[: len(self.initial)]
+
+    @property
+    def snapshots(self) -> list[Variable]:
+        """The stacks of kept values."""
+        return self.results[len(self.initial) : len(self.initial) + len(self.kept)]
+
+    @property
+    def residuals(self) -> list[Variable]:
+        """The stacks of residuals."""
+        return self.results[len(self.initial) + len(self.kept) :]
+
+
+@dataclass(eq=False, slots=True)
+class Replay:
+    """The reversal of a `Sweep`: goes back to snapshots, runs steps again, and reverses them, by a schedule.
+
+    Attributes:
+        schedule: that of the sweep.
+        count: how many steps the sweep has run.
+        backward: as of the sweep.
+        snapshots: the sweep's stacks of kept values, which the replay takes over and writes.
+        residuals: the sweep's stacks of residuals, likewise.
+        initial: the cotangents at the end of the loop.
+        advance: its parameters are the index and the kept values; its results the kept values of the next step.
+        record: as `advance`, and behind the kept values the residuals of the step.
+        reverse: its parameters are the index, the cotangents behind the step, and its residuals; its results the
+            cotangents before it.
+        results: the cotangents at the start of the loop.
+    """
+
+    schedule: Operand
+    count: Operand
+    backward: bool
+    snapshots: list[Operand]
+    residuals: list[Operand]
+    initial: list[Operand]
+    advance: Block
+    record: Block
+    reverse: Block
+    results: list[Variable]
+    place: Place | None = None
+
+
+Statement: TypeAlias = Instruction | Loop | Branch | Sweep | Replay
 
 
 @dataclass(eq=False, slots=True)
@@ -151,11 +233,13 @@ class Program:
         name: as its text calls it.
         block: its parameters are the inputs, its results the outputs.
         output_names: the outputs by name, in order.
+        least_size: what the named sizes of its inputs are at least, in every run.
     """
 
     name: str
     block: Block
     output_names: list[str]
+    least_size: int = 0
 
     @property
     def inputs(self) -> list[Variable]:
@@ -168,6 +252,12 @@ class Program:
 
         return evaluate(self, *arguments)
 
+    def analyzed(self) -> Work:
+        """Its work and its depth; see `retrograde.program.work.work_and_depth`."""
+        from retrograde.program.work import work_and_depth
+
+        return work_and_depth(self)
+
     def __str__(self) -> str:
         from retrograde.program.text import text_of
 
@@ -176,16 +266,37 @@ class Program:
 
 def blocks_of(statement: Statement) -> list[Block]:
     """The blocks inside a statement."""
-    if isinstance(statement, Loop):
-        return [statement.body]
-    return [statement.then, statement.otherwise] if isinstance(statement, Branch) else []
+    match statement:
+        case Loop():
+            return [statement.body, *_if_any(statement.condition)]
+        case Branch():
+            return [statement.then, statement.otherwise]
+        case Sweep():
+            return [statement.advance, statement.record, *_if_any(statement.condition)]
+        case Replay():
+            return [statement.advance, statement.record, statement.reverse]
+        case _:
+            return []
+
+
+def _if_any(block: Block | None) -> list[Block]:
+    return [] if block is None else [block]
 
 
 def operands_of(statement: Statement) -> tuple[Operand, ...]:
     """What a statement itself reads, what its inner blocks read left out."""
-    if isinstance(statement, Loop):
-        return (statement.count, *statement.initial, *statement.consumed)
-    return (statement.condition,) if isinstance(statement, Branch) else statement.operands
+    match statement:
+        case Loop():
+            return (statement.count, *statement.initial, *statement.consumed)
+        case Branch():
+            return (statement.condition,)
+        case Sweep():
+            return (statement.schedule, statement.count, *statement.initial)
+        case Replay():
+            stacks = (*statement.snapshots, *statement.residuals)
+            return (statement.schedule, statement.count, *stacks, *statement.initial)
+        case _:
+            return statement.operands
 
 
 def map_operand(function: Callable[[Any], Any], operand: Operand) -> Operand:
@@ -200,8 +311,20 @@ def map_operand(function: Callable[[Any], Any], operand: Operand) -> Operand:
 def variables_in(operands: Operand) -> Iterator[Variable]:
     """The variables of an operand."""
     found: list[Variable] = []
-    map_operand(lambda part: found.append(part) if isinstance(part, Variable) else None, operands)
-    yield from found
+    _collect(operands, found)
+    return iter(found)
+
+
+def _collect(operand: Operand, found: list[Variable]) -> None:
+    kind: Any = operand.__class__
+    if kind is Variable:
+        found.append(operand)
+    elif is_tuple(operand):
+        for part in operand:
+            _collect(part, found)
+    elif is_slice(operand):
+        for part in (operand.start, operand.stop, operand.step):
+            _collect(part, found)
 
 
 def free_variables(*blocks: Block) -> dict[Variable, None]:

@@ -37,9 +37,10 @@ class Rule:
         scatters: of a reverse rule, that it is `scatter(g, index, x_shape)`: engines may add `g` at the index instead.
         overwriting: of a reverse rule, the same for plain arrays, with the share in the memory of `g`, which nobody
             reads afterwards.
+        instead: the same derivative from other reads, for programs in which those are at hand.
     """
 
-    __slots__ = ("function", "overwriting", "reads", "scatters")
+    __slots__ = ("function", "instead", "overwriting", "reads", "scatters")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Rule:
         *,
         scatters: bool = False,
         overwriting: RuleFunction | None = None,
+        instead: RuleFunction | Rule | None = None,
     ) -> None:
         if reads is None:
             code: Any = function.__code__
@@ -56,6 +58,7 @@ class Rule:
         self.reads = reads
         self.scatters = scatters
         self.overwriting = overwriting
+        self.instead = None if instead is None else _as_rule(instead)
 
 
 class Primitive:

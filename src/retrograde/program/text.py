@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from retrograde.program.kinds import is_ndarray, is_slice, is_tuple
-from retrograde.program.model import Block, Instruction, Loop, Program, Statement, Variable
+from retrograde.program.model import Block, Instruction, Loop, Program, Replay, Statement, Sweep, Variable
+from retrograde.program.types import StackType
 
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@"}
 _COMPARISONS = {
@@ -25,7 +26,7 @@ def text_of(program: Program) -> str:
 
     Read `x, a[] = for i in range(n) with v = u, w = b[i]:` as: v starts as u, w is the entry of this iteration in the
     stack b; x is v after the last iteration, and the stack a gets one entry in each. `next` ends the body with the new
-    v, and `collect` with the entries.
+    v, and `collect` with the entries. `while of j, w:` begins the condition, as of the index and what is carried.
     """
     lines = [f"program {program.name}({', '.join(map(repr, program.inputs))}):"]
     lines += _indented(_statements(program.block))
@@ -48,6 +49,8 @@ def _statement(statement: Statement) -> Iterator[str]:
         yield f"{', '.join(map(repr, statement.results))} = {_application(statement)}"
     elif isinstance(statement, Loop):
         yield from _loop(statement)
+    elif isinstance(statement, (Sweep, Replay)):
+        yield from _scheduled(statement)
     else:
         names = ", ".join(map(repr, statement.results))
         yield f"{names} = if {_operand(statement.condition)}:"
@@ -68,13 +71,37 @@ def _loop(loop: Loop) -> Iterator[str]:
         f"{inner.name} = {_operand(stack)}[{loop.index.name}]"
         for inner, stack in zip(loop.elements, loop.consumed, strict=True)
     ]
-    span = f"reversed(range({_operand(loop.count)}))" if loop.backward else f"range({_operand(loop.count)})"
+    span = "count()" if loop.count is None else f"range({_operand(loop.count)})"
+    span = f"reversed({span})" if loop.backward else span
     yield f"{', '.join(results)} = for {loop.index.name} in {span} with {', '.join(entering)}:"
+    if loop.condition is not None:
+        yield f"    while of {', '.join(parameter.name for parameter in loop.condition.parameters)}:"
+        yield from _indented(_indented(_statements(loop.condition)))
+        yield f"        give {_operand(loop.condition.results[0])}"
     yield from _indented(_statements(loop.body))
     if width:
         yield f"    next {', '.join(map(_operand, loop.body.results[:width]))}"
     if loop.body.results[width:]:
         yield f"    collect {', '.join(map(_operand, loop.body.results[width:]))}"
+
+
+def _scheduled(statement: Sweep | Replay) -> Iterator[str]:
+    results = [f"{result.name}{'[]' * isinstance(result.type, StackType)}" for result in statement.results]
+    count = _operand(statement.count)
+    span = f"reversed(range({count}))" if statement.backward else f"range({count})"
+    given = ", ".join(map(_operand, statement.initial))
+    if isinstance(statement, Sweep):
+        parts = [("advance", statement.advance), ("record", statement.record)]
+        verb = "sweep"
+    else:
+        parts = [("advance", statement.advance), ("record", statement.record), ("reverse", statement.reverse)]
+        stacks = ", ".join(map(_operand, [*statement.snapshots, *statement.residuals]))
+        verb, given = "replay", f"{given}; {stacks}"
+    yield f"{', '.join(results)} = {verb} {span} by {_operand(statement.schedule)} with {given}:"
+    for name, block in parts:
+        yield f"    {name} {', '.join(parameter.name for parameter in block.parameters)}:"
+        yield from _indented(_indented(_statements(block)))
+        yield f"        next {', '.join(map(_operand, block.results))}"
 
 
 def _application(instruction: Instruction) -> str:

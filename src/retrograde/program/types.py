@@ -62,7 +62,7 @@ class ArrayType:
 class StackType:
     """One value for each iteration of a loop, all of one type."""
 
-    element: ArrayType | StackType
+    element: Type
 
     @property
     def differentiable(self) -> bool:
@@ -73,7 +73,20 @@ class StackType:
         return f"stack of {self.element}"
 
 
-Type: TypeAlias = ArrayType | StackType
+@dataclass(frozen=True, slots=True)
+class ScheduleType:
+    """The order in which a loop and its reversal run: a value that is given with the arguments."""
+
+    @property
+    def differentiable(self) -> bool:
+        """Never."""
+        return False
+
+    def __str__(self) -> str:
+        return "schedule"
+
+
+Type: TypeAlias = ArrayType | StackType | ScheduleType
 
 
 def is_differentiable(dtype: np.dtype[Any]) -> bool:

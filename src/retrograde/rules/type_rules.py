@@ -146,9 +146,19 @@ def _sliced(size: Extent, part: slice) -> Extent:
     start, stop, step = part.start, part.stop, part.step
     if any(isinstance(bound, ArrayType) for bound in (start, stop, step)):
         return None
+    if isinstance(start, Size) or isinstance(stop, Size):
+        return _between(size, start, stop, step)
     if isinstance(size, int):
         return len(range(*part.indices(size)))
     inside = (start is None or start >= 0) and (stop is None or stop < 0) and step in (None, 1, -1)
     if size is None or not inside or (step == -1 and (start, stop) != (None, None)):
         return None
     return Size(size.name, size.offset - (start or 0) + (stop or 0))
+
+
+def _between(size: Extent, start: Any, stop: Any, step: Any) -> Extent:
+    """The extent of a slice of which a bound is a size that only the run knows."""
+    if not isinstance(size, Size) or step not in (None, 1) or isinstance(start, Size):
+        return None
+    behind = stop.name == size.name and stop.offset <= size.offset
+    return Size(size.name, stop.offset - (start or 0)) if behind and (start is None or start >= 0) else None

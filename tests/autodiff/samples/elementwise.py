@@ -96,5 +96,6 @@ SAMPLES: dict[str, list[Sample]] = {
     "floor_divide": _samples((real(3), real(2, 1)), (real(3), 0.4)),
     **{name: _samples((real(3), real(2, 1))) for name in ("logical_and", "logical_or", "logical_xor")},
     **{name: _samples((_WHOLE, 3), (_WHOLE > 3, _WHOLE > 5)) for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
+    **{name: _samples((_WHOLE, 3)) for name in ("left_shift", "right_shift", "gcd", "lcm")},
     "invert": _samples(_WHOLE, _WHOLE > 3),
 }

@@ -53,6 +53,24 @@ SAMPLES = {
         Sample((real(3, 4),), {"kth": (2,), "axis": 1}),
         Sample((real(50),), {"kth": (3, 9), "axis": 0}),
     ],
+    "unique_places": [
+        Sample((np.array([3, 1, 3, 2, 1]),), {"axis": None, "equal_nan": True}),
+        Sample((np.array([[3, 1], [3, 1], [2, 1]]),), {"axis": 0, "equal_nan": True}),
+    ],
+    "lexsort": [Sample((np.array([1, 0, 1]), np.array([0.5, 0.5, 0.0])), {"axis": -1})],
+    "repeat_places": [Sample((np.array([2, 0, 1]),))],
+    "extreme_places": [
+        Sample((np.array([[1.0, 3.0, 3.0], [2.0, 0.0, 5.0]]),), {"largest": True, "axis": 1}),
+        Sample((real(4, 2),), {"largest": False, "axis": 0}),
+    ],
+    "digitize": [
+        Sample((real(2, 3), np.array([-1.0, 0.0, 1.0])), {"right": False}),
+        Sample((real(3), np.array([1.0, 0.0, -1.0])), {"right": True}),
+    ],
+    "histogram_counts": [
+        Sample((real(9), np.linspace(-2, 2, 5)), {"even": True}),
+        Sample((real(9), np.array([-2.0, 0.0, 0.5, 2.0])), {"even": False}),
+    ],
     "searchsorted": [
         Sample((np.array([0.5, 1.0, 2.0]), real(2, 2)), {"side": "left"}),
         Sample((np.array([0.5, 1.0, 2.0]), 1.0), {"side": "right"}),

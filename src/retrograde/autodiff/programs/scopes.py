@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from retrograde.autodiff.programs.residuals import Recipe, Residuals
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, map_operand, variables_in
 from retrograde.program.primitive import PRIMITIVES
@@ -21,8 +22,14 @@ from retrograde.program.types import ArrayType, StackType, Type
 class Scope(Protocol):
     """A place in the reversed program, for the region of the forward program that it reverses."""
 
+    residuals: Residuals
+
     def read(self, variable: Variable) -> Symbol:
         """A value of the forward program, at this place."""
+        ...
+
+    def has(self, variable: Variable) -> bool:
+        """Whether a value can be read without keeping more than was decided on."""
         ...
 
     def add(self, variable: Variable) -> None:
@@ -33,58 +40,107 @@ class Scope(Protocol):
 class OuterScope:
     """The reversed program outside of all regions: everything of the forward program is at hand."""
 
-    def __init__(self, builder: ProgramBuilder) -> None:
+    def __init__(self, builder: ProgramBuilder, residuals: Residuals) -> None:
+        self.residuals = residuals
         self._builder = builder
 
     def read(self, variable: Variable) -> Symbol:
         """A value of the forward program, at this place."""
         return Symbol(self._builder, variable)
 
+    def has(self, variable: Variable) -> bool:
+        """Everything is at hand."""
+        return True
+
     def add(self, variable: Variable) -> None:
         """Nothing to do: what is added is at hand, too."""
 
 
-class LoopScope:
-    """The body of a reversed loop."""
+class _InnerScope:
+    """A region of the reversed program, in which the values of the region that it reverses are rebuilt or handed in."""
 
-    def __init__(self, builder: ProgramBuilder, parent: Scope, forward: Loop, reversed_loop: Loop) -> None:
+    def __init__(self, builder: ProgramBuilder, parent: Scope, own: set[Variable], block: Block) -> None:
+        self.residuals = parent.residuals
         self._builder = builder
         self._parent = parent
-        self._forward = forward
-        self._reversed = reversed_loop
-        self._own = forward.body.defined()
-        self._at_hand = {forward.index: reversed_loop.index}
+        self._own = own
+        self._block = block
+        self._at_hand: dict[Variable, Variable] = {}
 
     def read(self, variable: Variable) -> Symbol:
-        """A value of the forward program, at this place: of the body, that of the same iteration."""
+        """A value of the forward program, at this place: of the region, that of the same run of it."""
         if variable not in self._own:
             return self._parent.read(variable)
         if variable not in self._at_hand:
-            rebuilt = self._rebuilt(variable)
-            if rebuilt is not None:
-                return rebuilt
-            self._at_hand[variable] = self._collected(variable)
-        return Symbol(self._builder, self._at_hand[variable])
+            recipe = self._recipe(variable)
+            self._at_hand[variable] = self._handed_in(variable) if recipe is None else self._rebuilt(variable, recipe)
+        return self._symbol(self._at_hand[variable])
+
+    def has(self, variable: Variable) -> bool:
+        """Whether a value can be read without keeping more than was decided on."""
+        if variable not in self._own:
+            return self._parent.has(variable)
+        known = variable in self._at_hand or variable in self.residuals.planned
+        return known or self._is_handed_in(variable) or self._recipe(variable) is not None
 
     def add(self, variable: Variable) -> None:
-        """Take note of a variable that was added to the forward body."""
+        """Take note of a variable that was added to the forward region."""
         self._own.add(variable)
 
-    def _rebuilt(self, variable: Variable) -> Symbol | None:
-        """A view of what is set outside of the loop, taken again: that costs nothing, and keeping it would."""
-        for maker in self._forward.body.statements:
-            if variable in maker.results and isinstance(maker, Instruction) and maker.primitive.views is not None:
-                if any(used in self._own and used is not self._forward.index for used in variables_in(maker.operands)):
-                    return None
-                operands = map_operand(
-                    lambda part: self.read(part) if isinstance(part, Variable) else part, maker.operands
-                )
-                return maker.primitive(*operands, **maker.static)
+    def _recipe(self, variable: Variable) -> Recipe | None:
+        """A way to compute a value of the region once more; None if it is to be handed in."""
+        if variable in self.residuals.kept:
+            return None
+        for recipe in self.residuals.recipes(variable):
+            if all(map(self.has, variables_in(recipe.operands))):
+                return recipe
         return None
 
-    def _collected(self, variable: Variable) -> Variable:
-        stack = self._stack_of(variable)
-        element = self._builder.variable(variable.type, hint=f"{variable.name}_")
+    def _rebuilt(self, variable: Variable, recipe: Recipe) -> Variable:
+        """A value computed once more, in the block that this scope is for, so that all of it can use the value."""
+        operands = map_operand(lambda part: self.read(part) if isinstance(part, Variable) else part, recipe.operands)
+        with self._builder.inside(self._block):
+            if recipe.is_whole():
+                return operands[0].variable
+            outer, self._builder.place = self._builder.place, recipe.place or self._builder.place
+            atoms = map_operand(self._builder.atom, operands)
+            result = Symbol(self._builder, self._builder.emit(recipe.primitive, atoms, recipe.static).variable)
+            self._builder.place = outer
+        if variable.hint:
+            self._builder.hint(result, variable.hint)
+        return result.variable
+
+    def _symbol(self, held: Variable) -> Symbol:
+        return Symbol(self._builder, held)
+
+    def _is_handed_in(self, variable: Variable) -> bool:
+        raise NotImplementedError  # pragma: no cover
+
+    def _handed_in(self, variable: Variable) -> Variable:
+        raise NotImplementedError  # pragma: no cover
+
+
+class LoopScope(_InnerScope):
+    """The body of a reversed loop."""
+
+    def __init__(self, builder: ProgramBuilder, parent: Scope, forward: Loop, reversed_loop: Loop) -> None:
+        super().__init__(builder, parent, forward.body.defined(), reversed_loop.body)
+        self._forward = forward
+        self._reversed = reversed_loop
+        self._at_hand[forward.index] = reversed_loop.index
+        if forward.condition is not None:
+            self._at_hand[forward.carried[0]] = reversed_loop.index
+
+    def _is_handed_in(self, variable: Variable) -> bool:
+        return variable in self._forward.elements or variable in self.residuals.kept
+
+    def _handed_in(self, variable: Variable) -> Variable:
+        """An element of the stack that the forward loop collects, or that it consumes itself."""
+        if variable in self._forward.elements:
+            stack = self._forward.consumed[self._forward.elements.index(variable)]
+        else:
+            stack = self._stack_of(variable)
+        element = self._builder.variable(variable.type, hint=variable.hint or f"{variable.name.rstrip('_')}_")
         self._reversed.consumed.append(self._parent.read(stack).variable)
         self._reversed.body.parameters.append(element)
         return element
@@ -101,28 +157,22 @@ class LoopScope:
         return stack
 
 
-class BranchScope:
+class BranchScope(_InnerScope):
     """One side of a reversed branch."""
 
-    def __init__(self, builder: ProgramBuilder, parent: Scope, forward: Branch, side: Block) -> None:
-        self._builder = builder
-        self._parent = parent
+    def __init__(
+        self, builder: ProgramBuilder, parent: Scope, forward: Branch, side: Block, reversed_side: Block
+    ) -> None:
+        super().__init__(builder, parent, side.defined(), reversed_side)
         self._forward = forward
         self._side = side
-        self._own = side.defined()
-        self._at_hand: dict[Variable, Variable] = {}
 
-    def read(self, variable: Variable) -> Symbol:
-        """A value of the forward program, at this place."""
-        if variable not in self._own:
-            return self._parent.read(variable)
-        if variable not in self._at_hand:
-            self._at_hand[variable] = self._handed_on(variable)
-        return self._parent.read(self._at_hand[variable])
+    def _is_handed_in(self, variable: Variable) -> bool:
+        return any(result is variable for result in self._side.results)
 
-    def add(self, variable: Variable) -> None:
-        """Take note of a variable that was added to the forward side."""
-        self._own.add(variable)
+    def _handed_in(self, variable: Variable) -> Variable:
+        """What the forward branch hands out of its side, as the parent has it."""
+        return self._parent.read(self._handed_on(variable)).variable
 
     def _handed_on(self, variable: Variable) -> Variable:
         for given, result in zip(self._side.results, self._forward.results, strict=True):
@@ -137,7 +187,7 @@ class BranchScope:
 
 
 def _kept_name(variable: Variable) -> str:
-    return f"kept_{variable.name.removeprefix('kept_')}"
+    return f"kept_{(variable.hint or variable.name).removeprefix('kept_')}"
 
 
 def _absent(kind: Type) -> Any:
@@ -174,5 +224,6 @@ def _size_of(scope: Scope, builder: ProgramBuilder, block: Block, variable: Vari
             return statement.results[0]
     size = builder.variable(ArrayType(np.dtype(np.int64)), hint=f"size_{variable.name}")
     block.statements.insert(at, Instruction(primitive, (variable,), wanted, [size]))
+    scope.residuals.note_size(size, variable, axis)
     scope.add(size)
     return size

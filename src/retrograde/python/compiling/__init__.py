@@ -1,1 +1,5 @@
-"""Compiled code: regions, and the cache on disk."""
+"""Generated functions compiled by Numba, and kept on disk by their content."""
+
+from retrograde.python.compiling.modules import compile_text
+
+__all__ = ["compile_text"]

@@ -1,1 +1,5 @@
-"""Programs to procedures: what is written in place, what is copied, what stands inside what."""
+"""From programs to procedures: which values share an array, and which expressions stand inside others."""
+
+from retrograde.python.lowering.lower import lower
+
+__all__ = ["lower"]

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from retrograde.program.model import Place
 from retrograde.program.primitive import Primitive
-from retrograde.program.types import ArrayType, Type
+from retrograde.program.types import ArrayType, Extent, Type
 
 
 @dataclass(eq=False, slots=True)
@@ -97,16 +97,21 @@ class MakeStack:
     Attributes:
         stack: a name of a `StackType`.
         count: the number of iterations of the loop that fills it.
+        shape: the extents of an entry, where they are known before the loop: the stack can be one array. Of a stack of
+            stacks they begin with the inner count.
+        slots: the entries are slots, which are filled and let go of in any order.
     """
 
     stack: Name
     count: Expression | None
+    shape: tuple[Expression, ...] | None = None
     place: Place | None = None
+    slots: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class Keep:
-    """`stack[index] = value`, by copy: the value's array may be written afterwards."""
+    """`stack[index] = value`, by copy: the value's array may be written afterwards. None lets go of the entry."""
 
     stack: Name
     index: Expression
@@ -116,20 +121,45 @@ class Keep:
 
 @dataclass(eq=False, slots=True)
 class For:
-    """A loop over `range(count)`, or that range reversed."""
+    """A loop over `range(start, stop, step)`, or that range reversed.
+
+    Attributes:
+        index: what the body calls the number.
+        start, stop: as of Python's range.
+        step: not 0.
+        backward: the numbers come last first.
+    """
 
     index: Name
-    count: Expression
+    start: Expression
+    stop: Expression
+    step: int
     backward: bool
     body: list[Action]
     place: Place | None = None
 
 
 @dataclass(eq=False, slots=True)
-class Repeat:
-    """A loop that a `Stop` ends, or its limit: `index` counts up from 0.
+class ForEach:
+    """A loop over what an iterator gives: chunks of a schedule's rows. A `Stop` may end it.
 
     Attributes:
+        item: what the body calls it.
+        source: the iterator.
+    """
+
+    item: Name
+    source: Expression
+    body: list[Action]
+    place: Place | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Repeat:
+    """A loop that a `Stop` ends, or its limit.
+
+    Attributes:
+        index: counts the iterations that are complete; behind the loop it has their number.
         limit: the most iterations; None without a limit.
     """
 
@@ -164,7 +194,7 @@ class Forget:
     names: list[Name]
 
 
-Action: TypeAlias = Bind | Write | MakeStack | Keep | For | Repeat | Stop | If | Forget
+Action: TypeAlias = Bind | Write | MakeStack | Keep | For | ForEach | Repeat | Stop | If | Forget
 
 
 @dataclass(eq=False, slots=True)
@@ -178,6 +208,8 @@ class Procedure:
         results: the expressions whose values it returns, as a tuple. No two share an array with each other, or with a
             parameter.
         result_names: what the results are called.
+        extents: for each parameter that is a number, the named size that it certainly is, if it is one.
+        least_size: what named sizes are at least.
     """
 
     name: str
@@ -185,3 +217,5 @@ class Procedure:
     actions: list[Action] = field(default_factory=list["Action"])
     results: list[Expression] = field(default_factory=list["Expression"])
     result_names: list[str] = field(default_factory=list[str])
+    extents: list[Extent] = field(default_factory=list[Extent])
+    least_size: int = 0

@@ -1,1 +1,7 @@
-"""Source code to programs."""
+"""From the source of a Python function to a program."""
+
+from retrograde.python.reading.reading import read
+from retrograde.python.reading.result import Reading
+from retrograde.python.reading.source import NoSource
+
+__all__ = ["NoSource", "Reading", "read"]

@@ -12,6 +12,7 @@ import numpy as np
 from retrograde.errors import UsageError
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import missing_rule, spells
+from retrograde.rules.linalg.solving import lstsq
 from retrograde.rules.shapes.joining import as_array
 from retrograde.rules.shapes.sizes import known_shape
 
@@ -74,5 +75,6 @@ def _polyfit(
         powers, y = powers * w[:, None], y * (w[:, None] if y.ndim == 2 else w)
     scale = np.sqrt(np.sum(powers * powers, axis=0))
     rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
-    found = np.linalg.lstsq(powers / scale, y, rcond)[0]
+    found = lstsq(powers / scale, y if y.ndim > 1 else y[:, None], rcond=float(rcond))
+    found = found if y.ndim > 1 else found[:, 0]
     return found / (scale[:, None] if found.ndim == 2 else scale)

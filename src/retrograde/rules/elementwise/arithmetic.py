@@ -14,7 +14,7 @@ from retrograde.program.spelling import spells
 from retrograde.program.types import ArrayType
 from retrograde.rules.elementwise.declaring import conj, elementwise
 from retrograde.rules.elementwise.masking import masked
-from retrograde.rules.elementwise.quiet import divide_or_zero
+from retrograde.rules.elementwise.quiet import divide_or_zero, multiply_or_zero
 from retrograde.rules.type_rules import always, broadcast_extents, dtype_of, like_first, sizes_of
 
 add = elementwise(
@@ -60,7 +60,11 @@ divide = elementwise(
     ("x", "y"),
     reverse={
         "x": lambda g, y: divide_or_zero(g, conj(y)),
-        "y": Rule(_by_the_divisor, overwriting=_by_the_divisor_in_place),
+        "y": Rule(
+            _by_the_divisor,
+            overwriting=_by_the_divisor_in_place,
+            instead=lambda g, y, out: -multiply_or_zero(divide_or_zero(g, conj(y)), conj(out)),
+        ),
     },
     forward={
         "x": lambda d, y: divide_or_zero(d, y),

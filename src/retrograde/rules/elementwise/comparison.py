@@ -34,6 +34,10 @@ bitwise_and = elementwise(np.bitwise_and, ("x", "y"))
 bitwise_or = elementwise(np.bitwise_or, ("x", "y"))
 bitwise_xor = elementwise(np.bitwise_xor, ("x", "y"))
 invert = elementwise(np.invert, ("x",))
+left_shift = elementwise(np.left_shift, ("x", "y"))
+right_shift = elementwise(np.right_shift, ("x", "y"))
+gcd = elementwise(np.gcd, ("x", "y"))
+lcm = elementwise(np.lcm, ("x", "y"))
 
 
 def plain(value: Any) -> Any:

@@ -14,14 +14,41 @@ from retrograde.errors import UnsupportedError
 from retrograde.program.kinds import as_extents
 from retrograde.program.primitive import Array, Primitive
 from retrograde.program.spelling import spells
-from retrograde.program.types import ArrayType
+from retrograde.program.types import ArrayType, Extent
 from retrograde.rules.type_rules import always, of_shape
+
+
+def _reshaped(x: Any, shape: tuple[Extent, ...]) -> ArrayType:
+    found = of_shape(x, shape)
+    sizes = x.sizes if isinstance(x, ArrayType) else ()
+    return ArrayType(found.dtype, tuple(_rest(sizes, shape) if part == -1 else part for part in shape))
+
+
+def _rest(sizes: tuple[Extent, ...], shape: tuple[Extent, ...]) -> Extent:
+    """What is left for the axis whose extent was not said; None where that is not one size."""
+    left, known, asked = list(sizes), 1, 1
+    for part in shape:
+        if isinstance(part, int):
+            asked *= part if part != -1 else 1
+        elif part in left and part is not None:
+            left.remove(part)
+        else:
+            return None
+    named = [part for part in left if not isinstance(part, int)]
+    for part in left:
+        known *= part if isinstance(part, int) else 1
+    if not asked or known % asked:
+        return None
+    if not named:
+        return known // asked
+    return named[0] if len(named) == 1 and known == asked else None
+
 
 reshape = Primitive(
     "reshape",
     lambda x, shape: np.reshape(x, shape),
     ("x", "shape"),
-    result=of_shape,
+    result=_reshaped,
     reverse={"x": lambda g, x_shape: np.reshape(g, x_shape)},
     linear=("x",),
     views=always,

@@ -1,0 +1,55 @@
+"""What a `Sweep` and its `Replay` follow: rows of numbers, in chunks, made while the program runs.
+
+A row is (kind, start, stop, slot). Chunks of rows are int64 arrays, so that a compiled loop can work through one; what
+is done between two chunks (moving a snapshot to disk and back) is the schedule's own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+ADVANCE = 0
+"""Run steps start to stop - 1 from the current values; in a sweep with a condition, while that holds."""
+RECORD = 1
+"""Run them, and keep the residuals of step k in slot + k - start."""
+REVERSE = 2
+"""Reverse steps stop - 1 down to start with those residuals."""
+SNAPSHOT = 3
+"""Store the current values in the slot."""
+RESTORE = 4
+"""Make what is in the slot the current values; it stays there."""
+TAKE = 5
+"""Make what is in the slot the current values, and give the slot back."""
+DROP = 6
+"""Give the slot back."""
+CHECK = 7
+"""Go on if the loop's condition holds for the current values; otherwise the sweep is over."""
+
+ROW_KINDS = ("advance", "record", "reverse", "snapshot", "restore", "take", "drop", "check")
+
+Rows = NDArray[np.int64]
+
+
+class Schedule(Protocol):
+    """The order in which a loop and its reversal run. Each method can be called for several loops in turn."""
+
+    def slots(self, count: int | None) -> tuple[int, int]:
+        """How many slots for snapshots and for residuals a loop of so many steps takes; None where nobody knows."""
+        ...
+
+    def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
+        """The rows of the forward sweep. Without a count they do not end, and whoever follows them stops.
+
+        Args:
+            count: of steps.
+            snapshots: the stacks, one for each kept value, whose entries are the slots.
+        """
+        ...
+
+    def reversal(self, count: int, snapshots: Sequence[Any]) -> Iterator[Rows]:
+        """The rows of the reversal, after a sweep of so many steps."""
+        ...

@@ -1,0 +1,58 @@
+"""From a program to something that runs: readable Python, or loop nests that Numba compiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from retrograde.program.model import Place, Program
+
+
+@dataclass(frozen=True)
+class Runnable:
+    """A program that can be run.
+
+    Attributes:
+        run: called with an array or number for each input of the program; returns the outputs as a tuple.
+        text: the source that runs.
+        reasons: parts that run as Python where the others are compiled, and why.
+        regions: how many compiled functions there are.
+    """
+
+    run: Callable[..., tuple[Any, ...]]
+    text: str
+    reasons: list[tuple[Place | None, str]] = field(default_factory=list["tuple[Place | None, str]"])
+    regions: int = 0
+
+
+def runnable(program: Program, backend: str) -> Runnable:
+    """A program for a backend, "python" or "numba"."""
+    return _compiled(program) if backend == "numba" else _readable(program)
+
+
+def _readable(program: Program) -> Runnable:
+    from retrograde.python.compiling import compile_text
+    from retrograde.python.lowering import lower
+    from retrograde.python.text import python_text
+
+    procedure = lower(program)
+    text = python_text(procedure)
+    function = getattr(compile_text(text), procedure.name)
+    if len(procedure.results) == 1:
+        return Runnable(lambda *inputs: (function(*inputs),), text)
+    return Runnable(function, text)
+
+
+def _compiled(program: Program) -> Runnable:
+    from retrograde.python.compiling import compile_text
+    from retrograde.python.lowering import lower
+    from retrograde.python.nests import nests_of
+    from retrograde.python.nests.demoted import Demoted
+
+    try:
+        nests = nests_of(lower(program))
+    except Demoted as demoted:
+        return replace(_readable(program), reasons=[(None, str(demoted))])
+    module = compile_text(nests.text, nests.compiled, namespace=nests.namespace)
+    return Runnable(getattr(module, nests.driver), nests.text, nests.reasons, nests.regions)

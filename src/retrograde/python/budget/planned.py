@@ -1,0 +1,330 @@
+"""A reversed program inside a budget: which loops follow which schedules, and what is computed again around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from retrograde.errors import BudgetError
+from retrograde.graph import Graph
+from retrograde.graph.units import format_bytes
+from retrograde.planning.budget import Budget
+from retrograde.planning.loops import LoopPlan
+from retrograde.planning.plan import Plan
+from retrograde.planning.planner import plan as plan_graph
+from retrograde.program.check import check
+from retrograde.program.clone import clone
+from retrograde.program.model import Program, Variable
+from retrograde.program.schedules import Schedule
+from retrograde.program.types import ScheduleType
+from retrograde.python.budget.describing import graph_of
+from retrograde.python.budget.filling import fill, room_for, with_way
+from retrograde.python.budget.loops import ScheduledLoop, scheduled_loops, settle
+from retrograde.python.budget.pairs import Pair, pairs_of, schedule_pair
+from retrograde.python.budget.rewriting import rewrite
+from retrograde.python.budget.schedules import OnlineSchedule, PlannedSchedule
+from retrograde.python.budget.sizes import Sizes
+from retrograde.python.budget.strategies import WITHOUT_BUDGET, graph_strategy, loop_planner
+from retrograde.python.budget.ways import Way, curve, online_plan, quick_plan
+
+_GUESSED_STEPS = 1000
+"""What is taken for the number of steps of a loop that a condition ends."""
+
+_SEARCH_SECONDS = 2.0
+
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Of inner loops: how far on the way from keeping everything to as little as they can."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopReport:
+    """How one loop is reversed.
+
+    Attributes:
+        name: the values that it carries, and its line.
+        inner: whether it is inside another.
+        steps: how many; None where only the run knows.
+        strategy: of its plan.
+        forward_steps: steps that are run ahead of the runs that are reversed.
+        kept_bytes: what the forward sweep leaves.
+        peak_bytes: of the loop by itself.
+        snapshot: the names of the values that a snapshot holds.
+        residuals: the names of the values that a step keeps for its reversal.
+    """
+
+    name: str
+    inner: bool
+    steps: int | None
+    strategy: str
+    forward_steps: int
+    kept_bytes: int
+    peak_bytes: int
+    snapshot: tuple[str, ...]
+    residuals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetReport:
+    """What a program does to stay inside its budget.
+
+    Attributes:
+        budget_bytes: what was asked for; None for no limit.
+        peak_bytes: what the plan needs.
+        store_all_bytes: what storing everything would need.
+        overhead: time for recomputation, as a fraction of the time without.
+        recomputed: how many statements outside of loops run again.
+        loops: one entry for each scheduled loop.
+    """
+
+    budget_bytes: int | None
+    peak_bytes: int
+    store_all_bytes: int
+    overhead: float
+    recomputed: int = 0
+    loops: tuple[LoopReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedProgram:
+    """A program that stays inside a budget.
+
+    Attributes:
+        program: its inputs are those of the program that was planned, and behind them the schedules.
+        schedules: what to pass for those.
+        report: what was decided.
+    """
+
+    program: Program
+    schedules: list[Schedule]
+    report: BudgetReport
+
+
+def plan_program(
+    program: Program,
+    arguments: Sequence[Any],
+    budget: int | str | Budget | None = None,
+    strategy: str = "auto",
+    *,
+    threshold: int = 2,
+    preallocated: bool = False,
+) -> PlannedProgram:
+    """Plan a reversed program, so that a call with arguments of these sizes stays inside a budget.
+
+    What the call allocates and has live counts; its arguments do not.
+
+    Args:
+        program: as `reverse` makes it; it is not changed.
+        arguments: one for each input, for their sizes and the values of their integers.
+        budget: bytes, "8 MB", "1%" of what storing everything takes, or None for no limit.
+        strategy: one of `STRATEGIES`.
+        threshold: loops of fewer steps are left alone.
+        preallocated: whether slots are allocated for the whole run of a loop, as compiled loops do.
+
+    Raises:
+        BudgetError: no plan in hand meets the budget.
+        UsageError: there is no such strategy.
+    """
+    planner = loop_planner(strategy)
+    plain = clone(program)
+    sizes = Sizes(plain, arguments)
+    graph = graph_of(plain, sizes, {})
+    whole = graph.store_all_peak_bytes
+    limit = None if budget is None else (budget if isinstance(budget, Budget) else Budget(budget)).resolve(whole)
+    asked = strategy in WITHOUT_BUDGET
+    if not asked and (limit is None or whole <= limit):
+        return PlannedProgram(plain, [], BudgetReport(limit, whole, whole, 0.0))
+    best: _Attempt | None = None
+    errors: list[BudgetError] = []
+    for attempt in _attempts(program, arguments, planner, threshold):
+        try:
+            attempt.settle(limit, strategy, preallocated)
+        except BudgetError as error:
+            errors.append(error)
+            continue
+        if best is None or attempt.cost < best.cost:
+            best = attempt
+        if not attempt.loops or attempt.share is None:
+            break
+    if best is None:
+        raise _infeasible(program, errors)
+    return best.planned(limit, whole, graph.base_cost)
+
+
+def _infeasible(program: Program, errors: list[BudgetError]) -> BudgetError:
+    best = min(errors, key=lambda error: error.minimum_bytes)
+    bound = min(error.bound_bytes for error in errors)
+    return BudgetError(
+        f"{format_bytes(best.budget_bytes)} ({best.budget_bytes} bytes) are too few for {program.name}: the smallest "
+        f"budget that a plan in hand meets is {best.minimum_bytes} bytes, and no plan of this kind needs fewer than "
+        f"{bound}; raise the budget",
+        budget_bytes=best.budget_bytes,
+        minimum_bytes=best.minimum_bytes,
+        bound_bytes=bound,
+    )
+
+
+def _attempts(program: Program, arguments: Sequence[Any], planner: Any, threshold: int) -> Iterator[_Attempt]:
+    """The outermost loops by themselves; then inner ones, too, from keeping everything there to next to nothing."""
+    yield _Attempt(program, arguments, planner, threshold, None)
+    shares = iter(_SHARES)
+    for share in shares:
+        attempt = _Attempt(program, arguments, planner, threshold, share)
+        if not attempt.inner:
+            return
+        yield attempt
+
+
+@dataclass(eq=False)
+class _Attempt:
+    """One way to take a program's loops: the outermost alone, or with those inside at a share of their way."""
+
+    source: Program
+    arguments: Sequence[Any]
+    planner: Any
+    threshold: int
+    share: float | None
+    program: Program = field(init=False)
+    sizes: Sizes = field(init=False)
+    loops: list[ScheduledLoop] = field(init=False)
+    inner: list[ScheduledLoop] = field(init=False)
+    ways: dict[Variable, Way] = field(init=False)
+    graph: Graph = field(init=False)
+    plan: Plan = field(init=False)
+    peak_bytes: int = field(init=False, default=0)
+    cost: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self.program = clone(self.source)
+        before = Sizes(self.program, self.arguments)
+        outer = [pair for pair in pairs_of(self.program) if self._wanted(pair, before)]
+        names = {self._schedule(pair, nested=self.share is not None) for pair in outer}
+        check(self.program)
+        self.sizes = Sizes(self.program, [*self.arguments, *self._placeholders()])
+        found = scheduled_loops(self.program)
+        self.loops = [loop for loop in found if loop.schedule in names]
+        self.inner = [loop for loop in found if loop.schedule not in names]
+        self.ways = {}
+
+    def _wanted(self, pair: Pair, sizes: Sizes) -> bool:
+        steps = sizes.counts.get(pair.forward)
+        return steps is None or steps >= max(2, self.threshold)
+
+    def _schedule(self, pair: Pair, nested: bool) -> Variable:
+        for inner in pair.inner if nested else ():
+            self._schedule(inner, nested)
+        taken = [variable.name for variable in self.program.inputs]
+        name = "schedule"
+        while name in taken:
+            name = f"schedule{int(name.removeprefix('schedule') or 1) + 1}"
+        schedule = Variable(name, ScheduleType(), hint=name)
+        self.program.block.parameters.append(schedule)
+        schedule_pair(pair, schedule)
+        return schedule
+
+    def _placeholders(self) -> list[None]:
+        return [None] * (len(self.program.inputs) - len(self.arguments))
+
+    def settle(self, limit: int | None, strategy: str, preallocated: bool) -> None:
+        """Decide on a way for each loop.
+
+        Raises:
+            BudgetError: there is none.
+        """
+        for loop in self.inner:
+            self._settle_inner(loop)
+        curves = {loop.schedule: self._curve(loop, limit) for loop in self.loops}
+        self.graph = graph_of(self.program, self.sizes, curves)
+        self.plan = _planned(self.graph, limit, strategy)
+        for loop in self.loops:
+            self._fill(loop, curves[loop.schedule], limit, preallocated)
+        self.cost = self.plan.cost
+        self.peak_bytes = self.plan.peak_bytes
+
+    def _fill(self, loop: ScheduledLoop, ways: list[Way], limit: int | None, preallocated: bool) -> None:
+        """Put the best way within what the others leave into the place of the one of the curve."""
+        sweep = self.program.block.statements.index(loop.sweep)
+        if limit is None:
+            self.ways[loop.schedule] = ways[0]
+            return
+        room = room_for(self.graph, self.plan, sweep, limit)
+        steps = self._steps_of(loop)
+        planned = loop.planned(self.sizes, _GUESSED_STEPS if steps is None else steps)
+        way = fill(planned, room, self.planner if steps is not None else online_plan, preallocated)
+        self.ways[loop.schedule] = way
+        self.graph, self.plan = with_way(self.graph, self.plan, sweep, way, limit)
+
+    def _steps_of(self, loop: ScheduledLoop) -> int | None:
+        return self.sizes.counts.get(loop.sweep)
+
+    def _settle_inner(self, loop: ScheduledLoop) -> None:
+        steps = self._steps_of(loop) or self.sizes.counts.get(loop.replay) or 1
+        assert self.share is not None
+        ways = curve(loop.planned(self.sizes, steps), len(_SHARES))
+        way = ways[min(len(ways) - 1, round(self.share * (len(ways) - 1)))]
+        self.ways[loop.schedule] = way
+        settle(self.program, loop, way.plan, self.sizes)
+
+    def _curve(self, loop: ScheduledLoop, limit: int | None) -> list[Way]:
+        steps = self._steps_of(loop)
+        planned = loop.planned(self.sizes, _GUESSED_STEPS if steps is None else steps)
+        if steps is None:
+            return curve(planned, planner=online_plan) if limit is not None else [Way.of(online_plan(planned, None))]
+        return [Way.of(self.planner(planned, None))] if limit is None else curve(planned)
+
+    def planned(self, limit: int | None, whole: int, base_cost: float) -> PlannedProgram:
+        """The program in the order of the plan, with its schedules."""
+        recomputed = rewrite(self.program, self.plan.actions)
+        check(self.program)
+        by_schedule = {loop.schedule: loop for loop in (*self.inner, *self.loops)}
+        order = [variable for variable in self.program.inputs if variable in by_schedule]
+        schedules = [self._schedule_of(by_schedule[variable]) for variable in order]
+        overhead = self.cost / base_cost - 1 if base_cost else 0.0
+        loops = tuple(self._reported(by_schedule[variable]) for variable in order)
+        report = BudgetReport(limit, self.peak_bytes, whole, overhead, recomputed, loops)
+        return PlannedProgram(self.program, schedules, report)
+
+    def _schedule_of(self, loop: ScheduledLoop) -> Schedule:
+        way, steps = self.ways[loop.schedule], self._steps_of(loop)
+        if loop.sweep.condition is not None:
+            return OnlineSchedule(way.plan.recipe["slots"])
+        planned, budget = way.plan.loop, way.plan.peak_bytes
+        exact = way.plan
+
+        def plan_for(count: int) -> LoopPlan:
+            # A loop that runs less often needs no more.
+            if count == steps:
+                return exact
+            return quick_plan(replace(planned, steps=count), budget)
+
+        schedule = PlannedSchedule(plan_for)
+        if steps is not None:
+            schedule.slots(steps)  # Writes few rows down now, and not while the program runs.
+        return schedule
+
+    def _reported(self, loop: ScheduledLoop) -> LoopReport:
+        plan = self.ways[loop.schedule].plan
+        width = len(loop.replay.snapshots)
+        return LoopReport(
+            loop.name,
+            loop.schedule not in [outer.schedule for outer in self.loops],
+            self._steps_of(loop),
+            plan.strategy,
+            plan.forward_steps,
+            plan.figures.kept_bytes,
+            plan.peak_bytes,
+            tuple(_called(variable) for variable in loop.replay.advance.parameters[1:]),
+            tuple(_called(variable) for variable in loop.replay.record.results[width:]),
+        )
+
+
+def _called(operand: Any) -> str:
+    return operand.hint or operand.name if isinstance(operand, Variable) else str(operand)
+
+
+def _planned(graph: Graph, limit: int | None, strategy: str) -> Plan:
+    """The cheapest that needs no search; what the strategy finds where nothing else is within the budget."""
+    try:
+        return plan_graph(graph, limit, "store_all", bound=False)
+    except BudgetError:
+        return plan_graph(graph, limit, graph_strategy(strategy), time_limit=_SEARCH_SECONDS)

@@ -1,0 +1,112 @@
+"""The schedules that programs are given: plans of loops, made into rows as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from retrograde.planning.loops import Loop, LoopPlan, OnlineLoop
+from retrograde.program.schedules import Rows
+from retrograde.python.budget.rows import CHUNK_ROWS, Slots, checked_rows, in_chunks, rows_of, slots_of
+
+_MOST_ROWS = 1 << 14
+"""Schedules of no more rows are written down when they are first asked for."""
+
+
+class PlannedSchedule:
+    """Follows plans whose lengths are known when their loops begin.
+
+    Args:
+        plan_for: the plan of a loop of so many steps.
+    """
+
+    def __init__(self, plan_for: Callable[[int], LoopPlan]) -> None:
+        self._plan_for = plan_for
+        self._followed: dict[int, _Followed] = {}
+
+    def plan(self, count: int) -> LoopPlan:
+        """The plan of a loop of so many steps."""
+        return self._of(count).plan
+
+    def slots(self, count: int | None) -> tuple[int, int]:
+        """How many slots for snapshots and for residuals a loop takes."""
+        return self._of(count).slots
+
+    def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
+        """The rows of the forward sweep."""
+        return self._of(count).sweep()
+
+    def reversal(self, count: int, snapshots: Sequence[Any]) -> Iterator[Rows]:
+        """The rows of the reversal."""
+        return self._of(count).reversal()
+
+    def _of(self, count: int | None) -> _Followed:
+        assert count is not None
+        if count not in self._followed:
+            self._followed[count] = _Followed(self._plan_for(count))
+        return self._followed[count]
+
+
+class _Followed:
+    """A plan and its rows: written down if they are few, else made anew each time."""
+
+    def __init__(self, plan: LoopPlan) -> None:
+        self.plan = plan
+        slots = Slots()
+        swept = list(islice(in_chunks(rows_of(plan.forward(), slots)), _MOST_ROWS // CHUNK_ROWS + 1))
+        few = len(swept) <= _MOST_ROWS // CHUNK_ROWS
+        back = in_chunks(rows_of(plan.reversal(), slots)) if few else iter(())
+        reversed_rows = list(islice(back, _MOST_ROWS // CHUNK_ROWS + 1))
+        if few and len(reversed_rows) <= _MOST_ROWS // CHUNK_ROWS:
+            self._rows: tuple[list[Rows], list[Rows]] | None = (swept, reversed_rows)
+            self.slots = slots.most_states, slots.most_residuals
+        else:
+            self._rows = None
+            self.slots = slots_of(plan)
+
+    def sweep(self) -> Iterator[Rows]:
+        if self._rows is not None:
+            return iter(self._rows[0])
+        return in_chunks(rows_of(self.plan.forward(), Slots()))
+
+    def reversal(self) -> Iterator[Rows]:
+        if self._rows is not None:
+            return iter(self._rows[1])
+        slots = Slots()
+        for _ in rows_of(self.plan.forward(), slots):
+            pass
+        return in_chunks(rows_of(self.plan.reversal(), slots))
+
+
+class OnlineSchedule:
+    """Places states while a loop runs whose length nobody knows, and reverses it by binomial schedules.
+
+    Args:
+        state_bytes: of a snapshot.
+        slots: for snapshots; at least 1.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+
+    def slots(self, count: int | None) -> tuple[int, int]:
+        """How many slots for snapshots and for residuals a loop takes."""
+        return self._slots, 1
+
+    def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
+        """The rows of the forward sweep, without an end."""
+        online = self._online()
+        actions = (action for _ in iter(int, 1) for action in online.advance())
+        yield from in_chunks(checked_rows(rows_of(actions, Slots())))
+
+    def reversal(self, count: int, snapshots: Sequence[Any]) -> Iterator[Rows]:
+        """The rows of the reversal: where the sweep has put its states follows from the number of steps."""
+        online, slots = self._online(), Slots()
+        for _ in range(count):
+            for _ in rows_of(online.advance(), slots):
+                pass
+        yield from in_chunks(rows_of(online.finish().reversal(), slots))
+
+    def _online(self) -> OnlineLoop:
+        return OnlineLoop(Loop(1, state_bytes=1), self._slots)

@@ -1,0 +1,217 @@
+"""Finding out what a derivative does with the arguments of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retrograde.autodiff.arguments import Function, name_of
+from retrograde.errors import UsageError
+from retrograde.graph.units import format_bytes
+from retrograde.program.model import (
+    Block,
+    Loop,
+    Place,
+    Program,
+    Statement,
+    Sweep,
+    Variable,
+    blocks_of,
+    free_variables,
+    operands_of,
+    variables_in,
+)
+from retrograde.program.types import StackType
+from retrograde.python.derivative import Derivative
+from retrograde.python.explanation import Budgeted, Explanation, Kept, Part
+from retrograde.python.footprint import Footprint
+from retrograde.python.outputs import type_of_output
+from retrograde.python.running import run, typed
+from retrograde.python.specialising import Specialisation
+
+if TYPE_CHECKING:
+    from retrograde.python.budget.planned import BudgetReport, LoopReport
+
+
+def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Explanation:
+    """What a derivative does with arguments: its backend and why, what it keeps and recomputes, what is compiled.
+
+    Args:
+        gradient_function: what `rg.grad`, `rg.value_and_grad` or `rg.vjp` returned.
+        arguments, options: as it is called with; nothing is computed with them.
+
+    Returns:
+        An object to print, with everything in it as attributes and as JSON.
+
+    Raises:
+        UsageError: it is no such function.
+        UnsupportedError: its source has to be read for these arguments, and cannot be.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograde as rg
+        >>> print(rg.explain(rg.grad(np.sin), 0.5))
+        The derivative of sin
+          backend     tape: it is not written in Python, so that there is no source to read
+    """
+    derivative = as_derivative(gradient_function, "explain")
+    name = name_of(derivative.f)
+    choice = derivative.choice(arguments, options)
+    if isinstance(choice, str) or choice[0].backend == "tape":
+        return Explanation(name, "tape", choice if isinstance(choice, str) else choice[0].reason, read=False)
+    found, inputs = choice
+    cotangents = _cotangents(found, inputs)
+    made, planned = found.prepared("joint", typed([*inputs, *cotangents], found.programs["joint"]))
+    joint = found.programs["joint"] if planned is None else planned.program
+    footprint = Footprint(joint, [*inputs, *(None for _ in joint.inputs[len(inputs) :])])
+    report = None if planned is None else planned.report
+    return Explanation(
+        name,
+        found.backend,
+        found.reason,
+        read=True,
+        kept=tuple(_kept_values(joint, footprint)),
+        recomputed=tuple(dict.fromkeys(_recomputed(joint.block))),
+        compiled_regions=made.regions,
+        in_python=tuple(_part(place, reason) for place, reason in made.reasons),
+        loops=() if report is None else tuple(_loop_part(loop) for loop in report.loops),
+        budget=None if report is None else _budgeted(report),
+    )
+
+
+def _cotangents(found: Specialisation, inputs: list[Any]) -> list[Any]:
+    """Arrays in the shapes of the outputs; where only a run can tell these, they are computed."""
+    footprint = Footprint(found.programs["forward"], inputs)
+    results = dict(zip(found.outputs.names, found.programs["forward"].block.results, strict=True))
+    shapes = [footprint.shape_of(results[output.name]) for output in found.active]
+    if None in shapes:
+        values = dict(zip(found.outputs.names, run(found, "forward", inputs), strict=True))
+        shapes = [np.shape(values[output.name]) for output in found.active]
+    dtypes = [type_of_output(output).dtype for output in found.active]
+    return [np.broadcast_to(dtype.type(1), shape or ()) for dtype, shape in zip(dtypes, shapes, strict=True)]
+
+
+def _budgeted(report: BudgetReport) -> Budgeted:
+    return Budgeted(report.budget_bytes, report.peak_bytes, report.store_all_bytes, report.overhead)
+
+
+def _loop_part(loop: LoopReport) -> Part:
+    steps = "as many steps as it takes" if loop.steps is None else f"{loop.steps:,} steps"
+    again = f", {loop.forward_steps:,} steps run ahead of those that are reversed" if loop.forward_steps else ""
+    holds = f"; a snapshot holds {', '.join(loop.snapshot)}" if loop.snapshot else ""
+    keeps = f"; a reversed step keeps {', '.join(loop.residuals)}" if loop.residuals else ""
+    text = (
+        f"{'inner ' if loop.inner else ''}{loop.name}: {loop.strategy}, {steps}{again}, "
+        f"{format_bytes(loop.peak_bytes)} at most{holds}{keeps}"
+    )
+    return Part(None, None, text)
+
+
+def as_derivative(function: Any, what: str) -> Derivative:
+    """A derivative that was made by `rg.grad`, `rg.value_and_grad` or `rg.vjp`.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not isinstance(function, Derivative):
+        raise UsageError(
+            f"rg.{what} was called with a {type(function).__name__}; give it what rg.grad, rg.value_and_grad or rg.vjp "
+            f"returns, and the arguments: rg.{what}(rg.grad(f), x)"
+        )
+    return function
+
+
+def reverses(statement: Statement) -> bool:
+    """Whether a statement belongs to the backward pass."""
+    return statement.place is not None and statement.place.reverses
+
+
+def _kept_values(program: Program, footprint: Footprint) -> Iterator[Kept]:
+    """The values of the program that statements of the forward pass set and some of the backward pass read."""
+    made = {result: statement for statement in program.block.statements for result in statement.results}
+    readers: dict[Variable, list[int]] = {}
+    for statement in program.block.statements:
+        if reverses(statement):
+            for variable in (*variables_in(operands_of(statement)), *free_variables(*blocks_of(statement))):
+                readers.setdefault(variable, []).extend(_reading_lines(statement, variable))
+    for variable, lines in readers.items():
+        maker = made.get(variable)
+        if maker is None or isinstance(maker, Sweep) or reverses(maker) or not _is_array(variable):
+            continue
+        kept = isinstance(variable.type, StackType)
+        name, place = _origin(maker, variable)
+        yield Kept(
+            name,
+            place.function if place else None,
+            place.line if place else None,
+            footprint.count(maker) if kept and isinstance(maker, Loop) else None,
+            footprint.bytes_of(variable),
+            kept,
+            tuple(dict.fromkeys(lines)),
+        )
+
+
+def _is_array(variable: Variable) -> bool:
+    return isinstance(variable.type, StackType) or variable.type.rank > 0
+
+
+def _reading_lines(statement: Statement, variable: Variable) -> Iterator[int]:
+    """The lines that the statements reverse which read a variable, or an entry of it, inside of a statement."""
+    inner = [block for block in blocks_of(statement)]
+    if isinstance(statement, Loop) and variable in statement.consumed:
+        element = statement.elements[statement.consumed.index(variable)]
+        yield from _lines_in(statement.body, element)
+    elif variable in set(variables_in(operands_of(statement))) and statement.place is not None:
+        yield statement.place.line
+    for block in inner:
+        yield from _lines_in(block, variable)
+
+
+def _lines_in(block: Block, variable: Variable) -> Iterator[int]:
+    for statement in block.statements:
+        uses = {*variables_in(operands_of(statement)), *free_variables(*blocks_of(statement))}
+        if variable in uses:
+            yield from _reading_lines(statement, variable)
+
+
+def _origin(statement: Statement, variable: Variable) -> tuple[str, Place | None]:
+    """What a user calls a value, and where it is computed: of a stack, its entries."""
+    at = statement.results.index(variable)
+    for block in blocks_of(statement)[:1] if isinstance(variable.type, StackType) else []:
+        inner = block.results[at]
+        for part in block.statements:
+            if inner in part.results:
+                return _origin(part, inner)
+        if isinstance(inner, Variable):
+            return _user_name(inner), statement.place
+    return _user_name(variable), statement.place
+
+
+def _user_name(variable: Variable) -> str:
+    return variable.hint or "a value"
+
+
+def _recomputed(block: Block, backward: bool = False) -> Iterator[Part]:
+    """The lines of the forward pass that are computed again: such statements inside of reversed regions."""
+    for statement in block.statements:
+        if not backward:
+            if reverses(statement):
+                for inner in blocks_of(statement):
+                    yield from _recomputed(inner, True)
+            continue
+        inside = [part for inner in blocks_of(statement) for part in _recomputed(inner, True)]
+        place = statement.place
+        if (
+            place is not None
+            and not place.reverses
+            and not blocks_of(statement)
+            and any(map(_is_array, statement.results))
+        ):
+            yield Part(place.function, place.line, _user_name(statement.results[0]))
+        yield from inside
+
+
+def _part(place: Place | None, text: str) -> Part:
+    return Part(place.function if place else None, place.line if place else None, text)

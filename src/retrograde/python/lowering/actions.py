@@ -1,0 +1,284 @@
+"""From a program in explicit form, whose names are settled, to the actions of a procedure.
+
+A value that is read once becomes part of the expression that reads it, unless the user named it or something that it
+reads changes in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from retrograde.program.kinds import is_tuple
+from retrograde.program.model import (
+    Block,
+    Branch,
+    Instruction,
+    Loop,
+    Place,
+    Variable,
+    blocks_of,
+    map_operand,
+    operands_of,
+    variables_in,
+)
+from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.types import ArrayType
+from retrograde.python.lowering.aliasing import Aliases, is_write
+from retrograde.python.lowering.model import (
+    Action,
+    Apply,
+    Bind,
+    Entry,
+    Expression,
+    For,
+    ForEach,
+    If,
+    Keep,
+    MakeStack,
+    Name,
+    Repeat,
+    Stop,
+    Write,
+)
+from retrograde.python.lowering.naming import Names
+from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP
+from retrograde.python.lowering.places import names_in
+from retrograde.python.lowering.ranges import is_over_chunks
+
+_LONGEST = 12
+"""The most operations in an expression, what picks elements not counted."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A value that waits for who reads it."""
+
+    expression: Expression
+    place: Place | None
+    leaves: set[Variable]
+    operations: int
+    readers: int
+
+
+class Emission:
+    """Makes actions of blocks.
+
+    Args:
+        block: the whole program in explicit form.
+        names: of its variables.
+    """
+
+    def __init__(self, block: Block, names: Names) -> None:
+        self.names = names
+        self.aliases = Aliases(block, set())
+        self.readers: Counter[Variable] = Counter()
+        self.reading: dict[Variable, set[int]] = {}
+        self._note(block)
+
+    def _note(self, block: Block) -> None:
+        for statement in block.statements:
+            self._note_uses(block, operands_of(statement))
+            for inner in blocks_of(statement):
+                self._note(inner)
+        self._note_uses(block, tuple(block.results))
+
+    def _note_uses(self, block: Block, operands: Any) -> None:
+        for variable in variables_in(operands):
+            self.readers[variable] += 1
+            self.reading.setdefault(variable, set()).add(id(block))
+
+    def actions(self, block: Block, targets: list[Variable]) -> list[Action]:
+        """The actions of a block, which leave its last results under the names of some variables."""
+        sequence = Sequence(self, block)
+        sequence.statements()
+        results = block.results[len(block.results) - len(targets) :]
+        sequence.assign([self.names.of(target) for target in targets], results, None)
+        return sequence.done
+
+
+class Sequence:
+    """The actions of one block, as they are made."""
+
+    def __init__(self, emission: Emission, block: Block) -> None:
+        self.done: list[Action] = []
+        self._emission = emission
+        self._names = emission.names
+        self._block = block
+        self._pending: dict[Variable, _Pending] = {}
+
+    def statements(self) -> None:
+        """Make the actions of the block's statements."""
+        for statement in self._block.statements:
+            if isinstance(statement, Instruction):
+                self._instruction(statement)
+            elif isinstance(statement, Loop):
+                self._loop(statement)
+            else:
+                self._branch(statement)
+
+    def results(self) -> list[Expression]:
+        """The block's results as expressions."""
+        return [self._resolve(result) for result in self._block.results]
+
+    def assign(self, targets: list[Name], operands: list[Any], place: Place | None) -> None:
+        """Give names new values, all at once."""
+        self._assign(targets, [self._resolve(operand) for operand in operands], place)
+
+    def _assign(self, targets: list[Name], values: list[Expression], place: Place | None) -> None:
+        waiting = [pair for pair in zip(targets, values, strict=True) if pair[0] is not pair[1]]
+        while waiting:
+            ready = next((pair for pair in waiting if not _is_read(pair[0], waiting, pair)), None)
+            if ready is None:
+                target, value = waiting.pop(0)
+                saved = self._names.fresh(f"new_{target.text}", target.type)
+                self.done.append(Bind([saved], value, place))
+                waiting.append((target, saved))
+            else:
+                waiting.remove(ready)
+                self.done.append(Bind([ready[0]], ready[1], place))
+
+    def _resolve(self, operand: Any) -> Expression:
+        """An operand as an expression; what waited for this reader waits no more."""
+
+        def part(value: Any) -> Expression:
+            if not isinstance(value, Variable):
+                return value
+            pending = self._pending.get(value)
+            if pending is None:
+                return self._names.of(value)
+            pending.readers -= 1
+            if not pending.readers:
+                del self._pending[value]
+            return pending.expression
+
+        return map_operand(part, operand)
+
+    def _weigh(self, operands: Any) -> tuple[set[Variable], int]:
+        """The variables that operands read in the end, and how many operations that takes."""
+        leaves: set[Variable] = set()
+        operations = 1
+        for variable in variables_in(operands):
+            pending = self._pending.get(variable)
+            if pending is None:
+                leaves.add(variable)
+            else:
+                leaves |= pending.leaves
+                operations += pending.operations
+        return leaves, operations
+
+    def _bind_pending(self, chosen: list[Variable]) -> None:
+        for variable in chosen:
+            pending = self._pending.pop(variable)
+            self.done.append(Bind([self._names.of(variable)], pending.expression, pending.place))
+
+    def _before_naming(self, targets: list[Name]) -> None:
+        """Compute what waits and reads names that are about to stand for something else."""
+        names = self._names
+        self._bind_pending([v for v, p in self._pending.items() if any(names.of(leaf) in targets for leaf in p.leaves)])
+
+    def _before_write(self, target: Variable) -> None:
+        """Compute what waits and reads an array that is about to be written."""
+        shared = {target, *self._emission.aliases.of(target)}
+        self._bind_pending([v for v, p in self._pending.items() if not shared.isdisjoint(p.leaves)])
+
+    def _instruction(self, instruction: Instruction) -> None:
+        primitive, operands, place = instruction.primitive, instruction.operands, instruction.place
+        if is_write(instruction):
+            self._write(instruction)
+        elif primitive is KEEP:
+            stack, index, value = operands
+            self.done.append(Keep(self._names.of(stack), self._resolve(index), self._resolve(value), place))
+        elif primitive is STOP:
+            self.done.append(Stop(self._resolve(operands[0]), place))
+        elif primitive is MAKE_STACK:
+            count, shape = operands
+            slots = bool(instruction.static.get("slots"))
+            name = self._names.of(instruction.results[0])
+            self.done.append(MakeStack(name, self._resolve(count), self._resolve(shape), place, slots))
+        else:
+            self._value(instruction)
+
+    def _write(self, instruction: Instruction) -> None:
+        target, index, value = instruction.operands
+        index, value = self._resolve(index), self._resolve(value)
+        self._before_write(target)
+        adding = instruction.primitive.name == "add_at"
+        self.done.append(Write(self._names.of(target), index, value, adding, instruction.place))
+
+    def _value(self, instruction: Instruction) -> None:
+        leaves, operations = self._weigh(instruction.operands)
+        operations -= instruction.primitive in (ENTRY, PRIMITIVES["getitem"], PRIMITIVES["size"])
+        value = self._application(instruction)
+        if self._can_wait(instruction, operations):
+            result = instruction.results[0]
+            readers = self._emission.readers[result]
+            self._pending[result] = _Pending(value, instruction.place, leaves, operations, readers)
+            return
+        targets = [self._names.of(result) for result in instruction.results]
+        self._before_naming(targets)
+        self.done.append(Bind(targets, value, instruction.place))
+
+    def _application(self, instruction: Instruction) -> Expression:
+        operands = self._resolve(instruction.operands)
+        kind = instruction.results[0].type
+        if instruction.primitive is ENTRY:
+            return Entry(operands[0], operands[1], kind)
+        return Apply(instruction.primitive, operands, instruction.static, kind)  # pyright: ignore[reportArgumentType]
+
+    def _can_wait(self, instruction: Instruction, operations: int) -> bool:
+        """Whether a value may become part of the expression that reads it."""
+        result = instruction.results[0]
+        if len(instruction.results) > 1 or operations > _LONGEST:
+            return False
+        if self._emission.reading.get(result) != {id(self._block)} or not self._names.alone(result):
+            return False
+        if self._emission.readers[result] == 1:
+            return not result.hint or instruction.primitive is ENTRY
+        return _is_count(instruction)
+
+    def _loop(self, loop: Loop) -> None:
+        names = self._names
+        values = [self._resolve(initial) for initial in loop.initial]
+        carried = [names.of(variable) for variable in loop.carried]
+        body = loop.body
+        if is_over_chunks(loop):
+            source = self._resolve(loop.count)
+            self._bind_pending(list(self._pending))
+            self._assign(carried, values, loop.place)
+            self.done.append(
+                ForEach(names.of(loop.index), source, self._emission.actions(body, loop.carried), loop.place)
+            )
+            return
+        if is_tuple(loop.count):
+            start, stop, step = self._resolve(loop.count)
+            self._bind_pending(list(self._pending))
+            self._assign(carried, values, loop.place)
+            actions = self._emission.actions(body, loop.carried)
+            self.done.append(For(names.of(loop.index), start, stop, step, loop.backward, actions, loop.place))
+            return
+        limit = self._resolve(loop.count)
+        self._bind_pending(list(self._pending))
+        self._assign(carried[1:], values[1:], loop.place)
+        actions = self._emission.actions(body, loop.carried[1:])
+        self.done.append(Repeat(carried[0], limit, actions, loop.place))
+
+    def _branch(self, branch: Branch) -> None:
+        condition = self._resolve(branch.condition)
+        self._bind_pending(list(self._pending))
+        then, otherwise = (self._emission.actions(side, branch.results) for side in (branch.then, branch.otherwise))
+        self.done.append(If(condition, then, otherwise, branch.place))
+
+
+def _is_count(instruction: Instruction) -> bool:
+    """Whether an instruction computes a number from an index and a constant: no reason for a name of its own."""
+    result = instruction.results[0]
+    if result.hint or not isinstance(result.type, ArrayType) or result.type.rank or result.type.dtype.kind != "i":
+        return False
+    plus = instruction.primitive in (PRIMITIVES["add"], PRIMITIVES["subtract"])
+    return plus and sum(isinstance(operand, Variable) for operand in instruction.operands) == 1
+
+
+def _is_read(target: Name, waiting: list[tuple[Name, Expression]], own: tuple[Name, Expression]) -> bool:
+    return any(pair is not own and target in names_in(pair[1]) for pair in waiting)

@@ -1,0 +1,419 @@
+"""Stacks as arrays.
+
+A stack whose entries have one known shape is an array with an axis in front, and so is a stack of such stacks. Where
+shapes or numbers are not known beforehand, entries follow each other in arrays that grow: the innermost stacks have the
+elements, those around them say where in the next level each of their entries begins. An inner stack is filled where it
+is going to be kept, and keeping it copies nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from retrograde.program.types import ArrayType, Extent, Size, StackType
+from retrograde.python.lowering.model import Entry, Expression, Keep, MakeStack, Name
+from retrograde.python.nests.affine import Affine, affine, variable
+from retrograde.python.nests.demoted import Demoted
+from retrograde.python.nests.fields import Field, Indices, remapped, whole_array
+from retrograde.python.nests.model import Element, Local, Nest, Store, Whole
+from retrograde.python.nests.scalars import dtype_text
+from retrograde.python.nests.scheduled import check_slots
+from retrograde.python.nests.translator import INT64, Translator
+from retrograde.python.nests.writing import fitted
+
+_FIRST_ENTRIES = 64
+
+
+@dataclass(eq=False, slots=True)
+class Level:
+    """The entries of all stacks of one depth, one behind the other.
+
+    Attributes:
+        array: the variable that holds them: elements, or rows of numbers that say where they are.
+        used: the variable that says how many there are.
+    """
+
+    array: str
+    used: str
+
+
+@dataclass(eq=False, slots=True)
+class Storage:
+    """The variables of a stack that grows, and of those inside it.
+
+    Attributes:
+        levels: outermost first.
+        element: the type of what the innermost stacks are of.
+        shape: the extents of an element, if they are known.
+        data: where the elements are, if their extents are not known; the innermost level then says where.
+    """
+
+    levels: list[Level]
+    element: ArrayType
+    shape: Indices | None
+    data: Level | None
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """A stack as part of a storage.
+
+    Attributes:
+        storage: shared with the stacks around it.
+        level: which of its levels has the stack's entries.
+        base: where in the level they begin.
+    """
+
+    storage: Storage
+    level: int
+    base: Affine
+
+
+@dataclass(eq=False, slots=True)
+class Stacks:
+    """What is known of a procedure's stacks.
+
+    Attributes:
+        around: what makes a stack that is kept in another one, that other, and at which index.
+        growing: the stacks that are part of a storage.
+    """
+
+    around: list[tuple[MakeStack, Name, Expression]]
+    growing: dict[Name, Growing] = field(default_factory=dict[Name, Growing])
+
+
+def depth_of(kind: StackType) -> tuple[int, ArrayType]:
+    """How many stacks are inside each other, and what the innermost is of."""
+    depth, element = 1, kind.element
+    while isinstance(element, StackType):
+        depth, element = depth + 1, element.element
+    return depth, element
+
+
+def make_stack(translator: Translator, action: MakeStack) -> None:
+    """Room for the entries."""
+    assert isinstance(action.stack.type, StackType)
+    check_slots(translator, action)
+    stack, stacks = action.stack, translator.stacks
+    _, element = depth_of(action.stack.type)
+    outer = next(((other, index) for made, other, index in stacks.around if made is action), None)
+    if outer is not None and outer[0] in stacks.growing:
+        place = stacks.growing[outer[0]]
+        stacks.growing[stack] = _inside(translator, place.storage, place.level + 1)
+        return
+    if outer is not None and _fits_into(translator, action, *outer):
+        translator.views[stack] = _sub(stack_field(translator, outer[0]), translator.index(outer[1]))
+        return
+    shape = _known_shape(translator, action)
+    if shape is not None and action.count is not None:
+        count = translator.index(action.count)
+        translator.allocate((count, *shape), element.dtype, translator.texts[stack])
+        return
+    stacks.growing[stack] = Growing(_new_storage(translator, action), 0, affine(0))
+
+
+def _known_shape(translator: Translator, action: MakeStack) -> Indices | None:
+    assert isinstance(action.stack.type, StackType)
+    depth, element = depth_of(action.stack.type)
+    if action.shape is not None:
+        return tuple(translator.index(extent) for extent in action.shape)
+    if depth > 1:
+        return _shape_of_inner(translator, action.stack)
+    return _element_shape(translator, element)
+
+
+def _shape_of_inner(translator: Translator, stack: Name) -> Indices | None:
+    """The number of entries that each of the stacks in a stack has, and their shape, if they are known beforehand."""
+    inner = [made for made, outer, _ in translator.stacks.around if outer is stack]
+    if len(inner) != 1:
+        return None
+    (action,) = inner
+    count = None if action.count is None else translator.whole_of(action.count)
+    shape = _known_shape(translator, action)
+    if count is None or shape is None or not all(map(translator.is_given, (count, *shape))):
+        return None
+    return (count, *shape)
+
+
+def _element_shape(translator: Translator, element: ArrayType) -> Indices | None:
+    found = [extent for size in element.sizes if (extent := translator.extent(size)) is not None]
+    return tuple(found) if len(found) == element.rank else None
+
+
+def _fits_into(translator: Translator, action: MakeStack, outer: Name, index: Expression) -> bool:
+    """Whether a stack can be filled right where it is going to be kept."""
+    if action.count is None or outer in translator.stacks.growing:
+        return False
+    if not isinstance(index, Name) or translator.texts.get(index) in translator.unstable:
+        return False
+    around = translator.extents.get(translator.texts[outer])
+    return around is not None and around[1] == translator.index(action.count)
+
+
+def _new_storage(translator: Translator, action: MakeStack) -> Storage:
+    assert isinstance(action.stack.type, StackType)
+    depth, element = depth_of(action.stack.type)
+    text = translator.texts[action.stack]
+    shape = _known_shape(translator, action) if depth == 1 else _element_shape(translator, element)
+    if shape is None and depth > 1 and action.shape is not None:
+        shape = tuple(translator.index(extent) for extent in action.shape[-element.rank :]) if element.rank else ()
+    shape = None if shape is None else tuple(map(translator.lasting, shape))
+    levels = [_new_level(translator, f"{text}_starts", "", "np.int64") for _ in range(depth - 1)]
+    if shape is not None:
+        extents = "".join(f", {translator.size_text(extent)}" for extent in shape)
+        names = {name for extent in shape for name in extent.names}
+        levels.append(_new_level(translator, text, extents, dtype_text(element.dtype), names))
+        return Storage(levels, element, shape, None)
+    levels.append(_new_level(translator, f"{text}_rows", f", {1 + element.rank}", "np.int64"))
+    return Storage(levels, element, None, _new_level(translator, f"{text}_data", "", dtype_text(element.dtype)))
+
+
+def _new_level(translator: Translator, hint: str, extents: str, dtype: str, names: set[str] | None = None) -> Level:
+    level = Level(translator.fresh(hint), translator.fresh(f"{hint}_used"))
+    translator.line(f"{level.array} = np.empty(({_FIRST_ENTRIES}{extents or ','}), {dtype})", names or (), level.array)
+    translator.line(f"{level.used} = 0", (), level.used)
+    return level
+
+
+def _inside(translator: Translator, storage: Storage, level: int) -> Growing:
+    """A new stack behind those that a level has."""
+    used = storage.levels[level].used
+    base = translator.fresh("base")
+    translator.line(f"{base} = {used}", used, base)
+    translator.facts.lower[base] = affine(0)
+    return Growing(storage, level, variable(base))
+
+
+def keep(translator: Translator, action: Keep) -> None:
+    """Copy a value into a stack; what is let go of stays where it is."""
+    if action.value is None:
+        return
+    index = translator.index(action.index)
+    place = translator.stacks.growing.get(action.stack)
+    if place is not None:
+        _keep_growing(translator, place, index, action.value)
+        return
+    target = _sub(stack_field(translator, action.stack), index)
+    value = _value(translator, action.value)
+    if value.memory is not None and value.memory == target.memory:
+        return
+    translator.fill(target, fitted(translator, value, target.extents))
+
+
+def _value(translator: Translator, value: Expression) -> Field:
+    if isinstance(value, Name) and isinstance(value.type, StackType):
+        return stack_field(translator, value)
+    return translator.field(value)
+
+
+def stack_field(translator: Translator, stack: Name) -> Field:
+    """A stack of equal entries as an array with an axis in front."""
+    if stack in translator.views:
+        return translator.views[stack]
+    if stack in translator.stacks.growing:
+        raise Demoted("a stack of unequal entries is used as a whole")
+    assert isinstance(stack.type, StackType)
+    text = translator.texts[stack]
+    depth, element = depth_of(stack.type)
+    extents = translator.extents.get(text)
+    if extents is None or len(extents) != depth + element.rank:
+        raise Demoted("a stack that is made elsewhere is used")
+    return whole_array(text, extents, element.dtype)
+
+
+def _sub(field: Field, index: Affine) -> Field:
+    return remapped(field, field.extents[1:], lambda indices: (index, *indices))
+
+
+def entry_field(translator: Translator, entry: Entry) -> Field:
+    """An entry of a stack, which is an array."""
+    index = translator.lasting(translator.index(entry.index))
+    place = translator.stacks.growing.get(entry.stack)
+    if place is None:
+        return _sub(stack_field(translator, entry.stack), index)
+    storage = place.storage
+    row = translator.lasting(place.base + index)
+    if storage.data is None:
+        assert storage.shape is not None
+        return _sub(_elements(storage), row)
+    start, *extents = (_read(translator, storage.levels[-1].array, row, at) for at in range(1 + storage.element.rank))
+    return _block(translator, storage.data.array, start, tuple(extents), storage.element.dtype)
+
+
+def _elements(storage: Storage) -> Field:
+    """The innermost level as an array. How many entries it has room for, nobody asks."""
+    level = storage.levels[-1]
+    assert storage.shape is not None
+    return whole_array(level.array, (variable(level.used), *storage.shape), storage.element.dtype)
+
+
+def inner_stack(translator: Translator, entry: Entry) -> Growing | None:
+    """An entry of a stack, which is a stack: of one that grows."""
+    place = translator.stacks.growing.get(entry.stack)
+    if place is None:
+        return None
+    row = place.base + translator.index(entry.index)
+    base = _read(translator, place.storage.levels[place.level].array, row)
+    return Growing(place.storage, place.level + 1, base)
+
+
+def _read(translator: Translator, array: str, *at: Affine | int) -> Affine:
+    value = translator.let(Element(array, tuple(map(affine, at)), INT64), "p")
+    assert isinstance(value, Local)
+    translator.facts.lower[value.name] = affine(0)
+    return variable(value.name)
+
+
+def _keep_growing(translator: Translator, place: Growing, index: Affine, value: Expression) -> None:
+    storage, level = place.storage, place.storage.levels[place.level]
+    row = translator.lasting(place.base + index)
+    _reserve(translator, level, str(row + 1), set(row.names))
+    if place.level < len(storage.levels) - 1:
+        inner = translator.stacks.growing.get(value) if isinstance(value, Name) else None
+        if inner is None or inner.storage is not storage:
+            raise Demoted("a stack is kept in another one than it was made for")
+        _store(translator, level.array, (row,), inner.base)
+        return
+    field = translator.field(value)
+    if storage.data is None:
+        target = _sub(_elements(storage), row)
+        translator.fill(target, fitted(translator, field, target.extents))
+        return
+    _append(translator, storage, row, field)
+
+
+def _append(translator: Translator, storage: Storage, row: Affine, field: Field) -> None:
+    """Put an entry behind all others, and say where it is."""
+    data = storage.data
+    assert data is not None
+    start = translator.fresh("p")
+    translator.line(f"{start} = {data.used}", data.used, start)
+    translator.facts.lower[start] = affine(0)
+    size = " * ".join(f"max({extent}, 0)" for extent in field.extents) or "1"
+    names = {name for extent in field.extents for name in extent.names}
+    _reserve(translator, data, f"{start} + {size}", {start, *names})
+    for at, head in enumerate((variable(start), *field.extents)):
+        _store(translator, storage.levels[-1].array, (row, affine(at)), head)
+    target = _block(translator, data.array, variable(start), field.extents, storage.element.dtype)
+    translator.fill(target, field)
+
+
+def _store(translator: Translator, array: str, indices: Indices, value: Affine) -> None:
+    translator.out.append(Nest([], [], [Store(array, indices, Whole(value), INT64)], free=False))
+
+
+def _reserve(translator: Translator, level: Level, needed: str, names: set[str]) -> None:
+    """Have a level reach that far."""
+    with translator.inside(f"if {needed} > {level.array}.shape[0]:", {level.array, *names}):
+        translator.line(f"{level.array} = grown({level.array}, {needed})", {level.array, *names}, level.array)
+    translator.line(f"{level.used} = max({level.used}, {needed})", {level.used, *names}, level.used)
+
+
+def _block(translator: Translator, data: str, start: Affine, extents: Indices, dtype: np.dtype) -> Field:
+    """Elements that follow each other as an array."""
+    if not extents:
+        return remapped(whole_array(data, (start + 1,), dtype), (), lambda _: (start,))
+    name = translator.fresh("block")
+    size = " * ".join(f"max({extent}, 0)" for extent in extents)
+    names = {each for extent in (start, *extents) for each in extent.names}
+    shape = ", ".join(translator.size_text(extent) for extent in extents)
+    text = f"{name} = {data}[{start} : {start} + {size}]"
+    text += f".reshape(({shape}))" if len(extents) > 1 else ""
+    translator.line(text, {data, *names}, name)
+    translator.alias(name, data)
+    translator.extents[name] = extents
+    return whole_array(name, extents, np.dtype(dtype))
+
+
+# Stacks that a procedure is given, and that it returns: what one returns another can be given.
+
+
+def stack_parameter(translator: Translator, stack: Name, prelude: list[str]) -> set[str]:
+    """Take apart a stack that the procedure is given; the variables that hold it.
+
+    A stack of entries of one known shape is an array; any other a tuple of the arrays of its levels, and of its data.
+    """
+    assert isinstance(stack.type, StackType)
+    text = translator.texts[stack]
+    depth, element = depth_of(stack.type)
+    known = None not in element.sizes
+    if depth == 1 and known:
+        prelude.append(f"{text} = np.ascontiguousarray({text})")
+        count = _axis(translator, text, 0, prelude)
+        shape = tuple(_extent(translator, text, at, size, prelude) for at, size in enumerate(element.sizes, 1))
+        translator.extents[text] = (count, *shape)
+        return {text, *(name for extent in (count, *shape) for name in extent.names)}
+    hints = [f"{text}_starts"] * (depth - 1) + ([f"{text}_entries"] if known else [f"{text}_rows"])
+    levels = [Level(translator.fresh(hint), translator.fresh(f"{hint}_used")) for hint in hints]
+    data = None if known else Level(translator.fresh(f"{text}_data"), translator.fresh(f"{text}_used"))
+    held = [*levels, *([] if data is None else [data])]
+    prelude.append(f"{', '.join(level.array for level in held)}{',' if len(held) == 1 else ''} = {text}")
+    prelude += [f"{level.used} = {level.array}.shape[0]" for level in held]
+    array = levels[-1].array
+    shape = tuple(_extent(translator, array, at, size, prelude) for at, size in enumerate(element.sizes, 1))
+    translator.stacks.growing[stack] = Growing(Storage(levels, element, shape if known else None, data), 0, affine(0))
+    names = {name for level in held for name in (level.array, level.used)}
+    return names | {name for extent in shape for name in extent.names}
+
+
+def _axis(translator: Translator, array: str, axis: int, prelude: list[str]) -> Affine:
+    name = translator.fresh(f"{array}_{axis}")
+    prelude.append(f"{name} = {array}.shape[{axis}]")
+    translator.facts.lower[name] = affine(0)
+    return variable(name)
+
+
+def _extent(translator: Translator, array: str, axis: int, size: Extent, prelude: list[str]) -> Affine:
+    """An extent of the entries: a size that is known, or is known from now on."""
+    known = translator.extent(size)
+    if known is not None or not isinstance(size, Size):
+        return affine(0) if known is None else known
+    held = _axis(translator, array, axis, prelude)
+    translator.sizes[size.name] = held - size.offset
+    return held
+
+
+def stack_result(translator: Translator, stack: Name) -> str:
+    """The variable that holds a stack which the procedure returns, in the form of a parameter."""
+    assert isinstance(stack.type, StackType)
+    depth, element = depth_of(stack.type)
+    known = None not in element.sizes
+    place = translator.stacks.growing.get(stack)
+    name = translator.fresh("result")
+    if place is None:
+        array = translator.as_array_variable(stack_field(translator, stack))
+        text = array if depth == 1 and known else _taken_apart(array, depth, element, known)
+        translator.python_text(f"{name} = {text}", {array}, {name})
+        return name
+    storage = place.storage
+    if place.level or place.base != affine(0):
+        raise Demoted("a part of a stack is returned")
+    if depth == 1 and storage.shape is not None and known:
+        level = storage.levels[0]
+        translator.python_text(f"{name} = {level.array}[:{level.used}].copy()", {level.array, level.used}, {name})
+        return name
+    if (storage.shape is not None) != known:
+        raise Demoted("a stack is returned of which more is known than its type says")
+    held = [*storage.levels, *([] if storage.data is None else [storage.data])]
+    parts = ", ".join(f"{level.array}[:{level.used}]" for level in held)
+    names = {each for level in held for each in (level.array, level.used)}
+    translator.python_text(f"{name} = ({parts},)", names, {name})
+    return name
+
+
+def _taken_apart(array: str, depth: int, element: ArrayType, known: bool) -> str:
+    """An array of equal entries in the form of a stack that grows."""
+    size = f"math.prod({array}.shape[{{0}}:{{1}}])"
+    starts = [
+        f"np.arange({size.format(0, at + 1)}) * {array}.shape[{at + 1}]" for at in range(depth - 1)
+    ]
+    entries = size.format(0, depth)
+    if known:
+        parts = [*starts, f"{array}.reshape({entries}, *{array}.shape[{depth}:])"]
+        return f"({', '.join(parts)},)"
+    wide = size.format(depth, depth + element.rank)
+    heads = ", ".join(f"np.full({entries}, {array}.shape[{depth + at}])" for at in range(element.rank))
+    rows = f"np.stack((np.arange({entries}) * {wide}, {heads}), 1)"
+    return f"({', '.join([*starts, rows, f'{array}.reshape(-1)'])},)"

@@ -1,0 +1,138 @@
+"""Writes into arrays: nests that store, with a temporary where the value reads what is written at other places."""
+
+from __future__ import annotations
+
+from retrograde.python.lowering.model import Expression
+from retrograde.python.nests.affine import Affine, affine, variable
+from retrograde.python.nests.demoted import Demoted
+from retrograde.python.nests.fields import Field, Indices, broadcast, remapped
+from retrograde.python.nests.indexing import Mask, gather_of, is_basic, parts_of, sliced
+from retrograde.python.nests.model import Element, Scalar, Store, elements_in
+from retrograde.python.nests.scalars import cast, choose
+from retrograde.python.nests.translator import Translator
+
+
+def write_into(translator: Translator, target: Field, index: Expression, value: Field, adding: bool) -> None:
+    """`target[index] = value`, or `+=`; the value is evaluated before the write.
+
+    Raises:
+        Demoted: it has no form for Numba.
+    """
+    parts = parts_of(translator, target.extents, index)
+    by = "+" if adding else ""
+    if is_basic(parts):
+        _store(translator, sliced(target, parts), value, by)
+    elif any(isinstance(part, Mask) for part in parts):
+        _write_masked(translator, target, parts, value, by)
+    else:
+        _scatter(translator, target, parts, value, by)
+
+
+def _store(translator: Translator, target: Field, value: Field, by: str) -> None:
+    value = fitted(translator, value, target.extents)
+    translator.fill(target, apart(translator, target, value), by, free=True)
+
+
+def fitted(translator: Translator, value: Field, extents: Indices) -> Field:
+    """A value as wide as what it is written into; NumPy drops leading axes of size 1."""
+    extra = value.rank - len(extents)
+    if extra > 0:
+        for extent in value.extents[:extra]:
+            translator.same(extent, affine(1))
+        value = remapped(value, value.extents[extra:], lambda indices: (affine(0),) * extra + indices)
+    for own, wide in zip(value.extents, extents[len(extents) - value.rank :], strict=True):
+        if own != affine(1):
+            translator.same(wide, own)
+    if value.cost > 1 and value.rank < len(extents):
+        value = translator.materialized(value) if value.rank else _number(translator, value)
+    return broadcast(value, extents)
+
+
+def _number(translator: Translator, field: Field) -> Field:
+    scalar = translator.let(field.at(()))
+    return Field((), field.dtype, lambda _: scalar, weak=field.weak)
+
+
+def apart(translator: Translator, target: Field, value: Field) -> Field:
+    """A value that reads of what is written only the elements at the same place; else it goes into a temporary."""
+    assert target.memory is not None
+    probe = tuple(variable(f"#{axis}") for axis in range(target.rank))
+    own = target.memory.at(probe)
+    base = translator.base_of(target.memory.array)
+    for element in elements_in(value.at(probe)):
+        if translator.base_of(element.array) == base and not _is_harmless(translator, target, own, element):
+            return translator.materialized(value) if value.rank else _number(translator, value)
+    return value
+
+
+def _is_harmless(translator: Translator, target: Field, own: Indices, element: Element) -> bool:
+    assert target.memory is not None
+    if element.array != target.memory.array:
+        return False
+    if element.indices == own:
+        return all(any(index.factor(f"#{axis}") for index in own) for axis in range(target.rank))
+    return any(never_equal(translator, one, other) for one, other in zip(own, element.indices, strict=True))
+
+
+def never_equal(translator: Translator, one: Affine, other: Affine) -> bool:
+    """Whether two indices are different in any pair of iterations, the loops' variables being `#0`, `#1`, …"""
+    if any(name.startswith("#") for index in (one, other) for name in index.names):
+        return False
+    difference = one - other
+    facts = translator.facts
+    return facts.never_negative(difference - 1) or facts.never_negative(difference.times(-1) - 1)
+
+
+def _write_masked(translator: Translator, target: Field, parts: list, value: Field, by: str) -> None:
+    """`x[mask] = number`: everywhere, what was there where the mask is false."""
+    masks = [part for part in parts if isinstance(part, Mask)]
+    plain = sum(not isinstance(part, Mask) for part in parts)
+    if len(masks) != 1 or value.rank or masks[0].field.rank + plain != target.rank:
+        from retrograde.python.nests.selecting import write_compressed
+
+        write_compressed(translator, target, parts, value, by)
+        return
+    if not all(_is_all(part, extent) for part, extent in zip(parts[1:], target.extents[masks[0].field.rank :], strict=True)):
+        raise Demoted("an index has a mask beside other parts")
+    mask = masks[0].field
+    value = _number(translator, value)
+    width = mask.rank
+
+    def at(indices: Indices) -> Scalar:
+        present = target.at(indices)
+        coming = cast(value.at(()), target.dtype)
+        if by:
+            from retrograde.python.nests.combining import combined
+
+            coming = combined(by, present, coming)
+        return choose(mask.at(indices[:width]), coming, present)
+
+    field = Field(target.extents, target.dtype, at, cost=2)
+    translator.fill(target, apart(translator, target, field))
+
+
+def _is_all(part: object, extent: Affine) -> bool:
+    from retrograde.python.nests.indexing import Range
+
+    return isinstance(part, Range) and part.start == affine(0) and part.step == 1 and part.extent == extent
+
+
+def _scatter(translator: Translator, target: Field, parts: list, value: Field, by: str) -> None:
+    """At integer arrays, one after the other: of several writes to a place the last one stays, and sums add up."""
+    gather = gather_of(translator, parts)
+    value = fitted(translator, value, gather.extents)
+    base = translator.base_of(target.memory.array) if target.memory else ""
+    probe = tuple(variable(f"#{axis}") for axis in range(len(gather.extents)))
+    found = [*elements_in(value.at(probe))]
+    for table in gather.tables:
+        found += elements_in(table.at(tuple(variable("#t") for _ in table.extents)))
+    if any(translator.base_of(element.array) == base for element in found):
+        value = translator.materialized(value)
+        gather.tables = [translator.materialized(table) for table in gather.tables]
+    loops = translator.loops(len(gather.extents))
+    indices = tuple(map(variable, loops))
+    steps, place = gather.steps(indices)
+    assert target.memory is not None
+    element = cast(value.at(indices), target.dtype)
+    store = Store(target.memory.array, target.memory.at(place), element, target.dtype, by)
+    translator.nest(gather.extents, [*steps, store], loops, free=False)

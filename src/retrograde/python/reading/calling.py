@@ -1,0 +1,339 @@
+"""Calls: functions of the user are read where they are called, others are handed what they are given."""
+
+# Values are anything that a user's code has: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import types
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from retrograde.errors import UnsupportedError
+from retrograde.python.reading import names as names_of
+from retrograde.python.reading.frames import EXIT, NORMAL, RETURNED, Closure, Frame, body_of, local_names
+from retrograde.python.reading.iteration import (
+    combine_enumerate,
+    combine_reversed,
+    combine_zip,
+    elements_known,
+    make_range,
+    turns_of,
+)
+from retrograde.python.reading.kinds import map_arrays
+from retrograde.python.reading.liveness import Liveness
+from retrograde.python.reading.origins import origins_of
+from retrograde.python.reading.records import group_of, is_group, items_of
+from retrograde.python.reading.refusals import CALLS
+from retrograde.python.reading.series import OF_SERIES, Series, opened
+from retrograde.python.reading.signals import NeedsStatic
+from retrograde.python.reading.source import Source, source_of
+from retrograde.python.reading.truth import is_dynamic
+from retrograde.python.reading.values import Array, Number, call
+from retrograde.python.reading.values import Generator as RandomGenerator
+from retrograde.python.reading.ways_out import exit_codes
+
+if TYPE_CHECKING:
+    from retrograde.python.reading.reader import Reader
+
+DEEPEST = 100
+"""The most calls inside each other."""
+
+_RECURRENT = 4
+"""How often a function calls itself in a branch before what may end that is looked for."""
+
+_LIBRARIES = frozenset({"numpy", "scipy", "math", "cmath", "retrograde", "builtins", "functools", "operator", "random"})
+
+
+def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """The result of calling anything.
+
+    Raises:
+        UnsupportedError: it cannot be read.
+    """
+    if isinstance(function, Closure):
+        return call_closure(reader, function, arguments, keywords)
+    if arguments and isinstance(arguments[0], Series) and function in OF_SERIES:
+        return OF_SERIES[function](reader, function, *arguments, **keywords)
+    own = _own(function)
+    if own is not None:
+        return own(reader, *arguments, **keywords)
+    if isinstance(function, functools.partial):
+        return call_value(reader, function.func, [*function.args, *arguments], {**function.keywords, **keywords})
+    if isinstance(function, types.MethodType) and _is_read(function.__func__):
+        return call_function(reader, function.__func__, [function.__self__, *arguments], keywords)
+    if _is_read(function):
+        return call_function(reader, function, arguments, keywords)
+    if isinstance(function, type) and not _is_of_library(function):
+        return _made(reader, function, arguments, keywords)
+    plain = getattr(function, "py_func", None)
+    if isinstance(plain, types.FunctionType):
+        return call_function(reader, plain, arguments, keywords)
+    special = inspect.getattr_static(type(function), "__call__", None)
+    if isinstance(special, types.FunctionType) and _is_read(special):
+        return call_function(reader, special, [function, *arguments], keywords)
+    return _called(reader, function, arguments, keywords)
+
+
+def _called(reader: Reader, function: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    owner = getattr(function, "__self__", None)
+    if reader.inputs.is_from_outside(owner) and not isinstance(owner, type):
+        raise UnsupportedError(
+            f"the method {function.__name__!r} of a {type(owner).__name__} from outside was called, whose effects a "
+            "program does not have; give the function arrays, numbers, tuples, lists and dicts"
+        )
+    if isinstance(owner, (list, dict, set)):
+        arguments = [_settled(owner, function.__name__, argument) for argument in arguments]
+        return function(*arguments, **keywords)
+    options = {name: opened(value) for name, value in keywords.items()}
+    return call(reader.heap, function, tuple(map(opened, arguments)), options)
+
+
+def _settled(owner: Any, name: str, argument: Any) -> Any:
+    """An argument of a method of a container; keys and places have to be known."""
+    if isinstance(argument, Number) and name in ("pop", "get", "setdefault", "insert", "add", "remove", "discard"):
+        if name in ("insert", "setdefault", "get") and not isinstance(owner, dict):
+            return argument
+        return argument.known("the key of a container")
+    return argument
+
+
+def _is_read(function: Any) -> bool:
+    """Whether a function is one that the user wrote in Python."""
+    return isinstance(function, types.FunctionType) and not _is_of_library(function)
+
+
+def _is_of_library(function: Any) -> bool:
+    return (getattr(function, "__module__", None) or "").split(".")[0] in _LIBRARIES
+
+
+def call_function(reader: Reader, function: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """The result of a function of Python: its body is read."""
+    bound = _bound(function, arguments, keywords)
+    bound.apply_defaults()
+    return _read(reader, source_of(function), function, None, dict(bound.arguments))
+
+
+def _bound(function: Any, arguments: list[Any], keywords: dict[str, Any]) -> inspect.BoundArguments:
+    return inspect.signature(function, follow_wrapped=False).bind(*arguments, **keywords)
+
+
+def call_closure(reader: Reader, function: Closure, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """The result of a function that was defined while reading."""
+    node = function.source.node
+    parameters = node.args
+    kinds = inspect.Parameter
+    described: list[inspect.Parameter] = []
+
+    def describe(parts: list[Any], kind: Any) -> None:
+        for part in parts:
+            default = function.defaults.get(part.arg, kinds.empty)
+            described.append(kinds(part.arg, kind, default=default))
+
+    describe(parameters.posonlyargs, kinds.POSITIONAL_ONLY)
+    describe(parameters.args, kinds.POSITIONAL_OR_KEYWORD)
+    if parameters.vararg is not None:
+        described.append(kinds(parameters.vararg.arg, kinds.VAR_POSITIONAL))
+    describe(parameters.kwonlyargs, kinds.KEYWORD_ONLY)
+    if parameters.kwarg is not None:
+        described.append(kinds(parameters.kwarg.arg, kinds.VAR_KEYWORD))
+    bound = inspect.Signature(described).bind(*arguments, **keywords)
+    bound.apply_defaults()
+    outer = function.frame
+    return _read(reader, function.source, outer.function, outer, dict(bound.arguments))
+
+
+def _read(reader: Reader, source: Source, function: Any, outer: Frame | None, names: dict[str, Any]) -> Any:
+    _limit_depth(reader, source, names)
+    with entered(reader, source, function, outer, names) as frame:
+        reader.execute(body_of(source.node))
+        return returned(reader, frame)
+
+
+def _limit_depth(reader: Reader, source: Source, names: dict[str, Any]) -> None:
+    """Have what may end a recursion known: an integer among the arguments, or the size of an array."""
+    again = sum(frame.source.node is source.node for frame in reader.frames)
+    if len(reader.frames) < DEEPEST and not (again >= _RECURRENT and reader.conditions):
+        return
+    found = [value for value in names.values() if isinstance(value, Number) and value.dtype.kind in "iu"]
+    for value in names.values():
+        found += [extent for extent in value.shape if is_dynamic(extent)] if isinstance(value, Array) else []
+    for value in found:
+        if origins_of(reader, value.symbol).helps(reader.assumptions):
+            raise NeedsStatic(value.symbol, "how deep a recursion goes")
+    if len(reader.frames) >= DEEPEST:
+        raise UnsupportedError(
+            f"calls were nested more than {DEEPEST} deep, or a recursion ends by what only the run knows; write a loop"
+        )
+
+
+def returned(reader: Reader, frame: Frame) -> Any:
+    """What a call gave, at its end."""
+    code = frame.names[EXIT]
+    if isinstance(code, Number):
+        reader.located(frame.source.node, _refuse_mixed)
+    return reader.located(frame.source.node, lambda: settled(frame.names.get(RETURNED))) if code else None
+
+
+def settled(value: Any) -> Any:
+    """A value all parts of which a program can hold."""
+    return map_arrays(lambda part: names_of.present("the value that is returned", part), value)
+
+
+def _refuse_mixed() -> None:
+    raise UnsupportedError(
+        "a value is returned in some runs, and the function ends without one in others; end it with `return`"
+    )
+
+
+@contextmanager
+def entered(
+    reader: Reader, source: Source, function: Any, outer: Frame | None, names: dict[str, Any]
+) -> Generator[Frame]:
+    """A frame for a call, while it is read."""
+    body = body_of(source.node)
+    codes = exit_codes(body)
+    frame = Frame(source, function, outer, {**names, EXIT: NORMAL}, Liveness(body), local_names(source.node), *codes)
+    reader.frames.append(frame)
+    place = reader.builder.place
+    try:
+        yield frame
+    finally:
+        reader.frames.pop()
+        reader.builder.place = place
+
+
+def _made(reader: Reader, kind: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """An object of a class of the user."""
+    if issubclass(kind, BaseException) or issubclass(kind, tuple):
+        return kind(*arguments, **keywords)
+    start = kind.__init__
+    if getattr(kind, "__dataclass_fields__", None) is not None and not hasattr(kind, "__post_init__"):
+        made = kind(*arguments, **keywords)
+        reader.objects[id(made)] = made
+        return made
+    if kind.__new__ is not object.__new__ or not _is_read(start):
+        raise UnsupportedError(f"an object of {kind.__name__} was made, which is not read; use a tuple or a dict")
+    made = object.__new__(kind)
+    reader.objects[id(made)] = made
+    call_function(reader, start, [made, *arguments], keywords)
+    return made
+
+
+# Python's own functions that need to know how reading stands.
+
+
+def _own(function: Any) -> Callable[..., Any] | None:
+    try:
+        refused = CALLS.get(function.__name__) if isinstance(function, types.BuiltinFunctionType | type) else None
+        if refused is not None and function.__module__ in ("builtins", "io", "_io"):
+            what, remedy = refused
+            raise UnsupportedError(f"{what} cannot be read into a program; {remedy}")
+        return _OWN.get(function)
+    except TypeError:
+        return None
+
+
+def _listed(kind: Callable[..., Any]) -> Callable[..., Any]:
+    def made(reader: Reader, values: Any = (), **keywords: Any) -> Any:
+        if kind is dict and not isinstance(values, (list, tuple)) and turns_of(reader, values) is None:
+            return dict(values, **keywords)
+        return kind(elements_known(reader, values), **keywords)
+
+    return made
+
+
+def _isinstance(reader: Reader, value: Any, kinds: Any) -> bool:
+    """Of an array or number that only the run knows, what its value will be."""
+    import numpy as np
+
+    if isinstance(value, Number):
+        example: Any = value.kind(0) if value.kind is not None else value.dtype.type(0)
+        return isinstance(example, kinds)
+    if isinstance(value, RandomGenerator):
+        return isinstance(np.random.default_rng(0), kinds)
+    return isinstance(np.zeros(0) if is_dynamic(value) else value, kinds)
+
+
+def _map(reader: Reader, function: Any, *values: Any) -> list[Any]:
+    parts = zip(*(elements_known(reader, value) for value in values), strict=False)
+    return [call_value(reader, function, list(part), {}) for part in parts]
+
+
+def _filter(reader: Reader, function: Any, values: Any) -> list[Any]:
+    found = elements_known(reader, values)
+    return [part for part in found if (part if function is None else call_value(reader, function, [part], {}))]
+
+
+def _sorted(reader: Reader, values: Any, key: Any = None, reverse: bool = False) -> list[Any]:
+    called = None if key is None else lambda value: call_value(reader, key, [value], {})
+    return sorted(elements_known(reader, values), key=called, reverse=reverse)
+
+
+def _quantified(reader: Reader, values: Any, conjunction: bool) -> Any:
+    """`all` and `any`, of what only the run knows as well."""
+    found: Any = conjunction
+    for value in elements_known(reader, values):
+        if not is_dynamic(value):
+            if bool(value) is not conjunction:
+                return not conjunction
+        else:
+            flag = reader.heap.number(reader.heap.condition(value), bool)
+            found = flag if not is_dynamic(found) else found & flag if conjunction else found | flag
+    return found
+
+
+def _length(reader: Reader, value: Any) -> Any:
+    turns = turns_of(reader, value) if not isinstance(value, range) else None
+    return len(value) if turns is None else turns.count
+
+
+def _hasattr(reader: Reader, value: Any, name: str) -> bool:
+    return hasattr(value, name)
+
+
+def _getattr(reader: Reader, value: Any, name: str, *default: Any) -> Any:
+    if default and not hasattr(value, name):
+        return default[0]
+    return getattr(value, name) if is_dynamic(value) else reader.inputs.attribute(value, name)
+
+
+def _copied(reader: Reader, value: Any) -> Any:
+    """`copy.deepcopy`, of containers and arrays."""
+    return map_arrays(lambda part: part.copy() if is_dynamic(part) else copy.deepcopy(part), value)
+
+
+def _copied_once(reader: Reader, value: Any) -> Any:
+    """`copy.copy`: of a container another one with the same arrays."""
+    if is_dynamic(value):
+        return value.copy()
+    return group_of(type(value), tuple(items_of(value)), list(items_of(value).values())) if is_group(value) else value
+
+
+_OWN: dict[Any, Callable[..., Any]] = {
+    copy.deepcopy: _copied,
+    copy.copy: _copied_once,
+    range: lambda reader, *bounds: make_range(*bounds),
+    enumerate: combine_enumerate,
+    zip: combine_zip,
+    reversed: combine_reversed,
+    list: _listed(list),
+    tuple: _listed(tuple),
+    set: _listed(set),
+    dict: _listed(dict),
+    isinstance: _isinstance,
+    map: _map,
+    filter: _filter,
+    sorted: _sorted,
+    len: _length,
+    all: lambda reader, values: _quantified(reader, values, True),
+    any: lambda reader, values: _quantified(reader, values, False),
+    callable: lambda reader, value: callable(value),
+    hasattr: _hasattr,
+    getattr: _getattr,
+}

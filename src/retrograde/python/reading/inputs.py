@@ -1,0 +1,303 @@
+"""The inputs of a program that is being read: what arguments and captured values stand for, and what has to hold."""
+
+# Values are anything that a user's code has: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from keyword import iskeyword
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from retrograde.errors import UnsupportedError
+from retrograde.program.builder import ProgramBuilder
+from retrograde.program.dispatch import Intercepting
+from retrograde.program.kinds import as_tuple
+from retrograde.program.types import Size
+from retrograde.python.reading.leaves import (
+    ArrayKind,
+    ConstantKind,
+    GeneratorKind,
+    Kind,
+    Leaf,
+    LengthKind,
+    NumberKind,
+    ObjectKind,
+    check_array,
+    is_array,
+    is_contiguous,
+    keys_of,
+)
+from retrograde.python.reading.signals import NeedsLeast
+from retrograde.python.reading.values import Array, Cell, Heap, Number, generator
+from retrograde.rules.random import WORDS, state_of
+
+Fetch = Callable[[Sequence[Any]], Any]
+
+_LIBRARIES = ("numpy", "scipy", "math", "cmath", "retrograde", "builtins", "itertools", "functools", "operator")
+LEAST_SIZE = 2
+"""Sizes below it are taken as they are: they decide what is broadcast, and what is empty."""
+
+_LETTERS = "nmkpqrstabcdefghijlouvwxyz"
+
+
+@dataclass(eq=False, slots=True)
+class Assumptions:
+    """What earlier attempts found has to be known while the function is read.
+
+    Attributes:
+        inputs: numbers among the inputs whose value is taken as it is in this call.
+        sizes: sizes that are taken as they are in this call.
+        names: what the sizes that are not are called.
+        least: sizes below it are taken as they are.
+        peeled: loops whose first iteration is read by itself.
+        unrolled: loops whose body is read once for each iteration.
+        reasons: why they are.
+    """
+
+    inputs: set[str] = field(default_factory=set[str])
+    sizes: set[int] = field(default_factory=set[int])
+    names: dict[int, str] = field(default_factory=dict[int, str])
+    least: int = LEAST_SIZE
+    peeled: set[Any] = field(default_factory=set[Any])
+    unrolled: set[Any] = field(default_factory=set[Any])
+
+    reasons: dict[Any, Any] = field(default_factory=dict[Any, Any])
+
+
+class Inputs:
+    """Makes inputs.
+
+    Args:
+        builder: makes the program.
+        assumptions: what has to be known.
+        taken: names that inputs and sizes from around the function must not have.
+    """
+
+    def __init__(self, builder: ProgramBuilder, assumptions: Assumptions, taken: frozenset[str]) -> None:
+        self.builder = builder
+        self.heap = Heap(builder)
+        self.assumptions = assumptions
+        self.leaves: list[Leaf] = []
+        self._captured: list[tuple[str, Any, Any]] = []
+        self.numbers: dict[str, Any] = {}
+        self.smallest: dict[str, int] = {}
+        self._taken = set(taken)
+        self._known: dict[Any, Any] = {}
+        self._origins: dict[int, tuple[str, Fetch, Any]] = {}
+
+    def note_sizes(self, arguments: Sequence[tuple[str, Any]]) -> None:
+        """Call the sizes of arrays by the names of the integers among the arguments that are equal to them."""
+        for label, value in arguments:
+            if (
+                type(value) is int
+                and value >= self.assumptions.least
+                and input_name(label) not in self.assumptions.inputs
+            ):
+                self.assumptions.names.setdefault(value, input_name(label))
+
+    def argument(self, label: str, value: Any, position: int) -> Any:
+        """What a leaf of the arguments stands for."""
+        name = input_name(label)
+        while any(leaf.input == name for leaf in self.leaves):
+            name += "_"
+        return self._made(label, name, value, lambda leaves: leaves[position])
+
+    def captured(self, key: Any, label: str, value: Any, fetch: Fetch) -> Any:
+        """What a value from around the function stands for: the same thing every time."""
+        if key not in self._known:
+            self._known[key] = self._wrapped(label, value, fetch)
+        return self._known[key]
+
+    def attribute(self, owner: Any, name: str) -> Any:
+        """An attribute of an object from outside: a captured value, too."""
+        value = getattr(owner, name)
+        origin = self._origins.get(id(owner))
+        if isinstance(owner, ModuleType):
+            if owner.__name__.split(".")[0] in _LIBRARIES:
+                return value
+            origin = (owner.__name__, lambda leaves: owner, owner)
+        if origin is None or callable(value):
+            return value
+        label, fetch, _ = origin
+        return self.captured((id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name))
+
+    def is_positive(self, count: Any) -> bool:
+        """Whether a number of iterations is 1 or more: in this call, and in all that the program will be right for."""
+        if isinstance(count, int):
+            return count > 0
+        extent = count.symbol.variable.extent
+        if not isinstance(extent, Size):
+            return False
+        known = {name: value for value, name in self.assumptions.names.items()} | self.numbers
+        least = max(self.assumptions.least, 1 - extent.offset)
+        if known.get(extent.name, 0) < least:
+            return False
+        self.smallest[extent.name] = max(self.smallest.get(extent.name, 0), least)
+        return True
+
+    def widen_least(self, size: int) -> bool:
+        """Have all sizes that are not fixed be at least one; whether they are in this call, and were not before."""
+        assumptions = self.assumptions
+        named = [value for value in assumptions.names if value not in assumptions.sizes]
+        if size <= assumptions.least or min(named, default=0) < size:
+            return False
+        assumptions.least = size
+        return True
+
+    def fix_small(self, smallest: Mapping[str, int]) -> None:
+        """Take sizes as they are in this call that are smaller than a program is right for."""
+        assumptions = self.assumptions
+        assumptions.sizes.update(value for value, name in assumptions.names.items() if value < smallest.get(name, 0))
+        assumptions.inputs.update(
+            name for name, value in self.numbers.items() if name in smallest and value < smallest[name]
+        )
+
+    def note_columns(self, array: Array, index: Any) -> None:
+        """Have the sizes of an array such that a part which is one row or column wide is known to be that.
+
+        Raises:
+            NeedsLeast: they have to be more than is known.
+        """
+        parts: tuple[Any, ...] = as_tuple(index)
+        if any(not isinstance(part, (int, slice, Number)) for part in parts):
+            return
+        for part, size in zip(parts, array.type.sizes, strict=False):
+            if not isinstance(part, slice) or not isinstance(size, Size) or part.step not in (None, 1):
+                continue
+            start, stop = part.start, part.stop
+            if isinstance(start, int) and isinstance(stop, int) and 0 <= start == stop - 1 >= self.assumptions.least:
+                known = {name: value for value, name in self.assumptions.names.items()}.get(size.name, 0) + size.offset
+                if known >= stop:
+                    raise NeedsLeast(stop - size.offset, known - size.offset)
+
+    def refuse_writes(self) -> None:
+        """Refuse what was done to arrays and containers from around the function.
+
+        Raises:
+            UnsupportedError: one of them was changed.
+        """
+        for label, held, before in self._captured:
+            if not _is_unchanged(held, before):
+                raise UnsupportedError(
+                    f"{label}, which is from outside of the function, was written; pass it as an argument, or write "
+                    "into a copy"
+                )
+
+    def refuse_unclear_writes(self) -> None:
+        """Refuse what may have been done to arrays from around the function.
+
+        Raises:
+            UnsupportedError: one of them was changed, if it is the array that may be the same.
+        """
+        for label, held, _ in self._captured:
+            if isinstance(held, Cell) and held.poison is not None:
+                raise UnsupportedError(
+                    f"an array was written that may be {label}, which is from outside of the function; write into "
+                    "a copy"
+                )
+
+    def is_from_outside(self, value: Any) -> bool:
+        """Whether an object belongs to the caller."""
+        return id(value) in self._origins
+
+    def _wrapped(self, label: str, value: Any, fetch: Fetch) -> Any:
+        if isinstance(value, (tuple, list, dict)) and type(value) in (tuple, list, dict):
+            self.leaves.append(Leaf(label, LengthKind(type(value), keys_of(value)), fetch))
+            parts = {key: self._wrapped(f"{label}[{key!r}]", value[key], _item(fetch, key)) for key in keys_of(value)}
+            made = parts if isinstance(value, dict) else type(value)(parts.values())
+            self._captured.append((label, made, made if isinstance(made, tuple) else made.copy()))
+            return made
+        name = input_name(label)
+        while name in self._taken:
+            name += "_"
+        made = self._made(label, name, value, fetch, captured=True)
+        if isinstance(made, Array):
+            self._captured.append((label, made.cell, made.cell.version))
+        return made
+
+    def _made(self, label: str, name: str, value: Any, fetch: Fetch, *, captured: bool = False) -> Any:
+        kind = self._kind(label, name, value, captured)
+        if isinstance(kind, (ConstantKind, ObjectKind)):
+            self.leaves.append(Leaf(label, kind, fetch))
+            if isinstance(kind, ObjectKind):
+                self._origins[id(value)] = (label, fetch, value)
+            return value
+        self.leaves.append(Leaf(label, kind, fetch, name))
+        self._taken.add(name)
+        if isinstance(kind, ArrayKind):
+            return self.heap.array(self.builder.input(name, kind.dtype, kind.sizes), contiguous=kind.contiguous)
+        if isinstance(kind, GeneratorKind):
+            state = self.builder.input(name, np.uint64, (WORDS[kind.bits],))
+            return generator(self.heap, state, kind.bits)
+        assert isinstance(kind, NumberKind)
+        size = Size(kind.size) if kind.size else None
+        self.numbers[name] = value
+        symbol = self.builder.input(name, np.dtype(kind.type), extent=size)
+        return self.heap.number(symbol, kind.type if kind.type in (int, float, complex) else None)
+
+    def _kind(self, label: str, name: str, value: Any, captured: bool) -> Kind:
+        if isinstance(value, Intercepting) and not getattr(value, "ndim", 1):
+            return NumberKind(value.dtype.type)  # pyright: ignore
+        if isinstance(value, np.random.Generator):
+            state_of(value)
+            return GeneratorKind(type(value.bit_generator).__name__)
+        if is_array(value):
+            array: Any = value
+            check_array(array, label)
+            return ArrayKind(array.dtype, tuple(map(self._size, array.shape)), is_contiguous(array))
+        if name in self.assumptions.inputs or isinstance(value, (bool, np.bool)):
+            return ConstantKind(value)
+        if type(value) is int:
+            if not -(2**63) <= value < 2**63:
+                return ConstantKind(value)
+            known = value in self.assumptions.sizes
+            return ConstantKind(value) if known or captured else NumberKind(int, name)
+        if type(value) in (float, complex) or isinstance(value, np.number):
+            return NumberKind(type(value))  # pyright: ignore
+        return ConstantKind(value) if _is_constant(value) else ObjectKind(type(value))
+
+    def _size(self, extent: Any) -> int | str:
+        assumptions = self.assumptions
+        if not isinstance(extent, int) or extent < assumptions.least or extent in assumptions.sizes:
+            return int(extent)
+        if extent not in assumptions.names:
+            used = {*assumptions.names.values(), *self._taken}
+            assumptions.names[extent] = next(letter for letter in _letters() if letter not in used)
+        return assumptions.names[extent]
+
+
+def _letters() -> Any:
+    yield from _LETTERS
+    yield from (f"{letter}{number}" for number in range(1, 100) for letter in _LETTERS)
+
+
+def _item(fetch: Fetch, key: Any) -> Fetch:
+    return lambda leaves: fetch(leaves)[key]
+
+
+def _is_unchanged(held: Any, before: Any) -> bool:
+    if isinstance(held, Cell):
+        return held.version is before
+    if isinstance(held, tuple):
+        return True
+    return keys_of(held) == keys_of(before) and all(held[key] is before[key] for key in keys_of(held))
+
+
+def _is_constant(value: Any) -> bool:
+    plain = (str, bytes, type(None), type, np.dtype, ModuleType, range, slice, frozenset, type(Ellipsis))
+    if isinstance(value, (*plain, FunctionType)):
+        return True
+    return callable(value) and type(value).__module__.split(".")[0] in _LIBRARIES
+
+
+def input_name(label: str) -> str:
+    """A name for what a person would write as some label: `params['W'][0]` is `params_W_0`."""
+    name = re.sub(r"\W+", "_", label).strip("_") or "value"
+    return f"{name}_" if iskeyword(name) or name[0].isdigit() else name

@@ -1,0 +1,59 @@
+"""Running the programs of a specialisation on the values of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from retrograde.program.dispatch import Intercepting
+from retrograde.program.evaluate import evaluate
+from retrograde.program.model import Program
+from retrograde.python.outputs import type_of_output
+from retrograde.python.specialising import Specialisation
+
+
+def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
+    """The outputs of one of a specialisation's programs: arrays, and numbers as NumPy's scalars.
+
+    Where an input is under differentiation itself, the program is evaluated operation by operation, and so recorded.
+    """
+    dtypes, results = found.dtypes(which)
+    values: list[Any] = []
+    for given, dtype in zip(inputs, dtypes, strict=True):
+        if given.__class__ is np.ndarray:
+            values.append(given)
+        elif isinstance(given, Intercepting) or _holds_intercepting(given):
+            return list(evaluate(found.programs[which], *inputs))
+        else:
+            values.append(given if isinstance(given, np.ndarray) else dtype(given))
+    try:
+        prepared, planned = found.prepared(which, values)
+        made = prepared.run(*values) if planned is None else prepared.run(*values, *planned.schedules)
+    except Exception as error:
+        if not _is_of_numba(error):
+            raise
+        made = found.without_numba(which, error).run(*values)
+    return [
+        value if value.__class__ is np.ndarray and value.ndim else dtype(value)
+        for dtype, value in zip(results, made, strict=True)
+    ]
+
+
+def typed(values: Sequence[Any], program: Program) -> list[Any]:
+    """Values for a program's inputs, numbers as NumPy's scalars."""
+    pairs = zip(values, program.inputs, strict=True)
+    return [given if np.ndim(given) else type_of_output(variable).dtype.type(given) for given, variable in pairs]
+
+
+def _holds_intercepting(given: Any) -> bool:
+    """Whether a stack has entries that are under differentiation."""
+    return given.__class__ is list and any(
+        isinstance(entry, Intercepting) or _holds_intercepting(entry) for entry in given
+    )
+
+
+def _is_of_numba(error: Exception) -> bool:
+    """Whether Numba could not compile something; what compiled code raises is NumPy's and Python's."""
+    return type(error).__module__.startswith("numba.")

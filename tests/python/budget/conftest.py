@@ -1,0 +1,8 @@
+"""Tests here share programs with loops."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))

@@ -1,0 +1,1 @@
+"""Functions as people write them, each differentiated as it is."""
