@@ -434,3 +434,23 @@ def test_columns_are_known_to_be_columns(random: Any) -> None:
     agrees_on(reading, columns, random.standard_normal((5, 4)))
     assert not reading.fits((random.standard_normal((8, 2)),), {})
     agrees(columns, random.standard_normal((2, 3)))
+
+
+def replaces_items(params, steps):
+    for i in range(steps):
+        for key, value in params.items():
+            params[key] = value - 0.1 * np.sin(value)
+        params["b"][0] += i
+    return params["a"].sum() + params["b"].sum()
+
+
+def adds_items(params):
+    params["c"] = params["a"] * 2.0
+    return params["c"]
+
+
+def test_items_of_arguments_that_are_replaced(random: Any) -> None:
+    reading = agrees(replaces_items, {"a": random.standard_normal(3), "b": random.standard_normal(2)}, 3)
+    assert reading.mutated == {"params": ["params_a", "params_b"]}
+    reading = read(adds_items, ({"a": random.standard_normal(3)},))
+    assert "return it" in reading.unclear["params"]

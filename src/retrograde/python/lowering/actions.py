@@ -115,7 +115,7 @@ class Sequence:
                 self._instruction(statement)
             elif isinstance(statement, Loop):
                 self._loop(statement)
-            else:
+            elif isinstance(statement, Branch):
                 self._branch(statement)
 
     def results(self) -> list[Expression]:

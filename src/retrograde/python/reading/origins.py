@@ -91,7 +91,8 @@ class _Search:
             self.origins.data = True
         elif made.primitive.name == "size":
             (array,) = variables_in(made.operands)
-            size: Extent = array.type.sizes[made.static["axis"]] if isinstance(array.type, ArrayType) else None
+            kind = array.type
+            size: Extent = kind.sizes[made.static["axis"]] if isinstance(kind, ArrayType) else None
             if isinstance(size, Size):
                 self._size(size)
             else:
