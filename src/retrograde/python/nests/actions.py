@@ -186,7 +186,9 @@ def _for(translator: Translator, action: For) -> None:
     else:
         counter = translator.fresh("count")
         spread = (stop - start + (action.step - 1)) if action.step > 0 else (start - stop + (-action.step - 1))
-        with translator.inside(f"for {counter} in range(({spread}) // {abs(action.step)} - 1, -1, -1):", names, {counter}):
+        with translator.inside(
+            f"for {counter} in range(({spread}) // {abs(action.step)} - 1, -1, -1):", names, {counter}
+        ):
             translator.line(f"{text} = {start} + {counter} * {action.step}", {*start.names, counter}, {text})
             translate(translator, action.body)
     for bounds, bound in zip((facts.lower, facts.upper), outer, strict=True):

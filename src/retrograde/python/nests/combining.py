@@ -164,7 +164,11 @@ def place_of(by: str) -> Any:
         with over(translator, extents) as outer:
             place = _search(translator, field, axis, outer, sign)
             if made is None:
-                return with_axes_kept(Field((), INT64, lambda _: place), (0,), 1) if keepdims else Field((), INT64, lambda _: place)
+                return (
+                    with_axes_kept(Field((), INT64, lambda _: place), (0,), 1)
+                    if keepdims
+                    else Field((), INT64, lambda _: place)
+                )
             assert made.memory is not None
             store = Store(made.memory.array, made.memory.at(outer), place, INT64)
             translator.out.append(Nest([], [], [store]))

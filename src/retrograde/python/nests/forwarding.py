@@ -95,9 +95,7 @@ def constants_forwarded(parts: list[Part], base_of: Callable[[str], str], names:
                     _pass_on(part, step, parts[at + 1 :], base_of, names)
 
 
-def _pass_on(
-    nest: Nest, store: Store, later: list[Part], base_of: Callable[[str], str], names: Iterator[str]
-) -> None:
+def _pass_on(nest: Nest, store: Store, later: list[Part], base_of: Callable[[str], str], names: Iterator[str]) -> None:
     base = base_of(store.array)
     if sum(isinstance(step, Store) and base_of(step.array) == base for step in nest.steps) != 1:
         return
@@ -147,14 +145,14 @@ def _source(nest: Nest, store: Store) -> Element | None:
         value = lets[0].value if len(lets) == 1 else value
     if not isinstance(value, Element) or value.dtype != store.dtype:
         return None
-    written = {step.array if isinstance(step, Store) else step.name for step in nest.steps if not isinstance(step, Check)}
+    written = {
+        step.array if isinstance(step, Store) else step.name for step in nest.steps if not isinstance(step, Check)
+    }
     moving = {name for index in value.indices for name in index.names}
     return None if value.array in written or moving & written else value
 
 
-def _read_source(
-    nest: Nest, store: Store, source: Element, later: list[Part], base_of: Callable[[str], str]
-) -> None:
+def _read_source(nest: Nest, store: Store, source: Element, later: list[Part], base_of: Callable[[str], str]) -> None:
     """Replace reads of a copy, up to the first write into what it is a copy of."""
     base = base_of(source.array)
     places = _by_place(store.indices, nest.loops)
@@ -229,9 +227,9 @@ def _overwrites(nest: Nest, block: Block, base_of: Callable[[str], str]) -> bool
     if tuple(nest.extents) != extents:
         return False
     touched = [access for access in accesses(nest) if base_of(access[0]) == base_of(array)]
-    return all(
-        name == array and _by_place(place, nest.loops) == indices for name, place, _ in touched
-    ) and any(writing for _, _, writing in touched)
+    return all(name == array and _by_place(place, nest.loops) == indices for name, place, _ in touched) and any(
+        writing for _, _, writing in touched
+    )
 
 
 def _read_again(nest: Nest) -> set[Place]:

@@ -164,7 +164,9 @@ def _same_places(together: list[Access], base: str, loops: list[str], base_of: B
     written = {(array, indices) for array, indices, writing in together if writing and base_of(array) == base}
     for at, one in enumerate(places):
         for other in places[at + 1 :]:
-            if (one in written or other in written) and not (one[0] == other[0] and _never_meet(one[1], other[1], loops)):
+            if (one in written or other in written) and not (
+                one[0] == other[0] and _never_meet(one[1], other[1], loops)
+            ):
                 return False
     return all(is_own(indices, loops) for _, indices in written)
 

@@ -177,7 +177,9 @@ def _as_shifted(translator: Translator, addition: Addition, simple: set[str], be
     simple.add(made.memory.array)
     loops = translator.loops(len(nest.loops))
     indices = tuple(map(variable, loops))
-    store = Store(made.memory.array, indices, _put(value, dict(zip(values_names(len(loops)), indices, strict=True))), value.dtype)
+    store = Store(
+        made.memory.array, indices, _put(value, dict(zip(values_names(len(loops)), indices, strict=True))), value.dtype
+    )
     before.append(Nest(loops, list(nest.extents), [store]))
     return Element(made.memory.array, tuple(values.values()), value.dtype)
 
@@ -239,7 +241,9 @@ class _Gather:
     def interior(self) -> Nest:
         """The elements in the middle, over the same indices as the additions."""
         loops = self.translator.loops(len(self.extents))
-        return Nest(loops, list(self.extents), [self._store(tuple(map(variable, loops)), tuple(map(affine, self.middle)), True)])
+        return Nest(
+            loops, list(self.extents), [self._store(tuple(map(variable, loops)), tuple(map(affine, self.middle)), True)]
+        )
 
     def border(self) -> list[Part]:
         """The elements around them: a slab on each side of each axis."""

@@ -127,7 +127,9 @@ def _check_size(translator: Translator, field: Field, extents: Indices) -> None:
     if all(extent.is_constant for extent in (*extents, *field.extents)):
         return
     condition = f"{_product_text(extents)} != {_product_text(field.extents)}"
-    translator.check(condition, (*extents, *field.extents), "ValueError", "a reshape would change the number of elements")
+    translator.check(
+        condition, (*extents, *field.extents), "ValueError", "a reshape would change the number of elements"
+    )
 
 
 def _with_other_ones(field: Field, wanted: Indices) -> Field:
@@ -278,7 +280,9 @@ def _concatenate(translator: Translator, expression: Apply) -> Field:
 
 def _shifted(field: Field, extents: Indices, axis: int, start: Affine) -> Field:
     return remapped(
-        field, extents, lambda indices: tuple(index + start if at == axis else index for at, index in enumerate(indices))
+        field,
+        extents,
+        lambda indices: tuple(index + start if at == axis else index for at, index in enumerate(indices)),
     )
 
 
@@ -293,9 +297,7 @@ def _stack(translator: Translator, expression: Apply) -> Field:
     made = translator.allocate(extents, dtype)
     for at, field in enumerate(fields):
         place = affine(at)
-        target = remapped(
-            made, field.extents, lambda indices, place=place: (*indices[:axis], place, *indices[axis:])
-        )
+        target = remapped(made, field.extents, lambda indices, place=place: (*indices[:axis], place, *indices[axis:]))
         translator.fill(target, field)
     return made
 
@@ -369,8 +371,6 @@ def _round(translator: Translator, expression: Apply) -> Field:
         return Spelled("np.rint({0})", (field.at(indices),), field.dtype, 1)
 
     return Field(field.extents, field.dtype, at, cost=field.cost + 1)
-
-
 
 
 HANDLERS: dict[str, Callable[[Translator, Apply], Field]] = {

@@ -136,7 +136,9 @@ def _range(translator: Translator, part: Any, size: Affine) -> Range:
 
 def _descending(translator: Translator, part: Any, size: Affine, step: int) -> Range:
     """`x[start:stop:-step]`: it runs from start down to behind stop; without them over all of the axis."""
-    start = size - 1 if part.start is None else _at_most(translator, _from_front(translator, part.start, size), size - 1)
+    start = (
+        size - 1 if part.start is None else _at_most(translator, _from_front(translator, part.start, size), size - 1)
+    )
     if part.stop is None:
         stop = affine(-1)
     else:
@@ -293,4 +295,16 @@ def gather_of(translator: Translator, parts: list[PartOfIndex]) -> Gather:
     return Gather(translator, parts, extents, wide, first, len(shape))
 
 
-__all__ = ["Constant", "Gather", "Mask", "Pick", "Range", "Table", "gather_of", "inside", "is_basic", "parts_of", "sliced"]
+__all__ = [
+    "Constant",
+    "Gather",
+    "Mask",
+    "Pick",
+    "Range",
+    "Table",
+    "gather_of",
+    "inside",
+    "is_basic",
+    "parts_of",
+    "sliced",
+]

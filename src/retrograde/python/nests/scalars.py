@@ -118,7 +118,9 @@ TEMPLATES: dict[str, dict[str, Template]] = {
         "u": Template("({one} if {0} > {zero} else {zero})", 1),
     },
     "heaviside": {
-        "f": Template("({0} if {0} != {0} else ({one} if {0} > {zero} else ({zero} if {0} < {zero} else {1})))", 2, True)
+        "f": Template(
+            "({0} if {0} != {0} else ({one} if {0} > {zero} else ({zero} if {0} < {zero} else {1})))", 2, True
+        )
     },
     "maximum": {"f": Template(_CHOICE % ">=", 1, True)}
     | {kind: Template("({0} if {0} >= {1} else {1})", 1, True) for kind in "iub"},
@@ -324,7 +326,7 @@ HELPERS = {
     if quotient == 0:
         return math.copysign(quotient, x / y)
     whole = np.floor(quotient)
-    return whole + np.float32(1.0) if quotient - whole > 0.5 else whole"""
+    return whole + np.float32(1.0) if quotient - whole > 0.5 else whole""",
 }
 """Functions that spellings call."""
 

@@ -406,9 +406,7 @@ def stack_result(translator: Translator, stack: Name) -> str:
 def _taken_apart(array: str, depth: int, element: ArrayType, known: bool) -> str:
     """An array of equal entries in the form of a stack that grows."""
     size = f"math.prod({array}.shape[{{0}}:{{1}}])"
-    starts = [
-        f"np.arange({size.format(0, at + 1)}) * {array}.shape[{at + 1}]" for at in range(depth - 1)
-    ]
+    starts = [f"np.arange({size.format(0, at + 1)}) * {array}.shape[{at + 1}]" for at in range(depth - 1)]
     entries = size.format(0, depth)
     if known:
         parts = [*starts, f"{array}.reshape({entries}, *{array}.shape[{depth}:])"]

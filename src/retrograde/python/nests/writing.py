@@ -92,7 +92,9 @@ def _write_masked(translator: Translator, target: Field, parts: list, value: Fie
 
         write_compressed(translator, target, parts, value, by)
         return
-    if not all(_is_all(part, extent) for part, extent in zip(parts[1:], target.extents[masks[0].field.rank :], strict=True)):
+    if not all(
+        _is_all(part, extent) for part, extent in zip(parts[1:], target.extents[masks[0].field.rank :], strict=True)
+    ):
         raise Demoted("an index has a mask beside other parts")
     mask = masks[0].field
     value = _number(translator, value)
