@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from retrograde.program.types import ArrayType, StackType
+from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import (
     Action,
     Bind,
@@ -53,6 +53,8 @@ def _bind(translator: Translator, action: Bind) -> None:
         _bind_several(translator, action)
         return
     (name,) = action.targets
+    if isinstance(name.type, ScheduleType):
+        raise Demoted("a schedule is bound")
     if isinstance(name.type, StackType):
         _bind_stack(translator, name, action.value)
         return

@@ -57,11 +57,7 @@ def forwarded(
         step = with_value(step, map_scalar(leaf, value_of(step)))
         if isinstance(step, Store):
             place = step.array, step.indices
-            if step.by and place in known:
-                step = Store(*place, _combined(step, known[place]), step.dtype)
-            elif step.by and place in again:
-                present = Element(*place, step.dtype)
-                step = Store(*place, combined(step.by, present, step.value), step.dtype)
+            step = _plain(step, known, again)
             _forget(known, place, base_of)
             if not step.by and place in again and not isinstance(step.value, (Constant, Local)):
                 name = next(names)
@@ -75,6 +71,16 @@ def forwarded(
                 del known[place]
         steps.append(step)
     nest.steps[:] = _once(steps, base_of)
+
+
+def _plain(step: Store, known: dict[Place, Scalar], again: set[Place]) -> Store:
+    """A store that combines as one that does not, where what is there is known, or read again."""
+    place = step.array, step.indices
+    if step.by and place in known:
+        return Store(*place, _combined(step, known[place]), step.dtype)
+    if step.by and place in again:
+        return Store(*place, combined(step.by, Element(*place, step.dtype), step.value), step.dtype)
+    return step
 
 
 def _combined(step: Store, known: Scalar) -> Scalar:
@@ -102,9 +108,9 @@ def _pass_on(nest: Nest, store: Store, later: list[Part], base_of: Callable[[str
     if not is_own(store.indices, nest.loops):
         return
     block = store.array, tuple(nest.extents), _by_place(store.indices, nest.loops)
-    names = {name for index in (*block[1], *block[2]) for name in index.names}
+    moving = {name for index in (*block[1], *block[2]) for name in index.names}
     for part in later:
-        if names & writes_of(part):
+        if moving & writes_of(part):
             return
         if base not in {base_of(name) for name in reads_of(part) | writes_of(part)}:
             continue

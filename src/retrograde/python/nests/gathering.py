@@ -5,6 +5,9 @@ writes the whole array. Turned around, each element collects what is added to it
 array with a margin of zeros, so that elements near the edge need no case of their own.
 """
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -1,5 +1,8 @@
 """How each primitive that is not computed element by element becomes fields and nests."""
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -17,7 +20,7 @@ from retrograde.python.nests.products import einsum, matmul
 from retrograde.python.nests.scalars import cast, choose
 from retrograde.python.nests.selecting import compressed, is_masked
 from retrograde.python.nests.translator import INT64, Translator
-from retrograde.python.nests.writing import write_into
+from retrograde.python.nests.writing import fitted, is_all, write_into
 
 TRUTH = np.dtype(bool)
 
@@ -357,6 +360,9 @@ def _scatter(translator: Translator, expression: Apply) -> Field:
     field = translator.field(value)
     if not extents:
         return field
+    parts = parts_of(translator, extents, index)
+    if len(parts) == len(extents) and all(map(is_all, parts, extents)):
+        return fitted(translator, field, extents)
     made = zeros(translator, extents, expression.type.dtype)
     write_into(translator, made, index, field, adding=True)
     return made

@@ -1,5 +1,8 @@
 """Indices: what is in brackets as a map from the indices of the result to those of the array."""
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -139,10 +142,7 @@ def _descending(translator: Translator, part: Any, size: Affine, step: int) -> R
     start = (
         size - 1 if part.start is None else _at_most(translator, _from_front(translator, part.start, size), size - 1)
     )
-    if part.stop is None:
-        stop = affine(-1)
-    else:
-        stop = _from_front(translator, part.stop, size)
+    stop = affine(-1) if part.stop is None else _from_front(translator, part.stop, size)
     length = start - stop
     if step == -1:
         return Range(start, -1, _not_negative(translator, length))

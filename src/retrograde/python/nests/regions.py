@@ -190,7 +190,7 @@ def binds_of(part: Part) -> set[str]:
 
 def bound_in(parts: list[Part]) -> set[str]:
     """The variables that parts set to something new."""
-    return set().union(*(binds_of(part) for part in every_part(parts)))
+    return {name for part in every_part(parts) for name in binds_of(part)}
 
 
 def exposed(parts: list[Part], sure: frozenset[str] = frozenset()) -> tuple[set[str], set[str]]:

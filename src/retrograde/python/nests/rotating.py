@@ -58,7 +58,7 @@ def _movable(suite: Suite, parts: list[Part], base_of: BaseOf, kept: set[str]) -
     rest = Suite(suite.header, [part for part in suite.body if part is not first], suite.reads, suite.writes)
     if {base_of(name) for name in made} & {base_of(name) for name in writes_of(rest)}:
         return None
-    scalars = set().union(*(part.writes for part in suite.body if isinstance(part, Line)), suite.writes)
+    scalars = {*suite.writes, *(name for part in suite.body if isinstance(part, Line) for name in part.writes)}
     scalars |= {
         step.name for part in suite.body if isinstance(part, Nest) for step in part.steps if isinstance(step, Let)
     }

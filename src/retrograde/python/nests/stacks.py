@@ -89,6 +89,8 @@ def depth_of(kind: StackType) -> tuple[int, ArrayType]:
     depth, element = 1, kind.element
     while isinstance(element, StackType):
         depth, element = depth + 1, element.element
+    if not isinstance(element, ArrayType):
+        raise Demoted("a stack of schedules has no form for Numba")
     return depth, element
 
 
