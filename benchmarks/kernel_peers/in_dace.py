@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -31,7 +32,7 @@ def program_text(kernel: Kernel, arguments: tuple[Any, ...]) -> str:
     parameters.append(("S", "dace.float64[1]"))
     body = [line for line in tree.body if not _is_docstring(line)]
     returned = body.pop() if isinstance(body[-1], ast.Return) else None
-    lines = [ast.unparse(line) for line in body] + _sums(kernel, returned)
+    lines = [ast.unparse(line) for line in body] + _sums(kernel, returned, arguments)
     signature = ", ".join(f"{name}: {kind}" for name, kind in parameters)
     helpers = [ast.unparse(_definition(helper)) for helper in _helpers(kernel.function)]
     settings = [f"{name} = {value}" for name, value in {**_numbers(kernel.function), **constants}.items()]
@@ -41,15 +42,14 @@ def program_text(kernel: Kernel, arguments: tuple[Any, ...]) -> str:
     )
 
 
-def _sums(kernel: Kernel, returned: ast.Return | None) -> list[str]:
-    """Statements that put the sum of all outputs into S."""
-    parts: list[str] = []
-    for name in kernel.of:
-        if name != "return":
-            parts.append(name)
-        elif returned is not None:
-            value = returned.value
-            parts += [ast.unparse(part) for part in (value.elts if isinstance(value, ast.Tuple) else [value])]
+def _sums(kernel: Kernel, returned: ast.Return | None, arguments: tuple[Any, ...]) -> list[str]:
+    """A statement that puts the sum of all outputs into S."""
+    parts = [name for name in kernel.of if name != "return"]
+    if "return" in kernel.of and returned is not None:
+        value = returned.value
+        parts += [ast.unparse(part) for part in (value.elts if isinstance(value, ast.Tuple) else [value])]
+        if not isinstance(value, ast.Tuple) and np.ndim(kernel.function(*deepcopy(arguments))) == 0:
+            return [f"S[0] = {' + '.join([*(f'np.sum({part})' for part in parts[:-1]), parts[-1]])}"]
     return [f"S[0] = {' + '.join(f'np.sum({part})' for part in parts)}"]
 
 
@@ -89,8 +89,8 @@ def _numbers(function: Callable[..., Any]) -> dict[str, Any]:
 
 def gradient(
     kernel: Kernel, arguments: tuple[Any, ...], folder: Path, reuse: bool = False
-) -> tuple[Callable[[], Any], dict[str, Any]]:
-    """A compiled gradient, and the arrays that it leaves its results in, by argument.
+) -> Callable[[], tuple[Any, ...]]:
+    """A compiled gradient: of the sum of all outputs, by each array of the kernel's `wrt`.
 
     Args:
         kernel: any; what DaCe cannot parse, differentiate or compile raises its own errors.
@@ -113,7 +113,7 @@ def gradient(
     scalars = {n: a for n, a in zip(names, arguments, strict=False) if isinstance(a, float)}
     total, one = np.zeros(1), np.ones(1)
 
-    def run() -> None:
+    def run() -> tuple[Any, ...]:
         fresh = {name: array.copy() for name, array in arrays.items()}
         for part in gradients.values():
             part[...] = 0
@@ -121,8 +121,9 @@ def gradient(
         marked = {f"gradient_{name}": part for name, part in gradients.items()}
         given = {**fresh, **scalars, **marked, "S": total, "gradient_S": one}
         compiled(**{name: value for name, value in given.items() if name in wanted})
+        return tuple(gradients.values())
 
-    return run, gradients
+    return run
 
 
 def _load(name: str, text: str, folder: Path) -> ModuleType:

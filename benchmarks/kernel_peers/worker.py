@@ -2,7 +2,8 @@
 
 Started as `python worker.py CONTESTANT` in the environment that the contestant needs, with `kernel_paths.SEARCHED` in
 `PYTHONPATH`. Orders and answers are lines of
-JSON on standard input and output: `["prepare", kernel, size]`, `["time"]`, `["drop"]`.
+JSON on standard input and output: `["prepare", kernel, size]` (a name, or a dict), `["time"]`, `["gradients"]`,
+`["drop"]`.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def dace_gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
     folder = Path(os.environ.get(BUILDS) or tempfile.mkdtemp()) / f"{kernel.name}_{zlib.crc32(shapes.encode()):08x}"
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
-    return gradient(kernel, arguments, folder, reuse=BUILDS in os.environ)[0]
+    return gradient(kernel, arguments, folder, reuse=BUILDS in os.environ)
 
 
 CONTESTANTS: dict[str, Callable[[Kernel, tuple[Any, ...]], Run]] = {
@@ -116,10 +117,10 @@ def once(run: Run, repetitions: int) -> dict[str, float]:
     return {clock: seconds / repetitions for clock, seconds in spent.items()}
 
 
-def prepared(contestant: str, name: str, size: str) -> tuple[Run, int, dict[str, float]]:
+def prepared(contestant: str, name: str, size: Any) -> tuple[Run, int, dict[str, float]]:
     """What runs, how often a sample repeats it, and the wall seconds until its first result."""
     kernel = KERNELS[name]
-    arguments = kernel.arguments(size)
+    arguments = kernel.make(np.random.default_rng(0), **(kernel.sizes[size] if isinstance(size, str) else size))
     begun = time.perf_counter()
     run = CONTESTANTS[contestant](kernel, arguments)
     run()
@@ -142,6 +143,8 @@ def serve(contestant: str, answer: Callable[[Any], None]) -> None:
                 answer({"error": f"{type(error).__name__}: {str(error).strip()[:300]}"})
         elif order == "time" and run is not None:
             answer(once(run, repetitions))
+        elif order == "gradients" and run is not None:
+            answer({"gradients": [np.asarray(part).tolist() for part in run()]})
         else:
             run = None
             answer({})

@@ -43,10 +43,30 @@ if TYPE_CHECKING:
         taylor,
         value_grad_and_laplacian,
     )
-    from retrograde.python import Explanation, explain, grad, jvp, source, value_and_grad, vjp
+    from retrograde.python import (
+        Explanation,
+        add_backward_pass,
+        as_program,
+        explain,
+        grad,
+        jvp,
+        source,
+        value_and_grad,
+        vjp,
+    )
 
 _ROOMS = ("linalg", "nn", "special", "torch")
-_OF_PROGRAMS = ("Explanation", "explain", "grad", "jvp", "source", "value_and_grad", "vjp")
+_OF_PROGRAMS = (
+    "Explanation",
+    "add_backward_pass",
+    "as_program",
+    "explain",
+    "grad",
+    "jvp",
+    "source",
+    "value_and_grad",
+    "vjp",
+)
 
 
 def __getattr__(name: str) -> object:
@@ -92,7 +112,9 @@ __all__ = [
     "Value",
     "VersionError",
     "__version__",
+    "add_backward_pass",
     "analyze",
+    "as_program",
     "check_gradients",
     "checkpoint",
     "custom_jvp",

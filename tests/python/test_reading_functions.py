@@ -237,6 +237,58 @@ def test_objects_of_the_user(random: Any) -> None:
     differentiates(objects, random.standard_normal(3), wrt="x")
 
 
+class Oscillator:
+    def __init__(self, stiffness):
+        self.stiffness = stiffness
+
+    def run(self, x, v, steps):
+        point, spring = Point(x, v), Spring(self.stiffness, 0.0)
+        for _ in range(steps):
+            point = Point(point.x + 0.1 * point.y, point.y + 0.1 * spring.force(point.x))
+            spring = Spring(spring.stiffness * 0.99, spring.rest + 0.01)
+            if point.x[0] > 0.5:
+                spring.stiffness = spring.stiffness * 0.5
+        return point.x + spring.rest
+
+    def __call__(self, x):
+        return -self.stiffness * x
+
+
+def powers(x, y, n=3):
+    for _ in range(n):
+        x = x * y
+    return x
+
+
+def test_methods_partial_functions_and_callable_objects(random: Any) -> None:
+    oscillator = Oscillator(np.array([1.0, 2.0]))
+    reading = agrees(oscillator.run, random.standard_normal(2), random.standard_normal(2), 6)
+    assert [variable.name for variable in reading.program.inputs] == ["x", "v", "steps", "self_stiffness"]
+    differentiates(oscillator.run, random.standard_normal(2), random.standard_normal(2), 6, wrt="x")
+    agrees(oscillator, random.standard_normal(2))
+    agrees(functools.partial(powers, n=4), random.standard_normal(3), 2.0)
+    agrees(functools.partial(powers, random.standard_normal(3)), 2.0)
+
+
+def divided(x):
+    with np.errstate(divide="ignore"):
+        return 1.0 / x
+
+
+def many(x, *others, **options):
+    for other in others:
+        x = x + other
+    return x * options.get("scale", 1.0)
+
+
+def test_states_of_errors_and_any_number_of_arguments(random: Any) -> None:
+    agrees(divided, random.standard_normal(3))
+    x, y = random.standard_normal(3), random.standard_normal(3)
+    reading = agrees(many, x, 1.0, y, scale=2.0)
+    assert reading.arguments == {"x": ["x"], "others": ["others_0", "others_1"], "options": ["options_scale"]}
+    agrees(many, x)
+
+
 def scalars(x, n, flag):
     k = n // 2 + n % 3
     if flag and n > 2:
@@ -363,10 +415,42 @@ def test_comprehensions_over_ranges_are_loops(random: Any) -> None:
 
 def lists_are_needed(x, n):
     parts = [x * i for i in range(n)]
-    parts = parts + [x]
-    return parts
+    return [*parts, x]
 
 
 def test_a_list_that_is_used_as_one_is_read_element_by_element(random: Any) -> None:
     reading = agrees(lists_are_needed, random.standard_normal(3), 4)
     assert not reading.fits((random.standard_normal(3), 5), {})
+
+
+def columns(positions):
+    x, z = positions[:, 0:1], positions[:, 2:3]
+    return (x.T - x) * (z.T - z)
+
+
+def test_columns_are_known_to_be_columns(random: Any) -> None:
+    reading = agrees(columns, random.standard_normal((8, 3)))
+    assert reading.program.least_size == 3
+    agrees_on(reading, columns, random.standard_normal((5, 4)))
+    assert not reading.fits((random.standard_normal((8, 2)),), {})
+    agrees(columns, random.standard_normal((2, 3)))
+
+
+def replaces_items(params, steps):
+    for i in range(steps):
+        for key, value in params.items():
+            params[key] = value - 0.1 * np.sin(value)
+        params["b"][0] += i
+    return params["a"].sum() + params["b"].sum()
+
+
+def adds_items(params):
+    params["c"] = params["a"] * 2.0
+    return params["c"]
+
+
+def test_items_of_arguments_that_are_replaced(random: Any) -> None:
+    reading = agrees(replaces_items, {"a": random.standard_normal(3), "b": random.standard_normal(2)}, 3)
+    assert reading.mutated == {"params": ["params_a", "params_b"]}
+    reading = read(adds_items, ({"a": random.standard_normal(3)},))
+    assert "return it" in reading.unclear["params"]

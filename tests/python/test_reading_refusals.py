@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import threading
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from retrograde.python.reading import NoSource, read
 COUNT = 0
 CACHE: list[Any] = []
 STATE = np.zeros(3)
+LOCK = threading.Lock()
 
 
 def tries(x):
@@ -24,8 +26,8 @@ def tries(x):
 
 
 def opens(x):
-    with open("file") as file:
-        return x * len(file.read())
+    with LOCK:
+        return x * 2.0
 
 
 def yields(x):
@@ -165,6 +167,12 @@ def grows_by_data(x):
     return found
 
 
+def different_items(x):
+    if x[0] > 0.0:
+        return x, 1.0
+    return x, x
+
+
 def index_by_data(x):
     return [x, x * 2.0][int(x[0])]
 
@@ -208,7 +216,7 @@ async def waits(x):
 
 REFUSED = [
     (tries, "try:", "`try`", "test for the case"),
-    (opens, "with open", "`with`", "outside of the function"),
+    (opens, "with LOCK", "`with`", "outside of the function"),
     (yields, "yield x", "`yield`", "into an array"),
     (delegates, "yield from x", "`yield from`", "into an array"),
     (imports, "import math", "`import`", "top of the file"),
@@ -230,6 +238,7 @@ REFUSED = [
     (condition_writes, "while smaller(x)", "condition", "in the body"),
     (returns_sometimes, "def returns_sometimes", "ends without one", "`return`"),
     (different_ranks, "y = x if", "an array of float64 with 1 axes on one way and a number", ""),
+    (different_items, "def different_items", "a number (float) on one way and an array of float64", ""),
     (grows_by_data, "while x[0] < 10.0", "list", "np.empty"),
     (index_by_data, "[int(x[0])]", "has to be known", "depends on data"),
     (recursion_by_data, "recursion_by_data(x * 2.0)", "deep", "write a loop"),

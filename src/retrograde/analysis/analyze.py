@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, overload
 
 from retrograde.analysis.bounds import Bound, lower_bounds
 from retrograde.analysis.orders import Order, compare_orders
@@ -86,14 +87,34 @@ class Analysis:
         return analysis_report(self)
 
 
-def analyze(graph: Graph) -> Analysis:
+_Found = TypeVar("_Found", covariant=True)
+
+
+class Analyzable(Protocol[_Found]):
+    """What knows how to analyze itself: a program."""
+
+    def analyzed(self) -> _Found:
+        """Its analysis."""
+        ...
+
+
+@overload
+def analyze(graph: Graph) -> Analysis: ...
+
+
+@overload
+def analyze(graph: Analyzable[_Found]) -> _Found: ...
+
+
+def analyze(graph: Graph | Analyzable[Any]) -> Any:
     """What is known about a graph before a plan is made: frontier, working sets, orders, lower bounds, shape.
 
     Run it to see how much memory a computation needs at the least, what its given order needs, and what stands
     between the two. Takes a few seconds for 20,000 operations.
 
     Args:
-        graph: the computation.
+        graph: the computation. Of a program of NumPy code (`rg.as_program`) the work and the depth are told, as
+            polynomials in its sizes.
 
     Example:
         >>> graph = Graph.from_arrays(cost=[1] * 4, bytes=[8] * 4, edges=[(0, 1), (1, 2), (2, 3), (0, 3)])
@@ -101,6 +122,8 @@ def analyze(graph: Graph) -> Analysis:
         >>> analysis.frontier.peak_bytes, analysis.bound_bytes, analysis.structure.depth
         (24, 24, 4)
     """
+    if not isinstance(graph, Graph):
+        return graph.analyzed()
     sets = working_sets(graph)
     return Analysis(
         graph=graph,

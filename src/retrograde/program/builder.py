@@ -308,7 +308,8 @@ class ProgramBuilder:
 
         def back() -> None:
             self.retreats += 1
-            self._letters, self._taken, self._sizes = copy(letters), set(taken), dict(sizes)
+            inputs = {variable.name for variable in self._root.parameters}
+            self._letters, self._taken, self._sizes = copy(letters), taken | inputs | self._axes.keys(), dict(sizes)
             for block, length in lengths:
                 del block.statements[length:]
 

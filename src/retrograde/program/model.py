@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from retrograde.program.kinds import is_slice, is_tuple
 from retrograde.program.primitive import Primitive
 from retrograde.program.types import Extent, Type
+
+if TYPE_CHECKING:
+    from retrograde.program.work import Work
 
 
 class Variable:
@@ -248,6 +251,12 @@ class Program:
         from retrograde.program.evaluate import evaluate
 
         return evaluate(self, *arguments)
+
+    def analyzed(self) -> Work:
+        """Its work and its depth; see `retrograde.program.work.work_and_depth`."""
+        from retrograde.program.work import work_and_depth
+
+        return work_and_depth(self)
 
     def __str__(self) -> str:
         from retrograde.program.text import text_of

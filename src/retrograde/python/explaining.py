@@ -75,7 +75,7 @@ def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Exp
         kept=tuple(_kept_values(joint, footprint)),
         recomputed=tuple(dict.fromkeys(_recomputed(joint.block))),
         compiled_regions=made.regions,
-        in_python=tuple(_part(place, reason) for place, reason in made.reasons),
+        in_python=tuple(_part(place, reason) for place, reason in found.reasons("joint", made)),
         loops=() if report is None else tuple(_loop_part(loop) for loop in report.loops),
         budget=None if report is None else _budgeted(report),
     )

@@ -192,7 +192,7 @@ DENSE.add(
 def symm(alpha, beta, C, A, B):
     """C becomes alpha A B + beta C, where A is symmetric and only its lower triangle is read."""
     C *= beta
-    above = np.empty(C.shape[1])
+    above = np.empty(C.shape[1], dtype=C.dtype)
     for i in range(C.shape[0]):
         for j in range(C.shape[1]):
             C[:i, j] += alpha * B[i, j] * A[i, :i]

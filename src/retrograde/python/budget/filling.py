@@ -10,7 +10,7 @@ from retrograde.planning.actions import Compute, Free
 from retrograde.planning.loops import Loop, LoopPlan
 from retrograde.planning.plan import Plan, certify
 from retrograde.python.budget.rows import slots_of
-from retrograde.python.budget.ways import Planner, Way
+from retrograde.python.budget.ways import Planner, Way, auto_plan, quick_plan
 
 _TRIALS = 12
 
@@ -37,7 +37,7 @@ def room_for(graph: Graph, plan: Plan, sweep: int, limit: int) -> Room:
         sweep: the index of the operation.
         limit: the budget in bytes.
     """
-    own = {storage for storage, sizes in graph.varying_bytes.items() if graph.allocators[storage] == sweep}
+    own = {storage for storage in graph.varying_bytes if graph.allocators[storage] == sweep}
     own |= _stored(graph, sweep)
     live: dict[int, int] = {}
     running = keeping = 0
@@ -83,6 +83,8 @@ def fill(loop: Loop, room: Room, planner: Planner, preallocated: bool) -> Way:
         BudgetError: there is none.
     """
     budget = room.running_bytes
+    if preallocated and planner is auto_plan:
+        planner = quick_plan  # Its schedules need all of their slots at the same time.
     least: int | None = None
     for _ in range(_TRIALS):
         way = Way.of(planner(loop, max(0, budget)))

@@ -288,16 +288,19 @@ class _Attempt:
         way, steps = self.ways[loop.schedule], self._steps_of(loop)
         if loop.sweep.condition is not None:
             return OnlineSchedule(way.plan.recipe["slots"])
-        planned, budget, planner = way.plan.loop, way.plan.peak_bytes, self.planner
+        planned, budget = way.plan.loop, way.plan.peak_bytes
         exact = way.plan
 
         def plan_for(count: int) -> LoopPlan:
             # A loop that runs less often needs no more.
             if count == steps:
                 return exact
-            return quick_plan(replace(planned, steps=count), budget) if planner else exact
+            return quick_plan(replace(planned, steps=count), budget)
 
-        return PlannedSchedule(plan_for)
+        schedule = PlannedSchedule(plan_for)
+        if steps is not None:
+            schedule.slots(steps)  # Writes few rows down now, and not while the program runs.
+        return schedule
 
     def _reported(self, loop: ScheduledLoop) -> LoopReport:
         plan = self.ways[loop.schedule].plan

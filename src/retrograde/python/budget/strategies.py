@@ -8,18 +8,7 @@ from retrograde.errors import UsageError
 from retrograde.planning.loops import Loop, LoopPlan, plan_of
 from retrograde.planning.loops.recipes import Recipe, figures
 from retrograde.planning.strategies import STRATEGIES as GRAPH_STRATEGIES
-from retrograde.python.budget.ways import Planner, quick_plan
-
-_LONG = 4000
-"""Steps beyond which the dynamic programs are left out where bytes are plenty: they would take seconds."""
-
-
-def _auto(loop: Loop, budget_bytes: int | None) -> LoopPlan:
-    quick = quick_plan(loop, budget_bytes)
-    if budget_bytes is None or quick.strategy == "keep_all" or loop.steps > _LONG:
-        return quick
-    return min((plan_of(loop, budget_bytes), quick), key=lambda plan: plan.cost)
-
+from retrograde.python.budget.ways import Planner, auto_plan
 
 def _optimal(loop: Loop, budget_bytes: int | None) -> LoopPlan:
     return plan_of(loop, budget_bytes, "optimal")
@@ -71,9 +60,9 @@ def _with_slots(loop: Loop, slots: int) -> LoopPlan:
 
 
 _PLANNERS: dict[str, Planner] = {
-    "auto": _auto,
-    "search": _auto,
-    "selective": _auto,
+    "auto": auto_plan,
+    "search": auto_plan,
+    "selective": auto_plan,
     "optimal": _optimal,
     "revolve": _revolve,
     "interval_tree": _interval_tree,

@@ -17,6 +17,9 @@ from retrograde.planning.loops.candidates import (
 )
 from retrograde.planning.loops.recipes import Recipe, figures
 
+_LONG = 4000
+"""Steps beyond which the dynamic programs are left out: they would take seconds."""
+
 _MOST_SLOTS = 1 << 20
 
 Planner = Callable[[Loop, int | None], LoopPlan]
@@ -100,6 +103,18 @@ def quick_plan(loop: Loop, budget_bytes: int | None) -> LoopPlan:
     if smallest.peak_bytes <= limit:
         return smallest
     return plan_of(loop, limit)  # Raises the error that says how much is needed.
+
+
+def auto_plan(loop: Loop, budget_bytes: int | None) -> LoopPlan:
+    """The best plan in hand, whatever it takes to find it.
+
+    Raises:
+        BudgetError: not even the smallest schedule is within the budget.
+    """
+    quick = quick_plan(loop, budget_bytes)
+    if budget_bytes is None or quick.strategy == "keep_all" or loop.steps > _LONG:
+        return quick
+    return min((plan_of(loop, budget_bytes), quick), key=lambda plan: plan.cost)
 
 
 def online_plan(loop: Loop, budget_bytes: int | None) -> LoopPlan:

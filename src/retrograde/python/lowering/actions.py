@@ -44,6 +44,7 @@ from retrograde.python.lowering.model import (
 )
 from retrograde.python.lowering.naming import Names
 from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP
+from retrograde.python.lowering.owning import Owners
 from retrograde.python.lowering.places import names_in
 from retrograde.python.lowering.ranges import is_over_chunks
 
@@ -75,6 +76,7 @@ class Emission:
         self.aliases = Aliases(block, set())
         self.readers: Counter[Variable] = Counter()
         self.reading: dict[Variable, set[int]] = {}
+        self.owners = Owners(block)
         self._note(block)
 
     def _note(self, block: Block) -> None:
@@ -115,7 +117,7 @@ class Sequence:
                 self._instruction(statement)
             elif isinstance(statement, Loop):
                 self._loop(statement)
-            else:
+            elif isinstance(statement, Branch):
                 self._branch(statement)
 
     def results(self) -> list[Expression]:
@@ -189,13 +191,15 @@ class Sequence:
             self._write(instruction)
         elif primitive is KEEP:
             stack, index, value = operands
-            self.done.append(Keep(self._names.of(stack), self._resolve(index), self._resolve(value), place))
+            is_own = self._emission.owners.is_alone(value)
+            self.done.append(Keep(self._names.of(stack), self._resolve(index), self._resolve(value), place, is_own))
         elif primitive is STOP:
             self.done.append(Stop(self._resolve(operands[0]), place))
         elif primitive is MAKE_STACK:
             count, shape = operands
+            slots = bool(instruction.static.get("slots"))
             name = self._names.of(instruction.results[0])
-            self.done.append(MakeStack(name, self._resolve(count), self._resolve(shape), place))
+            self.done.append(MakeStack(name, self._resolve(count), self._resolve(shape), place, slots))
         else:
             self._value(instruction)
 

@@ -99,22 +99,32 @@ class MakeStack:
         count: the number of iterations of the loop that fills it.
         shape: the extents of an entry, where they are known before the loop: the stack can be one array. Of a stack of
             stacks they begin with the inner count.
+        slots: the entries are slots, which are filled and let go of in any order.
     """
 
     stack: Name
     count: Expression | None
     shape: tuple[Expression, ...] | None = None
     place: Place | None = None
+    slots: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class Keep:
-    """`stack[index] = value`, by copy: the value's array may be written afterwards. None lets go of the entry."""
+    """`stack[index] = value`, by copy: the value's array may be written afterwards. None lets go of the entry.
+
+    Attributes:
+        stack: a name of a `StackType`.
+        index: which entry.
+        value: an expression.
+        is_own: nobody writes the value's array, and it is no part of another: the entry may be the array itself.
+    """
 
     stack: Name
     index: Expression
     value: Expression
     place: Place | None = None
+    is_own: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -83,9 +83,9 @@ class _Unfolding:
         states, residuals = Variable("states", _INT64, hint="states"), Variable("residuals", _INT64, hint="residuals")
         code.append(Instruction(SLOTS, (sweep.schedule, sweep.count), {}, [states, residuals]))
         for stack in sweep.snapshots:
-            code.append(Instruction(MAKE_STACK, (states, None), {}, [stack]))
+            code.append(Instruction(MAKE_STACK, (states, None), {"slots": True}, [stack]))
         for stack in sweep.residuals:
-            code.append(Instruction(MAKE_STACK, (residuals, None), {}, [stack]))
+            code.append(Instruction(MAKE_STACK, (residuals, None), {"slots": True}, [stack]))
         chunks = code.put(SWEEP, sweep.schedule, sweep.count, tuple(sweep.snapshots), kind=ScheduleType())
         parameters = sweep.advance.parameters[1:]
         initial, results = list(sweep.initial), list(sweep.carried)

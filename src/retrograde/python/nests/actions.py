@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any
 
 from retrograde.program.types import ArrayType, StackType
@@ -13,6 +14,7 @@ from retrograde.python.lowering.model import (
     Entry,
     Expression,
     For,
+    ForEach,
     Forget,
     If,
     Keep,
@@ -22,12 +24,14 @@ from retrograde.python.lowering.model import (
     Stop,
     Write,
 )
+from retrograde.python.lowering.operations import SLOTS
 from retrograde.python.nests.affine import Affine, affine
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, remapped
 from retrograde.python.nests.model import Let, Local, Nest, Spelled
 from retrograde.python.nests.printing import scalar_text
 from retrograde.python.nests.scalars import cast, dtype_text
+from retrograde.python.nests.scheduled import bind_slots, for_each
 from retrograde.python.nests.stacks import entry_field, inner_stack, keep, make_stack
 from retrograde.python.nests.translator import INT64, Translator
 from retrograde.python.nests.writing import write_into
@@ -69,6 +73,9 @@ def _bind(translator: Translator, action: Bind) -> None:
 def _bind_several(translator: Translator, action: Bind) -> None:
     """The results of an operation that has several, which runs as Python."""
     apply = action.value
+    if apply.primitive is SLOTS:
+        bind_slots(translator, action)
+        return
     texts = [translator.texts[name] for name in action.targets]
     reason = f"{apply.primitive.name} has no form for Numba"
     translator.python_line("", apply.primitive, apply.operands, apply.static, reason, texts)
@@ -188,6 +195,10 @@ def _for(translator: Translator, action: For) -> None:
             bounds[text] = bound
 
 
+def _for_each(translator: Translator, action: ForEach) -> None:
+    for_each(translator, action, translate)
+
+
 def _stop(translator: Translator, stop: Expression) -> Affine:
     return translator.lasting(translator.index(stop))
 
@@ -250,6 +261,7 @@ _TRANSLATE: dict[type[Any], Any] = {
     MakeStack: make_stack,
     Keep: keep,
     For: _for,
+    ForEach: _for_each,
     Repeat: _repeat,
     Stop: _stop_unless,
     If: _if,
@@ -257,18 +269,18 @@ _TRANSLATE: dict[type[Any], Any] = {
 }
 
 
-def inner_actions(action: Action) -> list[Action]:
-    """The actions inside an action."""
-    if isinstance(action, (For, Repeat)):
-        return action.body
-    return [*action.then, *action.otherwise] if isinstance(action, If) else []
+def inner_lists(action: Action) -> list[list[Action]]:
+    """The sequences of actions inside an action."""
+    if isinstance(action, (For, ForEach, Repeat)):
+        return [action.body]
+    return [action.then, action.otherwise] if isinstance(action, If) else []
 
 
 def all_actions(actions: Iterable[Action]) -> Iterator[Action]:
     """Actions and those inside them."""
     for action in actions:
         yield action
-        yield from all_actions(inner_actions(action))
+        yield from all_actions(chain(*inner_lists(action)))
 
 
 def names_bound(action: Action) -> list[Name]:
@@ -277,6 +289,8 @@ def names_bound(action: Action) -> list[Name]:
         return action.targets
     if isinstance(action, MakeStack):
         return [action.stack]
+    if isinstance(action, ForEach):
+        return [action.item]
     return [action.index] if isinstance(action, (For, Repeat)) else []
 
 
@@ -292,18 +306,16 @@ def count_bindings(parameters: list[Name], actions: Iterable[Action]) -> Counter
     return counts
 
 
-def stacks_around(actions: Iterable[Action]) -> dict[Name, tuple[Name, Expression]]:
-    """For each stack that is kept in another one that other, and where."""
-    found: dict[Name, tuple[Name, Expression]] = {}
-    for action in all_actions(actions):
-        if isinstance(action, Keep) and isinstance(action.value, Name) and isinstance(action.value.type, StackType):
-            found[action.value] = action.stack, action.index
+def stacks_around(actions: list[Action]) -> list[tuple[MakeStack, Name, Expression]]:
+    """What makes a stack that is kept in another one, that other, and at which index."""
+    found: list[tuple[MakeStack, Name, Expression]] = []
+    for at, action in enumerate(actions):
+        for inner in inner_lists(action):
+            found += stacks_around(inner)
+        if isinstance(action, MakeStack):
+            keeps = (each for each in actions[at:] if isinstance(each, Keep) and each.value is action.stack)
+            found += [(action, each.stack, each.index) for each in islice(keeps, 1)]
     return found
-
-
-def stacks_made(actions: Iterable[Action]) -> dict[Name, MakeStack]:
-    """What makes each stack."""
-    return {action.stack: action for action in all_actions(actions) if isinstance(action, MakeStack)}
 
 
 def written_names(actions: Iterable[Action]) -> set[Name]:

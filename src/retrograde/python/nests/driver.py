@@ -10,9 +10,9 @@ from keyword import iskeyword
 from typing import Any
 
 from retrograde.program.model import Place
-from retrograde.program.types import ArrayType, Size, StackType
+from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
 from retrograde.python.lowering.model import For, Name, Procedure
-from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, stacks_made, translate, written_names
+from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, translate, written_names
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.fusing import early_everywhere
 from retrograde.python.nests.gathering import gathered
@@ -20,6 +20,7 @@ from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.scalars import HELPERS, dtype_text
+from retrograde.python.nests.splitting import with_parameters_apart
 from retrograde.python.nests.stacks import Stacks, stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
 
@@ -59,7 +60,7 @@ class Nests:
 
 def nests_of(procedure: Procedure) -> Nests:
     """A procedure as loop nests in functions for Numba, and a Python function that calls them."""
-    return _Driver(procedure).nests()
+    return _Driver(with_parameters_apart(procedure)).nests()
 
 
 class _Driver:
@@ -77,7 +78,7 @@ class _Driver:
         if procedure.least_size:
             self._assume_sizes(sizes)
         self.translator.written = written_names(procedure.actions)
-        self.translator.stacks = Stacks(stacks_around(procedure.actions), stacks_made(procedure.actions))
+        self.translator.stacks = Stacks(stacks_around(procedure.actions))
         for action in all_actions(procedure.actions):
             if isinstance(action, For) and bindings[action.index] == _loops_with(procedure, action.index):
                 self.translator.unstable.discard(self.texts[action.index])
@@ -178,6 +179,8 @@ class _Driver:
         kind, text = name.type, self.texts[name]
         if isinstance(kind, StackType):
             self.known |= stack_parameter(self.translator, name, self.prelude)
+            return
+        if isinstance(kind, ScheduleType):
             return
         if kind.rank:
             self.prelude.insert(0, f"{text} = np.ascontiguousarray({text})")

@@ -4,31 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from retrograde.python.nests.affine import Affine
+from retrograde.python.nests.affine import Affine, variable
 from retrograde.python.nests.combining import combined
+from retrograde.python.nests.fusing import accesses, is_own
 from retrograde.python.nests.model import (
+    Block,
     Constant,
     Element,
     Let,
+    Line,
     Local,
     Nest,
+    Part,
     Scalar,
     Step,
     Store,
+    Suite,
     elements_in,
+    every_part,
     map_scalar,
+    reads_of,
     value_of,
     with_value,
+    writes_of,
 )
 
 Place = tuple[str, tuple[Affine, ...]]
 
 
-def forwarded(nest: Nest, base_of: Callable[[str], str], names: Iterator[str]) -> None:
-    """Have a nest keep in variables what it stores and reads again at the same place."""
-    if sum(isinstance(step, Store) for step in nest.steps) < 1 or len(nest.steps) < 2:
+def forwarded(
+    nest: Nest, base_of: Callable[[str], str], names: Iterator[str], given: dict[Place, Scalar] | None = None
+) -> None:
+    """Have a nest keep in variables what it stores and reads again at the same place.
+
+    Args:
+        nest: it is changed.
+        base_of: a name for all the names that may share an array.
+        names: new names for scalars.
+        given: what is known to be at places before.
+    """
+    if not given and (sum(isinstance(step, Store) for step in nest.steps) < 1 or len(nest.steps) < 2):
         return
-    known: dict[Place, Scalar] = {}
+    known: dict[Place, Scalar] = dict(given or {})
     steps: list[Step] = []
     again = _read_again(nest)
 
@@ -40,7 +57,10 @@ def forwarded(nest: Nest, base_of: Callable[[str], str], names: Iterator[str]) -
         if isinstance(step, Store):
             place = step.array, step.indices
             if step.by and place in known:
-                step = Store(*place, combined(step.by, known[place], step.value), step.dtype)
+                step = Store(*place, _combined(step, known[place]), step.dtype)
+            elif step.by and place in again:
+                present = Element(*place, step.dtype)
+                step = Store(*place, combined(step.by, present, step.value), step.dtype)
             _forget(known, place, base_of)
             if not step.by and place in again and not isinstance(step.value, (Constant, Local)):
                 name = next(names)
@@ -54,6 +74,158 @@ def forwarded(nest: Nest, base_of: Callable[[str], str], names: Iterator[str]) -
                 del known[place]
         steps.append(step)
     nest.steps[:] = _once(steps, base_of)
+
+
+def _combined(step: Store, known: Scalar) -> Scalar:
+    if step.by == "+" and isinstance(known, Constant) and not known.value:
+        return step.value
+    return combined(step.by, known, step.value)
+
+
+def constants_forwarded(parts: list[Part], base_of: Callable[[str], str], names: Iterator[str]) -> None:
+    """Have a nest know of the constants that an earlier one stored where it stores; the first need not store them."""
+    for at, part in enumerate(parts):
+        if isinstance(part, Suite):
+            constants_forwarded(part.body, base_of, names)
+            constants_forwarded(part.otherwise, base_of, names)
+        elif isinstance(part, Nest):
+            for step in [step for step in part.steps if isinstance(step, Store)]:
+                if isinstance(step.value, Constant) and not step.by:
+                    _pass_on(part, step, parts[at + 1 :], base_of, names)
+
+
+def _pass_on(
+    nest: Nest, store: Store, later: list[Part], base_of: Callable[[str], str], names: Iterator[str]
+) -> None:
+    base = base_of(store.array)
+    if sum(isinstance(step, Store) and base_of(step.array) == base for step in nest.steps) != 1:
+        return
+    if not is_own(store.indices, nest.loops):
+        return
+    block = store.array, tuple(nest.extents), _by_place(store.indices, nest.loops)
+    for part in later:
+        if base not in {base_of(name) for name in reads_of(part) | writes_of(part)}:
+            continue
+        if not isinstance(part, Line) and part.spares == block:
+            continue
+        if isinstance(part, Nest) and _overwrites(part, block, base_of):
+            place = store.array, tuple(index.put(_to_loops(part.loops)) for index in block[2])
+            forwarded(part, base_of, names, {place: store.value})
+            if not any(base_of(each.array) == base for step in part.steps for each in elements_in(value_of(step))):
+                nest.steps.remove(store)
+        return
+
+
+def copies_forwarded(parts: list[Part], base_of: Callable[[str], str], simple: set[str]) -> None:
+    """Have nests read an array where it is, not a copy of it, as long as it is not written.
+
+    Args:
+        parts: all of a function.
+        base_of: a name for all the names that may share an array.
+        simple: arrays that only nests use.
+    """
+    for at, part in enumerate(parts):
+        if isinstance(part, Suite):
+            copies_forwarded(part.body, base_of, simple)
+            copies_forwarded(part.otherwise, base_of, simple)
+        elif isinstance(part, Nest):
+            for step in [step for step in part.steps if isinstance(step, Store) and step.array in simple]:
+                source = _source(part, step)
+                if source is not None and not step.by and is_own(step.indices, part.loops):
+                    _read_source(part, step, source, parts[at + 1 :], base_of)
+
+
+def _source(nest: Nest, store: Store) -> Element | None:
+    """The element that a store copies; it is not written in the same nest."""
+    value = store.value
+    if isinstance(value, Local):
+        lets = [step for step in nest.steps if isinstance(step, Let) and step.name == value.name]
+        value = lets[0].value if len(lets) == 1 else value
+    if not isinstance(value, Element) or value.dtype != store.dtype:
+        return None
+    written = {step.array for step in nest.steps if isinstance(step, Store)}
+    return None if value.array in written else value
+
+
+def _read_source(
+    nest: Nest, store: Store, source: Element, later: list[Part], base_of: Callable[[str], str]
+) -> None:
+    """Replace reads of a copy, up to the first write into what it is a copy of."""
+    base = base_of(source.array)
+    places = _by_place(store.indices, nest.loops)
+    block = source.array, tuple(nest.extents), _by_place(source.indices, nest.loops)
+    if any(index.factor(f"#{axis}") != 1 or len(index.terms) != 1 for axis, index in enumerate(places)):
+        return
+    starts = {f"#{axis}": index.constant for axis, index in enumerate(places)}
+
+    def leaf(part: Scalar) -> Scalar:
+        if not isinstance(part, Element) or part.array != store.array:
+            return part
+        moved = {name: index - starts[name] for name, index in zip(starts, part.indices, strict=True)}
+        return Element(source.array, tuple(index.put(moved) for index in block[2]), part.dtype)
+
+    for part in later:
+        writes = {base_of(name) for name in writes_of(part)}
+        spared = not isinstance(part, Line) and part.spares == block
+        uses = store.array in reads_of(part) or store.array in writes_of(part)
+        if uses and (not isinstance(part, Nest) or store.array in writes_of(part)):
+            return
+        if isinstance(part, Nest) and uses:
+            if base in writes and not spared:
+                return
+            part.steps[:] = [with_value(step, map_scalar(leaf, value_of(step))) for step in part.steps]
+        if base in writes and not spared:
+            return
+
+
+def without_unread(parts: list[Part], kept: set[str]) -> list[Part]:
+    """Parts without stores into arrays that nothing reads."""
+    made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
+    read: set[str] = set()
+    for part in every_part(parts):
+        if isinstance(part, Nest):
+            read |= {element.array for step in part.steps for element in elements_in(value_of(step))}
+        elif isinstance(part, Line):
+            read |= (part.reads | part.writes) - ({part.makes} if part.makes else set())
+        else:
+            read |= part.reads | part.writes
+    unread = {name for name in made if name not in read}
+    return _dropped(parts, unread)
+
+
+def _dropped(parts: list[Part], unread: set[str]) -> list[Part]:
+    result: list[Part] = []
+    for part in parts:
+        if isinstance(part, Suite):
+            part.body, part.otherwise = _dropped(part.body, unread), _dropped(part.otherwise, unread)
+        if isinstance(part, Nest):
+            part.steps[:] = [step for step in part.steps if not (isinstance(step, Store) and step.array in unread)]
+            if not part.steps or (part.loops and all(isinstance(step, Let) for step in part.steps) and part.free):
+                continue
+        if isinstance(part, Line) and part.makes in unread:
+            continue
+        result.append(part)
+    return result
+
+
+def _by_place(indices: tuple[Affine, ...], loops: list[str]) -> tuple[Affine, ...]:
+    values = {loop: variable(f"#{axis}") for axis, loop in enumerate(loops)}
+    return tuple(index.put(values) for index in indices)
+
+
+def _to_loops(loops: list[str]) -> dict[str, Affine]:
+    return {f"#{axis}": variable(loop) for axis, loop in enumerate(loops)}
+
+
+def _overwrites(nest: Nest, block: Block, base_of: Callable[[str], str]) -> bool:
+    """Whether a nest reads and writes of an array just these elements, and writes each of them."""
+    array, extents, indices = block
+    if tuple(nest.extents) != extents:
+        return False
+    touched = [access for access in accesses(nest) if base_of(access[0]) == base_of(array)]
+    return all(
+        name == array and _by_place(place, nest.loops) == indices for name, place, _ in touched
+    ) and any(writing for _, _, writing in touched)
 
 
 def _read_again(nest: Nest) -> set[Place]:

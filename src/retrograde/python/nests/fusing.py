@@ -85,9 +85,9 @@ def _based(names: set[str], base_of: BaseOf) -> set[str]:
 def _merged(before: list[Part], nest: Nest, base_of: BaseOf) -> bool:
     """Merge a nest into an earlier one, if there is one that it can move up to."""
     for part in reversed(before):
-        if isinstance(part, Nest) and part.extents == nest.extents and _fits(part, nest, base_of):
-            renamed = _renamed(nest, part.loops)
-            part.steps += renamed.steps
+        if isinstance(part, Nest) and part.extents == nest.extents and fits(part, nest, base_of):
+            moved = renamed(nest, part.loops)
+            part.steps += moved.steps
             part.free = part.free and nest.free
             return True
         if conflict(part, nest, base_of):
@@ -95,7 +95,22 @@ def _merged(before: list[Part], nest: Nest, base_of: BaseOf) -> bool:
     return False
 
 
-def _renamed(nest: Nest, loops: list[str]) -> Nest:
+def with_scalars(steps: list[Step], names: dict[str, str]) -> list[Step]:
+    """Steps with other names for their scalars."""
+    values = {old: variable(new) for old, new in names.items()}
+
+    def leaf(part: Scalar) -> Scalar:
+        return Local(names.get(part.name, part.name), part.dtype) if isinstance(part, Local) else part
+
+    found: list[Step] = []
+    for step in steps:
+        step = _put(with_value(step, map_scalar(leaf, value_of(step))), values)
+        found.append(Let(names.get(step.name, step.name), step.value) if isinstance(step, Let) else step)
+    return found
+
+
+def renamed(nest: Nest, loops: list[str]) -> Nest:
+    """A nest with other loop variables."""
     values = {old: variable(new) for old, new in zip(nest.loops, loops, strict=True)}
     return Nest(loops, nest.extents, [_put(step, values) for step in nest.steps], nest.free)
 
@@ -127,10 +142,11 @@ def accesses(nest: Nest) -> list[Access]:
     return found
 
 
-def _fits(one: Nest, other: Nest, base_of: BaseOf) -> bool:
+def fits(one: Nest, other: Nest, base_of: BaseOf) -> bool:
+    """Whether two nests over the same extents may become one."""
     if len(one.steps) + len(other.steps) > _MOST_STEPS:
         return False
-    other = _renamed(other, one.loops)
+    other = renamed(other, one.loops)
     if _scalars_clash(one, other):
         return False
     together = accesses(one) + accesses(other)
@@ -150,10 +166,11 @@ def _same_places(together: list[Access], base: str, loops: list[str], base_of: B
         for other in places[at + 1 :]:
             if (one in written or other in written) and not (one[0] == other[0] and _never_meet(one[1], other[1], loops)):
                 return False
-    return all(_is_own(indices, loops) for _, indices in written)
+    return all(is_own(indices, loops) for _, indices in written)
 
 
-def _is_own(indices: tuple[Affine, ...], loops: list[str]) -> bool:
+def is_own(indices: tuple[Affine, ...], loops: list[str]) -> bool:
+    """Whether each iteration has a place of its own."""
     names = [name for index in indices for name in index.names if name in loops]
     return sorted(names) == sorted(loops)
 

@@ -68,7 +68,7 @@ def gathered(translator: Translator, parts: list[Part], kept: set[str]) -> list[
     """
     margins = Margins()
     local = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
-    simple = {name for name in local if _is_simple(parts, name)}
+    simple = {name for name in local if is_simple(parts, name)}
     parts = _in_list(translator, parts, simple, margins)
     _widen(translator, parts, margins)
     return parts
@@ -138,12 +138,16 @@ def _turned(translator: Translator, run: list[Addition], simple: set[str], margi
         if len({addition.offsets for addition in group}) < 2:
             inner += [addition.nest for addition in group]
             continue
-        values = [_as_shifted(translator, addition, simple, margins, before) for addition in group]
         least = [min(offsets) for offsets in zip(*(addition.offsets for addition in group), strict=True)]
         most = [max(offsets) for offsets in zip(*(addition.offsets for addition in group), strict=True)]
+        middle = tuple((low + high) // 2 for low, high in zip(least, most, strict=True))
+        values = [
+            _by_place(addition) if addition.offsets == middle else _as_shifted(translator, addition, simple, before)
+            for addition in group
+        ]
         gather = _Gather(translator, group, values, least, most)
-        for value in values:
-            for element in elements_in(value):
+        for addition, value in zip(group, values, strict=True):
+            for element in elements_in(value) if addition.offsets != middle else ():
                 rank = len(element.indices) - len(least)
                 margins.ask(element.array, [0] * rank + [high - low for low, high in zip(least, most, strict=True)])
         borders += gather.border()
@@ -151,13 +155,16 @@ def _turned(translator: Translator, run: list[Addition], simple: set[str], margi
     return [*before, *borders, *inner]
 
 
-def _as_shifted(
-    translator: Translator, addition: Addition, simple: set[str], margins: Margins, before: list[Part]
-) -> Scalar:
+def _by_place(addition: Addition) -> Scalar:
+    """What is added, by `#0`, `#1`, …"""
+    return _put(addition.store.value, {loop: variable(f"#{at}") for at, loop in enumerate(addition.nest.loops)})
+
+
+def _as_shifted(translator: Translator, addition: Addition, simple: set[str], before: list[Part]) -> Scalar:
     """What is added, by `#0`, `#1`, …: of elements that can have a margin, and 0 in the margin."""
     nest = addition.nest
     values = {loop: variable(f"#{axis}") for axis, loop in enumerate(nest.loops)}
-    value = _put(addition.store.value, values)
+    value = _by_place(addition)
     if _is_zero_in_margins(value, simple, len(nest.loops)):
         return value
     for part in before:
@@ -221,7 +228,7 @@ class _Gather:
         self.group = group
         self.values = values
         self.least, self.most = least, most
-        self.middle = [(low + high) // 2 for low, high in zip(least, most, strict=True)]
+        self.middle = tuple((low + high) // 2 for low, high in zip(least, most, strict=True))
         self.extents = group[0].nest.extents
         store = group[0].store
         rest = len(store.indices) - len(self.extents)
@@ -232,7 +239,7 @@ class _Gather:
     def interior(self) -> Nest:
         """The elements in the middle, over the same indices as the additions."""
         loops = self.translator.loops(len(self.extents))
-        return Nest(loops, list(self.extents), [self._store(tuple(map(variable, loops)), tuple(map(affine, self.middle)))])
+        return Nest(loops, list(self.extents), [self._store(tuple(map(variable, loops)), tuple(map(affine, self.middle)), True)])
 
     def border(self) -> list[Part]:
         """The elements around them: a slab on each side of each axis."""
@@ -240,8 +247,15 @@ class _Gather:
         if not slabs:
             return []
         if len(self.extents) == 1:
-            return [self._slab(starts, extents) for starts, extents in slabs]
-        return [self._slabs_in_turn(slabs)]
+            parts: list[Nest | Suite] = [self._slab(starts, extents) for starts, extents in slabs]
+        else:
+            parts = [self._slabs_in_turn(slabs)]
+        own = tuple(variable(name) for name in values_names(len(self.extents)))
+        moved = zip(own, self.starts, self.middle, strict=True)
+        indices = (*self.fixed, *(index + start + middle for index, start, middle in moved))
+        for part in parts:
+            part.spares = (self.group[0].store.array, tuple(self.extents), indices)
+        return [*parts]
 
     def _slabs(self) -> list[tuple[list[Affine], list[Affine]]]:
         """Where each slab starts, in offsets, and how long it is along each axis."""
@@ -286,11 +300,16 @@ class _Gather:
         self.translator.line(f"{name} = {text}", {side, *names}, name)
         return variable(name)
 
-    def _store(self, indices: Indices, starts: Indices) -> Step:
-        """The sum that the element at `indices + starts` collects, `starts` being where offsets begin."""
+    def _store(self, indices: Indices, starts: Indices, in_the_middle: bool = False) -> Step:
+        """The sum that the element at `indices + starts` collects, `starts` being where offsets begin.
+
+        What is added without an offset from the middle does not reach the border.
+        """
         store = self.group[0].store
         total: Scalar | None = None
         for addition, value in zip(self.group, self.values, strict=True):
+            if addition.offsets == self.middle and not in_the_middle:
+                continue
             places = {
                 f"#{axis}": index + start - offset
                 for axis, (index, start, offset) in enumerate(zip(indices, starts, addition.offsets, strict=True))
@@ -302,7 +321,7 @@ class _Gather:
         return Store(store.array, (*self.fixed, *moved), total, store.dtype, "+")
 
 
-def _is_simple(parts: list[Part], name: str) -> bool:
+def is_simple(parts: list[Part], name: str) -> bool:
     """Whether an array is used by nests alone, element by element."""
     for part in every_part(parts):
         if isinstance(part, Line) and part.makes != name and (name in part.reads or name in part.writes):

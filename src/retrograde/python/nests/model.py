@@ -98,6 +98,9 @@ class Check:
     error: str
 
 
+Block: TypeAlias = tuple[str, tuple[Affine, ...], tuple[Affine, ...]]
+"""An array, extents, and the indices of elements in terms of `#0`, `#1`, … below these extents."""
+
 Step: TypeAlias = Let | Store | Check
 
 
@@ -110,14 +113,15 @@ class Nest:
         extents: how often each loop runs.
         steps: what happens for each element.
         free: whether the iterations may run in any order, and together with those of other nests.
-        origin: comments that say what it computes.
+        spares: elements of an array that it leaves alone, and no other elements of it: those at indices by `#0`, `#1`,
+            …, which run over extents.
     """
 
     loops: list[str]
     extents: list[Affine]
     steps: list[Step]
     free: bool = True
-    origin: list[str] = field(default_factory=list[str])
+    spares: Block | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -147,6 +151,7 @@ class Suite:
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()
     otherwise: list[Part] = field(default_factory=list["Part"])
+    spares: Block | None = None
 
     @property
     def inner(self) -> list[Part]:

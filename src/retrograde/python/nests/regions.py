@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from retrograde.python.nests.forwarding import forwarded
+from retrograde.python.nests.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
 from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
+from retrograde.python.nests.gathering import is_simple
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
+from retrograde.python.nests.rotating import rotated
 
 _MOST_NESTS = 16
 
@@ -127,14 +129,28 @@ def connected(
         mine = bound[id(region)]
         region.outputs = sorted(mine & needed)
         kept = set(region.outputs) | aliased
-        region.parts = fused(region.parts, base_of)
-        for part in every_part(region.parts):
-            if isinstance(part, Nest):
-                forwarded(part, base_of, names)
-        region.parts = hoisted(contracted(region.parts, kept), kept)
+        region.parts = simplified(region.parts, kept, base_of, names)
         open_reads, sure = _exposed(region.parts)
         unsure = {name for name in region.outputs if name not in sure}
         region.inputs = sorted((open_reads | unsure) & elsewhere | (open_reads - _bound(region.parts)))
+
+
+def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
+    """The parts of a function in fewer and larger nests."""
+    parts = _forwarded(fused(parts, base_of), base_of, names)
+    simple = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
+    copies_forwarded(parts, base_of, {name for name in simple if is_simple(parts, name)})
+    parts = without_unread(contracted(parts, kept), kept)
+    parts = rotated(hoisted(parts, kept), base_of, kept, names)
+    return without_unread(contracted(_forwarded(parts, base_of, names), kept), kept)
+
+
+def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
+    for part in every_part(parts):
+        if isinstance(part, Nest):
+            forwarded(part, base_of, names)
+    constants_forwarded(parts, base_of, names)
+    return parts
 
 
 def _regions(segments: list[Segment]) -> Iterator[Region]:

@@ -19,6 +19,7 @@ from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, remapped, whole_array
 from retrograde.python.nests.model import Element, Local, Nest, Store, Whole
 from retrograde.python.nests.scalars import dtype_text
+from retrograde.python.nests.scheduled import check_slots
 from retrograde.python.nests.translator import INT64, Translator
 from retrograde.python.nests.writing import fitted
 
@@ -75,13 +76,11 @@ class Stacks:
     """What is known of a procedure's stacks.
 
     Attributes:
-        around: for a stack that is kept in another one that other, and at which index.
-        made: what makes each stack.
+        around: what makes a stack that is kept in another one, that other, and at which index.
         growing: the stacks that are part of a storage.
     """
 
-    around: dict[Name, tuple[Name, Expression]] = field(default_factory=dict[Name, "tuple[Name, Expression]"])
-    made: dict[Name, MakeStack] = field(default_factory=dict[Name, MakeStack])
+    around: list[tuple[MakeStack, Name, Expression]]
     growing: dict[Name, Growing] = field(default_factory=dict[Name, Growing])
 
 
@@ -96,9 +95,10 @@ def depth_of(kind: StackType) -> tuple[int, ArrayType]:
 def make_stack(translator: Translator, action: MakeStack) -> None:
     """Room for the entries."""
     assert isinstance(action.stack.type, StackType)
+    check_slots(translator, action)
     stack, stacks = action.stack, translator.stacks
     _, element = depth_of(action.stack.type)
-    outer = stacks.around.get(stack)
+    outer = next(((other, index) for made, other, index in stacks.around if made is action), None)
     if outer is not None and outer[0] in stacks.growing:
         place = stacks.growing[outer[0]]
         stacks.growing[stack] = _inside(translator, place.storage, place.level + 1)
@@ -126,10 +126,10 @@ def _known_shape(translator: Translator, action: MakeStack) -> Indices | None:
 
 def _shape_of_inner(translator: Translator, stack: Name) -> Indices | None:
     """The number of entries that each of the stacks in a stack has, and their shape, if they are known beforehand."""
-    inner = [made for made in translator.stacks.made if translator.stacks.around.get(made, (None,))[0] is stack]
+    inner = [made for made, outer, _ in translator.stacks.around if outer is stack]
     if len(inner) != 1:
         return None
-    action = translator.stacks.made[inner[0]]
+    (action,) = inner
     count = None if action.count is None else translator.whole_of(action.count)
     shape = _known_shape(translator, action)
     if count is None or shape is None or not all(map(translator.is_given, (count, *shape))):
@@ -144,7 +144,7 @@ def _element_shape(translator: Translator, element: ArrayType) -> Indices | None
 
 def _fits_into(translator: Translator, action: MakeStack, outer: Name, index: Expression) -> bool:
     """Whether a stack can be filled right where it is going to be kept."""
-    if action.count is None or outer in translator.stacks.growing or translator.bindings[action.stack] > 1:
+    if action.count is None or outer in translator.stacks.growing:
         return False
     if not isinstance(index, Name) or translator.texts.get(index) in translator.unstable:
         return False
@@ -187,7 +187,9 @@ def _inside(translator: Translator, storage: Storage, level: int) -> Growing:
 
 
 def keep(translator: Translator, action: Keep) -> None:
-    """Copy a value into a stack."""
+    """Copy a value into a stack; what is let go of stays where it is."""
+    if action.value is None:
+        return
     index = translator.index(action.index)
     place = translator.stacks.growing.get(action.stack)
     if place is not None:

@@ -68,6 +68,7 @@ class Translator:
         self.constants: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
         self.stacks: Any = None
+        self.checked: frozenset[str] = frozenset()
         self.written: set[Name] = set()
         self.functions: dict[str, str] = {}
         self.namespace: dict[str, Any] = {}
@@ -163,10 +164,12 @@ class Translator:
     def into(self, parts: list[Part]) -> Iterator[None]:
         """A context in which parts go to the end of others."""
         around, self.out = self.out, parts
+        checked = self.checked
         try:
             yield
         finally:
             self.out = around
+            self.checked = checked
 
     def let(self, value: Scalar, hint: str = "s") -> Scalar:
         """A scalar in a variable."""
@@ -485,12 +488,17 @@ class Translator:
             self.facts.never_negative(difference) and self.facts.never_negative(difference.times(-1))
         ):
             return
-        self.check(f"{one} != {other}", (one, other), "ValueError", "sizes that have to be equal are not")
+        first, second = sorted((str(one), str(other)))
+        self.check(f"{first} != {second}", (one, other), "ValueError", "sizes that have to be equal are not")
 
     def check(self, condition: str, involved: Indices, kind: str, message: str) -> None:
         """Have the run raise where a condition holds."""
         names = {name for value in involved for name in value.names}
         text = f"if {condition}: raise {kind}({message!r})"
+        if text in self.checked:
+            return
+        if not names & self.unstable:
+            self.checked = self.checked | {text}
         self.line(text, names)
 
     def whole_of(self, expression: Expression) -> Affine | None:

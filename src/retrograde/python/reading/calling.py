@@ -1,7 +1,12 @@
 """Calls: functions of the user are read where they are called, others are handed what they are given."""
 
+# Values are anything that a user's code has: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import types
@@ -10,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import UnsupportedError
+from retrograde.python.reading import names as names_of
 from retrograde.python.reading.frames import EXIT, NORMAL, RETURNED, Closure, Frame, body_of, local_names
 from retrograde.python.reading.iteration import (
     combine_enumerate,
@@ -22,6 +28,7 @@ from retrograde.python.reading.iteration import (
 from retrograde.python.reading.kinds import map_arrays
 from retrograde.python.reading.liveness import Liveness
 from retrograde.python.reading.origins import origins_of
+from retrograde.python.reading.records import group_of, is_group, items_of
 from retrograde.python.reading.refusals import CALLS
 from retrograde.python.reading.series import OF_SERIES, Series, opened
 from retrograde.python.reading.signals import NeedsStatic
@@ -170,7 +177,12 @@ def returned(reader: Reader, frame: Frame) -> Any:
     code = frame.names[EXIT]
     if isinstance(code, Number):
         reader.located(frame.source.node, _refuse_mixed)
-    return frame.names.get(RETURNED) if code else None
+    return reader.located(frame.source.node, lambda: settled(frame.names.get(RETURNED))) if code else None
+
+
+def settled(value: Any) -> Any:
+    """A value all parts of which a program can hold."""
+    return map_arrays(lambda part: names_of.present("the value that is returned", part), value)
 
 
 def _refuse_mixed() -> None:
@@ -291,11 +303,21 @@ def _getattr(reader: Reader, value: Any, name: str, *default: Any) -> Any:
     return getattr(value, name) if is_dynamic(value) else reader.inputs.attribute(value, name)
 
 
-def _copied(reader: Reader, value: Any, memo: Any = None) -> Any:
-    return map_arrays(lambda part: part.copy() if is_dynamic(part) else part, value)
+def _copied(reader: Reader, value: Any) -> Any:
+    """`copy.deepcopy`, of containers and arrays."""
+    return map_arrays(lambda part: part.copy() if is_dynamic(part) else copy.deepcopy(part), value)
+
+
+def _copied_once(reader: Reader, value: Any) -> Any:
+    """`copy.copy`: of a container another one with the same arrays."""
+    if is_dynamic(value):
+        return value.copy()
+    return group_of(type(value), tuple(items_of(value)), list(items_of(value).values())) if is_group(value) else value
 
 
 _OWN: dict[Any, Callable[..., Any]] = {
+    copy.deepcopy: _copied,
+    copy.copy: _copied_once,
     range: lambda reader, *bounds: make_range(*bounds),
     enumerate: combine_enumerate,
     zip: combine_zip,

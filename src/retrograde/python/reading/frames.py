@@ -71,14 +71,12 @@ def local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
 
 def body_of(node: ast.FunctionDef | ast.Lambda) -> list[ast.stmt]:
     """The statements of a function as they are read: the same every time, so that they can be told apart."""
-    found = _BODIES.get(node)
-    if found is None:
+    if node not in _BODIES:
         if isinstance(node, ast.Lambda):
-            found = [ast.copy_location(ast.Return(node.body), node.body)]
+            _BODIES[node] = [ast.copy_location(ast.Return(node.body), node.body)]
         else:
-            found = [_Rewriter().visit(copy.deepcopy(statement)) for statement in node.body]
-        _BODIES[node] = found
-    return found
+            _BODIES[node] = [_Rewriter().visit(copy.deepcopy(statement)) for statement in node.body]
+    return _BODIES[node]
 
 
 _BODIES: WeakKeyDictionary[ast.AST, list[ast.stmt]] = WeakKeyDictionary()

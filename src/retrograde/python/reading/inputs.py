@@ -1,12 +1,16 @@
 """The inputs of a program that is being read: what arguments and captured values stand for, and what has to hold."""
 
+# Values are anything that a user's code has: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from keyword import iskeyword
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.dispatch import Intercepting
+from retrograde.program.kinds import as_tuple
 from retrograde.program.types import Size
 from retrograde.python.reading.leaves import (
     ArrayKind,
@@ -29,7 +34,8 @@ from retrograde.python.reading.leaves import (
     is_contiguous,
     keys_of,
 )
-from retrograde.python.reading.values import Array, Cell, Heap, generator
+from retrograde.python.reading.signals import NeedsLeast
+from retrograde.python.reading.values import Array, Cell, Heap, Number, generator
 from retrograde.rules.random import WORDS, state_of
 
 Fetch = Callable[[Sequence[Any]], Any]
@@ -49,6 +55,7 @@ class Assumptions:
         inputs: numbers among the inputs whose value is taken as it is in this call.
         sizes: sizes that are taken as they are in this call.
         names: what the sizes that are not are called.
+        least: sizes below it are taken as they are.
         peeled: loops whose first iteration is read by itself.
         unrolled: loops whose body is read once for each iteration.
         reasons: why they are.
@@ -57,6 +64,7 @@ class Assumptions:
     inputs: set[str] = field(default_factory=set[str])
     sizes: set[int] = field(default_factory=set[int])
     names: dict[int, str] = field(default_factory=dict[int, str])
+    least: int = LEAST_SIZE
     peeled: set[Any] = field(default_factory=set[Any])
     unrolled: set[Any] = field(default_factory=set[Any])
 
@@ -88,7 +96,11 @@ class Inputs:
     def note_sizes(self, arguments: Sequence[tuple[str, Any]]) -> None:
         """Call the sizes of arrays by the names of the integers among the arguments that are equal to them."""
         for label, value in arguments:
-            if type(value) is int and value >= LEAST_SIZE and input_name(label) not in self.assumptions.inputs:
+            if (
+                type(value) is int
+                and value >= self.assumptions.least
+                and input_name(label) not in self.assumptions.inputs
+            ):
                 self.assumptions.names.setdefault(value, input_name(label))
 
     def argument(self, label: str, value: Any, position: int) -> Any:
@@ -133,10 +145,19 @@ class Inputs:
         if not isinstance(extent, Size):
             return False
         known = {name: value for value, name in self.assumptions.names.items()} | self.numbers
-        least = max(LEAST_SIZE, 1 - extent.offset)
+        least = max(self.assumptions.least, 1 - extent.offset)
         if known.get(extent.name, 0) < least:
             return False
         self.smallest[extent.name] = max(self.smallest.get(extent.name, 0), least)
+        return True
+
+    def widen_least(self, size: int) -> bool:
+        """Have all sizes that are not fixed be at least one; whether they are in this call, and were not before."""
+        assumptions = self.assumptions
+        named = [value for value in assumptions.names if value not in assumptions.sizes]
+        if size <= assumptions.least or min(named, default=0) < size:
+            return False
+        assumptions.least = size
         return True
 
     def fix_small(self, smallest: Mapping[str, int]) -> None:
@@ -146,6 +167,24 @@ class Inputs:
         assumptions.inputs.update(
             name for name, value in self.numbers.items() if name in smallest and value < smallest[name]
         )
+
+    def note_columns(self, array: Array, index: Any) -> None:
+        """Have the sizes of an array such that a part which is one row or column wide is known to be that.
+
+        Raises:
+            NeedsLeast: they have to be more than is known.
+        """
+        parts: tuple[Any, ...] = as_tuple(index)
+        if any(not isinstance(part, (int, slice, Number)) for part in parts):
+            return
+        for part, size in zip(parts, array.type.sizes, strict=False):
+            if not isinstance(part, slice) or not isinstance(size, Size) or part.step not in (None, 1):
+                continue
+            start, stop = part.start, part.stop
+            if isinstance(start, int) and isinstance(stop, int) and 0 <= start == stop - 1 >= self.assumptions.least:
+                known = {name: value for value, name in self.assumptions.names.items()}.get(size.name, 0) + size.offset
+                if known >= stop:
+                    raise NeedsLeast(stop - size.offset, known - size.offset)
 
     def refuse_writes(self) -> None:
         """Refuse what was done to arrays and containers from around the function.
@@ -235,7 +274,7 @@ class Inputs:
 
     def _size(self, extent: Any) -> int | str:
         assumptions = self.assumptions
-        if not isinstance(extent, int) or extent < LEAST_SIZE or extent in assumptions.sizes:
+        if not isinstance(extent, int) or extent < assumptions.least or extent in assumptions.sizes:
             return int(extent)
         if extent not in assumptions.names:
             used = {*assumptions.names.values(), *self._taken}
@@ -262,7 +301,9 @@ def _is_unchanged(held: Any, before: Any) -> bool:
 
 def _is_constant(value: Any) -> bool:
     plain = (str, bytes, type(None), type, np.dtype, ModuleType, range, slice, frozenset, type(Ellipsis))
-    return isinstance(value, plain) or callable(value)
+    if isinstance(value, (*plain, FunctionType)):
+        return True
+    return callable(value) and type(value).__module__.split(".")[0] in _LIBRARIES
 
 
 def input_name(label: str) -> str:

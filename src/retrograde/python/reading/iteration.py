@@ -1,5 +1,9 @@
 """What `for` goes over: ranges whose bounds only the run knows, arrays, and combinations of them."""
 
+# Values are anything that a user's code has: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -176,10 +180,12 @@ def combine_reversed(reader: Reader, values: Any) -> Any:
     if isinstance(values, range):
         return values[::-1]
     if isinstance(values, Span) and isinstance(values.step, int) and abs(values.step) == 1:
-        return Span(values.stop - values.step, values.start - values.step, -values.step)
+        span: Span = values
+        return Span(span.stop - span.step, span.start - span.step, -span.step)
     turns = turns_of(reader, values)
     if turns is None:
-        return list(values)[::-1]
+        known: Any = values
+        return list(known)[::-1]
     return Combined(Turns(turns.count, lambda at: turns.element(turns.count - 1 - at)))
 
 

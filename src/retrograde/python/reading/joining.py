@@ -9,7 +9,6 @@ from retrograde.program.builder import Symbol
 from retrograde.python.reading.changes import NameSlot, Place, State
 from retrograde.python.reading.frames import EXIT, RETURNED
 from retrograde.python.reading.kinds import (
-    ArrayLeaf,
     Fixed,
     Kind,
     Leaf,
@@ -104,7 +103,9 @@ class Made:
         if isinstance(change, CellSlot):
             change.set(next(self._parts)[0])
         else:
-            change.set(rebuilt(kind, self._value, loop))
+            value = rebuilt(kind, self._value, loop)
+            self._reader.own(value)
+            change.set(value)
 
     def _value(self, leaf: Leaf) -> Any:
         symbol, (_, ways) = next(self._parts)
@@ -113,7 +114,7 @@ class Made:
         for array, others in self._arrays:
             if all(isinstance(way, Seen) and same(way, other) for way, other in zip(ways, others, strict=True)):
                 return array
-        made = self._reader.heap.array(symbol, contiguous=isinstance(leaf, ArrayLeaf) and leaf.contiguous)
+        made = self._reader.heap.array(symbol, contiguous=leaf.contiguous)
         self._arrays.append((made, ways))
         return made
 

@@ -1,5 +1,9 @@
 """What values that come out of different regions have in common, so that one variable can hold either."""
 
+# Values are anything that a user's code has: there is nothing for a type checker to know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -11,7 +15,7 @@ import numpy as np
 from retrograde.program.builder import Symbol
 from retrograde.program.types import ArrayType, Extent, type_of
 from retrograde.python.reading.frames import Unset
-from retrograde.python.reading.leaves import keys_of
+from retrograde.python.reading.records import group_of, is_group, items_of
 from retrograde.python.reading.values import Array, Number
 from retrograde.python.reading.values.numbers import DTYPES, KINDS
 
@@ -110,7 +114,7 @@ def same(one: Any, other: Any) -> bool:
         return one.cell is other.cell and one.path == other.path
     if type(one) is not type(other):
         return False
-    if isinstance(one, tuple):
+    if type(one) is tuple:
         return len(one) == len(other) and all(map(same, one, other))
     return isinstance(one, (bool, int, float, complex, str, bytes, np.generic, range, slice)) and bool(one == other)
 
@@ -125,10 +129,11 @@ def join(kind: Kind, value: Any) -> Kind:
         if same(kind.value, value):
             return kind
         kind = general(kind.value)
-    if isinstance(kind, Group) and isinstance(value, (tuple, list, dict)):
-        if type(value) is not kind.type or keys_of(value) != kind.keys:
+    if isinstance(kind, Group) and is_group(value):
+        items = items_of(value)
+        if type(value) is not kind.type or tuple(items) != kind.keys:
             return Apart(f"where it is a {kind.type.__name__} of some items on one way and of others on another")
-        parts = (join(part, value[key]) for part, key in zip(kind.parts, kind.keys, strict=True))
+        parts = (join(part, items[key]) for part, key in zip(kind.parts, kind.keys, strict=True))
         return Group(kind.type, kind.keys, tuple(parts))
     return union(kind, general(value))
 
@@ -146,9 +151,9 @@ def general(value: Any) -> Kind:
         return NumberLeaf(type(value), DTYPES[type(value)])
     if isinstance(value, np.generic) and value.dtype.kind in "biufc":
         return NumberLeaf(None, value.dtype)
-    if type(value) in (tuple, list, dict):
-        items: Any = value
-        return Group(type(value), keys_of(items), tuple(Fixed(items[key]) for key in keys_of(items)))
+    if is_group(value):
+        items = items_of(value)
+        return Group(type(value), tuple(items), tuple(map(Fixed, items.values())))
     return Apart(f"where it is {value!r} on one way and something else on another")
 
 
@@ -233,7 +238,7 @@ def leaves_of(kind: Kind, value: Any) -> Iterator[tuple[Leaf, Any]]:
     """The numbers and arrays of a value that have to be handed on."""
     if isinstance(kind, Group):
         for part, key in zip(kind.parts, kind.keys, strict=True):
-            yield from leaves_of(part, value if isinstance(value, Unset) else value[key])
+            yield from leaves_of(part, value if isinstance(value, Unset) else items_of(value)[key])
     elif isinstance(kind, (NumberLeaf, ArrayLeaf)):
         yield kind, value
 
@@ -247,8 +252,7 @@ def rebuilt(kind: Kind, make: Callable[[Leaf], Any], loop: Any = None) -> Any:
     if isinstance(kind, Missing):
         return Unset("")
     if isinstance(kind, Group):
-        parts = [rebuilt(part, make, loop) for part in kind.parts]
-        return dict(zip(kind.keys, parts, strict=True)) if kind.type is dict else kind.type(parts)
+        return group_of(kind.type, kind.keys, [rebuilt(part, make, loop) for part in kind.parts])
     return make(kind)
 
 
@@ -259,10 +263,9 @@ def unseen(value: Any) -> Any:
 
 def map_arrays(function: Callable[[Any], Any], value: Any) -> Any:
     """A value with the function's results in place of what is in its tuples, lists and dicts."""
-    if type(value) in (tuple, list):
-        return type(value)(map_arrays(function, part) for part in value)
-    if type(value) is dict:
-        return {key: map_arrays(function, part) for key, part in value.items()}  # pyright: ignore
+    if is_group(value):
+        items = items_of(value)
+        return group_of(type(value), tuple(items), [map_arrays(function, part) for part in items.values()])
     return function(value)
 
 

@@ -103,10 +103,14 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         LoopReading(reader, key, None, body, condition, reader.frame.liveness.head(statement), "").read()
 
     if key in reader.assumptions.peeled:
-        branch(reader, test(), lambda: _goes_on(reader, statement, loop, always=True) and None, lambda: None)
+        branch(reader, test(), lambda: _first(reader, statement, loop), lambda: None)
     else:
         loop()
     _ended(reader, statement)
+
+
+def _first(reader: Reader, statement: ast.While, rest: Callable[[], None]) -> None:
+    _goes_on(reader, statement, rest, always=True)
 
 
 def _body(reader: Reader, statement: ast.For | ast.While, exits: bool) -> None:

@@ -127,11 +127,13 @@ class LoopReading:
             self._note_name(name)
         for _ in range(_ATTEMPTS):
             back = self._reader.builder.checkpoint()
-            block, end, stable = self._attempt()
-            if stable:
+            block, end, found = self._attempt()
+            if found is None:
                 self._put(block, end)
                 return
             back()
+            for place, value in found:
+                self._note(place).widen(value)
         raise UnsupportedError(  # pragma: no cover
             "what this loop carries from one iteration to the next keeps changing its kind; give each name one dtype "
             "and number of axes"
@@ -152,7 +154,8 @@ class LoopReading:
         found = self._carried[place.key] = Carried(place, start, hint_of(self._reader, place))
         return found
 
-    def _attempt(self) -> tuple[Block, Block | None, bool]:
+    def _attempt(self) -> tuple[Block, Block | None, list[tuple[Place, Any]] | None]:
+        """Read the body: what else it changed, if that is to be carried; None if it is as it was assumed to be."""
         reader, builder = self._reader, self._reader.builder
         block, index = self._entered()
         with builder.inside(block):
@@ -171,13 +174,11 @@ class LoopReading:
                 # It was changed only while no name had an array object of its own.
                 del self._carried[one.place.key]
                 stable = False
-        for place, value in zip(new, ends[len(carried) :], strict=True):
-            self._note(place).widen(value)
         if not stable:
-            return block, None, False
+            return block, None, list(zip(new, ends[len(carried) :], strict=True))
         with builder.inside(block):
             self._leave(block)
-        return block, self._asked(self._condition) if self._condition is not None else None, True
+        return block, self._asked(self._condition) if self._condition is not None else None, None
 
     def _asked(self, condition: Callable[[], Any]) -> Block:
         """The condition, as a function of what is carried."""

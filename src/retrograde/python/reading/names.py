@@ -30,8 +30,8 @@ def load(reader: Reader, node: ast.Name) -> Any:
         UnboundLocalError, NameError: it has none, as Python would say.
     """
     name = node.id
-    frame: Frame | None = reader.frame
-    while frame is not None:
+    frame: Frame = reader.frame
+    while True:
         value = frame.names.get(name, _MISSING)
         if value is not _MISSING:
             return present(repr(name), value)
@@ -40,7 +40,6 @@ def load(reader: Reader, node: ast.Name) -> Any:
         if frame.outer is None:
             return _from_outside(reader, frame, name)
         frame = frame.outer
-    raise NameError(name)  # pragma: no cover
 
 
 def present(label: str, value: Any) -> Any:

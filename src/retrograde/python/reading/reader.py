@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
 from typing import Any
 
 from retrograde.errors import RetrogradeError
@@ -12,6 +13,7 @@ from retrograde.program.model import Variable
 from retrograde.python.reading.frames import Frame
 from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.origins import origins_of
+from retrograde.python.reading.records import is_group, items_of
 from retrograde.python.reading.refusals import Located, located
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.values import Array, Number
@@ -41,6 +43,14 @@ class Reader:
     def frame(self) -> Frame:
         """The call that is being read."""
         return self.frames[-1]
+
+    def own(self, value: Any) -> None:
+        """Note objects that reading made: their attributes can be set."""
+        if is_group(value):
+            for part in items_of(value).values():
+                self.own(part)
+            if is_dataclass(value):
+                self.objects[id(value)] = value
 
     def is_own(self, value: Any) -> bool:
         """Whether an object was made while the function was read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,22 +9,23 @@ from typing import Any
 
 import numpy as np
 
-import retrograde.rules  # noqa: F401
+import retrograde.rules  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from retrograde.autodiff import containers
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.clone import prune
 from retrograde.program.model import Program, all_variables
 from retrograde.program.types import ArrayType, Size
+from retrograde.python.reading.arguments import Arguments
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
-from retrograde.python.reading.inputs import LEAST_SIZE, Assumptions, Inputs
+from retrograde.python.reading.inputs import Assumptions, Inputs
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
 from retrograde.python.reading.series import Series
-from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
-from retrograde.python.reading.source import Source, source_of
+from retrograde.python.reading.signals import NeedsLeast, NeedsStatic, NeedsUnrolling
+from retrograde.python.reading.source import Source, source_of, unbound
 from retrograde.python.reading.values import Array, Number
 
 _ATTEMPTS = 100
@@ -65,7 +65,7 @@ def read(
         >>> import numpy as np
         >>> reading = read(decay, (np.ones(5), 0.5, 10))  # doctest: +SKIP
     """
-    source = source_of(function)
+    source = source_of(unbound(function)[0])
     parameters = Parameters(function)
     values = parameters.values(arguments, keywords or {})
     assumptions = Assumptions(inputs=set(static))
@@ -79,6 +79,10 @@ def read(
                     raise _not_known(signal, assumptions) from None
                 signal.origins.fix(assumptions)
                 assumptions.reasons.update(dict.fromkeys(signal.origins.loops, signal))
+                continue
+            except NeedsLeast as signal:
+                if not attempt.inputs.widen_least(signal.size):
+                    assumptions.sizes.add(signal.found)
                 continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
@@ -120,21 +124,19 @@ class _Attempt:
         values: Sequence[Any],
         assumptions: Assumptions,
     ) -> None:
-        self.function = inspect.unwrap(function) if not hasattr(function, "__code__") else function
+        self.function, self.bound = unbound(function)
         self.source = source
         self.parameters = parameters
         self.values = values
         builder = ProgramBuilder(source.name if source.name.isidentifier() and source.name != "lambda" else "function")
-        builder.least_size = LEAST_SIZE
+        builder.least_size = assumptions.least
         self.inputs = Inputs(builder, assumptions, local_names(source.node))
         self.reader = Reader(builder, assumptions, self.inputs)
-        self.arguments: dict[str, list[str | None]] = {}
-        self.structures: list[Any] = []
-        self.originals: dict[str, list[tuple[str, Any]]] = {}
 
     def read(self) -> Reading:
         reader = self.reader
-        names = self._make_arguments()
+        arguments = Arguments(self.inputs, self.parameters.names, self.values)
+        names = {**self._make_bound(), **arguments.values}
         with entered(reader, self.source, self.function, None, names) as frame:
             reader.execute(body_of(self.source.node))
             value = returned(reader, frame)
@@ -142,13 +144,13 @@ class _Attempt:
         outputs: dict[str, Any] = {}
         template = self._return(value, outputs)
         returns = list(outputs)
-        mutated, unclear = self._mutated(outputs)
+        mutated, unclear = arguments.written(outputs)
         program = prune(reader.builder.finish(**outputs))
         return Reading(
             program,
             self.parameters,
-            self.arguments,
-            self.structures,
+            arguments.inputs,
+            arguments.structures,
             self.inputs.leaves,
             returns,
             template,
@@ -157,31 +159,11 @@ class _Attempt:
             _smallest(program, self.inputs.smallest),
         )
 
-    def _make_arguments(self) -> dict[str, Any]:
-        found: list[tuple[str, str, Any]] = []
-        rebuild: list[tuple[str, Any, int]] = []
-        for name, value in zip(self.parameters.names, self.values, strict=True):
-            parts, structure = containers.flatten(value)
-            plain = len(parts) == 1 and parts[0] is value
-            labels = [name] if plain else containers.labels(value, name)
-            self.structures.append(None if plain else structure)
-            rebuild.append((name, None if plain else structure, len(parts)))
-            found += [(name, label, part) for label, part in zip(labels, parts, strict=True)]
-        self.inputs.note_sizes([(label, part) for _, label, part in found])
-        made: dict[str, list[Any]] = {name: [] for name in self.parameters.names}
-        self.arguments = {name: [] for name in self.parameters.names}
-        for position, (name, label, part) in enumerate(found):
-            count = len(self.inputs.leaves)
-            handle = self.inputs.argument(label, part, position)
-            made[name].append(handle)
-            called = self.inputs.leaves[count].input
-            if part is not None:
-                self.arguments[name].append(called)
-            if isinstance(handle, Array) and called is not None:
-                self.originals.setdefault(name, []).append((called, handle))
+    def _make_bound(self) -> dict[str, Any]:
+        """What a method or a partial function has of itself: captured values."""
         return {
-            name: made[name][0] if structure is None else structure.unflatten(made[name])
-            for name, structure, _ in rebuild
+            name: self.inputs.captured(("bound", name), name, value, fetch)
+            for name, (value, fetch) in self.bound.items()
         }
 
     def _return(self, value: Any, outputs: dict[str, Any]) -> Callable[[Sequence[Any]], Any]:
@@ -204,28 +186,9 @@ class _Attempt:
 
         return rebuild
 
-    def _mutated(self, outputs: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, str]]:
-        mutated: dict[str, list[str]] = {}
-        unclear: dict[str, str] = {}
-        for name, handles in self.originals.items():
-            for called, handle in handles:
-                if handle.cell.poison is not None:
-                    unclear[name] = handle.cell.poison
-                elif not _is_input(handle.cell.version, called):
-                    outputs[called] = handle.cell.version
-                    mutated.setdefault(name, []).append(called)
-        return mutated, unclear
-
-
-def _is_input(version: Any, name: str | None) -> bool:
-    if not isinstance(version, Symbol):
-        return False
-    variable = version.variable
-    return variable in version.builder.inputs and (name is None or variable.name == name)
-
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (float, complex)) or (isinstance(value, np.generic) and value.dtype.kind in "fc")
+    return isinstance(value, (float, complex, np.inexact))
 
 
 def _output(reader: Reader, value: Any) -> Any:
@@ -251,7 +214,7 @@ def _smallest(program: Program, assumed: Mapping[str, int]) -> dict[str, int]:
     variables = all_variables(program.block)
     types = [variable.type for variable in variables if isinstance(variable.type, ArrayType)]
     sizes = [size for kind in types for size in kind.sizes if isinstance(size, Size)]
-    least = dict.fromkeys((size.name for size in sizes), LEAST_SIZE) | dict(assumed)
+    least = dict.fromkeys((size.name for size in sizes), program.least_size) | dict(assumed)
     for size in sizes:
         least[size.name] = max(least[size.name], -size.offset)
     for variable in variables:

@@ -180,7 +180,7 @@ def opened(value: Any) -> Any:
 def _put_together(reader: Reader, function: Any, value: Series, axis: int = 0) -> Any:
     """`np.stack`, `np.concatenate` and `np.vstack` of the list."""
     array = value.array.copy()
-    if function is np.stack and isinstance(axis, int):
+    if function is np.stack:
         return array if axis == 0 else call(reader.heap, np.moveaxis, (array, 0, axis), {}).copy()
     if function is np.vstack and array.ndim == 2:
         return array

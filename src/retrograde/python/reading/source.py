@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,6 +56,33 @@ class Source:
 def name_of(node: FunctionNode) -> str:
     """What a function is called."""
     return "lambda" if isinstance(node, ast.Lambda) else node.name
+
+
+def unbound(function: Callable[..., Any]) -> tuple[Any, dict[str, tuple[Any, Callable[[Any], Any]]]]:
+    """The function of Python behind a method, a partial function or an object that can be called.
+
+    Returns:
+        The function; and by the names of its parameters the values that are given already, each with what gets it anew.
+    """
+    if isinstance(function, functools.partial):
+        inner, given = unbound(function.func)
+        names = [name for name in inspect.signature(inner).parameters if name not in given]
+        for at, name in zip(range(len(function.args)), names, strict=False):
+            given[name] = (function.args[at], lambda _, at=at: function.args[at])
+        for name in function.keywords:
+            given[name] = (function.keywords[name], lambda _, name=name: function.keywords[name])
+        return inner, given
+    method = function
+    if not isinstance(function, (types.MethodType, types.FunctionType)):
+        called = inspect.getattr_static(type(function), "__call__", None)
+        if not isinstance(called, types.FunctionType) or called.__module__.split(".")[0] in ("numpy", "scipy"):
+            return function, {}
+        method = types.MethodType(called, function)
+    if isinstance(method, types.MethodType):
+        owner = method.__self__
+        first = next(iter(inspect.signature(method.__func__).parameters))
+        return method.__func__, {first: (owner, lambda _: owner)}
+    return function, {}
 
 
 def source_of(function: Callable[..., Any]) -> Source:

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from retrograde.errors import UnsupportedError
 from retrograde.python.reading import names
 from retrograde.python.reading.expressions import AUGMENTED
@@ -140,6 +142,15 @@ def _continue(reader: Reader, statement: ast.Continue) -> None:
     reader.frame.names[EXIT] = CONTINUE
 
 
+def _with(reader: Reader, statement: ast.With) -> None:
+    """`with np.errstate(...)`, which changes what is warned of and no result."""
+    states = [reader.evaluate(item.context_expr) for item in statement.items]
+    if not all(isinstance(state, np.errstate) for state in states):
+        source = reader.frame.source
+        refuse(source.place(statement), source.text(statement), *REFUSED[ast.With])
+    execute(reader, statement.body)
+
+
 def _define(reader: Reader, statement: ast.FunctionDef) -> None:
     if statement.decorator_list:
         raise UnsupportedError("a decorated function inside of a function is not read; define it outside")
@@ -207,6 +218,7 @@ _KINDS: dict[type[ast.stmt], Callable[[Reader, Any], None]] = {
     ast.While: read_while,
     ast.Break: _break,
     ast.Continue: _continue,
+    ast.With: _with,
     ast.Pass: lambda reader, statement: None,
     ast.FunctionDef: _define,
     ast.Delete: _delete,

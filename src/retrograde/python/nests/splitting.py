@@ -1,0 +1,56 @@
+"""Names that stand for one thing before a place and for another behind it, as two names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from retrograde.program.kinds import is_slice, is_tuple
+from retrograde.python.lowering.model import Action, Apply, Bind, Entry, Name, Procedure
+from retrograde.python.lowering.places import read_by, set_by
+from retrograde.python.nests.actions import all_actions, count_bindings
+
+
+def with_parameters_apart(procedure: Procedure) -> Procedure:
+    """A procedure in which a parameter that is bound again, once and outside of loops and branches, has a name of its own.
+
+    `A = A.copy()` is then no reason to think that `A` may change.
+    """
+    counts = count_bindings(procedure.parameters, procedure.actions)
+    taken = {name.text for action in all_actions(procedure.actions) for name in getattr(action, "targets", [])}
+    renamed: dict[Name, Name] = {}
+    actions = list(procedure.actions)
+    for parameter in procedure.parameters:
+        at = next((at for at, action in enumerate(actions) if _binds(action, parameter)), None)
+        if counts[parameter] != 2 or at is None or any(_touches(action, parameter) for action in actions[:at]):
+            continue
+        text = f"{parameter.text}_given"
+        while text in taken:
+            text += "_"
+        given = renamed[parameter] = Name(text, parameter.type)
+        actions[at] = replace(actions[at], value=_put(actions[at].value, {parameter: given}))  # pyright: ignore
+    parameters = [renamed.get(name, name) for name in procedure.parameters]
+    return replace(procedure, parameters=parameters, actions=actions)
+
+
+def _binds(action: Action, name: Name) -> bool:
+    return isinstance(action, Bind) and action.targets == [name]
+
+
+def _touches(action: Action, name: Name) -> bool:
+    """Whether an action uses a name."""
+    return any(name in read_by(each) or name in set_by(each) for each in all_actions([action]))
+
+
+def _put(expression: Any, names: dict[Name, Name]) -> Any:
+    if isinstance(expression, Name):
+        return names.get(expression, expression)
+    if isinstance(expression, Apply):
+        return replace(expression, operands=_put(expression.operands, names))
+    if isinstance(expression, Entry):
+        return replace(expression, index=_put(expression.index, names))
+    if is_tuple(expression):
+        return tuple(_put(part, names) for part in expression)
+    if is_slice(expression):
+        return slice(*(_put(part, names) for part in (expression.start, expression.stop, expression.step)))
+    return expression
