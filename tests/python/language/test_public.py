@@ -54,7 +54,7 @@ def _inner(ones: list[Any], others: list[Any]) -> float:
 
 @pytest.mark.parametrize("case", _CASES, ids=repr)
 def test_pullbacks(case: Case, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("RETROGRADE_CACHE_DIR", str(tmp_path))
     arguments = case.arguments()
     before = deepcopy(arguments)
     random = np.random.default_rng(1)
