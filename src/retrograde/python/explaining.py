@@ -23,7 +23,7 @@ from retrograde.program.model import (
     operands_of,
     variables_in,
 )
-from retrograde.program.types import StackType
+from retrograde.program.types import ArrayType, StackType
 from retrograde.python.derivative import Derivative
 from retrograde.python.explanation import Budgeted, Explanation, Kept, Part
 from retrograde.python.footprint import Footprint
@@ -154,7 +154,7 @@ def _kept_values(program: Program, footprint: Footprint) -> Iterator[Kept]:
 
 
 def _is_array(variable: Variable) -> bool:
-    return isinstance(variable.type, StackType) or variable.type.rank > 0
+    return isinstance(variable.type, StackType) or (isinstance(variable.type, ArrayType) and variable.type.rank > 0)
 
 
 def _reading_lines(statement: Statement, variable: Variable) -> Iterator[int]:
