@@ -354,3 +354,62 @@ def counted(x, v):
 def test_sums_with_a_condition(random: Any) -> None:
     agrees(counted, random.standard_normal(50), 0.3)
     differentiates(counted, random.standard_normal(50), 0.3, wrt="x")
+
+
+def both_ends(x, n):
+    parts = []
+    for i in range(n):
+        if i % 2:
+            parts.append(x[i])
+        else:
+            parts.insert(0, -x[i])
+    return np.array(parts) @ np.arange(n)
+
+
+def only_returns(x):
+    i = 0
+    while True:
+        if i >= len(x):
+            return x.sum()
+        if x[i] > 1.0:
+            return x[i]
+        i += 1
+
+
+def shared(u, n):
+    v, w = u, u[1:]
+    rows = [u.copy()] * 2
+    for i in range(n):
+        u += i
+        w[0] *= 0.5
+        rows[0][i] = v[0]
+    return v.sum() + w.sum(), rows[1]
+
+
+def counts_down(x, n):
+    total = 0.0
+    for i in range(n):
+        n = n - 1
+        i += 1
+        total += x[i - 1] * n + i
+    return total, n
+
+
+def edited(x, rows, size):
+    previous, current = np.zeros(size + 1), np.zeros(size + 1)
+    for i in range(rows):
+        for j in range(1, size + 1):
+            current[j] = max(previous[j], current[j - 1]) + x[j - 1] * (i + 1)
+        previous, current = current, previous
+    return previous[-1]
+
+
+def test_loops_of_many_kinds(random: Any) -> None:
+    agrees(both_ends, random.standard_normal(5), 5)
+    agrees(only_returns, random.standard_normal(5))
+    agrees(only_returns, random.standard_normal(5) + 1.0)
+    agrees(shared, random.standard_normal(4), 3)
+    agrees(counts_down, random.standard_normal(6), 6)
+    reading = agrees(edited, random.standard_normal(5), 4, 5)
+    agrees_on(reading, edited, random.standard_normal(7), 3, 7)
+    differentiates(edited, random.standard_normal(5), 4, 5, wrt="x")

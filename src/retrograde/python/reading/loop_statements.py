@@ -80,7 +80,7 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         return
     exits = ends_loop(statement.body)
     found = reader.frame.names
-    if not exits and isinstance(statement.test, ast.Constant) and statement.test.value:
+    if not exits and _is_endless(statement):
         raise UnsupportedError("this loop never ends; leave it by `break` or `return`, or give it a condition")
 
     def body(index: Any) -> None:
@@ -107,6 +107,10 @@ def read_while(reader: Reader, statement: ast.While) -> None:
     else:
         loop()
     _ended(reader, statement)
+
+
+def _is_endless(statement: ast.For | ast.While) -> bool:
+    return isinstance(statement, ast.While) and isinstance(statement.test, ast.Constant) and bool(statement.test.value)
 
 
 def _first(reader: Reader, statement: ast.While, rest: Callable[[], None]) -> None:
@@ -142,7 +146,7 @@ def _behind(reader: Reader, statement: ast.For | ast.While, code: Any) -> Any:
     if not has(statement.body, ast.Return, through_loops=True):
         return NORMAL
     if not has(statement.body, ast.Break):
-        return code
+        return reader.frame.return_code if _is_endless(statement) else code
     returned = reader.frame.return_code
     if not isinstance(code, Number):
         return code if code == returned else NORMAL

@@ -57,17 +57,3 @@ class NeedsUnrolling(Exception):
         self.message = message
         self.place: Place | None = None
         self.text = ""
-
-
-class NeedsLeast(Exception):
-    """A part of an array is picked that has a size that is known, if the array is not smaller than that.
-
-    Attributes:
-        size: what the array's axis has to be at least.
-        found: what it is in this call.
-    """
-
-    def __init__(self, size: int, found: int) -> None:
-        super().__init__(size)
-        self.size = size
-        self.found = found
