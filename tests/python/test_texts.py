@@ -309,7 +309,9 @@ def test_ranges_stay_what_they_were(span: str) -> None:
     function = _function(source, "marched")
     x = RANDOM.random(5)
     program = read(function, (x, 5), {}).program
-    run = run_text(python_text(lower(program)), program.name)
+    text = python_text(lower(program))
+    assert (f"\n    for i in {span}:\n" in text) == (span in STEPS_OF_ONE), text
+    run = run_text(text, program.name)
     changed = x.copy()
     expected = function(changed, 5)
     found = dict(zip(program.output_names, run(x, 5), strict=True))
@@ -317,7 +319,6 @@ def test_ranges_stay_what_they_were(span: str) -> None:
     np.testing.assert_array_equal(found["x"], changed)
     backward = reverse(program, ["x"], ["return"], keep_outputs=False)
     text = python_text(lower(backward))
-    assert (f"in reversed({span}):" in text) == (span in STEPS_OF_ONE)
     np.testing.assert_array_equal(run_text(text, backward.name)(x, 5, 1.0), backward(x, 5, 1.0)[0])
 
 
