@@ -30,6 +30,20 @@ from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import ArrayType, Extent, Size, Type, array_type, type_of
 
 
+class NeedsConstant(UnsupportedError):
+    """A number that only the run knows was given where a constant is needed.
+
+    Attributes:
+        symbol: the number.
+        purpose: what it was given as.
+    """
+
+    def __init__(self, message: str, symbol: Symbol, purpose: str) -> None:
+        super().__init__(message)
+        self.symbol = symbol
+        self.purpose = purpose
+
+
 class Symbol(ArrayLike):
     """A variable of a program under construction, in the hands of NumPy code."""
 
@@ -79,6 +93,10 @@ class Symbol(ArrayLike):
             f"the truth of {self.variable!r} was asked for while a program is built, and only the run knows it; "
             "use np.where, or the builder's branch"
         )
+
+    def _no_conversion(self, to: str) -> Exception:
+        error = super()._no_conversion(to)
+        return error if self.ndim else NeedsConstant(str(error), self, to)
 
     def zeros(self, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Any:
         """Zeros in the same program."""
@@ -265,6 +283,10 @@ class ProgramBuilder:
 
     def emit(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
         """Put an instruction at the end of the block that is open: its result, or the tuple of its results."""
+        for name, value in static.items():
+            if isinstance(value, Symbol):
+                purpose = f"{name} of {primitive.name}"
+                raise NeedsConstant(f"{purpose} is a constant, and only the run knows {value!r}", value, purpose)
         atoms = map_operand(self.atom, operands)
         names = primitive.names(len(atoms))
         known = (known_of(name, atom) for name, atom in zip(names, atoms, strict=True))

@@ -49,16 +49,23 @@ class Origins:
         return {value for value, name in assumptions.names.items() if name in self.sizes}
 
 
-def origins_of(reader: Reader, symbol: Any) -> Origins:
-    """What a number was computed from; to be called where it was, while blocks are open."""
-    found = _Search(reader)
+def origins_of(reader: Reader, symbol: Any, *, constants: bool = False) -> Origins:
+    """What a number was computed from; to be called where it was, while blocks are open.
+
+    Args:
+        reader: the reader.
+        symbol: the number.
+        constants: whether floating numbers among the inputs may be fixed as well: nobody differentiates by constants.
+    """
+    found = _Search(reader, constants)
     found.number(symbol.variable if isinstance(symbol, Symbol) else None)
     return found.origins
 
 
 class _Search:
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, constants: bool) -> None:
         self._reader = reader
+        self._constants = constants
         self._seen: set[tuple[Variable, bool]] = set()
         self._instructions = reader.builder.instructions()
         self.origins = Origins()
@@ -74,7 +81,8 @@ class _Search:
     def _number(self, variable: Variable) -> None:
         kind = variable.type
         known = self._reader.inputs.numbers
-        if not isinstance(kind, ArrayType) or kind.rank or (variable.name in known and kind.dtype.kind not in "iu"):
+        fixable = "iuf" if self._constants else "iu"
+        if not isinstance(kind, ArrayType) or kind.rank or (variable.name in known and kind.dtype.kind not in fixable):
             self.origins.data = True
         elif variable.name in known:
             self.origins.inputs.add(variable.name)
@@ -91,8 +99,8 @@ class _Search:
             self.origins.data = True
         elif made.primitive.name == "size":
             (array,) = variables_in(made.operands)
-            kind = array.type
-            size: Extent = kind.sizes[made.static["axis"]] if isinstance(kind, ArrayType) else None
+            sizes: tuple[Extent, ...] = array.type.sizes if isinstance(array.type, ArrayType) else ()
+            size = sizes[made.static["axis"]]
             if isinstance(size, Size):
                 self._size(size)
             else:
