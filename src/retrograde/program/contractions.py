@@ -14,24 +14,26 @@ class MatrixProduct:
 
     Attributes:
         groups: for each operand the letters that become one axis, in the order in which they stand.
-        subscripts: of the product of the matrices.
+        turned: for each operand whether its matrix is transposed, as a factor in the order of the operands.
+        swapped: whether the second operand is the first factor; then both are transposed once more.
         output: the letters of the result's axes.
     """
 
     groups: tuple[tuple[_Letters, ...], tuple[_Letters, ...]]
-    subscripts: str
+    turned: tuple[bool, bool]
+    swapped: bool
     output: _Letters
 
 
 def matrix_product(subscripts: str) -> MatrixProduct | None:
-    """A contraction as a product of two matrices, if that takes reshaping only; None if it does not, or is one already.
+    """A contraction as a product of two matrices, if that takes no more than reshaping and transposing them.
 
     Example:
-        >>> matrix_product("abcd,de->abce").subscripts
-        'xz,zy->xy'
-        >>> matrix_product("abcd,abce->de").subscripts
-        'zx,zy->xy'
-        >>> matrix_product("ab,bc->ac") is None  # It is one.
+        >>> matrix_product("abcd,de->abce").groups
+        (('abc', 'd'), ('d', 'e'))
+        >>> matrix_product("abcd,abce->de").turned
+        (True, False)
+        >>> matrix_product("bc,ab->ac").swapped
         True
         >>> matrix_product("abc,acd->abd") is None  # There are many of them.
         True
@@ -43,16 +45,13 @@ def matrix_product(subscripts: str) -> MatrixProduct | None:
     one, other = parts
     summed = _in_order(one, lambda letter: letter in other and letter not in output)
     left, right = (_in_order(part, lambda letter: letter in output) for part in parts)
-    if not summed or not left or not right or max(map(len, (summed, left, right))) < 2:
+    if not summed or not left or not right or output not in (left + right, right + left):
         return None
-    known = {one: (left, summed), other: (right, summed)}
-    made = {left + right: "xy", right + left: "yx"}.get(output)
-    if made is None or any(part not in ("".join(pair), "".join(pair[::-1])) for part, pair in known.items()):
+    if one not in (left + summed, summed + left) or other not in (summed + right, right + summed):
         return None
-    names = {left: "x", right: "y", summed: "z"}
-    groups = tuple(pair if part == "".join(pair) else pair[::-1] for part, pair in known.items())
-    inside = ",".join("".join(names[group] for group in pair) for pair in groups)
-    return MatrixProduct((groups[0], groups[1]), f"{inside}->{made}", output)
+    first = (left, summed) if one == left + summed else (summed, left)
+    second = (summed, right) if other == summed + right else (right, summed)
+    return MatrixProduct((first, second), (first[0] == summed, second[0] == right), output != left + right, output)
 
 
 def _in_order(letters: _Letters, chosen: Callable[[str], bool]) -> _Letters:

@@ -214,6 +214,9 @@ class Extents:
     def _of_part(self, maker: Instruction, axis: int) -> Hashable | None:
         source = _sliced(maker, axis)
         if source is None:
+            picked = _gathered(maker, axis)
+            if picked is not None:
+                return self.key(*picked)
             return 1 if _is_new_axis(maker, axis) else None
         array, at, part = source
         whole = self.key(array, at)
@@ -232,7 +235,7 @@ class Extents:
         maker = self._structure.maker(variable)
         found: list[tuple[Any, int]] = []
         if isinstance(maker, Instruction):
-            source = _sliced(maker, axis) if maker.primitive.name == "getitem" else None
+            source = (_sliced(maker, axis) or _gathered(maker, axis)) if maker.primitive.name == "getitem" else None
             found = [source[:2]] if source is not None else list(_aligned(maker, axis))
         elif isinstance(maker, Loop):
             at = maker.results.index(variable)
@@ -317,6 +320,17 @@ def _sliced(maker: Instruction, axis: int) -> tuple[Variable, int, slice[Any, An
             return None if part is None else (array, at, part)
         at += part is not None
     return None
+
+
+def _gathered(maker: Instruction, axis: int) -> tuple[Variable, int] | None:
+    """The axis that an axis of `array[places]` comes from: one of the places, or of the array."""
+    array, places = maker.operands
+    if not isinstance(array, Variable) or not isinstance(places, Variable) or not isinstance(places.type, ArrayType):
+        return None
+    rank = places.type.rank
+    if not rank or places.type.dtype.kind not in "iu":
+        return None
+    return (places, axis) if axis < rank else (array, axis - rank + 1)
 
 
 def _is_new_axis(maker: Instruction, axis: int) -> bool:

@@ -163,7 +163,7 @@ class Peephole:
         """A number times an array, and products of elements, are multiplications."""
         subscripts: str = instruction.static["subscripts"]
         product = matrix_product(subscripts) if self._spreads else None
-        if product is not None and self._is_without_broadcasting(instruction.operands, subscripts):
+        if product is not None:
             return _as_matrices(instruction.operands, subscripts, product)
         inputs, output = subscripts.split("->")
         parts = inputs.split(",")
@@ -175,15 +175,6 @@ class Peephole:
             return None
         operands = zip(instruction.operands, parts, strict=True)
         return Rewritten("multiply", tuple(_spread(operand, letters, output) for operand, letters in operands))
-
-    def _is_without_broadcasting(self, operands: tuple[Any, ...], subscripts: str) -> bool:
-        """Whether an index that two operands have certainly goes as far in both."""
-        one, other = subscripts.split("->")[0].split(",")
-        return all(
-            self._extents.of_operand(operands[0], one.index(letter))
-            == self._extents.of_operand(operands[1], other.index(letter))
-            for letter in set(one) & set(other)
-        )
 
     def _scatter(self, instruction: Instruction) -> Outcome:
         """What is scattered everywhere is turned around, or loses axes of size 1."""
@@ -327,14 +318,15 @@ def _as_matrices(operands: tuple[Any, ...], subscripts: str, product: MatrixProd
                 sizes[letter] = Made("size", (operand,), {"axis": axis, "offset": 0})
             elif known != 1 or letter not in sizes:
                 sizes[letter] = known
-    matrices = (
-        Made("reshape", (operand, tuple(_length(group, sizes) for group in groups)))
-        if max(map(len, groups)) > 1
-        else operand
-        for operand, groups in zip(operands, product.groups, strict=True)
-    )
-    together = Made("einsum", tuple(matrices), {"subscripts": product.subscripts})
-    return Rewritten("reshape", (together, tuple(sizes[letter] for letter in product.output)))
+    factors: list[Any] = []
+    for operand, groups, turned in zip(operands, product.groups, product.turned, strict=True):
+        apart = max(map(len, groups)) > 1
+        matrix = Made("reshape", (operand, tuple(_length(group, sizes) for group in groups))) if apart else operand
+        factors.append(Made("transpose", (matrix,), {"axes": (1, 0)}) if turned != product.swapped else matrix)
+    ordered = tuple(factors[::-1] if product.swapped else factors)
+    if all(len(group) == 1 for groups in product.groups for group in groups):
+        return Rewritten("matmul", ordered)
+    return Rewritten("reshape", (Made("matmul", ordered), tuple(sizes[letter] for letter in product.output)))
 
 
 def _length(letters: str, sizes: dict[str, Any]) -> Any:

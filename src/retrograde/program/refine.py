@@ -7,7 +7,7 @@ from typing import Any
 from retrograde.program.builder import known_of
 from retrograde.program.integers import Integers, as_size, size
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
-from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of
+from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, all_variables, blocks_of
 from retrograde.program.places import extent_of_slice
 from retrograde.program.types import ArrayType, Extent, Type
 
@@ -32,9 +32,9 @@ class _Refining:
             if isinstance(statement, Instruction):
                 changed |= self._instruction(statement, loops)
                 continue
-            if isinstance(statement, Loop):
-                changed |= _settle_carried(statement)
             inside = (*loops, statement) if isinstance(statement, Loop) else loops
+            if isinstance(statement, Loop):
+                changed |= self._carried(statement, inside)
             for inner in blocks_of(statement):
                 changed |= self.block(inner, inside)
             if isinstance(statement, Loop):
@@ -45,6 +45,24 @@ class _Refining:
                     if _type_of(one) is not None and _type_of(one) == _type_of(other):
                         changed |= _take(result, _type_of(one))
         return changed
+
+    def _carried(self, loop: Loop, inside: tuple[Loop, ...]) -> bool:
+        """A carried value has the size it starts with throughout, if an iteration that begins with it ends with it."""
+        known = [_type_of(initial) for initial in loop.initial]
+        before = {variable: variable.type for variable in all_variables(loop.body)}
+        started = zip(loop.carried, known, strict=True)
+        if not any([_take(carried, kind) for carried, kind in started]):
+            return False
+        self.block(loop.body, inside)
+        ended = zip(loop.carried, loop.body.results, strict=False)
+        if any(carried.type not in (before[carried], _type_of(result)) for carried, result in ended):
+            for variable, kind in before.items():
+                variable.type = kind
+            return False
+        for at, carried in enumerate(loop.carried):
+            if loop.condition is not None:
+                _take(loop.condition.parameters[1 + at], carried.type)
+        return True
 
     def _instruction(self, instruction: Instruction, loops: tuple[Loop, ...]) -> bool:
         if all(isinstance(result.type, ArrayType) and None not in result.type.sizes for result in instruction.results):
@@ -58,7 +76,18 @@ class _Refining:
             changed |= _take(result, kind)
         if primitive.name == "getitem":
             changed |= self._slices(instruction, loops)
+        if primitive.name in ("broadcast_to", "sum_to", "reshape", "scatter"):
+            changed |= self._shape(instruction)
         return changed
+
+    def _shape(self, instruction: Instruction) -> bool:
+        """Of an array of a shape that is an operand: the run refuses what is negative."""
+        kind = instruction.results[0].type
+        parts = [self._integers.of(part) for part in as_tuple(instruction.operands[-1])]
+        if not isinstance(kind, ArrayType) or len(parts) != kind.rank:
+            return False
+        sizes = tuple(None if part is None else as_size(part) for part in parts)
+        return _take(instruction.results[0], ArrayType(kind.dtype, sizes))
 
     def _slices(self, instruction: Instruction, loops: tuple[Loop, ...]) -> bool:
         array, index = instruction.operands
@@ -104,19 +133,6 @@ def _take(variable: Variable, kind: Type | None) -> bool:
     sizes = tuple(other if one is None else one for one, other in zip(mine.sizes, kind.sizes, strict=True))
     variable.type = ArrayType(mine.dtype, sizes)
     return sizes != mine.sizes
-
-
-def _settle_carried(loop: Loop) -> bool:
-    """A carried value that starts and goes on with one size has it throughout."""
-    changed = False
-    for carried, initial, following in zip(loop.carried, loop.initial, loop.body.results, strict=False):
-        kinds = [_type_of(operand) for operand in (initial, following)]
-        if kinds[0] is not None and kinds[0] == kinds[1]:
-            changed |= _take(carried, kinds[0])
-    for at, carried in enumerate(loop.carried):
-        if loop.condition is not None:
-            changed |= _take(loop.condition.parameters[1 + at], carried.type)
-    return changed
 
 
 def _settle_results(loop: Loop) -> bool:

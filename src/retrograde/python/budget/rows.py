@@ -13,6 +13,13 @@ from retrograde.planning.loops.walk import Stretch, parts
 from retrograde.program.schedules import ADVANCE, CHECK, DROP, RECORD, RESTORE, REVERSE, SNAPSHOT, TAKE, Rows
 
 CHUNK_ROWS = 1024
+
+TO_DISK = 100
+"""Between two chunks: move what is in the slot to disk."""
+FROM_DISK = 101
+"""Between two chunks: copy it into the slot."""
+OFF_DISK = 102
+"""Between two chunks: move it into the slot."""
 Row = tuple[int, int, int, int]
 
 
@@ -94,7 +101,10 @@ def ranged_rows(plan: LoopPlan, slots: Slots) -> Iterator[Row]:
         to, tier = decisions.decide(task.start, task.stop, task.capacity, task.tier)
         if task.tier is not None:
             gone = to == task.start or tier != task.tier
-            yield TAKE if gone else RESTORE, first, first, slots.drop(first) if gone else slots.of(first)
+            if task.tier == "disk":
+                yield from _loaded(first, slots, gone)
+            else:
+                yield TAKE if gone else RESTORE, first, first, slots.drop(first) if gone else slots.of(first)
         if to == task.start:
             stop = units.first(to + 1)
             yield RECORD, first, stop, slots.take(stop - first)
@@ -102,8 +112,17 @@ def ranged_rows(plan: LoopPlan, slots: Slots) -> Iterator[Row]:
         else:
             if tier != task.tier:
                 yield SNAPSHOT, first, first, slots.store(first)
+                if tier == "disk":
+                    yield TO_DISK, first, first, slots.drop(first)
             yield ADVANCE, first, units.first(to), 0
         pending += parts(task, to, tier, decisions)
+
+
+def _loaded(step: int, slots: Slots, gone: bool) -> Iterator[Row]:
+    """A state on disk becomes the current one, by way of a slot that it has for that moment."""
+    slot = slots.store(step)
+    yield OFF_DISK if gone else FROM_DISK, step, step, slot
+    yield TAKE, step, step, slots.drop(step)
 
 
 def swept(rows: Iterator[Row], steps: int) -> Iterator[Row]:

@@ -12,7 +12,14 @@ from typing import Any
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
 from retrograde.python.lowering.model import For, Name, Procedure
-from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, translate, written_names
+from retrograde.python.nests.actions import (
+    all_actions,
+    count_bindings,
+    names_bound,
+    stacks_around,
+    translate,
+    written_names,
+)
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.fusing import early_everywhere
 from retrograde.python.nests.gathering import gathered
@@ -127,7 +134,9 @@ class _Driver:
         translate(translator, procedure.actions)
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        segments = divided(gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results)))
+        segments = divided(
+            gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
+        )
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from retrograde.python.nests.model import Line, Nest, Part, Suite, every_part
-from retrograde.python.nests.regions import Region, bound_in, call_text, exposed, may_break, writes_of
+from retrograde.python.nests.model import Line, Nest, Part, Suite, every_part, writes_of
+from retrograde.python.nests.regions import Region, bound_in, call_text, exposed, may_break
 
 _LONG = 24
 _CHUNK = 12
@@ -68,7 +68,9 @@ def _close(
 def _piece(parts: list[Part], region: Region) -> Region:
     """A region of its own, whose variables are those of the region around it."""
     inside = {id(part) for part in every_part(parts)}
-    others = [part for part in every_part(region.parts) if id(part) not in inside and not isinstance(part, Suite)]
+    others: list[Part] = [
+        part for part in every_part(region.parts) if id(part) not in inside and not isinstance(part, Suite)
+    ]
     suites = [part for part in every_part(region.parts) if id(part) not in inside and isinstance(part, Suite)]
     bound = bound_in(parts)
     elsewhere = set(region.inputs) | bound_in(others) | {name for suite in suites for name in suite.writes}

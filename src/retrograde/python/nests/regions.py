@@ -9,7 +9,7 @@ from typing import TypeAlias
 from retrograde.python.nests.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
 from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
 from retrograde.python.nests.gathering import is_simple
-from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of, writes_of
+from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
 from retrograde.python.nests.rotating import rotated
 
@@ -190,7 +190,7 @@ def binds_of(part: Part) -> set[str]:
 
 def bound_in(parts: list[Part]) -> set[str]:
     """The variables that parts set to something new."""
-    return set().union(*(binds_of(part) for part in every_part(parts)))
+    return {name for part in every_part(parts) for name in binds_of(part)}
 
 
 def exposed(parts: list[Part], sure: frozenset[str] = frozenset()) -> tuple[set[str], set[str]]:
