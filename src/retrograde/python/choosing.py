@@ -9,9 +9,9 @@ from __future__ import annotations
 import dis
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from retrograde.program.model import Block, Instruction, Loop, Program, Statement, blocks_of
 
@@ -64,10 +64,14 @@ def look_at(f: Callable[..., Any]) -> Finding | None:
 
 
 def plain_function(f: Any) -> FunctionType | None:
-    """The function in Python that a callable is or binds, if it is one or a method of one."""
-    if isinstance(f, MethodType):
-        f = f.__func__
-    return f if isinstance(f, FunctionType) else None
+    """The function in Python behind a callable: itself, what it binds, or how its class says that it is called."""
+    while isinstance(f, (partial, MethodType)):
+        f = cast("Any", f.func if isinstance(f, partial) else f.__func__)
+    if isinstance(f, FunctionType):
+        return f
+    kind = cast("type[Any]", type(f))
+    called = next((vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None)
+    return called if isinstance(called, FunctionType) and not kind.__module__.startswith("retrograde.") else None
 
 
 def _written(code: CodeType, line: int | None) -> str | None:
@@ -95,7 +99,7 @@ def _with_callees(function: FunctionType) -> Iterator[FunctionType | str]:
 def _is_of_tape(value: Any) -> bool:
     owner = value if isinstance(value, type) or plain_function(value) is not None else type(value)
     module = getattr(owner, "__module__", None) or ""
-    return module.startswith(("retrograde.autodiff", "retrograde.python")) and value.__class__ is not ModuleType
+    return module.startswith(("retrograde.autodiff", "retrograde.python"))
 
 
 def _named_objects(function: FunctionType) -> Iterator[tuple[str, Any]]:

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import index
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from retrograde.autodiff.arguments import Function
+from retrograde.autodiff.functions import BudgetLike
 from retrograde.autodiff.programs.policy import ResidualPolicy
+from retrograde.autodiff.programs.pushing import push
 from retrograde.autodiff.programs.reversal import reverse
 from retrograde.autodiff.programs.splitting import Split, split
 from retrograde.errors import UnsupportedError, UsageError
+from retrograde.planning import Budget
 from retrograde.program.clone import clone, prune
 from retrograde.program.model import (
     Operand,
@@ -134,7 +138,12 @@ class Specialisation:
         threshold = {} if request.threshold is None else {"threshold": request.threshold}
         compiled = backend == "numba"
         planned = plan_program(
-            self.programs["joint"], values, request.budget, request.strategy, preallocated=compiled, **threshold
+            self.programs["joint"],
+            values,
+            _as_budget(request.budget),
+            request.strategy,
+            preallocated=compiled,
+            **threshold,
         )
         return runnable(planned.program, backend), planned
 
@@ -156,6 +165,10 @@ class Specialisation:
     def reasons(self, which: str, made: Runnable) -> list[tuple[Place | None, str]]:
         """What of a program runs as Python where the rest is compiled, and why."""
         return [*made.reasons, *((None, self._refused[key]) for key in (which,) if key in self._refused)]
+
+
+def _as_budget(budget: BudgetLike) -> int | str | Budget | None:
+    return budget if budget is None or isinstance(budget, (int, str, Budget)) else index(budget)
 
 
 def _number_type(part: Operand) -> Callable[[Any], Any]:
@@ -223,9 +236,11 @@ class Specialisations:
             if isinstance(result, Variable) and result.type.differentiable
         ]
         made = Specialisation(reading, backend, reason, request, outputs, active, {"forward": forward})
-        if request.kind != "forward":
-            made.chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
-            names = [output.name for output in active]
+        names = [output.name for output in active]
+        made.chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
+        if request.kind == "jvp":
+            made.programs["joint"] = push(forward, made.chosen.names, names)
+        else:
             keep_outputs = request.kind == "value_and_grad"
             made.policy = _policy(forward, request.recompute)
             made.programs["joint"] = reverse(forward, made.chosen.names, names, keep_outputs, made.policy)

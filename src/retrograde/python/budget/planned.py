@@ -132,7 +132,8 @@ def plan_program(
     whole = graph.store_all_peak_bytes
     limit = None if budget is None else (budget if isinstance(budget, Budget) else Budget(budget)).resolve(whole)
     asked = strategy in WITHOUT_BUDGET
-    if not asked and (limit is None or whole <= limit):
+    endless = any(sizes.counts.get(pair.forward) is None for pair in pairs_of(plain))
+    if not asked and (limit is None or (whole <= limit and not endless)):
         return PlannedProgram(plain, [], BudgetReport(limit, whole, whole, 0.0))
     best: _Attempt | None = None
     errors: list[BudgetError] = []

@@ -9,6 +9,7 @@ from retrograde.python.nests.combining import combined
 from retrograde.python.nests.fusing import accesses, is_own
 from retrograde.python.nests.model import (
     Block,
+    Check,
     Constant,
     Element,
     Let,
@@ -103,7 +104,10 @@ def _pass_on(
     if not is_own(store.indices, nest.loops):
         return
     block = store.array, tuple(nest.extents), _by_place(store.indices, nest.loops)
+    names = {name for index in (*block[1], *block[2]) for name in index.names}
     for part in later:
+        if names & writes_of(part):
+            return
         if base not in {base_of(name) for name in reads_of(part) | writes_of(part)}:
             continue
         if not isinstance(part, Line) and part.spares == block:
@@ -143,8 +147,9 @@ def _source(nest: Nest, store: Store) -> Element | None:
         value = lets[0].value if len(lets) == 1 else value
     if not isinstance(value, Element) or value.dtype != store.dtype:
         return None
-    written = {step.array for step in nest.steps if isinstance(step, Store)}
-    return None if value.array in written else value
+    written = {step.array if isinstance(step, Store) else step.name for step in nest.steps if not isinstance(step, Check)}
+    moving = {name for index in value.indices for name in index.names}
+    return None if value.array in written or moving & written else value
 
 
 def _read_source(
@@ -157,6 +162,7 @@ def _read_source(
     if any(index.factor(f"#{axis}") != 1 or len(index.terms) != 1 for axis, index in enumerate(places)):
         return
     starts = {f"#{axis}": index.constant for axis, index in enumerate(places)}
+    names = {name for index in block[2] for name in index.names}
 
     def leaf(part: Scalar) -> Scalar:
         if not isinstance(part, Element) or part.array != store.array:
@@ -174,7 +180,7 @@ def _read_source(
             if base in writes and not spared:
                 return
             part.steps[:] = [with_value(step, map_scalar(leaf, value_of(step))) for step in part.steps]
-        if base in writes and not spared:
+        if (base in writes and not spared) or names & writes_of(part):
             return
 
 

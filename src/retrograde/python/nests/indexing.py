@@ -113,13 +113,9 @@ def inside(translator: Translator, index: Affine, size: Affine) -> Affine:
     if facts.never_negative(index):
         translator.check(f"{index} >= {size}", (index, size), "IndexError", "an index is not inside its array")
         return index
-    name = translator.fresh("p")
-    text = f"{name} = {index} if {index} >= 0 else {index} + {size}"
-    translator.line(text, {*index.names, *size.names}, {name})
-    found = variable(name)
-    condition = f"{name} < 0 or {name} >= {size}"
+    found = translator.named(f"{index} if {index} >= 0 else {index} + {size}", (index, size))
+    condition = f"{found} < 0 or {found} >= {size}"
     translator.check(condition, (found, size), "IndexError", "an index is not inside its array")
-    facts.lower[name] = affine(0)
     return found
 
 
@@ -201,10 +197,7 @@ def _quotient(translator: Translator, length: Affine, step: int) -> Affine:
 def _named(translator: Translator, text: str, *involved: Affine) -> Affine:
     if all(value.is_constant for value in involved):
         return affine(int(eval(text, {"max": max, "min": min})))
-    name = translator.fresh("p")
-    translator.line(f"{name} = {text}", {each for value in involved for each in value.names}, {name})
-    translator.facts.lower[name] = affine(0)
-    return variable(name)
+    return translator.named(text, involved)
 
 
 def is_basic(parts: list[PartOfIndex]) -> bool:
