@@ -12,7 +12,6 @@ from retrograde.program.model import Instruction, Loop, Variable
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType, Extent, Size
 
-
 _INT64 = ArrayType(np.dtype(np.int64))
 
 

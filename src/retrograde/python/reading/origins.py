@@ -74,7 +74,7 @@ class _Search:
     def _number(self, variable: Variable) -> None:
         kind = variable.type
         known = self._reader.inputs.numbers
-        if not isinstance(kind, ArrayType) or kind.rank or (variable.name in known and kind.dtype.kind not in "iu"):
+        if not isinstance(kind, ArrayType) or kind.rank:
             self.origins.data = True
         elif variable.name in known:
             self.origins.inputs.add(variable.name)
