@@ -145,7 +145,7 @@ class Specialisation:
             preallocated=compiled,
             **threshold,
         )
-        return runnable(planned.program, backend), planned
+        return runnable(planned.program, backend, frugal=True), planned
 
     def refused(self, which: str, error: Exception) -> None:
         """Take note that Numba has failed to compile a program, so that NumPy code runs it from now on.

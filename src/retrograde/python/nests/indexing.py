@@ -1,5 +1,8 @@
 """Indices: what is in brackets as a map from the indices of the result to those of the array."""
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -136,11 +139,10 @@ def _range(translator: Translator, part: Any, size: Affine) -> Range:
 
 def _descending(translator: Translator, part: Any, size: Affine, step: int) -> Range:
     """`x[start:stop:-step]`: it runs from start down to behind stop; without them over all of the axis."""
-    start = size - 1 if part.start is None else _at_most(translator, _from_front(translator, part.start, size), size - 1)
-    if part.stop is None:
-        stop = affine(-1)
-    else:
-        stop = _from_front(translator, part.stop, size)
+    start = (
+        size - 1 if part.start is None else _at_most(translator, _from_front(translator, part.start, size), size - 1)
+    )
+    stop = affine(-1) if part.stop is None else _from_front(translator, part.stop, size)
     length = start - stop
     if step == -1:
         return Range(start, -1, _not_negative(translator, length))
@@ -293,4 +295,16 @@ def gather_of(translator: Translator, parts: list[PartOfIndex]) -> Gather:
     return Gather(translator, parts, extents, wide, first, len(shape))
 
 
-__all__ = ["Constant", "Gather", "Mask", "Pick", "Range", "Table", "gather_of", "inside", "is_basic", "parts_of", "sliced"]
+__all__ = [
+    "Constant",
+    "Gather",
+    "Mask",
+    "Pick",
+    "Range",
+    "Table",
+    "gather_of",
+    "inside",
+    "is_basic",
+    "parts_of",
+    "sliced",
+]

@@ -1,4 +1,4 @@
-"""How each elementwise primitive is spelled for one element: templates in Python that Numba compiles to a few instructions.
+"""How each elementwise primitive is spelled for one element: templates in Python for Numba.
 
 A template is chosen by the kind of the dtype that NumPy computes in. Numba's own promotion is not NumPy's (integers
 become 64 bits wide, a float32 beside a Python number becomes a float64), so operands are cast to that dtype first,
@@ -18,8 +18,10 @@ from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.elementary import ELEMENTARY
 from retrograde.python.nests.model import Constant, Scalar, Spelled, Whole
 
-_COMPILED = {"float32", "float64", "complex64", "complex128", "bool", "int8", "int16", "int32", "int64"}
-_COMPILED |= {"uint8", "uint16", "uint32", "uint64"}
+_COMPILED = frozenset(
+    ["float32", "float64", "complex64", "complex128", "bool"]
+    + [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +358,7 @@ def cast(value: Scalar, dtype: np.dtype[Any]) -> Scalar:
 
 def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype of the parts of a complex number."""
-    return np.zeros((), dtype).real.dtype
+    return np.dtype(np.float32 if dtype == np.complex64 else np.float64)
 
 
 def dtype_text(dtype: np.dtype[Any]) -> str:
@@ -375,7 +377,7 @@ def constant_text(value: Any, dtype: np.dtype[Any]) -> str:
         text = f"complex({_float_text(number.real)}, {_float_text(number.imag)})"
         return text if dtype == np.complex128 else f"{dtype_text(dtype)}({text})"
     text = _float_text(float(value)) if dtype.kind == "f" else str(int(value))
-    return text if dtype in (np.float64, np.int64) else f"{dtype_text(dtype)}({text})"
+    return text if dtype.name in ("float64", "int64") else f"{dtype_text(dtype)}({text})"
 
 
 def _float_text(value: float) -> str:
@@ -455,10 +457,6 @@ def _nan_to_num(operands: list[Scalar], static: Mapping[str, Any]) -> Scalar:
     texts = [constant_text(number, value.dtype) for number in (nan, high, low)]
     text = "({} if {{0}} != {{0}} else ({} if {{0}} == np.inf else ({} if {{0}} == -np.inf else {{0}})))".format(*texts)
     return Spelled(text, (value,), value.dtype, 3, True)
-
-
-def _quotient(operands: list[Scalar], static: Mapping[str, Any]) -> Scalar:
-    raise Demoted("quotients of sinc functions have no form for Numba")
 
 
 _SPECIAL: dict[str, Callable[[list[Scalar], Mapping[str, Any]], Scalar]] = {

@@ -1,9 +1,12 @@
 """From procedures to loop nests: each action becomes nests, lines and suites over named arrays and scalars."""
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -154,7 +157,7 @@ class Translator:
         return [self.fresh(f"k{axis}") for axis in range(rank)]
 
     @contextmanager
-    def inside(self, header: str, reads: Any = (), writes: Any = ()) -> Iterator[Suite]:
+    def inside(self, header: str, reads: Any = (), writes: Any = ()) -> Generator[Suite]:
         """A context in which parts go under a header."""
         suite = Suite(header, [], frozenset(reads), frozenset(writes))
         self.out.append(suite)
@@ -162,7 +165,7 @@ class Translator:
             yield suite
 
     @contextmanager
-    def into(self, parts: list[Part]) -> Iterator[None]:
+    def into(self, parts: list[Part]) -> Generator[None]:
         """A context in which parts go to the end of others."""
         around, self.out = self.out, parts
         checked, held = self.checked, dict(self.held)
