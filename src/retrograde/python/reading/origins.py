@@ -49,23 +49,16 @@ class Origins:
         return {value for value, name in assumptions.names.items() if name in self.sizes}
 
 
-def origins_of(reader: Reader, symbol: Any, *, constants: bool = False) -> Origins:
-    """What a number was computed from; to be called where it was, while blocks are open.
-
-    Args:
-        reader: the reader.
-        symbol: the number.
-        constants: whether floating numbers among the inputs may be fixed as well: nobody differentiates by constants.
-    """
-    found = _Search(reader, constants)
+def origins_of(reader: Reader, symbol: Any) -> Origins:
+    """What a number was computed from; to be called where it was, while blocks are open."""
+    found = _Search(reader)
     found.number(symbol.variable if isinstance(symbol, Symbol) else None)
     return found.origins
 
 
 class _Search:
-    def __init__(self, reader: Reader, constants: bool) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._constants = constants
         self._seen: set[tuple[Variable, bool]] = set()
         self._instructions = reader.builder.instructions()
         self.origins = Origins()
@@ -81,8 +74,7 @@ class _Search:
     def _number(self, variable: Variable) -> None:
         kind = variable.type
         known = self._reader.inputs.numbers
-        fixable = "iuf" if self._constants else "iu"
-        if not isinstance(kind, ArrayType) or kind.rank or (variable.name in known and kind.dtype.kind not in fixable):
+        if not isinstance(kind, ArrayType) or kind.rank:
             self.origins.data = True
         elif variable.name in known:
             self.origins.inputs.add(variable.name)

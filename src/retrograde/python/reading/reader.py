@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from retrograde.errors import RetrogradeError
-from retrograde.program.builder import NeedsConstant, ProgramBuilder
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.model import Variable
 from retrograde.python.reading.assumptions import Assumptions
 from retrograde.python.reading.frames import Frame
@@ -75,11 +75,6 @@ class Reader:
         outer, self.builder.place = self.builder.place, source.place(node)
         try:
             return action()
-        except NeedsConstant as error:
-            signal = NeedsStatic(error.symbol, error.purpose)
-            signal.place, signal.text = self.builder.place, source.text(node)
-            signal.origins = origins_of(self, error.symbol, constants=True)
-            raise signal from error
         except RetrogradeError as error:
             if isinstance(error, Located):
                 raise
