@@ -498,12 +498,16 @@ def _known_slice(part: slice) -> slice:
 
 def _moved_extent(name: str, one: Any, other: Any) -> Extent:
     """The size that an integer is which was made by adding a constant to a size."""
-    if name == "add" and isinstance(one, (int, np.integer)):
+    if name == "add" and not isinstance(one, Variable):
         one, other = other, one
-    if isinstance(one, Variable) and isinstance(one.extent, Size) and isinstance(other, (int, np.integer)):
-        moved = int(other)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(one, Variable) and isinstance(one.extent, Size) and _is_integer(other):
+        moved = int(other)
         return Size(one.extent.name, one.extent.offset + (moved if name == "add" else -moved))
     return None
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, (int, np.integer))
 
 
 def _known_part(part: Any) -> Any:

@@ -91,8 +91,7 @@ class _Search:
             self.origins.data = True
         elif made.primitive.name == "size":
             (array,) = variables_in(made.operands)
-            sizes: tuple[Extent, ...] = array.type.sizes if isinstance(array.type, ArrayType) else ()
-            size = sizes[made.static["axis"]]
+            size = _sizes_of(array)[made.static["axis"]]
             if isinstance(size, Size):
                 self._size(size)
             else:
@@ -106,7 +105,7 @@ class _Search:
         if (variable, False) in self._seen:
             return
         self._seen.add((variable, False))
-        sizes = variable.type.sizes if isinstance(variable.type, ArrayType) else ()
+        sizes = _sizes_of(variable)
         for size in sizes:
             if isinstance(size, Size):
                 self._size(size)
@@ -128,3 +127,7 @@ class _Search:
         self.origins.sizes.add(size.name)
         if size.name in self._reader.inputs.numbers:
             self.origins.inputs.add(size.name)
+
+
+def _sizes_of(variable: Variable) -> tuple[Extent, ...]:
+    return variable.type.sizes if isinstance(variable.type, ArrayType) else ()
