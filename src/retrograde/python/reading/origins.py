@@ -91,7 +91,8 @@ class _Search:
             self.origins.data = True
         elif made.primitive.name == "size":
             (array,) = variables_in(made.operands)
-            size = _sizes_of(array)[made.static["axis"]]
+            axis: int = made.static["axis"]
+            size = _sizes_of(array)[axis]
             if isinstance(size, Size):
                 self._size(size)
             else:
