@@ -47,6 +47,13 @@ class _Model:
         return x
 
 
+class _Called:
+    def __call__(self, x):
+        while x > 1.0:
+            x = x / 2
+        return x
+
+
 def _writes_an_item(x):
     x[1:] = 0.0
 
@@ -107,6 +114,9 @@ def _recursive(x, n):
         (_comprehension_in_loop, "_comprehension_in_loop", False, None),
         (_calls_a_loop, "_for", False, None),
         (lambda x: _for(x), "_for", False, None),
+        (partial(_for), "_for", False, None),
+        (partial(partial(_Model().loss)), False, "loss", None),
+        (_Called(), "__call__", False, None),
         (_Model().loss, False, "loss", None),
         (_writes_an_item, False, "_writes_an_item", None),
         (_augments_a_parameter, False, "_augments_a_parameter", None),
@@ -136,6 +146,6 @@ def test_the_line_of_a_loop():
     assert found.loop == f"_for, line {first + 2}"
 
 
-@pytest.mark.parametrize("function", [np.sin, partial(_for), len, rg.grad(_for)])
+@pytest.mark.parametrize("function", [np.sin, partial(np.sin), len, rg.grad(_for), int])
 def test_what_is_not_written_in_python_shows_nothing(function: Any):
     assert choosing.look_at(function) is None

@@ -361,3 +361,45 @@ def test_a_pullback_inside_of_another_derivative():
 
     found = rg.grad(inner, backend="tape")(0.9)
     assert found == pytest.approx(slope(lambda rate: rg.grad(smooth, "rate", backend="tape")(U, rate, 3), 0.9, 1.0))
+
+
+@pytest.mark.slow
+def test_sizes_that_only_broadcast_run_as_numpy_code():
+    def added(u, v):
+        for _ in range(2):
+            u = np.sin(u) + v
+        return np.sum(u * u)
+
+    derivative = rg.grad(added, (0, 1))
+    derivative(U, U)
+    for other in (np.ones(1), np.ones(4)):
+        by_u, by_v = derivative(U, other)
+        assert_gradient(lambda at, other=other: added(at, other), U, by_u)
+        assert_gradient(lambda at: added(U, at), other, by_v)
+    with pytest.raises(ValueError, match="broadcast"):
+        derivative(U, np.ones(3))
+
+
+@pytest.mark.parametrize("asked", ["auto", "numba"])
+def test_what_numba_fails_on_runs_as_numpy_code_or_is_told(asked: str, monkeypatch: pytest.MonkeyPatch):
+    from numba.core.errors import TypingError
+
+    from retrograde.python import specialising
+
+    make = specialising.runnable
+
+    def failing(program: Any, backend: str) -> Any:
+        def fail(*_: Any) -> Any:
+            raise TypingError("Failed in nopython mode\nno such thing")
+
+        return type(make(program, "python"))(fail, "") if backend == "numba" else make(program, backend)
+
+    monkeypatch.setattr(specialising, "runnable", failing)
+    derivative = rg.grad(smooth, backend=asked)
+    if asked == "numba":
+        with pytest.raises(rg.UnsupportedError, match='of smooth: no such thing; use backend="python"'):
+            derivative(U, 0.9, 2)
+        return
+    np.testing.assert_array_equal(derivative(U, 0.9, 2), rg.grad(smooth, backend="python")(U, 0.9, 2))
+    found = rg.explain(derivative, U, 0.9, 2)
+    assert [part.text for part in found.in_python] == ["Numba cannot compile it: no such thing"]

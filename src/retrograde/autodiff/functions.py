@@ -221,6 +221,15 @@ def _untracked(array: Any, tape: GradientTape) -> Any:
 
 
 def _dual(value: Any, tangent: Any, position: int, level: int) -> Dual:
+    return Dual(*in_direction(value, tangent, position), level)
+
+
+def in_direction(value: Any, tangent: Any, position: int) -> tuple[Any, Any]:
+    """A primal and its tangent as arrays.
+
+    Raises:
+        UsageError: the primal has no derivative, or the tangent another shape.
+    """
     value = value if hasattr(value, "dtype") else np.asarray(value)[()]
     tangent = tangent if hasattr(tangent, "dtype") else np.asarray(tangent, value.dtype)[()]
     if not is_differentiable(value.dtype) or tangent.shape != value.shape:
@@ -228,7 +237,7 @@ def _dual(value: Any, tangent: Any, position: int, level: int) -> Dual:
             f"primal {position} has dtype {value.dtype} and shape {value.shape}, its tangent shape {tangent.shape}; "
             "a primal is floating or complex, and its tangent has its shape"
         )
-    return Dual(value, tangent, level)
+    return value, tangent
 
 
 def _primal(leaf: Any, level: int) -> Any:

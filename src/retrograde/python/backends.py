@@ -26,33 +26,39 @@ class Runnable:
     regions: int = 0
 
 
-def runnable(program: Program, backend: str) -> Runnable:
-    """A program for a backend, "python" or "numba"."""
-    return _compiled(program) if backend == "numba" else _readable(program)
+def runnable(program: Program, backend: str, frugal: bool = False) -> Runnable:
+    """A program for a backend, "python" or "numba".
+
+    Args:
+        program: what is to run.
+        backend: on what.
+        frugal: let go of arrays inside of loops, too, where memory is short.
+    """
+    return _compiled(program, frugal) if backend == "numba" else _readable(program, frugal)
 
 
-def _readable(program: Program) -> Runnable:
+def _readable(program: Program, frugal: bool) -> Runnable:
     from retrograde.python.compiling import compile_text
     from retrograde.python.lowering import lower
-    from retrograde.python.text import python_text
+    from retrograde.python.text import given_operations, python_text
 
-    procedure = lower(program)
+    procedure = lower(program, frugal)
     text = python_text(procedure)
-    function = getattr(compile_text(text), procedure.name)
+    function = getattr(compile_text(text, namespace=given_operations(procedure)), procedure.name)
     if len(procedure.results) == 1:
         return Runnable(lambda *inputs: (function(*inputs),), text)
     return Runnable(function, text)
 
 
-def _compiled(program: Program) -> Runnable:
+def _compiled(program: Program, frugal: bool) -> Runnable:
     from retrograde.python.compiling import compile_text
     from retrograde.python.lowering import lower
     from retrograde.python.nests import nests_of
     from retrograde.python.nests.demoted import Demoted
 
     try:
-        nests = nests_of(lower(program))
+        nests = nests_of(lower(program, frugal))
     except Demoted as demoted:
-        return replace(_readable(program), reasons=[(None, str(demoted))])
+        return replace(_readable(program, frugal), reasons=[(None, str(demoted))])
     module = compile_text(nests.text, nests.compiled, namespace=nests.namespace)
     return Runnable(getattr(module, nests.driver), nests.text, nests.reasons, nests.regions)

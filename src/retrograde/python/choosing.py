@@ -1,7 +1,7 @@
 """The rule of `backend="auto"`: what is worth reading and compiling, and what runs on the tape.
 
 The bytecode of a function, and of the functions in Python that it calls by name, shows its loops and its writes into
-arrays. Nothing is run.
+arrays: without any it is not worth reading. Nothing is run. Once it has been read, its program has the last word.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import dis
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, cast
+
+from retrograde.program.model import Block, Instruction, Loop, Program, Statement, blocks_of
 
 BACKENDS = ("auto", "tape", "python", "numba")
 
@@ -62,10 +64,14 @@ def look_at(f: Callable[..., Any]) -> Finding | None:
 
 
 def plain_function(f: Any) -> FunctionType | None:
-    """The function in Python that a callable is or binds, if it is one or a method of one."""
-    if isinstance(f, MethodType):
-        f = f.__func__
-    return f if isinstance(f, FunctionType) else None
+    """The function in Python behind a callable: itself, what it binds, or how its class says that it is called."""
+    while isinstance(f, (partial, MethodType)):
+        f = cast("Any", f.func if isinstance(f, partial) else f.__func__)
+    if isinstance(f, FunctionType):
+        return f
+    kind = cast("type[Any]", type(f))
+    called = next((vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None)
+    return called if isinstance(called, FunctionType) and not kind.__module__.startswith("retrograde.") else None
 
 
 def _written(code: CodeType, line: int | None) -> str | None:
@@ -93,7 +99,7 @@ def _with_callees(function: FunctionType) -> Iterator[FunctionType | str]:
 def _is_of_tape(value: Any) -> bool:
     owner = value if isinstance(value, type) or plain_function(value) is not None else type(value)
     module = getattr(owner, "__module__", None) or ""
-    return module.startswith(("retrograde.autodiff", "retrograde.python")) and value.__class__ is not ModuleType
+    return module.startswith(("retrograde.autodiff", "retrograde.python"))
 
 
 def _named_objects(function: FunctionType) -> Iterator[tuple[str, Any]]:
@@ -181,3 +187,49 @@ def _collects(start: int, end: int, loops: list[tuple[int, int, int]], collectin
     inside = [at for at in collecting if start <= at <= end]
     inner = [(low, high) for low, high, _ in loops if start <= low and high <= end and (low, high) != (start, end)]
     return any(not any(low <= at <= high for low, high in inner) for at in inside)
+
+
+def backend_of(program: Program, asked: str, recomputing: bool) -> tuple[str, str]:
+    """The backend for a program that was read, and why.
+
+    Args:
+        program: of the function.
+        asked: what was asked for, "auto" for the rule.
+        recomputing: whether variables of it are to be computed again, which the tape cannot do.
+    """
+    if asked != "auto":
+        return asked, f'backend="{asked}" was asked for'
+    loop = _first(program.block, _is_loop)
+    if loop is not None:
+        return "numba", f"there is a loop over data{_at(loop)}, which is worth compiling"
+    write = _first(program.block, _is_write)
+    if write is not None:
+        reason = f"it writes into an array{_at(write)} and has no loop over data, so that compiling gains little"
+        return "python", reason
+    if recomputing:
+        return "python", "it has no loop over data, and variables of it are to be computed again"
+    return "tape", "it has no loop over data and writes into no array, so that there is little to gain from a program"
+
+
+def _at(statement: Statement) -> str:
+    return "" if statement.place is None else f" ({statement.place.function}, line {statement.place.line})"
+
+
+def _is_loop(statement: Statement) -> bool:
+    return isinstance(statement, Loop)
+
+
+def _is_write(statement: Statement) -> bool:
+    return isinstance(statement, Instruction) and statement.primitive.name in ("update", "add_at")
+
+
+def _first(block: Block, wanted: Callable[[Statement], bool]) -> Statement | None:
+    """The first statement of a kind, in a block or in those inside of it."""
+    for statement in block.statements:
+        if wanted(statement):
+            return statement
+        for inner in blocks_of(statement):
+            found = _first(inner, wanted)
+            if found is not None:
+                return found
+    return None

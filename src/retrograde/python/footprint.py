@@ -81,9 +81,11 @@ class Footprint:
         name, result = instruction.primitive.name, instruction.results[0]
         if name == "size":
             shape = self._shape(instruction.operands[0], numbers)
-            extent = shape[instruction.static["axis"]] if shape is not None else None
+            axis: int = instruction.static["axis"]
+            extent = None if shape is None else shape[axis]
             if extent is not None:
-                numbers[result] = extent + instruction.static["offset"]
+                offset: int = instruction.static["offset"]
+                numbers[result] = extent + offset
         elif name == "broadcast_to":
             shape = tuple(self._number(part, numbers) for part in instruction.operands[1])
             if None not in shape:
@@ -100,7 +102,8 @@ class Footprint:
     def _number(self, operand: Any, numbers: Mapping[Variable, int]) -> int | None:
         if isinstance(operand, Variable):
             return numbers.get(operand)
-        return int(operand) if isinstance(operand, (int, np.integer)) else None
+        number: Any = operand
+        return int(number) if isinstance(operand, (int, np.integer)) else None
 
     def _shape(self, operand: Any, numbers: Numbers) -> tuple[int | None, ...] | None:
         if not isinstance(operand, Variable):
@@ -155,7 +158,7 @@ class Footprint:
                     sides = (statement.then, statement.otherwise)
                     sizes = [self._result_bytes(side, side.results[place], dict(numbers)) for side in sides]
                     return None if None in sizes else max(size or 0 for size in sizes)
-            else:
+            elif isinstance(statement, Instruction):
                 self._note_instruction(statement, numbers)
         return self._array_bytes(result, numbers)
 

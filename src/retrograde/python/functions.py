@@ -148,8 +148,8 @@ def jvp(
         checkpoint: the same as `strategy="sqrt"`, for loops of at least 100 iterations: about as many snapshots as the
             square root of their number.
         threshold: loops of fewer iterations keep everything, whatever the strategy.
-        backend: `"tape"` runs the function on dual numbers; the others read its source first. `"auto"` does so for
-            functions that write into arrays.
+        backend: `"tape"` runs the function on dual numbers; the others make a program of its source that computes the
+            tangents beside the values. `"auto"` chooses as for `value_and_grad`.
 
     Returns:
         The value and its tangent, in the same container.
@@ -164,7 +164,7 @@ def jvp(
         (np.float64(5.0), np.float64(2.0))
     """
     check_primals(primals)
-    return pushed(f, Request("forward", None, of, backend), primals, tangents)
+    return pushed(f, Request("jvp", None, of, backend), primals, tangents)
 
 
 def _limits(

@@ -10,6 +10,7 @@ import numpy as np
 from retrograde.autodiff import containers, functions
 from retrograde.autodiff.arguments import Function, Wrt, name_of, places_of
 from retrograde.errors import UsageError
+from retrograde.program.kinds import is_ndarray
 from retrograde.program.types import is_differentiable
 from retrograde.python.choosing import Finding
 from retrograde.python.outputs import has_derivative
@@ -43,9 +44,13 @@ def on_tape(f: Function, request: Request, finding: Finding | None) -> Function:
         if request.kind == "grad":
             return taken(found)
         value, behind = found
-        return (
-            (value, taken(behind)) if request.kind == "value_and_grad" else (value, lambda given: taken(behind(given)))
-        )
+        if request.kind == "value_and_grad":
+            return value, taken(behind)
+
+        def pullback(cotangents: Any) -> Any:
+            return taken(behind(cotangents))
+
+        return value, pullback
 
     return chosen
 
@@ -58,7 +63,7 @@ def _places(f: Function, wrt: Wrt | None, arguments: tuple[Any, ...], options: d
 
 def _is_watchable(value: Any) -> bool:
     leaves = containers.leaves(value)
-    return bool(leaves) and all(isinstance(leaf, np.ndarray) and is_differentiable(leaf.dtype) for leaf in leaves)
+    return bool(leaves) and all(is_ndarray(leaf) and is_differentiable(leaf.dtype) for leaf in leaves)
 
 
 def observing(f: Function, of: Of) -> Function:

@@ -18,7 +18,7 @@ class Request:
     """What is asked of a derivative.
 
     Attributes:
-        kind: "grad", "value_and_grad" or "vjp".
+        kind: "grad", "value_and_grad", "vjp" or "jvp".
         wrt: positions and names of arguments; None for all.
         of: names of outputs; None for the return value or, without one, the arguments that the function changes.
         backend: one of `BACKENDS`.

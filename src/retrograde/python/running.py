@@ -29,16 +29,22 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
         else:
             values.append(given if isinstance(given, np.ndarray) else dtype(given))
     try:
-        prepared, planned = found.prepared(which, values)
-        made = prepared.run(*values) if planned is None else prepared.run(*values, *planned.schedules)
+        made = _carried_out(found, which, values)
     except Exception as error:
-        if not _is_of_numba(error):
+        if _is_of_numba(error):
+            found.refused(which, error)
+        elif found.backend != "numba" or not _is_of_sizes(error):
             raise
-        made = found.without_numba(which, error).run(*values)
+        made = _carried_out(found, which, values, "python")
     return [
         value if value.__class__ is np.ndarray and value.ndim else dtype(value)
         for dtype, value in zip(results, made, strict=True)
     ]
+
+
+def _carried_out(found: Specialisation, which: str, values: list[Any], backend: str | None = None) -> Sequence[Any]:
+    prepared, planned = found.prepared(which, values, backend)
+    return prepared.run(*values) if planned is None else prepared.run(*values, *planned.schedules)
 
 
 def typed(values: Sequence[Any], program: Program) -> list[Any]:
@@ -52,6 +58,11 @@ def _holds_intercepting(given: Any) -> bool:
     return given.__class__ is list and any(
         isinstance(entry, Intercepting) or _holds_intercepting(entry) for entry in given
     )
+
+
+def _is_of_sizes(error: Exception) -> bool:
+    """Whether compiled code met sizes that go together by broadcasting alone, or not at all, which NumPy will tell."""
+    return type(error) is ValueError and str(error).startswith("sizes that have to be equal")
 
 
 def _is_of_numba(error: Exception) -> bool:

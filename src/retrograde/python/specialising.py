@@ -8,29 +8,30 @@ reading runs what was made of that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from operator import index
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from retrograde.autodiff.arguments import Function
+from retrograde.autodiff.functions import BudgetLike
 from retrograde.autodiff.programs.policy import ResidualPolicy
+from retrograde.autodiff.programs.pushing import push
 from retrograde.autodiff.programs.reversal import reverse
 from retrograde.autodiff.programs.splitting import Split, split
 from retrograde.errors import UnsupportedError, UsageError
+from retrograde.planning import Budget
 from retrograde.program.clone import clone, prune
 from retrograde.program.model import (
-    Block,
-    Instruction,
-    Loop,
     Operand,
+    Place,
     Program,
-    Statement,
     Variable,
     all_variables,
-    blocks_of,
 )
 from retrograde.program.types import StackType
 from retrograde.python.backends import Runnable, runnable
+from retrograde.python.choosing import backend_of
 from retrograde.python.nesting import reading_of_derivative
 from retrograde.python.outputs import Chosen, Outputs, chosen_of, outputs_of, type_of_output
 
@@ -72,6 +73,7 @@ class Specialisation:
     policy: ResidualPolicy | None = None
     _parts: Split | None = None
     _dtypes: dict[str, tuple[list[Any], list[Any]]] = field(default_factory=dict[str, "tuple[list[Any], list[Any]]"])
+    _refused: dict[str, str] = field(default_factory=dict[str, str])
     _planned: dict[Any, Prepared] = field(default_factory=dict[Any, "Prepared"])
     _lock: Any = field(default_factory=RLock)
 
@@ -106,15 +108,19 @@ class Specialisation:
             found = self._dtypes[which] = (inputs, outputs)
         return found
 
-    def prepared(self, which: str, values: Sequence[Any]) -> Prepared:
+    def prepared(self, which: str, values: Sequence[Any], backend: str | None = None) -> Prepared:
         """What runs a program on values of these sizes, and the plan that it follows, if it has to follow one.
 
         Raises:
             BudgetError: the budget is too small.
         """
+        backend = backend or ("python" if which in self._refused else self.backend)
         if which != "joint" or not self.request.is_planned:
-            return self.runnable(which), None
-        key = tuple(value.shape if value.ndim else int(value) if value.dtype.kind in "iu" else None for value in values)
+            return self.runnable(which, backend), None
+        sizes = tuple(
+            value.shape if value.ndim else int(value) if value.dtype.kind in "iu" else None for value in values
+        )
+        key = (backend, *sizes)
         found = self._planned.get(key)
         if found is None:
             with self._lock:
@@ -122,22 +128,27 @@ class Specialisation:
                 if found is None:
                     while len(self._planned) >= _MOST:
                         self._planned.pop(next(iter(self._planned)))
-                    found = self._planned[key] = self._plan(values)
+                    found = self._planned[key] = self._plan(values, backend)
         return found
 
-    def _plan(self, values: Sequence[Any]) -> Prepared:
+    def _plan(self, values: Sequence[Any], backend: str) -> Prepared:
         from retrograde.python.budget.planned import plan_program
 
         request = self.request
         threshold = {} if request.threshold is None else {"threshold": request.threshold}
-        compiled = self.backend == "numba"
+        compiled = backend == "numba"
         planned = plan_program(
-            self.programs["joint"], values, request.budget, request.strategy, preallocated=compiled, **threshold
+            self.programs["joint"],
+            values,
+            _as_budget(request.budget),
+            request.strategy,
+            preallocated=compiled,
+            **threshold,
         )
-        return runnable(planned.program, self.backend), planned
+        return runnable(planned.program, backend, frugal=True), planned
 
-    def without_numba(self, which: str, error: Exception) -> Runnable:
-        """What runs a program instead, once Numba has failed to compile it.
+    def refused(self, which: str, error: Exception) -> None:
+        """Take note that Numba has failed to compile a program, so that NumPy code runs it from now on.
 
         Raises:
             UnsupportedError: Numba was asked for by name.
@@ -149,10 +160,15 @@ class Specialisation:
                 f'Numba cannot compile the derivative of {self.reading.program.name}: {why}; use backend="python", '
                 "which runs the same program as NumPy code"
             ) from error
-        with self._lock:
-            found = self.runnable(which, "python")
-            self._runnables[which, self.backend] = replace(found, reasons=[(None, f"Numba cannot compile it: {why}")])
-        return found
+        self._refused[which] = f"Numba cannot compile it: {why}"
+
+    def reasons(self, which: str, made: Runnable) -> list[tuple[Place | None, str]]:
+        """What of a program runs as Python where the rest is compiled, and why."""
+        return [*made.reasons, *((None, self._refused[key]) for key in (which,) if key in self._refused)]
+
+
+def _as_budget(budget: BudgetLike) -> int | str | Budget | None:
+    return budget if budget is None or isinstance(budget, (int, str, Budget)) else index(budget)
 
 
 def _number_type(part: Operand) -> Callable[[Any], Any]:
@@ -210,7 +226,7 @@ class Specialisations:
     def _made(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Specialisation:
         request = self._request
         reading = self._read(arguments, options)
-        backend, reason = _backend(request, reading)
+        backend, reason = backend_of(reading.program, request.backend, bool(request.recompute))
         outputs = outputs_of(self._f, reading, request.of)
         forward = with_outputs(reading.program, outputs.names)
         results = dict(zip(forward.output_names, forward.block.results, strict=True))
@@ -220,9 +236,11 @@ class Specialisations:
             if isinstance(result, Variable) and result.type.differentiable
         ]
         made = Specialisation(reading, backend, reason, request, outputs, active, {"forward": forward})
-        if request.kind != "forward":
-            made.chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
-            names = [output.name for output in active]
+        names = [output.name for output in active]
+        made.chosen = chosen_of(self._f, reading, request.wrt, arguments, options)
+        if request.kind == "jvp":
+            made.programs["joint"] = push(forward, made.chosen.names, names)
+        else:
             keep_outputs = request.kind == "value_and_grad"
             made.policy = _policy(forward, request.recompute)
             made.programs["joint"] = reverse(forward, made.chosen.names, names, keep_outputs, made.policy)
@@ -256,44 +274,3 @@ def _policy(program: Program, recompute: tuple[str, ...]) -> ResidualPolicy | No
             f"{', '.join(named) or 'none'}"
         )
     return ResidualPolicy(recompute={variable.name for variable in variables if variable.hint in recompute})
-
-
-def _backend(request: Request, reading: Reading) -> tuple[str, str]:
-    """The backend for a reading, and why."""
-    asked = request.backend
-    if asked != "auto":
-        return asked, f'backend="{asked}" was asked for'
-    loop = _first(reading.program.block, _is_loop)
-    if loop is not None:
-        return "numba", f"there is a loop over data{_at(loop)}, which is worth compiling"
-    write = _first(reading.program.block, _is_write)
-    if write is not None:
-        reason = f"it writes into an array{_at(write)} and has no loop over data, so that compiling gains little"
-        return "python", reason
-    if request.recompute:
-        return "python", "it has no loop over data, and variables of it are to be computed again"
-    return "tape", "it has no loop over data and writes into no array, so that there is little to gain from a program"
-
-
-def _at(statement: Statement) -> str:
-    return "" if statement.place is None else f" ({statement.place.function}, line {statement.place.line})"
-
-
-def _is_loop(statement: Statement) -> bool:
-    return isinstance(statement, Loop)
-
-
-def _is_write(statement: Statement) -> bool:
-    return isinstance(statement, Instruction) and statement.primitive.name in ("update", "add_at")
-
-
-def _first(block: Block, wanted: Callable[[Statement], bool]) -> Statement | None:
-    """The first statement of a kind, in a block or in those inside of it."""
-    for statement in block.statements:
-        if wanted(statement):
-            return statement
-        for inner in blocks_of(statement):
-            found = _first(inner, wanted)
-            if found is not None:
-                return found
-    return None

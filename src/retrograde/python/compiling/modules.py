@@ -17,11 +17,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from threading import RLock
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from retrograde.errors import UsageError
+from retrograde.program.kinds import is_ndarray
 from retrograde.version import __version__
 
 _OPTIONS: Mapping[str, Any] = MappingProxyType({"error_model": "numpy", "nogil": True})
@@ -135,10 +136,11 @@ def _written(value: Any) -> str:
     Raises:
         UsageError: it is a compiled function, whose code would be part of the code of those that call it.
     """
-    if isinstance(value, np.ndarray):
+    if is_ndarray(value):
         return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     if isinstance(value, (bool, int, float, complex, str, tuple, np.generic)):
-        return f"{type(value).__name__} {value!r}"
+        kind: str = type(cast("Any", value)).__name__
+        return f"{kind} {value!r}"
     if hasattr(value, "py_func"):
         raise UsageError(
             f"{value!r} is compiled by itself, and its code would be kept inside that of its callers after it has "
@@ -149,7 +151,7 @@ def _written(value: Any) -> str:
 
 @cache
 def _versions() -> tuple[str, ...]:
-    import llvmlite
+    import llvmlite  # pyright: ignore[reportMissingTypeStubs]
     import numba
     from numba.core import config
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from numba.core.caching import CompileResultCacheImpl, _Cache  # pyright: ignore[reportPrivateUsage]
-from numba.core.serialize import dumps
+from numba.core.serialize import dumps as dumps_untyped  # pyright: ignore[reportUnknownVariableType]
 
 from retrograde.disk_cache import default_cache_folder
 
+_reader: Any = CompileResultCacheImpl
+_dumps: Any = dumps_untyped  # pyright: ignore[reportUnknownVariableType]
 _logger = logging.getLogger("retrograde")
 _DIGEST = hashlib.sha256().digest_size
 _MOST_BYTES = 512 << 20
@@ -39,7 +41,7 @@ class StoredCode(_Cache):
         self._enabled = True
 
     @property
-    def cache_path(self) -> str:
+    def cache_path(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The folder."""
         return str(self._folder)
 
@@ -58,7 +60,7 @@ class StoredCode(_Cache):
             _logger.warning("cache: %s is damaged; it is compiled anew", path)
             return None
         try:
-            return CompileResultCacheImpl.rebuild(self, target_context, pickle.loads(payload))  # pyright: ignore[reportArgumentType]
+            return _reader.rebuild(self, target_context, pickle.loads(payload))
         except Exception as error:
             _logger.warning("cache: %s cannot be loaded (%s); it is compiled anew", path, error)
             return None
@@ -69,7 +71,7 @@ class StoredCode(_Cache):
             return
         path = self._path(sig, data.codegen)
         try:
-            payload = dumps(CompileResultCacheImpl.reduce(self, data))  # pyright: ignore[reportArgumentType]
+            payload = _dumps(_reader.reduce(self, data))
             self._folder.mkdir(parents=True, exist_ok=True)
             _write_whole(path, _digest(path.name, payload) + payload)
             _trim(self._folder)

@@ -81,7 +81,7 @@ class Aliases:
                 self._instruction(statement)
             elif isinstance(statement, Loop):
                 self._loop(statement)
-            else:
+            elif isinstance(statement, Branch):
                 self._branch(statement)
 
     def _instruction(self, instruction: Instruction) -> None:

@@ -33,12 +33,8 @@ def _read_as_they_were(instruction: Instruction, spread: dict[Variable, Variable
     one, other = instruction.operands
     if not isinstance(kind, ArrayType) or None in kind.sizes:
         return instruction.operands
-    if one in spread and _has_type(other, kind) and _has_type(one, kind) and other not in spread:
-        return spread[one], other
-    if other in spread and _has_type(one, kind) and _has_type(other, kind):
+    if not (isinstance(one, Variable) and isinstance(other, Variable) and one.type == other.type == kind):
+        return instruction.operands
+    if other in spread:
         return one, spread[other]
-    return instruction.operands
-
-
-def _has_type(operand: Any, kind: ArrayType) -> bool:
-    return isinstance(operand, Variable) and operand.type == kind
+    return (spread[one], other) if one in spread else instruction.operands

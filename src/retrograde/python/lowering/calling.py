@@ -69,7 +69,8 @@ def _note(block: Block, calls: dict[Variable, str]) -> None:
         for inner in blocks_of(statement):
             _note(inner, calls)
         for at, result in enumerate(statement.results):
-            source = statement.carried[at] if isinstance(statement, Loop) else _first_variable(statement, at)
+            source = statement.carried[at] if isinstance(statement, Loop) else None
+            source = _first_variable(statement, at) if isinstance(statement, Branch) else source
             kept = result.hint.startswith("kept_") and source is not None and not source.hint
             calls[result] = ("" if kept else _given(result)) or (calls.get(source, "x") if source is not None else "x")
 
@@ -116,8 +117,9 @@ def _described(instruction: Instruction, calls: dict[Variable, str]) -> str:
 def _shifted(instruction: Instruction, calls: dict[Variable, str]) -> str:
     """An index plus or minus a number."""
     one, other = instruction.operands
-    if isinstance(one, Variable) and isinstance(other, (int, np.integer)):
-        return f"{calls.get(one, 'i')}_{_SHIFTS[instruction.primitive.name]}_{abs(int(other))}"
+    number = not isinstance(other, Variable) and int(np.abs(other))
+    if isinstance(one, Variable) and number is not False:
+        return f"{calls.get(one, 'i')}_{_SHIFTS[instruction.primitive.name]}_{number}"
     return "count"
 
 

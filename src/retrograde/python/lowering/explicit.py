@@ -29,8 +29,8 @@ from retrograde.program.model import (
 )
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, Size, StackType, Type
-from retrograde.python.lowering.operations import ENTRY, FULL, KEEP, MAKE_STACK, STOP, ZEROS
 from retrograde.python.lowering.broadcasting import broadcast_late
+from retrograde.python.lowering.operations import ENTRY, FULL, KEEP, MAKE_STACK, STOP, ZEROS
 from retrograde.python.lowering.ranges import put_ranges
 from retrograde.python.lowering.rewriting import drop_unused, map_statement, replaced, replacing, substitute_everywhere
 from retrograde.python.lowering.scheduled import unfold
@@ -165,10 +165,12 @@ class _Rewriting:
             for side in (statement.then, statement.otherwise):
                 side.statements = self._statements(side, {})
             return [statement]
+        if not isinstance(statement, Instruction):
+            return [statement]
         name = statement.primitive.name
         if name == "scatter":
             return _scattered(statement)
-        return [_filled(statement)] if name == "broadcast_to" else [statement]
+        return [_filled(statement) if name == "broadcast_to" else statement]
 
     def _loop(self, loop: Loop) -> list[Statement]:
         width = len(loop.initial)
@@ -208,7 +210,7 @@ class _Rewriting:
 
     def _entry_shape(self, kind: Type) -> tuple[Any, ...] | None:
         element = kind.element if isinstance(kind, StackType) else kind
-        if isinstance(element, StackType):
+        if not isinstance(element, ArrayType):
             return None
         extents = [self._extent(size) if isinstance(size, Size) else size for size in element.sizes]
         return None if None in extents else tuple(extents)

@@ -16,6 +16,7 @@ from retrograde.python.lowering.aliasing import is_write, viewed
 from retrograde.python.lowering.calling import callings
 from retrograde.python.lowering.liveness import live_after
 from retrograde.python.lowering.model import Name
+from retrograde.python.lowering.operations import COPY
 
 _CONFUSING = frozenset({"l", "O", "I"})
 
@@ -28,7 +29,7 @@ class Names:
 
     Args:
         block: the program.
-        managed: variables that a loop sets by itself; together with what has to share their name.
+        parameters: its inputs, whose names are settled.
     """
 
     def __init__(self, block: Block, parameters: list[Variable]) -> None:
@@ -87,6 +88,10 @@ class Names:
                 ):
                     self._try(carried, following)
                     self._try(carried, initial)
+            elif isinstance(statement, Instruction):
+                source = statement.operands[0] if statement.primitive is COPY else None
+                if isinstance(source, Variable) and source not in self._views:
+                    self._try(statement.results[0], source)
             elif isinstance(statement, Branch):
                 for at, result in enumerate(statement.results):
                     self._try(result, statement.then.results[at])
@@ -98,7 +103,8 @@ class Names:
         for variable in self._order:
             named = variable.hint or variable in self._indices
             if named and variable not in self._views and isinstance(variable.type, ArrayType):
-                by_hint.setdefault((self._calls.get(variable), _kind(variable.type)), []).append(variable)
+                key = (self._calls.get(variable), _kind(variable.type), variable in self._indices)
+                by_hint.setdefault(key, []).append(variable)
         for variables in by_hint.values():
             for other in variables[1:]:
                 self._try(variables[0], other)
@@ -106,6 +112,8 @@ class Names:
     def _try(self, one: Variable, other: Any) -> None:
         """Merge two variables' names if they do not interfere."""
         if not isinstance(other, Variable) or _kind(one.type) != _kind(other.type):
+            return
+        if (one in self._indices) != (other in self._indices):
             return
         if self._class[one] is not self._class[other] and not self._range(one) & self._range(other):
             self._merge(one, other)

@@ -8,6 +8,7 @@ from typing import Any
 
 from retrograde.program.model import (
     Block,
+    Branch,
     Instruction,
     Loop,
     Statement,
@@ -27,7 +28,7 @@ def map_statement(function: Callable[[Any], Any], statement: Statement) -> None:
         statement.count = map_operand(function, statement.count)
         statement.initial = [map_operand(function, operand) for operand in statement.initial]
         statement.consumed = [map_operand(function, operand) for operand in statement.consumed]
-    else:
+    elif isinstance(statement, Branch):
         statement.condition = map_operand(function, statement.condition)
 
 

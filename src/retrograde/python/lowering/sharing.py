@@ -12,6 +12,7 @@ from typing import Any
 
 from retrograde.program.model import (
     Block,
+    Branch,
     Instruction,
     Loop,
     Statement,
@@ -158,7 +159,7 @@ class _Deciding:
                 yield maker, at
                 yield from self._upstream(maker.initial[at], seen)
             yield from self._upstream(maker.body.results[at], seen)
-        else:
+        elif isinstance(maker, Branch):
             for side in (maker.then, maker.otherwise):
                 yield from self._upstream(side.results[at], seen)
 

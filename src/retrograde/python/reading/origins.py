@@ -10,7 +10,7 @@ from retrograde.program.model import Variable, variables_in
 from retrograde.program.types import ArrayType, Extent, Size
 
 if TYPE_CHECKING:
-    from retrograde.python.reading.inputs import Assumptions
+    from retrograde.python.reading.assumptions import Assumptions
     from retrograde.python.reading.reader import Reader
 
 
@@ -91,7 +91,8 @@ class _Search:
             self.origins.data = True
         elif made.primitive.name == "size":
             (array,) = variables_in(made.operands)
-            size: Extent = array.type.sizes[made.static["axis"]] if isinstance(array.type, ArrayType) else None
+            kind = array.type
+            size: Extent = kind.sizes[made.static["axis"]] if isinstance(kind, ArrayType) else None
             if isinstance(size, Size):
                 self._size(size)
             else:

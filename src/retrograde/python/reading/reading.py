@@ -12,18 +12,22 @@ import numpy as np
 import retrograde.rules  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from retrograde.autodiff import containers
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.clone import prune
 from retrograde.program.model import Program, all_variables
+from retrograde.program.simplify import simplify
 from retrograde.program.types import ArrayType, Size
+from retrograde.python.reading.arguments import Arguments
+from retrograde.python.reading.assumptions import LEAST_SIZE, Assumptions
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
-from retrograde.python.reading.inputs import Assumptions, Inputs
+from retrograde.python.reading.inputs import Inputs
+from retrograde.python.reading.matching import match_sizes
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
 from retrograde.python.reading.series import Series
-from retrograde.python.reading.signals import NeedsLeast, NeedsStatic, NeedsUnrolling
+from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.source import Source, source_of, unbound
 from retrograde.python.reading.values import Array, Number
 
@@ -61,8 +65,17 @@ def read(
         ...     for _ in range(steps):
         ...         u = np.tanh(rate * u)
         ...     return u.sum()
-        >>> import numpy as np
-        >>> reading = read(decay, (np.ones(5), 0.5, 10))  # doctest: +SKIP
+        >>> reading = read(decay, (np.ones(5), 0.5, 10))
+        >>> print(reading.program)
+        program decay(u: float64[n], rate: float64, steps: int64):
+            u4: float64[n] = for _ in range(steps) with u2 = u:
+                a: float64[n] = rate * u2
+                u3: float64[n] = tanh(a)
+                next u3
+            c: float64 = sum(u4, axis=(0,), keepdims=False)
+            return return=c
+        >>> reading.fits((np.ones(8), 0.1, 3), {})
+        True
     """
     source = source_of(unbound(function)[0])
     parameters = Parameters(function)
@@ -79,16 +92,16 @@ def read(
                 signal.origins.fix(assumptions)
                 assumptions.reasons.update(dict.fromkeys(signal.origins.loops, signal))
                 continue
-            except NeedsLeast as signal:
-                if not attempt.inputs.widen_least(signal.size):
-                    assumptions.sizes.add(signal.found)
-                continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
                     raise at(signal.place, signal.text, signal.message) from None
+                if signal.growing is not None and assumptions.grows(signal.loop, *signal.growing):
+                    continue
                 peeled = signal.loop in assumptions.peeled or signal.at_once
                 (assumptions.unrolled if peeled else assumptions.peeled).add(signal.loop)
                 assumptions.reasons[signal.loop] = signal
+                continue
+            if match_sizes(reading.program, assumptions, attempt.inputs.numbers):
                 continue
             if reading.fits(arguments, keywords or {}):
                 return reading
@@ -128,16 +141,14 @@ class _Attempt:
         self.parameters = parameters
         self.values = values
         builder = ProgramBuilder(source.name if source.name.isidentifier() and source.name != "lambda" else "function")
-        builder.least_size = assumptions.least
+        builder.least_size = LEAST_SIZE
         self.inputs = Inputs(builder, assumptions, local_names(source.node))
         self.reader = Reader(builder, assumptions, self.inputs)
-        self.arguments: dict[str, list[str | None]] = {}
-        self.structures: list[Any] = []
-        self.originals: dict[str, list[tuple[str, Any]]] = {}
 
     def read(self) -> Reading:
         reader = self.reader
-        names = {**self._make_bound(), **self._make_arguments()}
+        arguments = Arguments(self.inputs, self.parameters.names, self.values)
+        names = {**self._make_bound(), **arguments.values}
         with entered(reader, self.source, self.function, None, names) as frame:
             reader.execute(body_of(self.source.node))
             value = returned(reader, frame)
@@ -145,13 +156,13 @@ class _Attempt:
         outputs: dict[str, Any] = {}
         template = self._return(value, outputs)
         returns = list(outputs)
-        mutated, unclear = self._mutated(outputs)
-        program = prune(reader.builder.finish(**outputs))
+        mutated, unclear = arguments.written(outputs)
+        program = simplify(prune(reader.builder.finish(**outputs)))
         return Reading(
             program,
             self.parameters,
-            self.arguments,
-            self.structures,
+            arguments.inputs,
+            arguments.structures,
             self.inputs.leaves,
             returns,
             template,
@@ -165,32 +176,6 @@ class _Attempt:
         return {
             name: self.inputs.captured(("bound", name), name, value, fetch)
             for name, (value, fetch) in self.bound.items()
-        }
-
-    def _make_arguments(self) -> dict[str, Any]:
-        found: list[tuple[str, str, Any]] = []
-        rebuild: list[tuple[str, Any]] = []
-        for name, value in zip(self.parameters.names, self.values, strict=True):
-            parts, structure = containers.flatten(value)
-            plain = len(parts) == 1 and parts[0] is value
-            labels = [name] if plain else containers.labels(value, name)
-            self.structures.append(None if plain else structure)
-            rebuild.append((name, None if plain else structure))
-            found += [(name, label, part) for label, part in zip(labels, parts, strict=True)]
-        self.inputs.note_sizes([(label, part) for _, label, part in found])
-        made: dict[str, list[Any]] = {name: [] for name in self.parameters.names}
-        self.arguments = {name: [] for name in self.parameters.names}
-        for position, (name, label, part) in enumerate(found):
-            count = len(self.inputs.leaves)
-            handle = self.inputs.argument(label, part, position)
-            made[name].append(handle)
-            called = self.inputs.leaves[count].input
-            if part is not None:
-                self.arguments[name].append(called)
-            if isinstance(handle, Array) and called is not None:
-                self.originals.setdefault(name, []).append((called, handle))
-        return {
-            name: made[name][0] if structure is None else structure.unflatten(made[name]) for name, structure in rebuild
         }
 
     def _return(self, value: Any, outputs: dict[str, Any]) -> Callable[[Sequence[Any]], Any]:
@@ -212,25 +197,6 @@ class _Attempt:
             return filled[0] if plain else structure.unflatten(filled)
 
         return rebuild
-
-    def _mutated(self, outputs: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, str]]:
-        mutated: dict[str, list[str]] = {}
-        unclear: dict[str, str] = {}
-        for name, handles in self.originals.items():
-            for called, handle in handles:
-                if handle.cell.poison is not None:
-                    unclear[name] = handle.cell.poison
-                elif not _is_input(handle.cell.version, called):
-                    outputs[called] = handle.cell.version
-                    mutated.setdefault(name, []).append(called)
-        return mutated, unclear
-
-
-def _is_input(version: Any, name: str | None) -> bool:
-    if not isinstance(version, Symbol):
-        return False
-    variable = version.variable
-    return variable in version.builder.inputs and (name is None or variable.name == name)
 
 
 def _is_number(value: Any) -> bool:

@@ -148,7 +148,7 @@ class StatementPrinter:
     def _keep(self, keep: Keep) -> Iterator[str]:
         name = self._expressions.name(keep.stack)
         value = self._text(keep.value, 14)
-        if keep.stack not in self._arrays and _may_change(keep.value):
+        if keep.stack not in self._arrays and not keep.is_own and _may_change(keep.value):
             value += ".copy()"
         elif keep.stack in self._arrays:
             value = self._text(keep.value)
@@ -209,6 +209,7 @@ class StatementPrinter:
 
 _AUGMENTED = {"add": "+=", "subtract": "-=", "multiply": "*=", "divide": "/="}
 
+
 @dataclass(frozen=True, slots=True)
 class _Exchange:
     """Two names that take each other's value."""
@@ -222,18 +223,24 @@ def _with_exchanges(actions: list[Action]) -> list[Any]:
     done: list[Any] = []
     at = 0
     while at < len(actions):
-        three = actions[at : at + 3]
-        if len(three) == 3 and all(isinstance(action, Bind) and len(action.targets) == 1 for action in three):
-            (saved, first, second) = three
-            assert isinstance(saved, Bind) and isinstance(first, Bind) and isinstance(second, Bind)
-            way = (saved.value, first.value, second.value)
-            if way == (first.targets[0], second.targets[0], saved.targets[0]) and saved.targets[0].text.startswith("new_"):
-                done.append(_Exchange((second.targets[0], first.targets[0]), first.place))
-                at += 3
-                continue
+        exchange = _exchanged(actions[at : at + 3])
+        if exchange is not None:
+            done.append(exchange)
+            at += 3
+            continue
         done.append(actions[at])
         at += 1
     return done
+
+
+def _exchanged(three: list[Action]) -> _Exchange | None:
+    binds = [action for action in three if isinstance(action, Bind) and len(action.targets) == 1]
+    if len(binds) < 3 or not binds[0].targets[0].text.startswith("new_"):
+        return None
+    saved, first, second = (bind.targets[0] for bind in binds)
+    if binds[0].value is not first or binds[1].value is not second or binds[2].value is not saved:
+        return None
+    return _Exchange((second, first), binds[1].place)
 
 
 _PRINTERS: dict[type[Any], Callable[[StatementPrinter, Any], Iterator[str]]] = {

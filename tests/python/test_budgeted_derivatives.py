@@ -1,0 +1,179 @@
+"""Derivatives of loops inside a budget of bytes: the same bits, fewer bytes, and what is told of it."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import retrograde as rg
+
+U = np.linspace(0.1, 0.9, 5000)
+STEPS = 200
+STORE_ALL = STEPS * U.nbytes
+
+
+def decays(u, rate, steps):
+    for _ in range(steps):
+        u = np.tanh(rate * u)
+    return np.sum(u)
+
+
+def burgers(u, speed, steps):
+    for _ in range(steps):
+        u[1:-1] = u[1:-1] - speed * u[1:-1] * (u[1:-1] - u[:-2])
+
+
+def until(u, limit):
+    while np.sum(u) > limit:
+        u = np.sin(u) * u + 0.001
+    return np.sum(u * u)
+
+
+def peak_bytes(call: Callable[[], Any]) -> int:
+    """The most that a call has allocated at once."""
+    call()
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture(params=["python", pytest.param("numba", marks=pytest.mark.slow)])
+def backend(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_the_bits_are_the_same_and_the_bytes_are_fewer(backend: str, share: float):
+    budget = int(share * STORE_ALL)
+    derivative = rg.value_and_grad(decays, ("u", "rate"), budget=budget, backend=backend)
+    value, (by_u, by_rate) = derivative(U, 0.9, STEPS)
+    plain, (plain_by_u, plain_by_rate) = rg.value_and_grad(decays, ("u", "rate"), backend=backend)(U, 0.9, STEPS)
+    assert (value, by_rate) == (plain, plain_by_rate)
+    np.testing.assert_array_equal(by_u, plain_by_u)
+    assert peak_bytes(lambda: derivative(U, 0.9, STEPS)) <= budget + 20_000
+    assert peak_bytes(lambda: rg.grad(decays, backend=backend)(U, 0.9, STEPS)) >= 0.95 * STORE_ALL
+
+
+def test_a_pullback_inside_a_budget(backend: str):
+    budget = STORE_ALL // 10
+
+    def through(**limits: Any) -> Any:
+        out, pullback = rg.vjp(burgers, ("u", "speed"), backend=backend, **limits)(U, 0.1, STEPS)
+        return out, *pullback(np.cos(out))
+
+    for found, plain in zip(through(budget=budget), through(), strict=True):
+        np.testing.assert_array_equal(found, plain)
+    assert peak_bytes(lambda: through(budget=budget)) <= budget + 5 * U.nbytes
+
+
+@pytest.mark.parametrize(
+    "strategy", ["store_all", "recompute_all", "sqrt", "block", "revolve", "optimal", "interval_tree"]
+)
+def test_every_strategy_gives_the_same_bits(strategy: str):
+    found = rg.grad(decays, strategy=strategy, backend="python")(U[:10], 0.9, 120)
+    np.testing.assert_array_equal(found, rg.grad(decays, backend="python")(U[:10], 0.9, 120))
+
+
+def test_checkpointing_leaves_short_loops_alone():
+    derivative = rg.grad(decays, checkpoint=True, backend="python")
+    assert not rg.explain(derivative, U, 0.9, 99).loops
+    assert rg.explain(derivative, U, 0.9, 100).loops
+    assert rg.explain(rg.grad(decays, checkpoint=True, threshold=50, backend="python"), U, 0.9, 99).loops
+    for steps in (0, 1, 100):
+        expected = rg.grad(decays, backend="python")(U, 0.9, steps)
+        np.testing.assert_array_equal(derivative(U, 0.9, steps), expected)
+
+
+def test_a_loop_of_unknown_length():
+    budget = 40 * U.nbytes
+    derivative = rg.grad(until, budget=budget, backend="python")
+    u, limit = 0.9 * U + 0.05, 20.0
+    np.testing.assert_array_equal(derivative(u, limit), rg.grad(until, backend="python")(u, limit))
+    assert "as many steps as it takes" in str(rg.explain(derivative, u, limit))
+
+
+def test_what_is_told_of_a_budget():
+    budget = STORE_ALL // 10
+    found = rg.explain(rg.grad(decays, budget=budget, backend="python"), U, 0.9, STEPS)
+    assert found.budget is not None
+    assert found.budget.budget_bytes == budget
+    assert found.budget.peak_bytes <= budget < STORE_ALL <= found.budget.store_all_bytes
+    assert found.budget.overhead > 0.0
+    (loop,) = found.loops
+    assert "200 steps" in loop.text
+    assert "a snapshot holds u" in loop.text
+    assert "u" in {part.text for part in found.recomputed}
+    assert "for " in str(found)
+    assert "% more time" in str(found)
+
+
+def test_a_budget_that_is_too_small_names_one_that_is_not():
+    with pytest.raises(rg.BudgetError, match="the smallest budget that a plan in hand meets is") as caught:
+        rg.grad(decays, budget=U.nbytes, backend="python")(U, 0.9, STEPS)
+    least = caught.value.minimum_bytes
+    found = rg.grad(decays, budget=least, backend="python")(U, 0.9, STEPS)
+    np.testing.assert_array_equal(found, rg.grad(decays, backend="python")(U, 0.9, STEPS))
+
+
+def test_other_sizes_are_planned_anew():
+    derivative = rg.grad(decays, budget="200 kB", backend="python")
+    for size, steps in ((500, 100), (1000, 50), (500, 100)):
+        u = U[:size].copy()
+        np.testing.assert_array_equal(derivative(u, 0.9, steps), rg.grad(decays, backend="python")(u, 0.9, steps))
+
+
+def test_an_argument_that_changes_before_the_pullback_is_noticed():
+    u = U.copy()
+    _, pullback = rg.vjp(burgers, "u", backend="python", budget=STORE_ALL // 4)(u, 0.1, STEPS)
+    u[7] = 0.0
+    with pytest.raises(rg.UsageError, match="u was changed between the call of burgers and that of its pullback"):
+        pullback(np.ones_like(u))
+
+
+def test_an_exception_in_the_middle_of_a_replay_leaves_the_arguments_alone(monkeypatch: pytest.MonkeyPatch):
+    calls = 0
+
+    def fails_late(u, a, steps):
+        for _ in range(steps):
+            u[:] = np.tanh(np.linalg.solve(a, u))
+        return np.sum(u)
+
+    solve = np.linalg.solve
+
+    def counting(*given: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 60:
+            raise np.linalg.LinAlgError("no more")
+        return solve(*given)
+
+    a, u = np.eye(3) + 0.1, np.array([0.5, 0.2, 0.1])
+    before = u.copy()
+    derivative = rg.grad(fails_late, strategy="recompute_all", backend="python", threshold=2)
+    expected = derivative(u, a, 30)
+    monkeypatch.setattr(np.linalg, "solve", counting)
+    with pytest.raises(np.linalg.LinAlgError, match="no more"):
+        derivative(u, a, 30)
+    np.testing.assert_array_equal(u, before)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(derivative(u, a, 30), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strategy": "fastest"}, "fastest"),
+        ({"budget": "8 GiBs"}, "GiBs"),
+        ({"budget": -1}, "-1"),
+    ],
+)
+def test_limits_that_mean_nothing(options: dict[str, Any], message: str):
+    with pytest.raises(rg.UsageError, match=message):
+        rg.grad(decays, backend="python", **options)(U[:10], 0.9, 5)
