@@ -22,13 +22,13 @@ def simulate(state):
 def main() -> None:
     start = np.sin(np.linspace(0.0, 20.0, CELLS))
 
-    expected = rg.grad(simulate)(start)
-    plain = measure_python(lambda: rg.grad(simulate)(start)).peak_bytes
+    expected = rg.grad(simulate, backend="tape")(start)
+    plain = measure_python(lambda: rg.grad(simulate, backend="tape")(start)).peak_bytes
     print(f"without a budget: {plain:,} bytes")
 
     for percent in (70, 50, 30):
         budget = plain * percent // 100
-        gradient = rg.grad(simulate, budget=budget)
+        gradient = rg.grad(simulate, budget=budget, backend="tape")
         peak = measure_python(lambda gradient=gradient: gradient(start)).peak_bytes
         equal = np.array_equal(gradient(start), expected)
         print(f"budget {budget:,} bytes: peak {peak:,} bytes, gradients equal: {equal}")
@@ -40,7 +40,7 @@ def main() -> None:
     print(f"recomputed in a third: {tape.memory.recomputations} of {tape.memory.operations} operations")
 
     try:
-        rg.grad(simulate, budget=5 * start.nbytes)(start)
+        rg.grad(simulate, budget=5 * start.nbytes, backend="tape")(start)
     except rg.BudgetError as error:
         print(f"refused: {error}")
 

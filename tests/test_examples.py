@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import linecache
 import os
 import re
 import runpy
@@ -178,6 +179,13 @@ def test_train_on_two_ranks():
     assert max(peaks[0], *peaks[2:]) == used <= budget
 
 
+def _keep_sources(test: doctest.DocTest) -> None:
+    """Let the functions of a block be read in later blocks, too; doctest shows the sources of the present one only."""
+    for number, example in enumerate(test.examples):
+        name = f"<doctest {test.name}[{number}]>"
+        linecache.cache[name] = (len(example.source), None, example.source.splitlines(keepends=True), name)
+
+
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_python_on_a_page_runs(page, monkeypatch):
@@ -192,6 +200,7 @@ def test_the_python_on_a_page_runs(page, monkeypatch):
     for number, block in enumerate(blocks):
         if ">>> " in block:
             test = doctest.DocTestParser().get_doctest(block, names, f"{page.name}, block {number}", str(page), 0)
+            _keep_sources(test)
             test.globs = names
             runner.run(test, clear_globs=False)
         else:

@@ -50,11 +50,12 @@ def read(kernel: Kernel, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
 
 def retrograde_gradient(kernel: Kernel, arguments: tuple[Any, ...]) -> Run:
     """The gradients alone, as `rg.grad` computes them: of outputs, only what they need."""
+    from retrograde.autodiff.containers import leaves
     from retrograde.python.running import run
 
     found, inputs = read(kernel, arguments)
-    outputs = dict(zip(found.outputs.names, run(found, "forward", inputs), strict=True))
-    cotangents = [np.ones_like(outputs[output.name])[()] for output in found.active]
+    ones = dict(zip(found.outputs.names, leaves(ones_for(kernel, arguments)), strict=True))
+    cotangents = [ones[output.name] for output in found.active]
     return lambda: run(found, "joint", [*inputs, *cotangents])
 
 

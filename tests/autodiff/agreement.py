@@ -50,7 +50,7 @@ class Function:
         return total
 
     def gradient(self, *inputs: Any) -> Any:
-        return rg.grad(self, self.every)(*inputs)
+        return rg.grad(self, self.every, backend="tape")(*inputs)
 
     def moved(self, step: float) -> list[Any]:
         return [x + step * d for x, d in zip(self.inputs, self.direction, strict=True)]
@@ -76,7 +76,7 @@ def agrees(function: Callable[..., Any], *inputs: Any, programs: bool = True, or
     above, below = f.moved(STEP), f.moved(-STEP)
     slope = (f(*above) - f(*below)) / (2 * STEP)
     np.testing.assert_allclose(_paired(gradients, f.direction), slope, rtol=1e-6, atol=1e-7)
-    _, tangent = rg.jvp(f, f.inputs, f.direction)
+    _, tangent = rg.jvp(f, f.inputs, f.direction, backend="tape")
     np.testing.assert_allclose(tangent, slope, rtol=1e-6, atol=1e-7)
     if order == 2:
         differences = zip(f.gradient(*above), f.gradient(*below), strict=True)
@@ -91,7 +91,7 @@ def _values(f: Function, expected: list[Any], programs: bool) -> None:
         tracked = results(f.function(*tape.watch(f.inputs)))
     for found, value in zip(tracked, expected, strict=True):
         same(rg.stop_gradient(found), value)
-    primal, _ = rg.jvp(f.function, f.inputs, f.direction)
+    primal, _ = rg.jvp(f.function, f.inputs, f.direction, backend="tape")
     for found, value in zip(results(primal), expected, strict=True):
         same(found, value)
     if programs:

@@ -75,7 +75,7 @@ class Case:
         return sum(np.sum(np.real(np.conjugate(cotangent) * out)) for cotangent, out in pairs)
 
     def gradients(self, *inputs: Any) -> Any:
-        return rg.grad(self.scalar, tuple(range(len(inputs))))(*inputs)
+        return rg.grad(self.scalar, tuple(range(len(inputs))), backend="tape")(*inputs)
 
     def curved(self, *inputs: Any) -> Any:
         """Of a nonlinear function of the results, so that the rule of a linear primitive has a second order, too."""
@@ -132,7 +132,7 @@ def test_the_reverse_rule_agrees_with_finite_differences(name: str, sample: Samp
 @pytest.mark.parametrize(("name", "sample"), _SMOOTH)
 def test_the_forward_rule_agrees_with_finite_differences(name: str, sample: Sample) -> None:
     case = Case(name, sample)
-    outs, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
+    outs, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents), backend="tape")
     for out, expected, tangent, difference in zip(outs, case.outs, tangents, _difference(case, case), strict=True):
         assert (np.shape(tangent), tangent.dtype) == (expected.shape, expected.dtype)
         np.testing.assert_array_equal(out, expected)
@@ -142,8 +142,8 @@ def test_the_forward_rule_agrees_with_finite_differences(name: str, sample: Samp
 @pytest.mark.parametrize(("name", "sample"), _SMOOTH)
 def test_forward_and_reverse_are_transposes(name: str, sample: Sample) -> None:
     case = Case(name, sample)
-    _, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
-    _, pullback = rg.vjp(case)(*case.inputs)
+    _, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents), backend="tape")
+    _, pullback = rg.vjp(case, backend="tape")(*case.inputs)
     carried = pullback(tuple(case.cotangents))
     np.testing.assert_allclose(
         _pairing(case.cotangents, tangents), _pairing(carried, case.tangents), rtol=1e-12, atol=1e-12
@@ -153,7 +153,7 @@ def test_forward_and_reverse_are_transposes(name: str, sample: Sample) -> None:
 @pytest.mark.parametrize(("name", "sample"), [case for case in _COMPLEX_STEP if _real_only(case)])
 def test_the_forward_rule_agrees_with_a_analytic(name: str, sample: Sample) -> None:
     case = Case(name, sample)
-    _, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents))
+    _, tangents = rg.jvp(case, tuple(case.inputs), tuple(case.tangents), backend="tape")
     steps = case(*(x + 1e-30j * d for x, d in zip(case.inputs, case.tangents, strict=True)))
     for tangent, stepped in zip(tangents, steps, strict=True):
         np.testing.assert_allclose(tangent, np.imag(stepped) / 1e-30, rtol=1e-13, atol=1e-14)
@@ -164,7 +164,7 @@ def test_second_derivatives(name: str, sample: Sample) -> None:
     """Forward over reverse and reverse over reverse, against differences of gradients."""
     case = Case(name, sample)
     every = tuple(range(len(case.inputs)))
-    gradient = rg.grad(case.curved, every)
+    gradient = rg.grad(case.curved, every, backend="tape")
     products = rg.hvp(case.curved, tuple(case.inputs), tuple(case.tangents))
     for product, difference in zip(products, _difference(gradient, case), strict=True):
         np.testing.assert_allclose(product, difference, rtol=1e-6, atol=1e-7)
@@ -173,7 +173,7 @@ def test_second_derivatives(name: str, sample: Sample) -> None:
         parts = zip(gradient(*inputs), case.others, strict=True)
         return sum(np.sum(np.real(np.conjugate(g) * w)) for g, w in parts)
 
-    second = rg.grad(along, every)(*case.inputs)
+    second = rg.grad(along, every, backend="tape")(*case.inputs)
     np.testing.assert_allclose(_pairing(second, case.tangents), _pairing(products, case.others), rtol=1e-9, atol=1e-10)
 
 

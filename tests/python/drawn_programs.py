@@ -68,9 +68,7 @@ class RandomProgram:
                 self._name,
             ]
             if depth < 2:
-                kinds += [lambda: self._loop(depth), lambda: self._branch(depth)]
-                if not self.smooth:
-                    kinds += [lambda: self._while(depth)]
+                kinds += [lambda: self._loop(depth), lambda: self._branch(depth), lambda: self._while(depth)]
             self._one(kinds)()
 
     def _name(self) -> None:

@@ -15,23 +15,16 @@ from retrograde.autodiff.containers import leaves
 
 COMPILED_FIRST = (
     "gemm",
-    "syrk",
     "cholesky",
     "trisolv",
     "durbin",
     "jacobi_2d",
     "seidel_2d",
-    "fdtd_2d",
-    "covariance",
-    "go_fast",
     "spmv",
     "piecewise_relaxation",
     "newton_root",
-    "edit_distance",
 )
 """Compiled in every run of the tests; the others in the slow ones."""
-
-BUDGETS = ("jacobi_1d", "cavity_flow", "nbody", "lotka_volterra")
 
 
 def differentiated(problem: Problem, backend: str) -> tuple[Any, tuple[Any, ...]]:

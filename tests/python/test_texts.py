@@ -262,3 +262,22 @@ def test_memory_is_let_go_of_in_loops_if_asked_for() -> None:
     assert "        del part\n" in text
     argument = RANDOM.random(4)
     np.testing.assert_array_equal(run_text(text, "frugal")(argument, 3), program(argument, 3)[0])
+
+
+def test_what_is_kept_is_copied_if_a_later_iteration_writes_it() -> None:
+    """The array kept in one iteration is the one that is written in the next."""
+    source = """\
+        def turns(a, b, n):
+            total = 0.0
+            for t in range(n):
+                c = np.sin(a[: t + 1])
+                b[0] = b[0] * 0.5 + np.sum(c * c)
+                a, b = b, a
+                total = total + np.sum(a * a)
+            return total
+    """
+    program = _reversed(_function(source, "turns"), (RANDOM.random(6), RANDOM.random(6), 4), ["a", "b"])
+    inputs = (RANDOM.random(6), RANDOM.random(6), 4, 1.0)
+    found = run_text(python_text(lower(program)), program.name)(*inputs)
+    for one, other in zip(found, program(*inputs), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -27,18 +27,24 @@ class Runnable:
 
 
 def runnable(program: Program, backend: str, frugal: bool = False) -> Runnable:
-    """A program for a backend, "python" or "numba"; a frugal one lets go of arrays as soon as it can."""
+    """A program for a backend, "python" or "numba".
+
+    Args:
+        program: what is to run.
+        backend: on what.
+        frugal: let go of arrays inside of loops, too, where memory is short.
+    """
     return _compiled(program, frugal) if backend == "numba" else _readable(program, frugal)
 
 
 def _readable(program: Program, frugal: bool) -> Runnable:
     from retrograde.python.compiling import compile_text
     from retrograde.python.lowering import lower
-    from retrograde.python.text import python_text
+    from retrograde.python.text import given_operations, python_text
 
     procedure = lower(program, frugal)
     text = python_text(procedure)
-    function = getattr(compile_text(text), procedure.name)
+    function = getattr(compile_text(text, namespace=given_operations(procedure)), procedure.name)
     if len(procedure.results) == 1:
         return Runnable(lambda *inputs: (function(*inputs),), text)
     return Runnable(function, text)
@@ -51,7 +57,7 @@ def _compiled(program: Program, frugal: bool) -> Runnable:
     from retrograde.python.nests.demoted import Demoted
 
     try:
-        nests = nests_of(lower(program))
+        nests = nests_of(lower(program, frugal))
     except Demoted as demoted:
         return replace(_readable(program, frugal), reasons=[(None, str(demoted))])
     module = compile_text(nests.text, nests.compiled, namespace=nests.namespace)

@@ -34,6 +34,8 @@ from retrograde.python.specialising import Specialisation
 if TYPE_CHECKING:
     from retrograde.python.budget.planned import BudgetReport, LoopReport
 
+_UNNAMED = "a value"
+
 
 def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Explanation:
     """What a derivative does with arguments: its backend and why, what it keeps and recomputes, what is compiled.
@@ -73,7 +75,7 @@ def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Exp
         found.reason,
         read=True,
         kept=tuple(_kept_values(joint, footprint)),
-        recomputed=tuple(dict.fromkeys(_recomputed(joint.block))),
+        recomputed=tuple(_by_line(_recomputed(joint.block))),
         compiled_regions=made.regions,
         in_python=tuple(_part(place, reason) for place, reason in found.reasons("joint", made)),
         loops=() if report is None else tuple(_loop_part(loop) for loop in report.loops),
@@ -190,7 +192,7 @@ def _origin(statement: Statement, variable: Variable) -> tuple[str, Place | None
 
 
 def _user_name(variable: Variable) -> str:
-    return variable.hint or "a value"
+    return variable.hint or _UNNAMED
 
 
 def _recomputed(block: Block, backward: bool = False) -> Iterator[Part]:
@@ -211,6 +213,16 @@ def _recomputed(block: Block, backward: bool = False) -> Iterator[Part]:
         ):
             yield Part(place.function, place.line, _user_name(statement.results[0]))
         yield from inside
+
+
+def _by_line(parts: Iterator[Part]) -> Iterator[Part]:
+    """One part for each line, with the names of all that it computes."""
+    lines: dict[tuple[str | None, int | None], dict[str, None]] = {}
+    for part in parts:
+        lines.setdefault((part.function, part.line), {})[part.text] = None
+    for (function, line), names in lines.items():
+        named = [name for name in names if name != _UNNAMED]
+        yield Part(function, line, ", ".join(named or names))
 
 
 def _part(place: Place | None, text: str) -> Part:

@@ -43,7 +43,8 @@ from retrograde.python.lowering.model import (
     Write,
 )
 from retrograde.python.lowering.naming import Names
-from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP
+from retrograde.python.lowering.operations import COPY, ENTRY, KEEP, MAKE_STACK, STOP
+from retrograde.python.lowering.owning import Owners
 from retrograde.python.lowering.places import names_in
 from retrograde.python.lowering.ranges import is_over_chunks
 
@@ -75,6 +76,7 @@ class Emission:
         self.aliases = Aliases(block, set())
         self.readers: Counter[Variable] = Counter()
         self.reading: dict[Variable, set[int]] = {}
+        self.owners = Owners(block)
         self._note(block)
 
     def _note(self, block: Block) -> None:
@@ -189,7 +191,8 @@ class Sequence:
             self._write(instruction)
         elif primitive is KEEP:
             stack, index, value = operands
-            self.done.append(Keep(self._names.of(stack), self._resolve(index), self._resolve(value), place))
+            is_own = self._emission.owners.is_alone(value)
+            self.done.append(Keep(self._names.of(stack), self._resolve(index), self._resolve(value), place, is_own))
         elif primitive is STOP:
             self.done.append(Stop(self._resolve(operands[0]), place))
         elif primitive is MAKE_STACK:
@@ -217,8 +220,20 @@ class Sequence:
             self._pending[result] = _Pending(value, instruction.place, leaves, operations, readers)
             return
         targets = [self._names.of(result) for result in instruction.results]
-        self._before_naming(targets)
+        if not self._copied_in_place(instruction):
+            self._before_naming(targets)
         self.done.append(Bind(targets, value, instruction.place))
+
+    def _copied_in_place(self, instruction: Instruction) -> bool:
+        """Whether a name gets a copy of what it stands for: what waits may as well read the copy."""
+        source: Any = instruction.operands[0] if instruction.primitive is COPY else None
+        result = instruction.results[0]
+        if not isinstance(source, Variable) or self._names.of(source) is not self._names.of(result):
+            return False
+        for pending in self._pending.values():
+            if source in pending.leaves:
+                pending.leaves = pending.leaves - {source} | {result}
+        return True
 
     def _application(self, instruction: Instruction) -> Expression:
         operands = self._resolve(instruction.operands)

@@ -111,12 +111,20 @@ class MakeStack:
 
 @dataclass(eq=False, slots=True)
 class Keep:
-    """`stack[index] = value`, by copy: the value's array may be written afterwards. None lets go of the entry."""
+    """`stack[index] = value`, by copy: the value's array may be written afterwards. None lets go of the entry.
+
+    Attributes:
+        stack: a name of a `StackType`.
+        index: which entry.
+        value: an expression.
+        is_own: nobody writes the value's array, and it is no part of another: the entry may be the array itself.
+    """
 
     stack: Name
     index: Expression
     value: Expression
     place: Place | None = None
+    is_own: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from retrograde.program.types import ArrayType, StackType
+from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import (
     Action,
     Bind,
@@ -53,6 +53,8 @@ def _bind(translator: Translator, action: Bind) -> None:
         _bind_several(translator, action)
         return
     (name,) = action.targets
+    if isinstance(name.type, ScheduleType):
+        raise Demoted("a schedule is bound")
     if isinstance(name.type, StackType):
         _bind_stack(translator, name, action.value)
         return
@@ -186,7 +188,9 @@ def _for(translator: Translator, action: For) -> None:
     else:
         counter = translator.fresh("count")
         spread = (stop - start + (action.step - 1)) if action.step > 0 else (start - stop + (-action.step - 1))
-        with translator.inside(f"for {counter} in range(({spread}) // {abs(action.step)} - 1, -1, -1):", names, {counter}):
+        with translator.inside(
+            f"for {counter} in range(({spread}) // {abs(action.step)} - 1, -1, -1):", names, {counter}
+        ):
             translator.line(f"{text} = {start} + {counter} * {action.step}", {*start.names, counter}, {text})
             translate(translator, action.body)
     for bounds, bound in zip((facts.lower, facts.upper), outer, strict=True):

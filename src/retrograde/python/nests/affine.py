@@ -1,4 +1,4 @@
-"""Integers that are sums of names: what the extents and indices of loop nests are made of, and what is known of them."""
+"""Integers that are sums of names: what extents and indices of loop nests are made of, and what is known of them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,11 @@
 """Reductions: many elements into one. The order is that of the axes, one after the other, whatever the strategy."""
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,9 +73,36 @@ def reduced(translator: Translator, field: Field, axes: tuple[int, ...], by: str
     return made
 
 
+_ROW = 64
+
+
 def _number(translator: Translator, field: Field, by: str, dtype: np.dtype[Any]) -> Field:
+    """All elements combined. A row of numbers takes them side by side, which processors do several at a time."""
+    known = [extent.constant for extent in field.extents if extent.is_constant]
+    if by not in ("+", "*") or dtype.kind != "f" or (len(known) == field.rank and np.prod(known) < _ROW):
+        return _one_by_one(translator, field, by, dtype)
+    if field.rank > 1:
+        row = reduced(translator, field, tuple(range(field.rank - 1)), by, dtype)
+        return _one_by_one(translator, row, by, dtype)
+    (extent,) = field.extents
+    field = translator.cheap(field) if field.cost > _DEAR else field
+    whole = translator.named(f"max({extent}, 0) // {_ROW}", (extent,))
+    width = affine(_ROW)
+    block = remapped(field, (whole, width), lambda indices: (indices[0].times(_ROW) + indices[1],))
+    row = reduced(translator, block, (0,), by, dtype)
+    first = _one_by_one(translator, row, by, dtype)
+    rest = remapped(field, (extent - whole.times(_ROW),), lambda indices: (indices[0] + whole.times(_ROW),))
+    return _one_by_one(translator, rest, by, dtype, first.at(()))
+
+
+_DEAR = 30
+
+
+def _one_by_one(
+    translator: Translator, field: Field, by: str, dtype: np.dtype[Any], begin: Scalar | None = None
+) -> Field:
     total = translator.fresh("s")
-    translator.out.append(Nest([], [], [Let(total, start_of(by, dtype))]))
+    translator.out.append(Nest([], [], [Let(total, begin or start_of(by, dtype))]))
     loops = translator.loops(field.rank)
     local = Local(total, dtype)
     value = cast(field.at(tuple(map(variable, loops))), dtype)
@@ -135,7 +165,7 @@ def sum_to(translator: Translator, expression: Apply) -> Field:
 
 
 @contextmanager
-def over(translator: Translator, extents: Indices, backward: bool = False) -> Iterator[Indices]:
+def over(translator: Translator, extents: Indices, backward: bool = False) -> Generator[Indices]:
     """A context in which parts go into loops."""
     names = translator.loops(len(extents))
     if not names:
@@ -143,9 +173,9 @@ def over(translator: Translator, extents: Indices, backward: bool = False) -> It
         return
     name, extent = names[0], extents[0]
     translator.facts.lower[name], translator.facts.upper[name] = affine(0), extent - 1
-    with translator.inside(f"for {name} in range({extent}):", extent.names, {name}):
-        with over(translator, extents[1:]) as others:
-            yield (variable(name), *others)
+    header = f"for {name} in range({extent}):"
+    with translator.inside(header, extent.names, {name}), over(translator, extents[1:]) as others:
+        yield (variable(name), *others)
 
 
 def place_of(by: str) -> Any:
@@ -164,7 +194,11 @@ def place_of(by: str) -> Any:
         with over(translator, extents) as outer:
             place = _search(translator, field, axis, outer, sign)
             if made is None:
-                return with_axes_kept(Field((), INT64, lambda _: place), (0,), 1) if keepdims else Field((), INT64, lambda _: place)
+                return (
+                    with_axes_kept(Field((), INT64, lambda _: place), (0,), 1)
+                    if keepdims
+                    else Field((), INT64, lambda _: place)
+                )
             assert made.memory is not None
             store = Store(made.memory.array, made.memory.at(outer), place, INT64)
             translator.out.append(Nest([], [], [store]))

@@ -12,11 +12,19 @@ from typing import Any
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
 from retrograde.python.lowering.model import For, Name, Procedure
-from retrograde.python.nests.actions import all_actions, count_bindings, names_bound, stacks_around, translate, written_names
+from retrograde.python.nests.actions import (
+    all_actions,
+    count_bindings,
+    names_bound,
+    stacks_around,
+    translate,
+    written_names,
+)
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.fusing import early_everywhere
 from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
+from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.scalars import HELPERS, dtype_text
@@ -70,6 +78,7 @@ class _Driver:
         bindings = count_bindings(procedure.parameters, procedure.actions)
         self.prelude: list[str] = []
         self.checks: list[str] = []
+        self.count = 0
         self.functions: list[str] = []
         self.compiled: list[str] = []
         taken = set(self.texts.values())
@@ -125,7 +134,9 @@ class _Driver:
         translate(translator, procedure.actions)
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        segments = divided(gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results)))
+        segments = divided(
+            gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
+        )
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
@@ -144,9 +155,10 @@ class _Driver:
         lines: list[str] = []
         for segment in segments:
             if isinstance(segment, Region):
-                name = self.translator.fresh(f"{self.procedure.name}_{len(self.compiled) + 1}")
-                self.functions.append(function_text(name, segment, _new_names(self.translator)))
-                self.compiled.append(name)
+                for inner_name, inner in outlined(segment, self._new_function):
+                    self._add_function(inner_name, inner)
+                name = self._new_function()
+                self._add_function(name, segment)
                 lines.append(call_text(name, segment))
             elif isinstance(segment, PythonSuite):
                 inner = self._lines(segment.body) or ["pass"]
@@ -156,6 +168,14 @@ class _Driver:
             else:
                 lines.append(segment.text)
         return lines
+
+    def _new_function(self) -> str:
+        self.count += 1
+        return self.translator.fresh(f"{self.procedure.name}_{self.count}")
+
+    def _add_function(self, name: str, region: Region) -> None:
+        self.functions.append(function_text(name, region, _new_names(self.translator)))
+        self.compiled.append(name)
 
     def _results(self) -> list[str]:
         """The variables that hold the results."""

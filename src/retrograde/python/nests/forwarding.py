@@ -9,6 +9,7 @@ from retrograde.python.nests.combining import combined
 from retrograde.python.nests.fusing import accesses, is_own
 from retrograde.python.nests.model import (
     Block,
+    Check,
     Constant,
     Element,
     Let,
@@ -56,11 +57,7 @@ def forwarded(
         step = with_value(step, map_scalar(leaf, value_of(step)))
         if isinstance(step, Store):
             place = step.array, step.indices
-            if step.by and place in known:
-                step = Store(*place, _combined(step, known[place]), step.dtype)
-            elif step.by and place in again:
-                present = Element(*place, step.dtype)
-                step = Store(*place, combined(step.by, present, step.value), step.dtype)
+            step = _plain(step, known, again)
             _forget(known, place, base_of)
             if not step.by and place in again and not isinstance(step.value, (Constant, Local)):
                 name = next(names)
@@ -74,6 +71,16 @@ def forwarded(
                 del known[place]
         steps.append(step)
     nest.steps[:] = _once(steps, base_of)
+
+
+def _plain(step: Store, known: dict[Place, Scalar], again: set[Place]) -> Store:
+    """A store that combines as one that does not, where what is there is known, or read again."""
+    place = step.array, step.indices
+    if step.by and place in known:
+        return Store(*place, _combined(step, known[place]), step.dtype)
+    if step.by and place in again:
+        return Store(*place, combined(step.by, Element(*place, step.dtype), step.value), step.dtype)
+    return step
 
 
 def _combined(step: Store, known: Scalar) -> Scalar:
@@ -94,16 +101,17 @@ def constants_forwarded(parts: list[Part], base_of: Callable[[str], str], names:
                     _pass_on(part, step, parts[at + 1 :], base_of, names)
 
 
-def _pass_on(
-    nest: Nest, store: Store, later: list[Part], base_of: Callable[[str], str], names: Iterator[str]
-) -> None:
+def _pass_on(nest: Nest, store: Store, later: list[Part], base_of: Callable[[str], str], names: Iterator[str]) -> None:
     base = base_of(store.array)
     if sum(isinstance(step, Store) and base_of(step.array) == base for step in nest.steps) != 1:
         return
     if not is_own(store.indices, nest.loops):
         return
     block = store.array, tuple(nest.extents), _by_place(store.indices, nest.loops)
+    moving = {name for index in (*block[1], *block[2]) for name in index.names}
     for part in later:
+        if moving & writes_of(part):
+            return
         if base not in {base_of(name) for name in reads_of(part) | writes_of(part)}:
             continue
         if not isinstance(part, Line) and part.spares == block:
@@ -143,13 +151,14 @@ def _source(nest: Nest, store: Store) -> Element | None:
         value = lets[0].value if len(lets) == 1 else value
     if not isinstance(value, Element) or value.dtype != store.dtype:
         return None
-    written = {step.array for step in nest.steps if isinstance(step, Store)}
-    return None if value.array in written else value
+    written = {
+        step.array if isinstance(step, Store) else step.name for step in nest.steps if not isinstance(step, Check)
+    }
+    moving = {name for index in value.indices for name in index.names}
+    return None if value.array in written or moving & written else value
 
 
-def _read_source(
-    nest: Nest, store: Store, source: Element, later: list[Part], base_of: Callable[[str], str]
-) -> None:
+def _read_source(nest: Nest, store: Store, source: Element, later: list[Part], base_of: Callable[[str], str]) -> None:
     """Replace reads of a copy, up to the first write into what it is a copy of."""
     base = base_of(source.array)
     places = _by_place(store.indices, nest.loops)
@@ -157,6 +166,7 @@ def _read_source(
     if any(index.factor(f"#{axis}") != 1 or len(index.terms) != 1 for axis, index in enumerate(places)):
         return
     starts = {f"#{axis}": index.constant for axis, index in enumerate(places)}
+    names = {name for index in block[2] for name in index.names}
 
     def leaf(part: Scalar) -> Scalar:
         if not isinstance(part, Element) or part.array != store.array:
@@ -174,7 +184,7 @@ def _read_source(
             if base in writes and not spared:
                 return
             part.steps[:] = [with_value(step, map_scalar(leaf, value_of(step))) for step in part.steps]
-        if base in writes and not spared:
+        if (base in writes and not spared) or names & writes_of(part):
             return
 
 
@@ -223,9 +233,9 @@ def _overwrites(nest: Nest, block: Block, base_of: Callable[[str], str]) -> bool
     if tuple(nest.extents) != extents:
         return False
     touched = [access for access in accesses(nest) if base_of(access[0]) == base_of(array)]
-    return all(
-        name == array and _by_place(place, nest.loops) == indices for name, place, _ in touched
-    ) and any(writing for _, _, writing in touched)
+    return all(name == array and _by_place(place, nest.loops) == indices for name, place, _ in touched) and any(
+        writing for _, _, writing in touched
+    )
 
 
 def _read_again(nest: Nest) -> set[Place]:

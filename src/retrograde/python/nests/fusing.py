@@ -1,4 +1,7 @@
-"""Fewer and larger nests: those over the same indices are merged, and arrays that only such a nest uses become scalars."""
+"""Fewer and larger nests: those over the same indices are merged, and arrays that only one uses become scalars."""
+
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
 
 from __future__ import annotations
 
@@ -53,11 +56,17 @@ def early(parts: list[Part], base_of: BaseOf) -> list[Part]:
     result: list[Part] = []
     for part in parts:
         at = len(result)
-        if isinstance(part, Line) and not part.text.startswith("np.") and "break" not in part.text:
+        if _may_come_early(part):
             while at and not conflict(result[at - 1], part, base_of):
                 at -= 1
         result.insert(at, part)
     return result
+
+
+def _may_come_early(part: Part) -> bool:
+    if isinstance(part, Nest):
+        return not part.loops and all(isinstance(step, Let) for step in part.steps)
+    return isinstance(part, Line) and not part.text.startswith("np.") and "break" not in part.text
 
 
 def early_everywhere(parts: list[Part], base_of: BaseOf) -> list[Part]:
@@ -164,7 +173,9 @@ def _same_places(together: list[Access], base: str, loops: list[str], base_of: B
     written = {(array, indices) for array, indices, writing in together if writing and base_of(array) == base}
     for at, one in enumerate(places):
         for other in places[at + 1 :]:
-            if (one in written or other in written) and not (one[0] == other[0] and _never_meet(one[1], other[1], loops)):
+            if (one in written or other in written) and not (
+                one[0] == other[0] and _never_meet(one[1], other[1], loops)
+            ):
                 return False
     return all(is_own(indices, loops) for _, indices in written)
 

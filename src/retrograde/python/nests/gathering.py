@@ -5,6 +5,9 @@ writes the whole array. Turned around, each element collects what is added to it
 array with a margin of zeros, so that elements near the edge need no case of their own.
 """
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -177,7 +180,9 @@ def _as_shifted(translator: Translator, addition: Addition, simple: set[str], be
     simple.add(made.memory.array)
     loops = translator.loops(len(nest.loops))
     indices = tuple(map(variable, loops))
-    store = Store(made.memory.array, indices, _put(value, dict(zip(values_names(len(loops)), indices, strict=True))), value.dtype)
+    store = Store(
+        made.memory.array, indices, _put(value, dict(zip(values_names(len(loops)), indices, strict=True))), value.dtype
+    )
     before.append(Nest(loops, list(nest.extents), [store]))
     return Element(made.memory.array, tuple(values.values()), value.dtype)
 
@@ -239,7 +244,9 @@ class _Gather:
     def interior(self) -> Nest:
         """The elements in the middle, over the same indices as the additions."""
         loops = self.translator.loops(len(self.extents))
-        return Nest(loops, list(self.extents), [self._store(tuple(map(variable, loops)), tuple(map(affine, self.middle)), True)])
+        return Nest(
+            loops, list(self.extents), [self._store(tuple(map(variable, loops)), tuple(map(affine, self.middle)), True)]
+        )
 
     def border(self) -> list[Part]:
         """The elements around them: a slab on each side of each axis."""

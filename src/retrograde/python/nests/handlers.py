@@ -1,5 +1,8 @@
 """How each primitive that is not computed element by element becomes fields and nests."""
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -17,7 +20,7 @@ from retrograde.python.nests.products import einsum, matmul
 from retrograde.python.nests.scalars import cast, choose
 from retrograde.python.nests.selecting import compressed, is_masked
 from retrograde.python.nests.translator import INT64, Translator
-from retrograde.python.nests.writing import write_into
+from retrograde.python.nests.writing import fitted, is_all, write_into
 
 TRUTH = np.dtype(bool)
 
@@ -127,7 +130,9 @@ def _check_size(translator: Translator, field: Field, extents: Indices) -> None:
     if all(extent.is_constant for extent in (*extents, *field.extents)):
         return
     condition = f"{_product_text(extents)} != {_product_text(field.extents)}"
-    translator.check(condition, (*extents, *field.extents), "ValueError", "a reshape would change the number of elements")
+    translator.check(
+        condition, (*extents, *field.extents), "ValueError", "a reshape would change the number of elements"
+    )
 
 
 def _with_other_ones(field: Field, wanted: Indices) -> Field:
@@ -278,7 +283,9 @@ def _concatenate(translator: Translator, expression: Apply) -> Field:
 
 def _shifted(field: Field, extents: Indices, axis: int, start: Affine) -> Field:
     return remapped(
-        field, extents, lambda indices: tuple(index + start if at == axis else index for at, index in enumerate(indices))
+        field,
+        extents,
+        lambda indices: tuple(index + start if at == axis else index for at, index in enumerate(indices)),
     )
 
 
@@ -293,9 +300,7 @@ def _stack(translator: Translator, expression: Apply) -> Field:
     made = translator.allocate(extents, dtype)
     for at, field in enumerate(fields):
         place = affine(at)
-        target = remapped(
-            made, field.extents, lambda indices, place=place: (*indices[:axis], place, *indices[axis:])
-        )
+        target = remapped(made, field.extents, lambda indices, place=place: (*indices[:axis], place, *indices[axis:]))
         translator.fill(target, field)
     return made
 
@@ -355,6 +360,9 @@ def _scatter(translator: Translator, expression: Apply) -> Field:
     field = translator.field(value)
     if not extents:
         return field
+    parts = parts_of(translator, extents, index)
+    if len(parts) == len(extents) and all(map(is_all, parts, extents)):
+        return fitted(translator, field, extents)
     made = zeros(translator, extents, expression.type.dtype)
     write_into(translator, made, index, field, adding=True)
     return made
@@ -369,8 +377,6 @@ def _round(translator: Translator, expression: Apply) -> Field:
         return Spelled("np.rint({0})", (field.at(indices),), field.dtype, 1)
 
     return Field(field.extents, field.dtype, at, cost=field.cost + 1)
-
-
 
 
 HANDLERS: dict[str, Callable[[Translator, Apply], Field]] = {

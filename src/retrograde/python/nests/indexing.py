@@ -1,5 +1,8 @@
 """Indices: what is in brackets as a map from the indices of the result to those of the array."""
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -113,13 +116,9 @@ def inside(translator: Translator, index: Affine, size: Affine) -> Affine:
     if facts.never_negative(index):
         translator.check(f"{index} >= {size}", (index, size), "IndexError", "an index is not inside its array")
         return index
-    name = translator.fresh("p")
-    text = f"{name} = {index} if {index} >= 0 else {index} + {size}"
-    translator.line(text, {*index.names, *size.names}, {name})
-    found = variable(name)
-    condition = f"{name} < 0 or {name} >= {size}"
+    found = translator.named(f"{index} if {index} >= 0 else {index} + {size}", (index, size))
+    condition = f"{found} < 0 or {found} >= {size}"
     translator.check(condition, (found, size), "IndexError", "an index is not inside its array")
-    facts.lower[name] = affine(0)
     return found
 
 
@@ -140,11 +139,10 @@ def _range(translator: Translator, part: Any, size: Affine) -> Range:
 
 def _descending(translator: Translator, part: Any, size: Affine, step: int) -> Range:
     """`x[start:stop:-step]`: it runs from start down to behind stop; without them over all of the axis."""
-    start = size - 1 if part.start is None else _at_most(translator, _from_front(translator, part.start, size), size - 1)
-    if part.stop is None:
-        stop = affine(-1)
-    else:
-        stop = _from_front(translator, part.stop, size)
+    start = (
+        size - 1 if part.start is None else _at_most(translator, _from_front(translator, part.start, size), size - 1)
+    )
+    stop = affine(-1) if part.stop is None else _from_front(translator, part.stop, size)
     length = start - stop
     if step == -1:
         return Range(start, -1, _not_negative(translator, length))
@@ -201,10 +199,7 @@ def _quotient(translator: Translator, length: Affine, step: int) -> Affine:
 def _named(translator: Translator, text: str, *involved: Affine) -> Affine:
     if all(value.is_constant for value in involved):
         return affine(int(eval(text, {"max": max, "min": min})))
-    name = translator.fresh("p")
-    translator.line(f"{name} = {text}", {each for value in involved for each in value.names}, {name})
-    translator.facts.lower[name] = affine(0)
-    return variable(name)
+    return translator.named(text, involved)
 
 
 def is_basic(parts: list[PartOfIndex]) -> bool:
@@ -300,4 +295,16 @@ def gather_of(translator: Translator, parts: list[PartOfIndex]) -> Gather:
     return Gather(translator, parts, extents, wide, first, len(shape))
 
 
-__all__ = ["Constant", "Gather", "Mask", "Pick", "Range", "Table", "gather_of", "inside", "is_basic", "parts_of", "sliced"]
+__all__ = [
+    "Constant",
+    "Gather",
+    "Mask",
+    "Pick",
+    "Range",
+    "Table",
+    "gather_of",
+    "inside",
+    "is_basic",
+    "parts_of",
+    "sliced",
+]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from retrograde.python.lowering.model import Apply
 from retrograde.python.nests.affine import Affine, affine, variable
-from retrograde.python.nests.combining import over, start_of
+from retrograde.python.nests.combining import start_of
 from retrograde.python.nests.demoted import Demoted
-from retrograde.python.nests.fields import Field, Indices, remapped
+from retrograde.python.nests.fields import Field, Indices, broadcast, remapped
 from retrograde.python.nests.model import Let, Local, Nest, Scalar, Spelled, Store
 from retrograde.python.nests.scalars import cast
 from retrograde.python.nests.translator import Translator
@@ -27,14 +30,17 @@ def matmul(translator: Translator, expression: Apply) -> Field:
     labels = "".join(chr(ord("a") + axis) for axis in range(len(batch)))
     rows, inner, columns = "xyz"
     return contracted(
-        translator, _batched(one, batch), _batched(other, batch), labels + rows + inner, labels + inner + columns,
-        labels + rows + columns, dtype,
+        translator,
+        _batched(one, batch),
+        _batched(other, batch),
+        labels + rows + inner,
+        labels + inner + columns,
+        labels + rows + columns,
+        dtype,
     )
 
 
 def _batched(field: Field, batch: Indices) -> Field:
-    from retrograde.python.nests.fields import broadcast
-
     return broadcast(field, (*batch, *field.extents[-2:]))
 
 
@@ -42,25 +48,25 @@ def _is_small(*shapes: Indices) -> bool:
     return all(extent.is_constant and extent.constant <= _FEW for shape in shapes for extent in shape)
 
 
-def _by_blas(translator: Translator, one: Field, other: Field, dtype: np.dtype) -> Field:
+def _by_blas(translator: Translator, one: Field, other: Field, dtype: np.dtype[Any]) -> Field:
     texts = [matrix_text(translator, _cast_field(field, dtype)) for field in (one, other)]
     extents = (one.extents[0], other.extents[1])
     made = translator.allocate(extents, dtype)
     assert made.memory is not None
     target = made.memory.array
-    reads = {name for _, names in texts for name in names}
+    reads = {name for _, names in texts for name in names} | {target}
     translator.line(f"np.dot({texts[0][0]}, {texts[1][0]}, {target})", reads, {target})
     return made
 
 
-def _cast_field(field: Field, dtype: np.dtype) -> Field:
+def _cast_field(field: Field, dtype: np.dtype[Any]) -> Field:
     if field.dtype == dtype:
         return field
     return Field(field.extents, dtype, lambda indices: cast(field.at(indices), dtype), cost=field.cost + 1)
 
 
-def matrix_text(translator: Translator, field: Field) -> tuple[str, set[str]]:
-    """A matrix for BLAS, which takes it in C order or transposed, and the variables it reads."""
+def whole_matrix_text(translator: Translator, field: Field) -> tuple[str, set[str]] | None:
+    """A matrix for BLAS, which takes it in C order or transposed, if no copy has to be made; the variables it reads."""
     if translator.is_whole(field):
         assert field.memory is not None
         return field.memory.array, {field.memory.array}
@@ -68,9 +74,15 @@ def matrix_text(translator: Translator, field: Field) -> tuple[str, set[str]]:
     if translator.is_whole(turned):
         assert turned.memory is not None
         return f"{turned.memory.array}.T", {turned.memory.array}
-    block = _block(translator, field)
-    if block is not None:
-        return block
+    return _block(translator, field)
+
+
+def matrix_text(translator: Translator, field: Field) -> tuple[str, set[str]]:
+    """A matrix for BLAS, copied if it lies otherwise, and the variables it reads."""
+    found = whole_matrix_text(translator, field)
+    if found is not None:
+        return found
+    turned = remapped(field, field.extents[::-1], lambda indices: indices[::-1])
     if field.memory is not None and _runs_down(field):
         name = translator.as_array_variable(turned)
         return f"{name}.T", {name}
@@ -113,7 +125,7 @@ def einsum(translator: Translator, expression: Apply) -> Field:
 
 
 def contracted(
-    translator: Translator, one: Field, other: Field, first: str, second: str, out: str, dtype: np.dtype
+    translator: Translator, one: Field, other: Field, first: str, second: str, out: str, dtype: np.dtype[Any]
 ) -> Field:
     """The sum over the labels that are not in the result of the products of two fields."""
     sizes = _sizes(translator, one, other, first, second)
@@ -124,7 +136,10 @@ def contracted(
 
     def product(at: dict[str, Affine]) -> Scalar:
         pair = (
-            cast(field.at(tuple(_index(at[label], extent) for label, extent in zip(labels, field.extents, strict=True))), dtype)
+            cast(
+                field.at(tuple(_index(at[label], extent) for label, extent in zip(labels, field.extents, strict=True))),
+                dtype,
+            )
             for field, labels in ((one, first), (other, second))
         )
         return Spelled("({0} * {1})", tuple(pair), dtype, 1)
@@ -132,13 +147,18 @@ def contracted(
     if not inner:
         one, other = _kept(translator, one, first, out), _kept(translator, other, second, out)
         return Field(
-            extents, dtype, lambda indices: product(dict(zip(out, indices, strict=True))),
+            extents,
+            dtype,
+            lambda indices: product(dict(zip(out, indices, strict=True))),
             cost=1 + one.cost + other.cost,
         )
     if dtype.kind == "b":
         raise Demoted("a contraction of truth values has no form for Numba")
     if not out:
         return _dot(translator, sizes, inner, product, dtype)
+    by_blas = _matrix_by_vector(translator, one, other, first, second, out, dtype)
+    if by_blas is not None:
+        return by_blas
     made = translator.allocate(extents, dtype)
     assert made.memory is not None
     begin = start_of("+", dtype)
@@ -149,6 +169,28 @@ def contracted(
     place = made.memory.at(tuple(at[label] for label in out))
     store = Store(made.memory.array, place, product(at), dtype, "+")
     translator.nest(tuple(sizes[label] for label in order), [store], list(loops.values()), free=False)
+    return made
+
+
+def _matrix_by_vector(
+    translator: Translator, one: Field, other: Field, first: str, second: str, out: str, dtype: np.dtype[Any]
+) -> Field | None:
+    """A matrix, as it lies in memory, times a vector: that is for BLAS."""
+    if len(first) < len(second):
+        one, other, first, second = other, one, second, first
+    if (len(first), len(second), len(out)) != (2, 1, 1) or dtype.kind not in "fc" or second not in first:
+        return None
+    if one.dtype != dtype or other.dtype != dtype or out == second or _is_small(one.extents):
+        return None
+    matrix = one if first == out + second else remapped(one, one.extents[::-1], lambda indices: indices[::-1])
+    text = whole_matrix_text(translator, matrix)
+    if text is None or affine(1) in (*one.extents, *other.extents):
+        return None
+    vector = translator.as_array_variable(other)
+    made = translator.allocate((matrix.extents[0],), dtype)
+    assert made.memory is not None
+    target = made.memory.array
+    translator.line(f"np.dot({text[0]}, {vector}, {target})", {*text[1], vector, target}, {target})
     return made
 
 
@@ -182,7 +224,13 @@ def _order(one: Field, other: Field, first: str, second: str, out: str, inner: l
     return [*out, *inner]
 
 
-def _dot(translator: Translator, sizes: dict[str, Affine], inner: list[str], product, dtype: np.dtype) -> Field:
+def _dot(
+    translator: Translator,
+    sizes: dict[str, Affine],
+    inner: list[str],
+    product: Callable[[dict[str, Affine]], Scalar],
+    dtype: np.dtype[Any],
+) -> Field:
     total = translator.fresh("s")
     translator.out.append(Nest([], [], [Let(total, start_of("+", dtype))]))
     loops = translator.loops(len(inner))
@@ -191,6 +239,3 @@ def _dot(translator: Translator, sizes: dict[str, Affine], inner: list[str], pro
     sum_ = Spelled("({0} + {1})", (local, product(at)), dtype)
     translator.nest(tuple(sizes[label] for label in inner), [Let(total, sum_)], loops, free=False)
     return Field((), dtype, lambda _: local)
-
-
-__all__ = ["contracted", "einsum", "matmul", "matrix_text", "over"]

@@ -64,7 +64,7 @@ def divided(parts: list[Part], in_loop: bool = False) -> list[Segment]:
         gathered.clear()
 
     for part in parts:
-        if not _has_python(part) and not (in_loop and _may_break(part)):
+        if not _has_python(part) and not (in_loop and may_break(part)):
             gathered.append(part)
             continue
         close()
@@ -83,10 +83,10 @@ def _has_python(part: Part) -> bool:
     return isinstance(part, Line) and part.python
 
 
-def _may_break(part: Part) -> bool:
+def may_break(part: Part) -> bool:
     """Whether it may end the loop around it."""
     if isinstance(part, Suite):
-        return not part.loops and any(map(_may_break, part.inner))
+        return not part.loops and any(map(may_break, part.inner))
     return isinstance(part, Line) and part.text.endswith("break")
 
 
@@ -118,21 +118,21 @@ def connected(
         names: new names for scalars.
     """
     regions = list(_regions(segments))
-    bound = {id(region): _bound(region.parts) for region in regions}
+    bound = {id(region): bound_in(region.parts) for region in regions}
     outside = set(given) | _python_binds(segments)
-    exposed = {id(region): _exposed(region.parts)[0] for region in regions}
+    reads = {id(region): exposed(region.parts)[0] for region in regions}
     python_reads = _python_reads(segments) | wanted
     for region in regions:
         others = [other for other in regions if other is not region]
         elsewhere = outside.union(*(bound[id(other)] for other in others))
-        needed = python_reads.union(*(exposed[id(other)] for other in others)) | exposed[id(region)]
+        needed = python_reads.union(*(reads[id(other)] for other in others)) | reads[id(region)]
         mine = bound[id(region)]
         region.outputs = sorted(mine & needed)
         kept = set(region.outputs) | aliased
         region.parts = simplified(region.parts, kept, base_of, names)
-        open_reads, sure = _exposed(region.parts)
+        open_reads, sure = exposed(region.parts)
         unsure = {name for name in region.outputs if name not in sure}
-        region.inputs = sorted((open_reads | unsure) & elsewhere | (open_reads - _bound(region.parts)))
+        region.inputs = sorted((open_reads | unsure) & elsewhere | (open_reads - bound_in(region.parts)))
 
 
 def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
@@ -188,19 +188,20 @@ def binds_of(part: Part) -> set[str]:
     return set(part.binds) if isinstance(part, Line) else set(part.writes)
 
 
-def _bound(parts: list[Part]) -> set[str]:
-    return set().union(*(binds_of(part) for part in every_part(parts)))
+def bound_in(parts: list[Part]) -> set[str]:
+    """The variables that parts set to something new."""
+    return {name for part in every_part(parts) for name in binds_of(part)}
 
 
-def _exposed(parts: list[Part], sure: frozenset[str] = frozenset()) -> tuple[set[str], set[str]]:
+def exposed(parts: list[Part], sure: frozenset[str] = frozenset()) -> tuple[set[str], set[str]]:
     """What parts read that they may not have set before, and what they certainly set."""
     certain = set(sure)
     reads: set[str] = set()
     for part in parts:
         if isinstance(part, Suite):
             reads |= set(part.reads) - certain
-            inner, set_inside = _exposed(part.body, frozenset(certain | part.writes))
-            other, set_otherwise = _exposed(part.otherwise, frozenset(certain))
+            inner, set_inside = exposed(part.body, frozenset(certain | part.writes))
+            other, set_otherwise = exposed(part.otherwise, frozenset(certain))
             reads |= inner | other
             certain |= set() if part.loops else set_inside & set_otherwise
             continue

@@ -33,7 +33,9 @@ def rotated(parts: list[Part], base_of: BaseOf, kept: set[str], names: Iterator[
                     result.append(_own(first, names))
                     last = part.body[-1]
                     assert isinstance(last, Nest)
-                    part.body[-1] = Nest(last.loops, last.extents, [*last.steps, *_own(renamed(first, last.loops), names).steps])
+                    part.body[-1] = Nest(
+                        last.loops, last.extents, [*last.steps, *_own(renamed(first, last.loops), names).steps]
+                    )
         result.append(part)
     return result
 
@@ -56,8 +58,10 @@ def _movable(suite: Suite, parts: list[Part], base_of: BaseOf, kept: set[str]) -
     rest = Suite(suite.header, [part for part in suite.body if part is not first], suite.reads, suite.writes)
     if {base_of(name) for name in made} & {base_of(name) for name in writes_of(rest)}:
         return None
-    scalars = set().union(*(part.writes for part in suite.body if isinstance(part, Line)), suite.writes)
-    scalars |= {step.name for part in suite.body if isinstance(part, Nest) for step in part.steps if isinstance(step, Let)}
+    scalars = {*suite.writes, *(name for part in suite.body if isinstance(part, Line) for name in part.writes)}
+    scalars |= {
+        step.name for part in suite.body if isinstance(part, Nest) for step in part.steps if isinstance(step, Let)
+    }
     own = {step.name for step in first.steps if isinstance(step, Let)}
     return None if (reads_of(first) - own) & scalars else first
 

@@ -1,4 +1,4 @@
-"""How each elementwise primitive is spelled for one element: templates in Python that Numba compiles to a few instructions.
+"""How each elementwise primitive is spelled for one element: templates in Python for Numba.
 
 A template is chosen by the kind of the dtype that NumPy computes in. Numba's own promotion is not NumPy's (integers
 become 64 bits wide, a float32 beside a Python number becomes a float64), so operands are cast to that dtype first,
@@ -15,10 +15,13 @@ import numpy as np
 
 from retrograde.program.primitive import Primitive
 from retrograde.python.nests.demoted import Demoted
+from retrograde.python.nests.elementary import ELEMENTARY
 from retrograde.python.nests.model import Constant, Scalar, Spelled, Whole
 
-_COMPILED = {"float32", "float64", "complex64", "complex128", "bool", "int8", "int16", "int32", "int64"}
-_COMPILED |= {"uint8", "uint16", "uint32", "uint64"}
+_COMPILED = frozenset(
+    ["float32", "float64", "complex64", "complex128", "bool"]
+    + [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +80,19 @@ TEMPLATES: dict[str, dict[str, Template]] = {
     "reciprocal": {"f": Template("({one} / {0})", 5), "c": Template("np.true_divide({one}, {0})", 5)},
     "sqrt": {"f": Template("math.sqrt({0})", 5), "c": _dear("np.sqrt({0})")},
     "cbrt": {"f": _dear("np.cbrt({0})")},
-    "exp": _math("exp", "exp"),
+    "exp": {"f": _dear("fast_exp({0})"), "c": _dear("np.exp({0})")},
     "exp2": {"f": _dear("np.exp2({0})")},
-    "expm1": _math("expm1"),
-    "log": _math("log", "log"),
+    "expm1": {"f": _dear("fast_expm1({0})")},
+    "log": {"f": _dear("fast_log({0})"), "c": _dear("np.log({0})")},
     "log2": _math("log2"),
     "log10": _math("log10", "log10"),
-    "log1p": _math("log1p"),
+    "log1p": {"f": _dear("fast_log1p({0})")},
     "sin": _math("sin", "sin"),
     "cos": _math("cos", "cos"),
     "tan": _math("tan", "tan"),
     "sinh": _math("sinh", "sinh"),
     "cosh": _math("cosh", "cosh"),
-    "tanh": _math("tanh", "tanh"),
+    "tanh": {"f": _dear("fast_tanh({0})"), "c": _dear("np.tanh({0})")},
     "arcsin": _math("asin"),
     "arccos": _math("acos"),
     "arctan": _math("atan"),
@@ -118,7 +121,9 @@ TEMPLATES: dict[str, dict[str, Template]] = {
         "u": Template("({one} if {0} > {zero} else {zero})", 1),
     },
     "heaviside": {
-        "f": Template("({0} if {0} != {0} else ({one} if {0} > {zero} else ({zero} if {0} < {zero} else {1})))", 2, True)
+        "f": Template(
+            "({0} if {0} != {0} else ({one} if {0} > {zero} else ({zero} if {0} < {zero} else {1})))", 2, True
+        )
     },
     "maximum": {"f": Template(_CHOICE % ">=", 1, True)}
     | {kind: Template("({0} if {0} >= {1} else {1})", 1, True) for kind in "iub"},
@@ -174,16 +179,16 @@ TEMPLATES: dict[str, dict[str, Template]] = {
     "divide_or_zero": _quotients("{0}"),
     "divide_chosen": _quotients("{0}"),
     "divide_by_length": _quotients("{1}"),
-    "log_or_zero": {"f": _dear("({zero} if {0} == {zero} else math.log({0}))", True)},
+    "log_or_zero": {"f": _dear("({zero} if {0} == {zero} else fast_log({0}))", True)},
     "square_plus_one": {kind: Template("({one} + {0} * {0})", 2, True) for kind in "fc"},
     "relu": {"f": Template("({0} if {0} >= {zero} or {0} != {0} else {zero})", 1, True)},
-    "sigmoid": {"f": _dear("({one} / ({one} + math.exp(-{0})))")},
-    "silu": {"f": _dear("({0} * ({one} / ({one} + math.exp(-{0}))))", True)},
+    "sigmoid": {"f": _dear("({one} / ({one} + fast_exp(-{0})))")},
+    "silu": {"f": _dear("({0} * ({one} / ({one} + fast_exp(-{0}))))", True)},
     "softplus": {
-        "f": _dear("(({0} if {0} >= {zero} or {0} != {0} else {zero}) + math.log1p(math.exp(-abs({0}))))", True)
+        "f": _dear("(({0} if {0} >= {zero} or {0} != {0} else {zero}) + fast_log1p(fast_exp(-abs({0}))))", True)
     },
     "log_sigmoid": {
-        "f": _dear("(({0} if {0} <= {zero} or {0} != {0} else {zero}) - math.log1p(math.exp(-abs({0}))))", True)
+        "f": _dear("(({0} if {0} <= {zero} or {0} != {0} else {zero}) - fast_log1p(fast_exp(-abs({0}))))", True)
     },
     "stop_gradient": _same("{0}", cost=0),
     "whole_quotient": {"f": _dear("floor_quotient({0}, {1})")},
@@ -192,6 +197,7 @@ TEMPLATES: dict[str, dict[str, Template]] = {
 """For each primitive, by the kind of the dtype that it computes in (f, c, i, u, b), the spelling of one element."""
 
 DOUBLES = frozenset({"erf", "erfc", "gamma", "cbrt", "exp2", "log2", "logaddexp", "logaddexp2", "ldexp"})
+DOUBLES |= {name for name, templates in TEMPLATES.items() if "f" in templates and "fast_" in templates["f"].text}
 """Primitives whose float32 form is computed in double precision, and rounded."""
 
 _AS_UFUNC: Mapping[str, Any] = {
@@ -308,6 +314,7 @@ def _filled_text(text: str, operand: Scalar, cost: int, dtype: np.dtype[Any]) ->
 
 
 HELPERS = {
+    **ELEMENTARY,
     "grown": """def grown(array, needed):
     larger = np.empty((2 * needed,) + array.shape[1:], array.dtype)
     source, target = array.reshape(array.size), larger.reshape(larger.size)
@@ -324,7 +331,7 @@ HELPERS = {
     if quotient == 0:
         return math.copysign(quotient, x / y)
     whole = np.floor(quotient)
-    return whole + np.float32(1.0) if quotient - whole > 0.5 else whole"""
+    return whole + np.float32(1.0) if quotient - whole > 0.5 else whole""",
 }
 """Functions that spellings call."""
 
@@ -351,7 +358,7 @@ def cast(value: Scalar, dtype: np.dtype[Any]) -> Scalar:
 
 def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype of the parts of a complex number."""
-    return np.zeros((), dtype).real.dtype
+    return np.dtype(np.float32 if dtype == np.complex64 else np.float64)
 
 
 def dtype_text(dtype: np.dtype[Any]) -> str:
@@ -370,7 +377,7 @@ def constant_text(value: Any, dtype: np.dtype[Any]) -> str:
         text = f"complex({_float_text(number.real)}, {_float_text(number.imag)})"
         return text if dtype == np.complex128 else f"{dtype_text(dtype)}({text})"
     text = _float_text(float(value)) if dtype.kind == "f" else str(int(value))
-    return text if dtype in (np.float64, np.int64) else f"{dtype_text(dtype)}({text})"
+    return text if dtype.name in ("float64", "int64") else f"{dtype_text(dtype)}({text})"
 
 
 def _float_text(value: float) -> str:
@@ -450,10 +457,6 @@ def _nan_to_num(operands: list[Scalar], static: Mapping[str, Any]) -> Scalar:
     texts = [constant_text(number, value.dtype) for number in (nan, high, low)]
     text = "({} if {{0}} != {{0}} else ({} if {{0}} == np.inf else ({} if {{0}} == -np.inf else {{0}})))".format(*texts)
     return Spelled(text, (value,), value.dtype, 3, True)
-
-
-def _quotient(operands: list[Scalar], static: Mapping[str, Any]) -> Scalar:
-    raise Demoted("quotients of sinc functions have no form for Numba")
 
 
 _SPECIAL: dict[str, Callable[[list[Scalar], Mapping[str, Any]], Scalar]] = {

@@ -22,13 +22,13 @@ def is_masked(parts: list[Any]) -> bool:
 
 def _only_mask(parts: list[Any], extents: Indices) -> Field:
     from retrograde.python.nests.indexing import Mask
-    from retrograde.python.nests.writing import _is_all
+    from retrograde.python.nests.writing import is_all
 
     masks = [part for part in parts if isinstance(part, Mask)]
     if len(masks) != 1 or parts[0] is not masks[0]:
         raise Demoted("an index has a mask beside other parts")
     rest = extents[masks[0].field.rank :]
-    if not all(_is_all(part, extent) for part, extent in zip(parts[1:], rest, strict=True)):
+    if not all(is_all(part, extent) for part, extent in zip(parts[1:], rest, strict=True)):
         raise Demoted("an index has a mask beside other parts")
     return masks[0].field
 

@@ -12,7 +12,7 @@ from retrograde.python.nests.actions import all_actions, count_bindings
 
 
 def with_parameters_apart(procedure: Procedure) -> Procedure:
-    """A procedure in which a parameter that is bound again, once and outside of loops and branches, has a name of its own.
+    """A procedure in which a parameter that is bound again, once and outside of loops, has a name of its own.
 
     `A = A.copy()` is then no reason to think that `A` may change.
     """

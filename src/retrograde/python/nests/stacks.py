@@ -89,6 +89,8 @@ def depth_of(kind: StackType) -> tuple[int, ArrayType]:
     depth, element = 1, kind.element
     while isinstance(element, StackType):
         depth, element = depth + 1, element.element
+    if not isinstance(element, ArrayType):
+        raise Demoted("a stack of schedules has no form for Numba")
     return depth, element
 
 
@@ -406,9 +408,7 @@ def stack_result(translator: Translator, stack: Name) -> str:
 def _taken_apart(array: str, depth: int, element: ArrayType, known: bool) -> str:
     """An array of equal entries in the form of a stack that grows."""
     size = f"math.prod({array}.shape[{{0}}:{{1}}])"
-    starts = [
-        f"np.arange({size.format(0, at + 1)}) * {array}.shape[{at + 1}]" for at in range(depth - 1)
-    ]
+    starts = [f"np.arange({size.format(0, at + 1)}) * {array}.shape[{at + 1}]" for at in range(depth - 1)]
     entries = size.format(0, depth)
     if known:
         parts = [*starts, f"{array}.reshape({entries}, *{array}.shape[{depth}:])"]

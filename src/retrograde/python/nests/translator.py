@@ -1,9 +1,12 @@
 """From procedures to loop nests: each action becomes nests, lines and suites over named arrays and scalars."""
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -69,6 +72,7 @@ class Translator:
         self.aliases: dict[str, str] = {}
         self.stacks: Any = None
         self.checked: frozenset[str] = frozenset()
+        self.held: dict[Any, Affine] = {}
         self.written: set[Name] = set()
         self.functions: dict[str, str] = {}
         self.namespace: dict[str, Any] = {}
@@ -153,7 +157,7 @@ class Translator:
         return [self.fresh(f"k{axis}") for axis in range(rank)]
 
     @contextmanager
-    def inside(self, header: str, reads: Any = (), writes: Any = ()) -> Iterator[Suite]:
+    def inside(self, header: str, reads: Any = (), writes: Any = ()) -> Generator[Suite]:
         """A context in which parts go under a header."""
         suite = Suite(header, [], frozenset(reads), frozenset(writes))
         self.out.append(suite)
@@ -161,15 +165,15 @@ class Translator:
             yield suite
 
     @contextmanager
-    def into(self, parts: list[Part]) -> Iterator[None]:
+    def into(self, parts: list[Part]) -> Generator[None]:
         """A context in which parts go to the end of others."""
         around, self.out = self.out, parts
-        checked = self.checked
+        checked, held = self.checked, dict(self.held)
         try:
             yield
         finally:
             self.out = around
-            self.checked = checked
+            self.checked, self.held = checked, held
 
     def let(self, value: Scalar, hint: str = "s") -> Scalar:
         """A scalar in a variable."""
@@ -551,9 +555,29 @@ class Translator:
             return scalar.value
         if isinstance(scalar, Constant):
             return affine(int(scalar.value))
+        if scalar in self.held:
+            return self.held[scalar]
         value = self.let(cast(scalar, INT64), "p")
         assert isinstance(value, Local)
-        return variable(value.name)
+        found = variable(value.name)
+        if scalar.dtype.kind == "u":
+            self.facts.lower[value.name] = affine(0)
+        if isinstance(scalar, Local) and scalar.name not in self.unstable:
+            self.held[scalar] = found
+        return found
+
+    def named(self, text: str, involved: Indices) -> Affine:
+        """An expression of integers that is not negative, in a variable: the same one for the same expression."""
+        if text in self.held:
+            return self.held[text]
+        names = {each for value in involved for each in value.names}
+        name = self.fresh("p")
+        self.line(f"{name} = {text}", names, {name})
+        self.facts.lower[name] = affine(0)
+        found = variable(name)
+        if not names & self.unstable:
+            self.held[text] = found
+        return found
 
 
 def _combined(name: str, parts: list[Affine]) -> Affine | None:

@@ -6,7 +6,7 @@ from retrograde.python.lowering.model import Expression
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, broadcast, remapped
-from retrograde.python.nests.indexing import Mask, gather_of, is_basic, parts_of, sliced
+from retrograde.python.nests.indexing import Mask, PartOfIndex, gather_of, is_basic, parts_of, sliced
 from retrograde.python.nests.model import Element, Scalar, Store, elements_in
 from retrograde.python.nests.scalars import cast, choose
 from retrograde.python.nests.translator import Translator
@@ -83,7 +83,7 @@ def never_equal(translator: Translator, one: Affine, other: Affine) -> bool:
     return facts.never_negative(difference - 1) or facts.never_negative(difference.times(-1) - 1)
 
 
-def _write_masked(translator: Translator, target: Field, parts: list, value: Field, by: str) -> None:
+def _write_masked(translator: Translator, target: Field, parts: list[PartOfIndex], value: Field, by: str) -> None:
     """`x[mask] = number`: everywhere, what was there where the mask is false."""
     masks = [part for part in parts if isinstance(part, Mask)]
     plain = sum(not isinstance(part, Mask) for part in parts)
@@ -92,7 +92,9 @@ def _write_masked(translator: Translator, target: Field, parts: list, value: Fie
 
         write_compressed(translator, target, parts, value, by)
         return
-    if not all(_is_all(part, extent) for part, extent in zip(parts[1:], target.extents[masks[0].field.rank :], strict=True)):
+    if not all(
+        is_all(part, extent) for part, extent in zip(parts[1:], target.extents[masks[0].field.rank :], strict=True)
+    ):
         raise Demoted("an index has a mask beside other parts")
     mask = masks[0].field
     value = _number(translator, value)
@@ -111,13 +113,14 @@ def _write_masked(translator: Translator, target: Field, parts: list, value: Fie
     translator.fill(target, apart(translator, target, field))
 
 
-def _is_all(part: object, extent: Affine) -> bool:
+def is_all(part: object, extent: Affine) -> bool:
+    """Whether a part of an index takes all of an axis."""
     from retrograde.python.nests.indexing import Range
 
     return isinstance(part, Range) and part.start == affine(0) and part.step == 1 and part.extent == extent
 
 
-def _scatter(translator: Translator, target: Field, parts: list, value: Field, by: str) -> None:
+def _scatter(translator: Translator, target: Field, parts: list[PartOfIndex], value: Field, by: str) -> None:
     """At integer arrays, one after the other: of several writes to a place the last one stays, and sums add up."""
     gather = gather_of(translator, parts)
     value = fitted(translator, value, gather.extents)

@@ -47,7 +47,7 @@ def python_text(procedure: Procedure) -> str:
     taken = {name.text for action in walk(procedure.actions) for name in set_by(action)}
     taken |= {parameter.text for parameter in procedure.parameters}
     expressions = ExpressionPrinter(plain_numbers=_has_wide_types_only(procedure), taken=taken)
-    function = procedure.name.removesuffix("_reversed")
+    function = procedure.name.partition("_reversed")[0]
     comments = Comments(function)
     lines = StatementPrinter(expressions, comments, numbers_of(procedure)).lines(procedure.actions)
     results = ", ".join(map(expressions.text, procedure.results))

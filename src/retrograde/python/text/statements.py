@@ -148,7 +148,7 @@ class StatementPrinter:
     def _keep(self, keep: Keep) -> Iterator[str]:
         name = self._expressions.name(keep.stack)
         value = self._text(keep.value, 14)
-        if keep.stack not in self._arrays and _may_change(keep.value):
+        if keep.stack not in self._arrays and not keep.is_own and _may_change(keep.value):
             value += ".copy()"
         elif keep.stack in self._arrays:
             value = self._text(keep.value)
