@@ -62,3 +62,12 @@ def test_the_text_shows_the_schedule() -> None:
     text = str(program)
     assert "sweep range(steps) by schedule0" in text
     assert "reverse i" in text
+
+
+def test_a_loop_without_an_end_yields_its_rows_bit_by_bit() -> None:
+    chunks = OnlineSchedule(1).sweep(None, [])
+    seen = [next(chunks) for _ in range(6)]
+    ends = [int(rows[-1, 2]) for rows in seen]
+    assert ends == sorted(ends)
+    assert ends[-1] < 6 * 64 * 2
+    assert [int(rows[0, 1]) for rows in seen[1:]] == ends[:-1]

@@ -46,5 +46,5 @@ def test_the_text_follows_a_schedule() -> None:
     planned = gradient("decay")
     scheduled(planned)
     text = python_text(lower(planned))
-    assert "for rows in schedule0.sweep(steps, (stored_a,)):" in text
-    assert "for rows in schedule0.reversal(steps, (stored_a,)):" in text
+    assert "for rows in schedule0.sweep(steps, (" in text
+    assert "for rows in schedule0.reversal(steps, (" in text

@@ -164,9 +164,14 @@ def _joined(one: Row, other: Row) -> Row | None:
     return None
 
 
-def checked_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Rows of a loop that a condition ends: that is looked at before anything is stored, or dropped for it."""
-    before, here = ADVANCE, 0
+def checked_rows(rows: Iterable[Row], here: int) -> Iterator[Row]:
+    """Rows of a loop that a condition ends: that is looked at before anything is stored, or dropped for it.
+
+    Args:
+        rows: from one step on.
+        here: that step.
+    """
+    before = ADVANCE
     for row in rows:
         if before == ADVANCE and row[0] != ADVANCE:
             yield CHECK, here, here, 0

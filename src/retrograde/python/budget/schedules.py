@@ -78,11 +78,14 @@ class _Followed:
         return in_chunks(rows)
 
 
+_FEWEST_STEPS, _MOST_STEPS = 64, 1 << 14
+"""For how many steps of a loop of unknown length rows are made at a time."""
+
+
 class OnlineSchedule:
     """Places states while a loop runs whose length nobody knows, and reverses it by binomial schedules.
 
     Args:
-        state_bytes: of a snapshot.
         slots: for snapshots; at least 1.
     """
 
@@ -94,10 +97,12 @@ class OnlineSchedule:
         return self._slots, 1
 
     def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
-        """The rows of the forward sweep, without an end."""
-        online = self._online()
-        actions = (action for _ in iter(int, 1) for action in online.advance())
-        yield from in_chunks(checked_rows(rows_of(actions, Slots())))
+        """The rows of the forward sweep, without an end: a chunk goes half as far again as those before it."""
+        online, slots = self._online(), Slots()
+        while True:
+            ahead = min(max(_FEWEST_STEPS, online.steps // 2), _MOST_STEPS)
+            actions = (action for _ in range(ahead) for action in online.advance())
+            yield from in_chunks(checked_rows(rows_of(actions, slots), online.steps))
 
     def reversal(self, count: int, snapshots: Sequence[Any]) -> Iterator[Rows]:
         """The rows of the reversal: where the sweep has put its states follows from the number of steps."""
