@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from reading_checks import agrees, agrees_on, differentiates
 
+from retrograde.errors import UnsupportedError
 from retrograde.program import Loop, Program
 from retrograde.python.reading import read
 
@@ -281,6 +282,14 @@ def appended(x, n):
     return np.stack(history)
 
 
+def joined(x, n):
+    history = []
+    for i in range(n):
+        x = np.sin(x) * (i + 1)
+        history += [x, x]
+    return np.stack(history)
+
+
 def layers(x, weights):
     for i in range(len(weights)):
         x = np.tanh(weights[i] @ x)
@@ -288,7 +297,7 @@ def layers(x, weights):
 
 
 def test_a_loop_whose_body_needs_its_index_is_read_once_for_each(random: Any) -> None:
-    reading = agrees(appended, random.standard_normal(3), 4)
+    reading = agrees(joined, random.standard_normal(3), 4)
     assert not loops(reading.program)
     assert not reading.fits((random.standard_normal(3), 5), {})
     weights = [random.standard_normal((3, 3)) for _ in range(3)]
@@ -413,3 +422,67 @@ def test_loops_of_many_kinds(random: Any) -> None:
     reading = agrees(edited, random.standard_normal(5), 4, 5)
     agrees_on(reading, edited, random.standard_normal(7), 3, 7)
     differentiates(edited, random.standard_normal(5), 4, 5, wrt="x")
+
+
+def trajectory(u, dt, steps):
+    history, energies = [u], []
+    for t in range(1, steps):
+        u = u + dt * np.sin(history[-1]) * t
+        history.append(u)
+        energies.append(np.sum(u * u) * len(energies))
+    return np.array(history), sum(energies), history[-1], np.max(energies), len(history), np.stack(history, axis=1)
+
+
+def test_lists_to_which_a_loop_appends_are_arrays(random: Any) -> None:
+    reading = agrees(trajectory, random.standard_normal(3), 0.1, 6)
+    assert len(loops(reading.program)) == 2
+    agrees_on(reading, trajectory, random.standard_normal(4), 0.2, 9)
+    differentiates(trajectory, random.standard_normal(3), 0.1, 6, wrt="u", of="return_0")
+    differentiates(trajectory, random.standard_normal(3), 0.1, 6, wrt="dt", of="return_1")
+    reading = agrees(appended, random.standard_normal(3), 4)
+    assert len(loops(reading.program)) == 1
+    agrees_on(reading, appended, random.standard_normal(2), 7)
+
+
+def same_array(u, n):
+    history = []
+    for i in range(n):
+        u += i
+        history.append(u)
+    return np.array(history)
+
+
+def written_in_the_next_turn(u, n):
+    history = [u]
+    for i in range(n):
+        u[0] = i
+        u = u * 2.0
+        history.append(u)
+    u[1] = 7.0
+    return np.array(history)
+
+
+def written_behind(u, n):
+    history = []
+    for _ in range(n):
+        u = u * 2.0
+        history.append(u)
+    u[1] = 7.0
+    return np.array(history)
+
+
+def copied(u, n):
+    history = []
+    for i in range(n):
+        u += i
+        history.append(u.copy())
+    u[1] = 7.0
+    return np.array(history)
+
+
+def test_arrays_in_lists_are_those_that_are_written_later(random: Any) -> None:
+    for function in (same_array, written_in_the_next_turn):
+        assert not loops(agrees(function, random.standard_normal(3), 4).program)
+    with pytest.raises(UnsupportedError, match="take a copy"):
+        read(written_behind, (random.standard_normal(3), 4))
+    assert loops(agrees(copied, random.standard_normal(3), 4).program)

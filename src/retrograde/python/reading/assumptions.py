@@ -24,6 +24,7 @@ class Assumptions:
         names: what the sizes that are not are called.
         ties: sizes that are taken to be another one plus a constant: which one, and the constant.
         peeled: loops whose first iteration is read by itself.
+        growing: by loop the lists to which each iteration appends one element, and what the elements are.
         unrolled: loops whose body is read once for each iteration.
         reasons: why they are.
     """
@@ -33,6 +34,7 @@ class Assumptions:
     names: dict[int, str] = field(default_factory=dict[int, str])
     ties: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     peeled: set[Any] = field(default_factory=set[Any])
+    growing: dict[Any, dict[str, Any]] = field(default_factory=dict[Any, dict[str, Any]])
     unrolled: set[Any] = field(default_factory=set[Any])
     reasons: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
@@ -60,6 +62,14 @@ class Assumptions:
             if name == extent.name:
                 found = value
         return None if found is None else found + extent.offset
+
+    def grows(self, loop: Any, name: str, leaf: Any) -> bool:
+        """Note a list to which a loop appends; whether that is news."""
+        known = self.growing.setdefault(loop, {})
+        if loop in self.unrolled or name in known:
+            return False
+        known[name] = leaf
+        return True
 
     def tie(self, one: Size, other: Size, difference: int) -> bool:
         """Take a size to be another one plus a constant; whether that is news."""

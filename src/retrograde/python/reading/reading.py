@@ -95,6 +95,8 @@ def read(
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
                     raise at(signal.place, signal.text, signal.message) from None
+                if signal.growing is not None and assumptions.grows(signal.loop, *signal.growing):
+                    continue
                 peeled = signal.loop in assumptions.peeled or signal.at_once
                 (assumptions.unrolled if peeled else assumptions.peeled).add(signal.loop)
                 assumptions.reasons[signal.loop] = signal

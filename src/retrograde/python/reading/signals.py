@@ -47,11 +47,13 @@ class NeedsUnrolling(Exception):
         message: why, for the error where the number of iterations depends on data.
         place: where in the user's source.
         text: the statement there.
+        growing: the name of a list to which the body appends one element, and what that is; else None.
         at_once: whether reading the first iteration by itself would not help.
     """
 
-    def __init__(self, loop: Any, message: str, *, at_once: bool = False) -> None:
+    def __init__(self, loop: Any, message: str, *, at_once: bool = False, growing: Any = None) -> None:
         super().__init__(message)
+        self.growing = growing
         self.loop = loop
         self.at_once = at_once
         self.message = message

@@ -115,10 +115,6 @@ class Array(Handle):
             raise NeedsStatic(value, purpose)
         return value if purpose == "a truth value" else value.item()
 
-    def overlaps(self, other: Array) -> bool:
-        """Whether a write of one may change the other."""
-        return self.cell is other.cell or other.cell in self.cell.may_share
-
     def __repr__(self) -> str:
         return f"array({self.cell!r}{''.join(f', {view.primitive.name}' for view in self.path)})"
 
