@@ -180,7 +180,7 @@ def test_an_array_that_is_written_is_not_passed_twice():
         (lambda: rg.grad(smooth, of="rates", backend="tape")(U, 0.9, 1), r"of='rates' names no output of smooth"),
         (lambda: rg.grad(smooth, of="u", backend="python")(U, 0.9, 1), r"returned an array of 1 axes"),
         (lambda: rg.grad(several, backend="python")(U, 1), r"has the outputs .*name one of them in `of`"),
-        (lambda: rg.grad(relax, backend="python")(U, U.copy()), r"returned an array of 1 axes of dtype float64"),
+        (lambda: rg.grad(relax, backend="python")(U, U.copy()), r"returns nothing and writes into u, an array of 1 axes"),
         (lambda: rg.grad(lambda x: None, backend="python")(U), r"returns nothing and changes none of its arguments"),
         (lambda: rg.grad(smooth, backend="jax"), r"backend='jax' is none of auto, tape, python, numba"),
         (lambda: rg.grad(smooth, of=3), r"of=3 names no output"),
