@@ -12,6 +12,7 @@ import pytest
 from reading_checks import agrees, agrees_on, differentiates, run
 
 from retrograde.errors import UnsupportedError, UsageError
+from retrograde.nn import elu
 from retrograde.program import Branch
 from retrograde.python.reading import read
 
@@ -472,3 +473,12 @@ def test_sizes_that_have_to_go_together_do(random: Any) -> None:
     assert str(reading.program.block.results[0].type) == "float64[m]"
     agrees_on(reading, staggered, wide[:6], narrow[:4], corner[:5])
     assert not reading.fits((wide, narrow[:6], corner), {})
+
+
+def activated(x, alpha):
+    return elu(x, alpha=alpha)
+
+
+def test_constants_of_primitives_are_taken_as_they_are(random: Any) -> None:
+    reading = agrees(activated, random.standard_normal(4), 0.3)
+    assert not reading.fits((random.standard_normal(4), 0.4), {})

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from retrograde.errors import RetrogradeError, UnsupportedError, UsageError
+from retrograde.program import PRIMITIVES, ProgramBuilder
 from retrograde.python.reading import NoSource, read
 
 COUNT = 0
@@ -327,3 +328,10 @@ def test_errors_of_the_user_are_those_of_python() -> None:
 
     with pytest.raises(NameError, match="undefined"):
         read(wrong, (np.ones(3),))
+
+
+def test_a_constant_of_a_primitive_is_no_symbol() -> None:
+    builder = ProgramBuilder("constants")
+    x, alpha = builder.input("x", "float64", ("n",)), builder.input("alpha", "float64")
+    with pytest.raises(UnsupportedError, match="alpha of elu is a constant"):
+        PRIMITIVES["elu"](x, alpha=alpha)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import retrograde as rg
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program import ProgramBuilder
 from retrograde.python.reading.signals import NeedsStatic
@@ -277,6 +278,12 @@ def test_refusals(heap: Heap, refused: Any, message: str) -> None:
 def test_a_function_that_has_to_know_sizes_asks_for_them(heap: Heap) -> None:
     with pytest.raises(NeedsStatic, match="an operand's size, by median"):
         call(heap, np.median, (_vector(heap),))
+
+
+def test_a_constant_of_a_function_is_asked_for(heap: Heap) -> None:
+    alpha = heap.number(heap.builder.input("alpha", "float64"), float)
+    with pytest.raises(NeedsStatic, match="a constant of elu"):
+        call(heap, rg.nn.elu, (_vector(heap),), {"alpha": alpha})
 
 
 def test_draws_thread_the_generators_state(heap: Heap) -> None:

@@ -30,6 +30,18 @@ from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import ArrayType, Extent, Size, Type, array_type, type_of
 
 
+class NotConstant(UnsupportedError):
+    """A number of a program was to be one that is known while the program is built.
+
+    Attributes:
+        symbol: the number.
+    """
+
+    def __init__(self, message: str, symbol: Symbol) -> None:
+        super().__init__(message)
+        self.symbol = symbol
+
+
 class Symbol(ArrayLike):
     """A variable of a program under construction, in the hands of NumPy code."""
 
@@ -75,10 +87,14 @@ class Symbol(ArrayLike):
         return f"symbol({self.variable!r})"
 
     def __bool__(self) -> bool:
-        raise UnsupportedError(
+        raise NotConstant(
             f"the truth of {self.variable!r} was asked for while a program is built, and only the run knows it; "
-            "use np.where, or the builder's branch"
+            "use np.where, or the builder's branch",
+            self,
         )
+
+    def _no_conversion(self, to: str) -> Exception:
+        return NotConstant(str(super()._no_conversion(to)), self)
 
     def zeros(self, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Any:
         """Zeros in the same program."""
@@ -266,6 +282,13 @@ class ProgramBuilder:
     def emit(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
         """Put an instruction at the end of the block that is open: its result, or the tuple of its results."""
         atoms = map_operand(self.atom, operands)
+        for name, value in static.items():
+            if isinstance(value, Symbol):
+                raise NotConstant(
+                    f"{name} of {primitive.name} is a constant of a program, and was to be {value.variable!r}, which "
+                    "only the run knows; give it a number",
+                    value,
+                )
         names = primitive.names(len(atoms))
         known = (known_of(name, atom) for name, atom in zip(names, atoms, strict=True))
         results = list(map(self.variable, as_tuple(primitive.result(*known, **static))))
@@ -475,12 +498,16 @@ def _known_slice(part: slice) -> slice:
 
 def _moved_extent(name: str, one: Any, other: Any) -> Extent:
     """The size that an integer is which was made by adding a constant to a size."""
-    if name == "add" and isinstance(one, (int, np.integer)):
+    if name == "add" and not isinstance(one, Variable):
         one, other = other, one
-    if isinstance(one, Variable) and isinstance(one.extent, Size) and isinstance(other, (int, np.integer)):
-        moved = int(other)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(one, Variable) and isinstance(one.extent, Size) and _is_integer(other):
+        moved = int(other)
         return Size(one.extent.name, one.extent.offset + (moved if name == "add" else -moved))
     return None
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, (int, np.integer))
 
 
 def _known_part(part: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import retrograde as rg
 from language.corpus import Case, Corpus, check_gradients, check_text, check_values, real
 
 corpus = Corpus()
@@ -146,6 +147,13 @@ def early_return_in_a_call(x):
 @corpus(real(3), real(3))
 def keywords(x, y):
     return np.sum(a=x * y, axis=0) + np.einsum("i,i", x, y) + np.linalg.norm(x=x, ord=2)
+
+
+@corpus(real(6), 0.5, gradient=False)
+def constants_of_functions(x, alpha, width=2):
+    for _ in range(2):
+        x = rg.nn.elu(x, alpha=alpha) + rg.nn.elu(x * width)
+    return x
 
 
 @corpus(real(4))

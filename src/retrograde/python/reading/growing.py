@@ -110,6 +110,5 @@ def grown(reader: Reader, key: Any, count: Any) -> dict[str, Growing]:
     for name, leaf in reader.assumptions.growing.get(key, {}).items():
         before: Any = reader.frame.names[name]
         found[name] = reader.frame.names[name] = Growing(reader, before, count, leaf, key)
-        if isinstance(found[name].array, Array):
-            reader.builder.hint(found[name].array.cell.version, name)
+        reader.builder.hint(found[name].array.cell.version, name)
     return found

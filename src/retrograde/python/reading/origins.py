@@ -74,7 +74,7 @@ class _Search:
     def _number(self, variable: Variable) -> None:
         kind = variable.type
         known = self._reader.inputs.numbers
-        if not isinstance(kind, ArrayType) or kind.rank or (variable.name in known and kind.dtype.kind not in "iu"):
+        if not isinstance(kind, ArrayType) or kind.rank:
             self.origins.data = True
         elif variable.name in known:
             self.origins.inputs.add(variable.name)
@@ -91,8 +91,7 @@ class _Search:
             self.origins.data = True
         elif made.primitive.name == "size":
             (array,) = variables_in(made.operands)
-            kind = array.type
-            size: Extent = kind.sizes[made.static["axis"]] if isinstance(kind, ArrayType) else None
+            size = _sizes_of(array)[made.static["axis"]]
             if isinstance(size, Size):
                 self._size(size)
             else:
@@ -106,7 +105,7 @@ class _Search:
         if (variable, False) in self._seen:
             return
         self._seen.add((variable, False))
-        sizes = variable.type.sizes if isinstance(variable.type, ArrayType) else ()
+        sizes = _sizes_of(variable)
         for size in sizes:
             if isinstance(size, Size):
                 self._size(size)
@@ -128,3 +127,7 @@ class _Search:
         self.origins.sizes.add(size.name)
         if size.name in self._reader.inputs.numbers:
             self.origins.inputs.add(size.name)
+
+
+def _sizes_of(variable: Variable) -> tuple[Extent, ...]:
+    return variable.type.sizes if isinstance(variable.type, ArrayType) else ()

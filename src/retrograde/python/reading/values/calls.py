@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import Symbol
+from retrograde.program.builder import NotConstant, Symbol
 from retrograde.program.in_place import slot
 from retrograde.program.kinds import is_list, is_ndarray, is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
@@ -95,6 +95,10 @@ def called(heap: Heap, function: Any, arguments: tuple[Any, ...], keywords: dict
     opening = _Opening(heap)
     try:
         return _applied(opening, function, arguments, keywords)
+    except NotConstant as error:
+        if not error.symbol.ndim:
+            raise NeedsStatic(error.symbol, f"a constant of {getattr(function, '__name__', function)}") from error
+        raise
     except (UnsupportedError, UsageError) as error:
         # Many functions that are not known to programs are, once sizes are numbers.
         extent = opening.unknown_size()
