@@ -13,6 +13,7 @@ import pytest
 import retrograde as rg
 from retrograde.autodiff import reverse
 from retrograde.program import PRIMITIVES, Program, ProgramBuilder
+from retrograde.python import operations
 from retrograde.python.lowering import lower
 from retrograde.python.reading import read
 from retrograde.python.text import given_operations, python_text, run_text
@@ -281,3 +282,49 @@ def test_what_is_kept_is_copied_if_a_later_iteration_writes_it() -> None:
     found = run_text(python_text(lower(program)), program.name)(*inputs)
     for one, other in zip(found, program(*inputs), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+RANGES = {
+    "up": "range(n)",
+    "from_one": "range(1, n)",
+    "down": "range(n - 1, -1, -1)",
+    "by_two": "range(0, n, 2)",
+    "down_by_two": "range(n - 1, 0, -2)",
+    "empty": "range(n, 2)",
+}
+
+
+STEPS_OF_ONE = {RANGES["up"], RANGES["from_one"], RANGES["down"], RANGES["empty"]}
+"""Those that are printed as they were; strides are counted."""
+
+
+@pytest.mark.parametrize("span", RANGES.values(), ids=RANGES.keys())
+def test_ranges_stay_what_they_were(span: str) -> None:
+    source = f"""\
+        def marched(x, n):
+            for i in {span}:
+                x[i] = np.sin(x[i]) * x[i - 1] + i
+            return np.sum(x * x)
+    """
+    function = _function(source, "marched")
+    x = RANDOM.random(5)
+    program = read(function, (x, 5), {}).program
+    text = python_text(lower(program))
+    assert (f"\n    for i in {span}:\n" in text) == (span in STEPS_OF_ONE), text
+    run = run_text(text, program.name)
+    changed = x.copy()
+    expected = function(changed, 5)
+    found = dict(zip(program.output_names, run(x, 5), strict=True))
+    np.testing.assert_array_equal(found["return"], expected)
+    np.testing.assert_array_equal(found["x"], changed)
+    backward = reverse(program, ["x"], ["return"], keep_outputs=False)
+    text = python_text(lower(backward))
+    np.testing.assert_array_equal(run_text(text, backward.name)(x, 5, 1.0), backward(x, 5, 1.0)[0])
+
+
+def test_an_operation_that_is_not_there() -> None:
+    with pytest.raises(ImportError, match="no_such_operation"):
+        from retrograde.python.operations import no_such_operation  # noqa: F401
+    with pytest.raises(AttributeError, match=r"retrograde has no operation 'nothing'; docs/rules\.md lists"):
+        operations.nothing  # noqa: B018
+    assert "divide_or_zero" in dir(operations)

@@ -25,7 +25,7 @@ from retrograde.program.model import (
 )
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType
-from retrograde.python.lowering.aliasing import Aliases, is_write
+from retrograde.python.lowering.aliasing import Aliases, is_write, viewed
 from retrograde.python.lowering.model import (
     Action,
     Apply,
@@ -75,6 +75,7 @@ class Emission:
         self.names = names
         self.aliases = Aliases(block, set())
         self.readers: Counter[Variable] = Counter()
+        self.statements: Counter[Variable] = Counter()
         self.reading: dict[Variable, set[int]] = {}
         self.owners = Owners(block)
         self._note(block)
@@ -82,6 +83,8 @@ class Emission:
     def _note(self, block: Block) -> None:
         for statement in block.statements:
             self._note_uses(block, operands_of(statement))
+            for variable in set(variables_in(operands_of(statement))):
+                self.statements[variable] += 1
             for inner in blocks_of(statement):
                 self._note(inner)
         self._note_uses(block, tuple(block.results))
@@ -251,6 +254,9 @@ class Sequence:
             return False
         if self._emission.readers[result] == 1:
             return not result.hint or instruction.primitive is ENTRY
+        if instruction.primitive is PRIMITIVES["getitem"] and viewed(instruction) is not None and not result.hint:
+            # The user may have written `x[:i] @ x[:i]`.
+            return self._emission.readers[result] == 2 and self._emission.statements[result] == 1
         return _is_count(instruction)
 
     def _loop(self, loop: Loop) -> None:
