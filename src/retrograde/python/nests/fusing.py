@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from retrograde.python.nests.affine import Affine, variable
 from retrograde.python.nests.model import (
+    Constant,
     Element,
     Let,
     Line,
@@ -65,7 +66,11 @@ def early(parts: list[Part], base_of: BaseOf) -> list[Part]:
 
 def _may_come_early(part: Part) -> bool:
     if isinstance(part, Nest):
-        return not part.loops and all(isinstance(step, Let) for step in part.steps)
+        if part.loops:
+            return all(
+                isinstance(step, Store) and not step.by and isinstance(step.value, Constant) for step in part.steps
+            )
+        return all(isinstance(step, Let) for step in part.steps)
     return isinstance(part, Line) and not part.text.startswith("np.") and "break" not in part.text
 
 
