@@ -77,7 +77,5 @@ def test_every_strategy_gives_the_same(strategy: str, autooptimize: bool) -> Non
 
 
 def test_a_strategy_that_is_none() -> None:
-    with pytest.raises(
-        UsageError, match=r"strategy 'revolve' was asked for.*it has store_all, selective"
-    ):
+    with pytest.raises(UsageError, match=r"strategy 'revolve' was asked for.*it has store_all, selective"):
         add_backward_pass(_two_loops(), ["one"], ["x"], "revolve")

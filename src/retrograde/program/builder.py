@@ -14,7 +14,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.array_like import ArrayLike
 from retrograde.program.check import check
-from retrograde.program.kinds import as_tuple, is_slice, is_tuple
+from retrograde.program.kinds import as_tuple, is_integer, is_slice, is_tuple
 from retrograde.program.model import (
     Block,
     Branch,
@@ -498,16 +498,12 @@ def _known_slice(part: slice) -> slice:
 
 def _moved_extent(name: str, one: Any, other: Any) -> Extent:
     """The size that an integer is which was made by adding a constant to a size."""
-    if name == "add" and not isinstance(one, Variable):
+    if name == "add" and is_integer(one):
         one, other = other, one
-    if isinstance(one, Variable) and isinstance(one.extent, Size) and _is_integer(other):
+    if isinstance(one, Variable) and isinstance(one.extent, Size) and is_integer(other):
         moved = int(other)
         return Size(one.extent.name, one.extent.offset + (moved if name == "add" else -moved))
     return None
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, (int, np.integer))
 
 
 def _known_part(part: Any) -> Any:
