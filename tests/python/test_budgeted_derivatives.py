@@ -64,13 +64,16 @@ def test_the_bits_are_the_same_and_the_bytes_are_fewer(backend: str, share: floa
 def test_a_pullback_inside_a_budget(backend: str):
     budget = STORE_ALL // 10
 
-    def through(**limits: Any) -> Any:
-        out, pullback = rg.vjp(burgers, ("u", "speed"), backend=backend, **limits)(U, 0.1, STEPS)
+    def through(derivative: Callable[..., Any]) -> Any:
+        out, pullback = derivative(U, 0.1, STEPS)
         return out, *pullback(np.cos(out))
 
-    for found, plain in zip(through(budget=budget), through(), strict=True):
-        np.testing.assert_array_equal(found, plain)
-    assert peak_bytes(lambda: through(budget=budget)) <= budget + 5 * U.nbytes
+    plain = rg.vjp(burgers, ("u", "speed"), backend=backend)
+    budgeted = rg.vjp(burgers, ("u", "speed"), backend=backend, budget=budget)
+    for found, expected in zip(through(budgeted), through(plain), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    # The outputs and their cotangents are the caller's.
+    assert peak_bytes(lambda: through(budgeted)) <= budget + 2 * U.nbytes + 20_000
 
 
 @pytest.mark.parametrize(

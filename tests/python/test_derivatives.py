@@ -180,7 +180,7 @@ def test_an_array_that_is_written_is_not_passed_twice():
         (lambda: rg.grad(smooth, of="rates", backend="tape")(U, 0.9, 1), r"of='rates' names no output of smooth"),
         (lambda: rg.grad(smooth, of="u", backend="python")(U, 0.9, 1), r"returned an array of 1 axes"),
         (lambda: rg.grad(several, backend="python")(U, 1), r"has the outputs .*name one of them in `of`"),
-        (lambda: rg.grad(relax, backend="python")(U, U.copy()), r"returned an array of 1 axes of dtype float64"),
+        (lambda: rg.grad(relax, backend="python")(U, U.copy()), r"returns nothing and writes into u, an array"),
         (lambda: rg.grad(lambda x: None, backend="python")(U), r"returns nothing and changes none of its arguments"),
         (lambda: rg.grad(smooth, backend="jax"), r"backend='jax' is none of auto, tape, python, numba"),
         (lambda: rg.grad(smooth, of=3), r"of=3 names no output"),
@@ -403,3 +403,34 @@ def test_what_numba_fails_on_runs_as_numpy_code_or_is_told(asked: str, monkeypat
     np.testing.assert_array_equal(derivative(U, 0.9, 2), rg.grad(smooth, backend="python")(U, 0.9, 2))
     found = rg.explain(derivative, U, 0.9, 2)
     assert [part.text for part in found.in_python] == ["Numba cannot compile it: no such thing"]
+
+
+def test_a_function_as_a_program():
+    program = rg.as_program(smooth, U, 0.9, 2)
+    assert program.output_names == ["return", "u"]
+    total, after = program(U, 0.9, 3)
+    own = U.copy()
+    assert (total, list(after)) == (smooth(own, 0.9, 3), list(own))
+    backward = rg.add_backward_pass(program, ["return"], ["u"])
+    np.testing.assert_array_equal(backward(U, 0.9, 3, 1.0)[-1], rg.grad(smooth, backend="python")(U, 0.9, 3))
+    assert "steps" in str(rg.analyze(program))
+
+
+def test_the_text_can_be_read_and_differentiated_again(tmp_path: Any):
+    import importlib.util
+
+    path = tmp_path / "generated_waves.py"
+    path.write_text(rg.source(rg.grad(waves), U, 3))
+    spec = importlib.util.spec_from_file_location("generated_waves", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    gradient = module.waves_reversed
+    np.testing.assert_array_equal(gradient(U, 3, 1.0), rg.grad(waves, backend="python")(U, 3))
+    direction = np.array([1.0, -0.5, 0.25, 2.0])
+    _, pullback = rg.vjp(gradient, 0, backend="python")(U, 3, np.float64(1.0))
+    (found,) = (pullback(direction),)
+    step = 1e-6
+    expected = (gradient(U + step * direction, 3, 1.0) - gradient(U - step * direction, 3, 1.0)) / (2 * step)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -106,7 +106,10 @@ class Derivative:
         kind = type_of_output(found.programs["forward"].block.results[0])
         if kind.rank or not kind.differentiable or kind.dtype.kind == "c":
             axes = f"an array of {kind.rank} axes" if kind.rank else "a number"
-            raise _no_scalar(self.f, f"returned {axes} of dtype {kind.dtype}", "reduce the result (np.sum)")
+            found_there = f"returned {axes} of dtype {kind.dtype}"
+            if not found.reading.returned:
+                found_there = f"returns nothing and writes into {found.outputs.names[0]}, {axes} of dtype {kind.dtype}"
+            raise _no_scalar(self.f, found_there, "reduce the result (np.sum)")
         return kind.dtype if found.active else None
 
     def _tape_reason(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> str | None:

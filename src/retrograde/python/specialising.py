@@ -8,7 +8,7 @@ reading runs what was made of that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import index
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -135,7 +135,7 @@ class Specialisation:
         from retrograde.python.budget.planned import plan_program
 
         request = self.request
-        threshold = {} if request.threshold is None else {"threshold": request.threshold}
+        threshold: dict[str, Any] = {} if request.threshold is None else {"threshold": request.threshold}
         compiled = backend == "numba"
         planned = plan_program(
             self.programs["joint"],
@@ -229,6 +229,7 @@ class Specialisations:
         backend, reason = backend_of(reading.program, request.backend, bool(request.recompute))
         outputs = outputs_of(self._f, reading, request.of)
         forward = with_outputs(reading.program, outputs.names)
+        outputs = replace(outputs, names=_apart_from_inputs(forward))
         results = dict(zip(forward.output_names, forward.block.results, strict=True))
         active = [
             Variable(name, result.type)
@@ -245,6 +246,17 @@ class Specialisations:
             made.policy = _policy(forward, request.recompute)
             made.programs["joint"] = reverse(forward, made.chosen.names, names, keep_outputs, made.policy)
         return made
+
+
+def _apart_from_inputs(program: Program) -> list[str]:
+    """The names of a program's outputs, changed where the cotangent of one would be called as an input is."""
+    inputs = {variable.name for variable in program.inputs}
+    taken = inputs | {f"d_{name}" for name in inputs}
+    for at, name in enumerate(program.output_names):
+        while (name.startswith("d_") and name in taken) or f"d_{name}" in inputs:
+            name += "_"
+        program.output_names[at] = name
+    return list(program.output_names)
 
 
 def with_outputs(program: Program, names: Sequence[str]) -> Program:
