@@ -299,7 +299,10 @@ def test_the_plain_value_behind_a_tracked_array_is_not_written() -> None:
         plain[0] = 10.0
         return np.sum(x * plain)
 
-    for derivative in (lambda own: rg.grad(f, backend="tape")(X, own), lambda own: rg.jvp(lambda x: f(x, own), (X,), (X,), backend="tape")):
+    for derivative in (
+        lambda own: rg.grad(f, backend="tape")(X, own),
+        lambda own: rg.jvp(lambda x: f(x, own), (X,), (X,), backend="tape"),
+    ):
         with pytest.raises(ValueError, match="read-only"):
             derivative(False)
     np.testing.assert_array_equal(rg.grad(f, backend="tape")(X, True), [[10.0, 10.0, 10.0], X[1]])

@@ -97,7 +97,7 @@ def test_sizes_are_followed_and_python_numbers_are_weak() -> None:
     assert str((x + builder.input("z", "float32", ("k", 1))).variable.type) == "float32[?, 1]"
     assert str(np.sum(x, axis=1, keepdims=True).variable.type) == "float32[n, 1]"
     assert str((x.T @ x).variable.type) == "float32[1, 1]"
-    assert str(np.reshape(x, (-1,)).variable.type) == "float32[?]"
+    assert str(np.reshape(x, (-1,)).variable.type) == "float32[n]"
     assert str(np.broadcast_to(x, (x.shape[0], 5)).variable.type) == "float32[n, 5]"
     assert str(np.zeros_like(x).variable.type) == "float32[n, 1]"
     assert (x.ndim, x.dtype, x.shape[1], len(y[:3][:, None].shape)) == (2, np.float32, 1, 2)

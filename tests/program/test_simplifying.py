@@ -117,3 +117,51 @@ def test_a_version_that_others_read_through_another_name_is_kept() -> None:
         return np.sum(same) + np.sum(update(same, 1, 3.0))
 
     _lines(code)
+
+
+@pytest.mark.parametrize(
+    "index", [slice(None, None, -1), (slice(None), None), (slice(None), slice(None, None, -1)), ()]
+)
+def test_what_is_scattered_everywhere_is_a_view(index: Any) -> None:
+    scatter = PRIMITIVES["scatter"]
+
+    def code(b: Any, x: Any, a: Any) -> Any:
+        return scatter(a[index], index, a.shape) + 1.0
+
+    assert not any("scatter" in line for line in _lines(code))
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "shapes", "changes"),
+    [
+        ("abcd,de->abce", [("k", "l", 2, "n"), ("n", "m")], True),
+        ("abcd,abce->de", [("k", "l", 2, "n"), ("k", "l", 2, "m")], True),
+        ("de,abcd->abce", [("n", "m"), ("k", "l", 2, "n")], True),
+        ("abcd,ed->eabc", [("k", "l", 2, "n"), ("m", "n")], True),
+        ("abc,acd->abd", [("k", "l", "n"), ("k", "n", "m")], False),
+        ("ab,cb->ca", [("k", "n"), ("m", "n")], False),
+        ("abc,abd->cd", [("k", None, "n"), ("k", "l", "m")], True),
+    ],
+)
+def test_contractions_become_products_of_matrices(subscripts: str, shapes: list[Any], changes: bool) -> None:
+    builder = ProgramBuilder("contraction")
+    inputs = [builder.input(f"x{at}", "float64", shape) for at, shape in enumerate(shapes)]
+    program = builder.finish(out=PRIMITIVES["einsum"](*inputs, subscripts=subscripts))
+    simplified = simplify(program, spreads=True)
+    assert ("reshape" in str(simplified)) == changes
+    sizes = {"k": 2, "l": 3, "n": 4, "m": 5, None: 3}
+    arrays = [np.random.default_rng(3).standard_normal([sizes.get(size, size) for size in shape]) for shape in shapes]
+    np.testing.assert_allclose(simplified(*arrays)[0], program(*arrays)[0], rtol=1e-13)
+
+
+def test_sizes_are_followed_through_loops() -> None:
+    """What is made outside of a loop and written in it has one size; what grows has none."""
+    builder = ProgramBuilder("sizes")
+    x, a = builder.input("x", "float64", ("n",)), builder.input("a", "float64", ("n", "n"))
+    start = PRIMITIVES["broadcast_to"](0.0, (x.shape[0] - 1,))
+    y = builder.loop(x.shape[0] - 1, lambda i, y: update(y, i, x[i : i + 2] @ a[i, i : i + 2]), start)
+    z = builder.loop(2, lambda i, z: np.concatenate((z, z)), x)
+    program = simplify(builder.finish(y=y, z=z))
+    assert [str(result.type) for result in program.block.results] == ["float64[n-1]", "float64[?]"]
+    assert any("float64[2]" in line for line in str(program).splitlines())
+    np.testing.assert_allclose(program(X, A)[0], [X[i : i + 2] @ A[i, i : i + 2] for i in range(3)])

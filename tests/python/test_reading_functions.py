@@ -430,7 +430,6 @@ def columns(positions):
 
 def test_columns_are_known_to_be_columns(random: Any) -> None:
     reading = agrees(columns, random.standard_normal((8, 3)))
-    assert reading.program.least_size == 3
     agrees_on(reading, columns, random.standard_normal((5, 4)))
     assert not reading.fits((random.standard_normal((8, 2)),), {})
     agrees(columns, random.standard_normal((2, 3)))
@@ -454,3 +453,22 @@ def test_items_of_arguments_that_are_replaced(random: Any) -> None:
     assert reading.mutated == {"params": ["params_a", "params_b"]}
     reading = read(adds_items, ({"a": random.standard_normal(3)},))
     assert "return it" in reading.unclear["params"]
+
+
+def staggered(wide, narrow, corner):
+    inner = wide[1:-1] - narrow
+    rows = corner.shape[0]
+    return inner * wide[: rows - 1], corner[0] * np.array([1.0, 2.0, 3.0])
+
+
+def test_sizes_that_have_to_go_together_do(random: Any) -> None:
+    wide, narrow, corner = random.standard_normal(9), random.standard_normal(7), random.standard_normal((8, 3))
+    reading = agrees(staggered, wide, narrow, corner)
+    assert [str(variable.type) for variable in reading.program.inputs] == [
+        "float64[m+2]",
+        "float64[m]",
+        "float64[m+1, 3]",
+    ]
+    assert str(reading.program.block.results[0].type) == "float64[m]"
+    agrees_on(reading, staggered, wide[:6], narrow[:4], corner[:5])
+    assert not reading.fits((wide, narrow[:6], corner), {})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from reading_checks import agrees, agrees_on, differentiates
 
+from retrograde.errors import UnsupportedError
 from retrograde.program import Loop, Program
 from retrograde.python.reading import read
 
@@ -281,6 +282,14 @@ def appended(x, n):
     return np.stack(history)
 
 
+def joined(x, n):
+    history = []
+    for i in range(n):
+        x = np.sin(x) * (i + 1)
+        history += [x, x]
+    return np.stack(history)
+
+
 def layers(x, weights):
     for i in range(len(weights)):
         x = np.tanh(weights[i] @ x)
@@ -288,7 +297,7 @@ def layers(x, weights):
 
 
 def test_a_loop_whose_body_needs_its_index_is_read_once_for_each(random: Any) -> None:
-    reading = agrees(appended, random.standard_normal(3), 4)
+    reading = agrees(joined, random.standard_normal(3), 4)
     assert not loops(reading.program)
     assert not reading.fits((random.standard_normal(3), 5), {})
     weights = [random.standard_normal((3, 3)) for _ in range(3)]
@@ -354,3 +363,126 @@ def counted(x, v):
 def test_sums_with_a_condition(random: Any) -> None:
     agrees(counted, random.standard_normal(50), 0.3)
     differentiates(counted, random.standard_normal(50), 0.3, wrt="x")
+
+
+def both_ends(x, n):
+    parts = []
+    for i in range(n):
+        if i % 2:
+            parts.append(x[i])
+        else:
+            parts.insert(0, -x[i])
+    return np.array(parts) @ np.arange(n)
+
+
+def only_returns(x):
+    i = 0
+    while True:
+        if i >= len(x):
+            return x.sum()
+        if x[i] > 1.0:
+            return x[i]
+        i += 1
+
+
+def shared(u, n):
+    v, w = u, u[1:]
+    rows = [u.copy()] * 2
+    for i in range(n):
+        u += i
+        w[0] *= 0.5
+        rows[0][i] = v[0]
+    return v.sum() + w.sum(), rows[1]
+
+
+def counts_down(x, n):
+    total = 0.0
+    for i in range(n):
+        n = n - 1
+        i += 1
+        total += x[i - 1] * n + i
+    return total, n
+
+
+def edited(x, rows, size):
+    previous, current = np.zeros(size + 1), np.zeros(size + 1)
+    for i in range(rows):
+        for j in range(1, size + 1):
+            current[j] = max(previous[j], current[j - 1]) + x[j - 1] * (i + 1)
+        previous, current = current, previous
+    return previous[-1]
+
+
+def test_loops_of_many_kinds(random: Any) -> None:
+    agrees(both_ends, random.standard_normal(5), 5)
+    agrees(only_returns, random.standard_normal(5))
+    agrees(only_returns, random.standard_normal(5) + 1.0)
+    agrees(shared, random.standard_normal(4), 3)
+    agrees(counts_down, random.standard_normal(6), 6)
+    reading = agrees(edited, random.standard_normal(5), 4, 5)
+    agrees_on(reading, edited, random.standard_normal(7), 3, 7)
+    differentiates(edited, random.standard_normal(5), 4, 5, wrt="x")
+
+
+def trajectory(u, dt, steps):
+    history, energies = [u], []
+    for t in range(1, steps):
+        u = u + dt * np.sin(history[-1]) * t
+        history.append(u)
+        energies.append(np.sum(u * u) * len(energies))
+    return np.array(history), sum(energies), history[-1], np.max(energies), len(history), np.stack(history, axis=1)
+
+
+def test_lists_to_which_a_loop_appends_are_arrays(random: Any) -> None:
+    reading = agrees(trajectory, random.standard_normal(3), 0.1, 6)
+    assert len(loops(reading.program)) == 2
+    agrees_on(reading, trajectory, random.standard_normal(4), 0.2, 9)
+    differentiates(trajectory, random.standard_normal(3), 0.1, 6, wrt="u", of="return_0")
+    differentiates(trajectory, random.standard_normal(3), 0.1, 6, wrt="dt", of="return_1")
+    reading = agrees(appended, random.standard_normal(3), 4)
+    assert len(loops(reading.program)) == 1
+    agrees_on(reading, appended, random.standard_normal(2), 7)
+
+
+def same_array(u, n):
+    history = []
+    for i in range(n):
+        u += i
+        history.append(u)
+    return np.array(history)
+
+
+def written_in_the_next_turn(u, n):
+    history = [u]
+    for i in range(n):
+        u[0] = i
+        u = u * 2.0
+        history.append(u)
+    u[1] = 7.0
+    return np.array(history)
+
+
+def written_behind(u, n):
+    history = []
+    for _ in range(n):
+        u = u * 2.0
+        history.append(u)
+    u[1] = 7.0
+    return np.array(history)
+
+
+def copied(u, n):
+    history = []
+    for i in range(n):
+        u += i
+        history.append(u.copy())
+    u[1] = 7.0
+    return np.array(history)
+
+
+def test_arrays_in_lists_are_those_that_are_written_later(random: Any) -> None:
+    for function in (same_array, written_in_the_next_turn):
+        assert not loops(agrees(function, random.standard_normal(3), 4).program)
+    with pytest.raises(UnsupportedError, match="take a copy"):
+        read(written_behind, (random.standard_normal(3), 4))
+    assert loops(agrees(copied, random.standard_normal(3), 4).program)

@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from retrograde.program.affine import Affine
+from retrograde.program.integers import Integers, as_size, size
 from retrograde.program.kinds import as_tuple, is_inexact, is_integer, is_slice, is_tuple
 from retrograde.program.model import Branch, Instruction, Loop, Variable
+from retrograde.program.places import extent_of_slice
 from retrograde.program.structure import Structure
-from retrograde.program.types import ArrayType, type_of
+from retrograde.program.types import ArrayType, Size, type_of
 
 _Axis = tuple[Variable, int]
 
@@ -35,25 +38,31 @@ def operand_key(operand: Any) -> Hashable:
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
-    """The extent that an integer variable is."""
+class _Sum:
+    """An extent that is a sum of loop indices, sizes and other integers."""
 
-    variable: Variable
+    constant: int
+    terms: frozenset[tuple[Hashable, int]]
+
+    def affine(self) -> Affine:
+        """The sum to calculate with."""
+        return Affine(self.constant, dict(self.terms))
 
 
 class Extents:
     """Where the extents of a program's arrays come from.
 
-    Each axis has a key: a size that is known, the integer variable that was asked for as an extent, a slice of an axis
-    with a key, or where none of them is known the axis of the array at which the search ended. Axes with equal keys
-    have the same extent.
+    Each axis has a key: a size that is known, a sum of integers, a slice of an axis with a key, or where none of them
+    is known the axis of the array at which the search ended. Axes with equal keys have the same extent.
 
     Args:
         structure: of the program.
+        integers: what is known of its integers.
     """
 
-    def __init__(self, structure: Structure) -> None:
+    def __init__(self, structure: Structure, integers: Integers) -> None:
         self._structure = structure
+        self._integers = integers
         self._keys: dict[_Axis, Hashable] = {}
 
     def key(self, variable: Variable, axis: int) -> Hashable:
@@ -77,7 +86,8 @@ class Extents:
         maker = self._structure.instruction(part)
         if maker is not None and maker.primitive.name == "size" and maker.static["offset"] == 0:
             return self.key(maker.operands[0], maker.static["axis"])
-        return _Value(part)
+        value = self._integers.of(part)
+        return None if value is None else _key_of(value)
 
     def has_shape(self, variable: Variable, shape: tuple[Any, ...]) -> bool:
         """Whether an array certainly has a shape that is an operand."""
@@ -98,8 +108,8 @@ class Extents:
     def origins(self, variable: Variable, axis: int) -> Iterator[tuple[Variable, int | None]]:
         """Where else an extent can be read: axes of other arrays, or integers, for which the axis is None."""
         wanted = self.key(variable, axis)
-        if isinstance(wanted, _Value):
-            yield wanted.variable, None
+        if isinstance(wanted, _Sum) and not wanted.constant:
+            yield from ((atom, None) for atom, factor in wanted.terms if isinstance(atom, Variable) and factor == 1)
         waiting, seen = [(variable, axis)], set[_Axis]()
         while waiting:
             where = waiting.pop()
@@ -117,13 +127,14 @@ class Extents:
             found = self._of_loop(maker, variable, axis)
         elif isinstance(maker, Branch):
             at = maker.results.index(variable)
-            sides = [self._of_operand(side.results[at], axis) for side in (maker.then, maker.otherwise)]
+            sides = [self.of_operand(side.results[at], axis) for side in (maker.then, maker.otherwise)]
             found = sides[0] if sides[0] == sides[1] else None
         else:
             found = self._of_parameter(variable, axis)
         return (variable, axis) if found is None else found
 
-    def _of_operand(self, operand: Any, axis: int) -> Hashable:
+    def of_operand(self, operand: Any, axis: int) -> Hashable:
+        """The key of an axis of a variable or of a constant."""
         return self.key(operand, axis) if isinstance(operand, Variable) else np.shape(operand)[axis]
 
     def _of_loop(self, loop: Loop, variable: Variable, axis: int) -> Hashable | None:
@@ -133,17 +144,57 @@ class Extents:
     def _of_parameter(self, variable: Variable, axis: int) -> Hashable | None:
         block = self._structure.block(variable)
         owner = None if block is None else self._structure.owner(block)
-        if owner is None or not isinstance(owner[0], Loop) or variable not in owner[0].carried:
+        if owner is None or not isinstance(owner[0], Loop):
+            return None
+        if variable in owner[0].elements:
+            return self._of_element(owner[0], variable, axis)
+        if variable not in owner[0].carried:
             return None
         return self._unchanged(owner[0], owner[0].carried.index(variable), axis)
+
+    def _of_element(self, loop: Loop, variable: Variable, axis: int) -> Hashable | None:
+        """The extent that a value had when it was collected, if that is a sum which depends on the iteration alone."""
+        found = self._collected(loop.consumed[loop.elements.index(variable)], loop)
+        if found is None or not isinstance(found[0], Variable) or found[0].type != variable.type:
+            return None
+        value, indices = found
+        key = self.key(value, axis)
+        if not isinstance(key, _Sum):
+            return key if isinstance(key, (int, Size)) else None
+        atoms = [atom for atom, _ in key.terms if isinstance(atom, Variable) and atom not in indices]
+        inside = {around.index for atom in atoms for around in self._structure.loops_around(atom)}
+        if not inside.isdisjoint(indices):
+            return None
+        return _key_of(
+            key.affine().renamed(lambda atom: indices.get(atom, atom) if isinstance(atom, Variable) else atom)
+        )
+
+    def _collected(self, stack: Any, consumer: Loop) -> tuple[Any, dict[Variable, Variable]] | None:
+        """What a stack was collected from, and for the indices of the loops that did so those of the loops that
+        consume it."""
+        maker = self._structure.maker(stack) if isinstance(stack, Variable) else None
+        indices: dict[Variable, Variable] = {}
+        if isinstance(stack, Variable) and maker is None:
+            block = self._structure.block(stack)
+            around = None if block is None else self._structure.owner(block)
+            if around is None or not isinstance(around[0], Loop) or stack not in around[0].elements:
+                return None
+            found = self._collected(around[0].consumed[around[0].elements.index(stack)], around[0])
+            if found is None or not isinstance(found[0], Variable):
+                return None
+            stack, indices = found
+            maker = self._structure.maker(stack)
+        if not isinstance(maker, Loop) or maker.results.index(stack) < len(maker.initial):
+            return None
+        return maker.body.results[maker.results.index(stack)], {**indices, maker.index: consumer.index}
 
     def _unchanged(self, loop: Loop, at: int, axis: int) -> Hashable | None:
         """The extent that a carried value begins with, if an iteration that begins with it hands it on."""
         where = (loop.carried[at], axis)
-        begins = self._of_operand(loop.initial[at], axis)
+        begins = self.of_operand(loop.initial[at], axis)
         before = dict(self._keys)
         self._keys[where] = begins
-        if self._of_operand(loop.body.results[at], axis) == begins:
+        if self.of_operand(loop.body.results[at], axis) == begins:
             return begins
         self._keys = before
         self._keys[where] = where
@@ -156,24 +207,35 @@ class Extents:
             return None if is_integer(part) and part < 0 else self.part_key(part)
         if name == "getitem":
             return self._of_part(maker, axis)
-        found = {self._of_operand(*source) for source in _aligned(maker, axis)}
+        found = {self.of_operand(*source) for source in _aligned(maker, axis)}
         found.discard(1)
         return found.pop() if len(found) == 1 else None
 
     def _of_part(self, maker: Instruction, axis: int) -> Hashable | None:
         source = _sliced(maker, axis)
         if source is None:
+            picked = _gathered(maker, axis)
+            if picked is not None:
+                return self.key(*picked)
             return 1 if _is_new_axis(maker, axis) else None
         array, at, part = source
         whole = self.key(array, at)
-        return whole if _is_everything(part) else (operand_key(part), whole)
+        if _is_everything(part):
+            return whole
+        known = whole.affine() if isinstance(whole, _Sum) else size(whole) if isinstance(whole, (int, Size)) else None
+        if known is not None:
+            loops = self._structure.loops_around(maker.results[0])
+            extent = extent_of_slice(part, known, loops, self._integers)
+            if extent is not None:
+                return _key_of(extent)
+        return (operand_key(part), whole)
 
     def _sources(self, variable: Variable, axis: int) -> list[_Axis]:
         """Axes of what an array is made of, that may have its extent."""
         maker = self._structure.maker(variable)
         found: list[tuple[Any, int]] = []
         if isinstance(maker, Instruction):
-            source = _sliced(maker, axis) if maker.primitive.name == "getitem" else None
+            source = (_sliced(maker, axis) or _gathered(maker, axis)) if maker.primitive.name == "getitem" else None
             found = [source[:2]] if source is not None else list(_aligned(maker, axis))
         elif isinstance(maker, Loop):
             at = maker.results.index(variable)
@@ -184,6 +246,12 @@ class Extents:
             if owner is not None and isinstance(owner[0], Loop) and variable in owner[0].carried:
                 found = [(owner[0].initial[owner[0].carried.index(variable)], axis)]
         return [(operand, at) for operand, at in found if isinstance(operand, Variable)]
+
+
+def _key_of(extent: Affine) -> Hashable:
+    """A sum as a key: a number or a size if it is one."""
+    known = as_size(extent)
+    return _Sum(extent.constant, frozenset(extent.terms.items())) if known is None else known
 
 
 def _aligned(maker: Instruction, axis: int) -> Iterator[tuple[Any, int]]:
@@ -252,6 +320,17 @@ def _sliced(maker: Instruction, axis: int) -> tuple[Variable, int, slice[Any, An
             return None if part is None else (array, at, part)
         at += part is not None
     return None
+
+
+def _gathered(maker: Instruction, axis: int) -> tuple[Variable, int] | None:
+    """The axis that an axis of `array[places]` comes from: one of the places, or of the array."""
+    array, places = maker.operands
+    if not isinstance(array, Variable) or not isinstance(places, Variable) or not isinstance(places.type, ArrayType):
+        return None
+    rank = places.type.rank
+    if not rank or places.type.dtype.kind not in "iu":
+        return None
+    return (places, axis) if axis < rank else (array, axis - rank + 1)
 
 
 def _is_new_axis(maker: Instruction, axis: int) -> bool:

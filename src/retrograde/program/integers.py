@@ -12,7 +12,6 @@ from retrograde.program.model import Instruction, Loop, Variable
 from retrograde.program.structure import Structure
 from retrograde.program.types import ArrayType, Extent, Size
 
-
 _INT64 = ArrayType(np.dtype(np.int64))
 
 
@@ -130,3 +129,14 @@ def size(extent: Extent) -> Affine | None:
     if isinstance(extent, int):
         return Affine(extent)
     return None if extent is None else Affine(extent.offset, {Size(extent.name): 1})
+
+
+def as_size(sum_: Affine) -> Extent:
+    """A sum as the extent of an axis, if it is one number, or one size with a constant added; else None."""
+    match list(sum_.terms.items()):
+        case []:
+            return sum_.constant if sum_.constant >= 0 else None
+        case [(Size(name), 1)]:
+            return Size(name, sum_.constant)
+        case _:
+            return None

@@ -4,11 +4,12 @@ but that a sum with 0 may lose the sign of a zero where cotangents are carried b
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from retrograde.program.contractions import MatrixProduct, matrix_product
 from retrograde.program.extents import Extents, operand_key
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
 from retrograde.program.model import Instruction, Variable, variables_in
@@ -23,16 +24,17 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """An operand with new axes: `array[:, None]`, or as the index says."""
+class Made:
+    """An operand that an instruction in front makes: `array[:, None]`."""
 
-    array: Any
-    index: tuple[Any, ...]
+    primitive: str
+    operands: tuple[Any, ...]
+    static: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """An instruction is to be one of another primitive, or on other operands, some of which get new axes first."""
+    """An instruction is to be one of another primitive, or on other operands, some of which are made in front."""
 
     primitive: str
     operands: tuple[Any, ...]
@@ -59,7 +61,8 @@ class Peephole:
         apart: whether two indices certainly pick no element both of an array of a type, where the instruction is.
         extents: of the program.
         before_loop: what a carried array is before its loop, if that does not write where an index picks.
-        spreads: make outer products multiplications of arrays with new axes.
+        spreads: make outer products multiplications of arrays with new axes, and contractions of arrays with many axes
+            products of matrices.
     """
 
     def __init__(
@@ -85,6 +88,8 @@ class Peephole:
             "negative": self._negative,
             "einsum": self._einsum,
             "getitem": self._getitem,
+            "scatter": self._scatter,
+            "size": self._size,
             "update": self._update,
             "add_at": self._add_at,
             "broadcast_to": self._shaped,
@@ -156,7 +161,11 @@ class Peephole:
 
     def _einsum(self, instruction: Instruction) -> Outcome:
         """A number times an array, and products of elements, are multiplications."""
-        inputs, output = instruction.static["subscripts"].split("->")
+        subscripts: str = instruction.static["subscripts"]
+        product = matrix_product(subscripts) if self._spreads else None
+        if product is not None:
+            return _as_matrices(instruction.operands, subscripts, product)
+        inputs, output = subscripts.split("->")
         parts = inputs.split(",")
         if len(parts) != 2 or not set(output) <= set("".join(parts)) or len(set(output)) != len(output):
             return None
@@ -166,6 +175,17 @@ class Peephole:
             return None
         operands = zip(instruction.operands, parts, strict=True)
         return Rewritten("multiply", tuple(_spread(operand, letters, output) for operand, letters in operands))
+
+    def _scatter(self, instruction: Instruction) -> Outcome:
+        """What is scattered everywhere is turned around, or loses axes of size 1."""
+        array, index, _ = instruction.operands
+        parts = as_tuple(index)
+        if not isinstance(array, Variable) or not all(part is None or _is_everything(part) for part in parts):
+            return None
+        kept = [0 if part is None else part for part in parts]
+        while kept and is_slice(kept[-1]) and kept[-1].step is None:
+            kept.pop()
+        return Rewritten("getitem", (array, tuple(kept))) if kept else Replaced(array)
 
     def _update(self, instruction: Instruction) -> Outcome:
         array, index, value = instruction.operands
@@ -222,7 +242,20 @@ class Peephole:
         array, shape = instruction.operands
         if isinstance(array, Variable) and self._extents.has_shape(array, as_tuple(shape)):
             return Replaced(array)
-        return None
+        before = self._made_by(array, "reshape") if instruction.primitive.name == "reshape" else None
+        return None if before is None else Rewritten("reshape", (before.operands[0], shape))
+
+    def _size(self, instruction: Instruction) -> Outcome:
+        """A size is what was asked for when the array was made, or that of the array before it was written."""
+        array, axis = instruction.operands[0], instruction.static["axis"]
+        written = self._made_by(array, "update") or self._made_by(array, "add_at")
+        if written is not None:
+            return Rewritten("size", (written.operands[0],)) if isinstance(written.operands[0], Variable) else None
+        shaped = self._made_by(array, "reshape") or self._made_by(array, "broadcast_to")
+        part = None if shaped is None else as_tuple(shaped.operands[1])[axis]
+        if instruction.static["offset"] or part is None or (is_integer(part) and part < 0):
+            return None
+        return Replaced(part if isinstance(part, Variable) else np.int64(part))
 
     def _astype(self, instruction: Instruction) -> Outcome:
         array = instruction.operands[0]
@@ -271,7 +304,41 @@ def _spread(operand: Any, letters: str, output: str) -> Any:
     index = tuple(slice(None) if letter in letters else None for letter in output)
     while index and index[0] is None:
         index = index[1:]
-    return Spread(operand, index) if None in index else operand
+    return Made("getitem", (operand, index)) if None in index else operand
+
+
+def _as_matrices(operands: tuple[Any, ...], subscripts: str, product: MatrixProduct) -> Rewritten:
+    """Operands with groups of axes as one, the product of the matrices, and its axes apart again."""
+    sizes: dict[str, Any] = {}
+    for operand, letters in zip(operands, subscripts.split("->")[0].split(","), strict=True):
+        for axis, letter in enumerate(letters):
+            kind = operand.type if isinstance(operand, Variable) else type_of(operand)
+            known = kind.sizes[axis] if isinstance(kind, ArrayType) else None
+            if not isinstance(known, int):
+                sizes[letter] = Made("size", (operand,), {"axis": axis, "offset": 0})
+            elif known != 1 or letter not in sizes:
+                sizes[letter] = known
+    factors: list[Any] = []
+    for operand, groups, turned in zip(operands, product.groups, product.turned, strict=True):
+        apart = max(map(len, groups)) > 1
+        matrix = Made("reshape", (operand, tuple(_length(group, sizes) for group in groups))) if apart else operand
+        factors.append(Made("transpose", (matrix,), {"axes": (1, 0)}) if turned != product.swapped else matrix)
+    ordered = tuple(factors[::-1] if product.swapped else factors)
+    if all(len(group) == 1 for groups in product.groups for group in groups):
+        return Rewritten("matmul", ordered)
+    return Rewritten("reshape", (Made("matmul", ordered), tuple(sizes[letter] for letter in product.output)))
+
+
+def _length(letters: str, sizes: dict[str, Any]) -> Any:
+    length = sizes[letters[0]]
+    for letter in letters[1:]:
+        length = Made("multiply", (length, sizes[letter]))
+    return length
+
+
+def _is_everything(part: Any) -> bool:
+    """Whether a part of an index is a slice of the whole axis, in either direction."""
+    return is_slice(part) and part.start is None and part.stop is None and part.step in (None, -1)
 
 
 def _as_result(value: Any, instruction: Instruction) -> Any:

@@ -68,6 +68,23 @@ def never_meet(one: Any, other: Any, sizes: tuple[Extent, ...], loops: tuple[Loo
     return True
 
 
+def extent_of_slice(
+    part: slice[Any, Any, Any], whole: Affine, loops: tuple[Loop, ...], integers: Integers
+) -> Affine | None:
+    """How many places a slice of an axis picks, inside of loops; None if it may reach beyond the axis."""
+    if part.start is None and part.stop is None and part.step in (None, 1, -1):
+        return whole
+    start = Affine() if part.start is None else integers.of(part.start)
+    stop = whole if part.stop is None else integers.of(part.stop)
+    if part.step not in (None, 1) or start is None or stop is None:
+        return None
+    domain = integers.domain(loops)
+    for condition in (start, stop - start, whole - stop):
+        if not cannot_hold(integers.with_facts([*domain, condition * -1 - 1])):
+            return None
+    return stop - start
+
+
 def _for_each_axis(index: Any, rank: int) -> list[Any]:
     """An index's parts by axis; slices of everything throughout where it has arrays or masks."""
     parts = [part for part in as_tuple(index) if part is not None]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from retrograde.program.affine import Affine, cannot_hold
 from retrograde.program.builder import known_of
-from retrograde.program.integers import Integers, size
+from retrograde.program.integers import Integers, as_size, size
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
-from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, blocks_of
-from retrograde.program.types import ArrayType, Extent, Size, Type
+from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, all_variables, blocks_of
+from retrograde.program.places import extent_of_slice
+from retrograde.program.types import ArrayType, Extent, Type
 
 
 def refine_types(root: Block, integers: Integers) -> bool:
@@ -32,9 +32,9 @@ class _Refining:
             if isinstance(statement, Instruction):
                 changed |= self._instruction(statement, loops)
                 continue
-            if isinstance(statement, Loop):
-                changed |= _settle_carried(statement)
             inside = (*loops, statement) if isinstance(statement, Loop) else loops
+            if isinstance(statement, Loop):
+                changed |= self._carried(statement, inside)
             for inner in blocks_of(statement):
                 changed |= self.block(inner, inside)
             if isinstance(statement, Loop):
@@ -45,6 +45,24 @@ class _Refining:
                     if _type_of(one) is not None and _type_of(one) == _type_of(other):
                         changed |= _take(result, _type_of(one))
         return changed
+
+    def _carried(self, loop: Loop, inside: tuple[Loop, ...]) -> bool:
+        """A carried value has the size it starts with throughout, if an iteration that begins with it ends with it."""
+        known = [_type_of(initial) for initial in loop.initial]
+        before = {variable: variable.type for variable in all_variables(loop.body)}
+        started = zip(loop.carried, known, strict=True)
+        if not any([_take(carried, kind) for carried, kind in started]):
+            return False
+        self.block(loop.body, inside)
+        ended = zip(loop.carried, loop.body.results, strict=False)
+        if any(carried.type not in (before[carried], _type_of(result)) for carried, result in ended):
+            for variable, kind in before.items():
+                variable.type = kind
+            return False
+        for at, carried in enumerate(loop.carried):
+            if loop.condition is not None:
+                _take(loop.condition.parameters[1 + at], carried.type)
+        return True
 
     def _instruction(self, instruction: Instruction, loops: tuple[Loop, ...]) -> bool:
         if all(isinstance(result.type, ArrayType) and None not in result.type.sizes for result in instruction.results):
@@ -58,7 +76,18 @@ class _Refining:
             changed |= _take(result, kind)
         if primitive.name == "getitem":
             changed |= self._slices(instruction, loops)
+        if primitive.name in ("broadcast_to", "sum_to", "reshape", "scatter"):
+            changed |= self._shape(instruction)
         return changed
+
+    def _shape(self, instruction: Instruction) -> bool:
+        """Of an array of a shape that is an operand: the run refuses what is negative."""
+        kind = instruction.results[0].type
+        parts = [self._integers.of(part) for part in as_tuple(instruction.operands[-1])]
+        if not isinstance(kind, ArrayType) or len(parts) != kind.rank:
+            return False
+        sizes = tuple(None if part is None else as_size(part) for part in parts)
+        return _take(instruction.results[0], ArrayType(kind.dtype, sizes))
 
     def _slices(self, instruction: Instruction, loops: tuple[Loop, ...]) -> bool:
         array, index = instruction.operands
@@ -81,39 +110,15 @@ class _Refining:
         return _take(result, ArrayType(array.type.dtype, tuple(sizes)))
 
     def _extent(self, part: slice[Any, Any, Any], extent: Extent, loops: tuple[Loop, ...]) -> Extent:
-        if part == slice(None):
-            return extent
         whole = size(extent)
-        start = Affine() if part.start is None else self._integers.of(part.start)
-        stop = whole if part.stop is None else self._integers.of(part.stop)
-        if part.step not in (None, 1) or whole is None or start is None or stop is None:
-            return None
-        distance = _as_size(stop - start)
-        if distance is None:
-            return None
-        domain = self._integers.domain(loops)
-        inside = (start, stop - start, whole - stop, *([stop] if part.stop is not None else []))
-        for condition in inside:
-            if not cannot_hold(self._integers.with_facts([*domain, condition * -1 - 1])):
-                return None
-        return distance
+        distance = None if whole is None else extent_of_slice(part, whole, loops, self._integers)
+        return None if distance is None else as_size(distance)
 
 
 def _plain(part: Any) -> Any:
     """An integer for an integer variable, so that parts of an index are compared without asking a program."""
     kind = part.type if isinstance(part, Variable) else None
     return 0 if isinstance(kind, ArrayType) and kind.dtype.kind in "iu" and not kind.rank else part
-
-
-def _as_size(distance: Affine) -> Extent:
-    """An extent that is one number or the size of one axis, with a constant added."""
-    match list(distance.terms.items()):
-        case []:
-            return distance.constant if distance.constant >= 0 else None
-        case [(Size(name), 1)]:
-            return Size(name, distance.constant)
-        case _:
-            return None
 
 
 def _type_of(operand: Any) -> Type | None:
@@ -128,19 +133,6 @@ def _take(variable: Variable, kind: Type | None) -> bool:
     sizes = tuple(other if one is None else one for one, other in zip(mine.sizes, kind.sizes, strict=True))
     variable.type = ArrayType(mine.dtype, sizes)
     return sizes != mine.sizes
-
-
-def _settle_carried(loop: Loop) -> bool:
-    """A carried value that starts and goes on with one size has it throughout."""
-    changed = False
-    for carried, initial, following in zip(loop.carried, loop.initial, loop.body.results, strict=False):
-        kinds = [_type_of(operand) for operand in (initial, following)]
-        if kinds[0] is not None and kinds[0] == kinds[1]:
-            changed |= _take(carried, kinds[0])
-    for at, carried in enumerate(loop.carried):
-        if loop.condition is not None:
-            changed |= _take(loop.condition.parameters[1 + at], carried.type)
-    return changed
 
 
 def _settle_results(loop: Loop) -> bool:

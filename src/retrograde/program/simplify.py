@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from retrograde.program.builder import known_of
 from retrograde.program.clone import clone, prune
 from retrograde.program.extents import Extents, operand_key
 from retrograde.program.integers import Integers
@@ -26,7 +27,7 @@ from retrograde.program.model import (
     operands_of,
     variables_in,
 )
-from retrograde.program.peepholes import Overwritten, Peephole, Replaced, Rewritten, Spread
+from retrograde.program.peepholes import Made, Overwritten, Peephole, Replaced, Rewritten
 from retrograde.program.places import never_meet
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.refine import refine_types
@@ -50,8 +51,8 @@ def simplify(program: Program, spreads: bool = False) -> Program:
     Args:
         program: it is not changed.
         spreads: make outer products multiplications of arrays with new axes, which are computed in one go with what is
-            done to them. For what is not to be differentiated again: of a product, the derivatives are products of
-            matrices and vectors.
+            done to them, and contractions of arrays with many axes products of matrices. For what is not to be
+            differentiated again: the derivatives of a contraction are contractions.
 
     Example:
         >>> import retrograde.rules
@@ -84,7 +85,7 @@ class _Round:
         self._integers = Integers(structure, least_size)
         self.changed = refine_types(root, self._integers)
         self._peephole = Peephole(
-            self._makers.get, self._uses, self._apart, Extents(structure), self._before_loop, spreads
+            self._makers.get, self._uses, self._apart, Extents(structure, self._integers), self._before_loop, spreads
         )
         self._loops: tuple[Loop, ...] = ()
         self._versions = Versions(structure, least_size)
@@ -180,8 +181,7 @@ class _Round:
             else:
                 instruction.primitive = PRIMITIVES[outcome.primitive]
                 instruction.static = {name: instruction.static[name] for name in instruction.primitive.static}
-                operands = tuple(self._spread(part) if isinstance(part, Spread) else part for part in outcome.operands)
-                instruction.operands = self._reading(operands)
+                instruction.operands = self._reading(map_operand(self._made, outcome.operands))
                 for variable in variables_in(instruction.operands):
                     self._uses[variable] = self._uses.get(variable, 0) + 1
             outcome = self._peephole.outcome(instruction)
@@ -193,21 +193,24 @@ class _Round:
         self._makers.update((result, instruction) for result in instruction.results)
         return not self._moves_out(instruction)
 
-    def _spread(self, spread: Spread) -> Any:
-        """An operand with new axes: of an array by an instruction that goes in front."""
-        array = self._current(spread.array)
-        if not isinstance(array, Variable):
-            return np.asarray(array)[spread.index]
-        assert isinstance(array.type, ArrayType)
-        primitive = PRIMITIVES["getitem"]
-        made = Variable(self._new_name(), cast(ArrayType, primitive.result(array.type, spread.index)))
-        instruction = Instruction(primitive, (array, spread.index), {}, [made], self._place)
+    def _made(self, part: Any) -> Any:
+        """A part of an operand: what is to be made in front is."""
+        if not isinstance(part, Made):
+            return part
+        operands = self._reading(map_operand(self._made, part.operands))
+        if part.primitive == "size" and not isinstance(operands[0], Variable):
+            return np.shape(operands[0])[part.static["axis"]]
+        primitive = PRIMITIVES[part.primitive]
+        names = primitive.names(len(operands))
+        known = (known_of(name, operand) for name, operand in zip(names, operands, strict=True))
+        made = Variable(self._new_name(), cast(ArrayType, primitive.result(*known, **part.static)))
+        instruction = Instruction(primitive, operands, dict(part.static), [made], self._place)
         self._makers[made] = instruction
         self._in_front.append(instruction)
         return made
 
     def _new_name(self) -> str:
-        name = next(name for number in count(1) if (name := f"spread_{number}") not in self._names)
+        name = next(name for number in count(1) if (name := f"made_{number}") not in self._names)
         self._names.add(name)
         return name
 

@@ -93,7 +93,7 @@ class _Counting:
         structure = Structure(program.block)
         self._structure = structure
         self._integers = Integers(structure, program.least_size)
-        self._extents = Extents(structure)
+        self._extents = Extents(structure, self._integers)
 
     def block(self, block: Block) -> Work:
         """All of a block's statements, and the longest way through them."""

@@ -24,7 +24,7 @@ _FEW = {"for_each_element", "through_a_row", "downwards"}
 
 @pytest.fixture(autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(_directory(tmp_path_factory)))
+    monkeypatch.setenv("RETROGRADE_CACHE_DIR", str(_directory(tmp_path_factory)))
 
 
 def _directory(factory: pytest.TempPathFactory) -> Path:

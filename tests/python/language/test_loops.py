@@ -278,6 +278,39 @@ def the_index_afterwards(x, n):
     return x[i] * i
 
 
+@corpus(real(4), 3)
+def written_then_replaced(u, n):
+    for i in range(n):
+        u[0] = 1.0 + i
+        u = u * 0.9
+    return u
+
+
+@corpus(real(5), 3)
+def replaced_then_written(u, n):
+    for _ in range(n):
+        u = u * 0.9
+        w = u
+        w[1] += u[0]
+    return u
+
+
+@corpus(real(5), 4)
+def a_buffer(u, n):
+    new = np.empty_like(u)
+    for _ in range(n):
+        new[1:-1] = u[1:-1] * u[2:]
+        new[0] = new[-1] = 0.5
+        u[:] = new
+    return u
+
+
+@corpus(real(6), again=(real(9),))
+def columns(x):
+    total = sum(x) + max(x) * min(x)
+    return total + sum(v * v for v in x)
+
+
 @pytest.mark.parametrize("case", corpus.cases, ids=repr)
 def test_values(case: Case) -> None:
     check_values(case)

@@ -59,7 +59,7 @@ class CustomFunction:
             return self._call_as_operation(call)
         raise UnsupportedError(
             f"{self._name}, a function of rg.{self._decorator}, was called with a {type(top).__name__}; such functions "
-            "work on tapes and duals. Declare it with rg.primitive, or call a plain function here"
+            'work on tapes and duals. Use backend="tape", declare it with rg.primitive, or call a plain function here'
         )
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

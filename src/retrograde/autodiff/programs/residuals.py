@@ -10,6 +10,7 @@ from retrograde.autodiff.programs.activity import active_operands
 from retrograde.autodiff.programs.cutting import cheapest_cut
 from retrograde.autodiff.programs.policy import ResidualPolicy
 from retrograde.program.extents import Extents
+from retrograde.program.integers import Integers
 from retrograde.program.kinds import is_tuple
 from retrograde.program.model import Block, Branch, Instruction, Loop, Place, Variable, map_operand, variables_in
 from retrograde.program.primitive import PRIMITIVES, Primitive, Rule
@@ -61,7 +62,7 @@ class Residuals:
         self._versions = Versions(self._structure, least_size)
         self._active = active
         self._policy = policy
-        self.extents = Extents(self._structure)
+        self.extents = Extents(self._structure, Integers(self._structure, least_size))
         self._recipes: dict[Variable, Recipe | None] = {}
         self._sizes: dict[Variable, list[Recipe]] = {}
         self.kept: set[Variable] = set()

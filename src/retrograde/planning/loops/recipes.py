@@ -62,7 +62,7 @@ class Figures:
 def actions(loop: Loop, recipe: Recipe) -> Iterator[LoopAction]:
     """The schedule, one action at a time."""
     if recipe.strategy != "online":
-        return walk(*_program(loop, recipe))
+        return walk(*decisions_of(loop, recipe))
     return _online(loop, recipe)
 
 
@@ -70,7 +70,7 @@ def _online(loop: Loop, recipe: Recipe) -> Iterator[LoopAction]:
     placement = Placement(recipe["slots"])
     for _ in range(loop.steps):
         yield from placement.advance()
-    units, decisions = _program(loop, recipe)
+    units, decisions = decisions_of(loop, recipe)
     yield from walk(units, decisions, _between(placement, decisions))
 
 
@@ -84,7 +84,8 @@ def _between(placement: Placement, decisions: Decisions) -> list[Stretch]:
     return stretches
 
 
-def _program(loop: Loop, recipe: Recipe) -> tuple[Units, Decisions]:
+def decisions_of(loop: Loop, recipe: Recipe) -> tuple[Units, Decisions]:
+    """The units that a schedule is made in, and the strategy that decides about them."""
     numbers = dict(recipe.numbers)
     units = Units(loop.steps, numbers.get("length", 1))
     if "levels" in numbers:
@@ -106,7 +107,7 @@ def figures(loop: Loop, recipe: Recipe) -> Figures:
     if not loop.uniform or recipe.strategy == "smallest":
         return _replayed(loop, recipe)
     sweep = replay_sweep(actions(loop, recipe), loop)
-    units, decisions = _program(loop, recipe)
+    units, decisions = decisions_of(loop, recipe)
     advanced, peak, stretches = 0, sweep.peak_bytes, None
     if recipe.strategy == "online":
         placement = Placement(recipe["slots"])

@@ -24,6 +24,9 @@ from retrograde.python.budget.sizes import Sizes
 from retrograde.python.budget.ways import Way
 from retrograde.python.budget.weights import is_write, seconds_of, shares, workspace_bytes
 
+STORED = "what a sweep stores"
+"""The name of the storage of all that a sweep leaves for its replay."""
+
 Curves = Mapping[Variable, Sequence[Way]]
 """For each schedule the ways in which its loop can run."""
 
@@ -104,7 +107,10 @@ class _Describing:
         makes = [self._add(result, self._sizes.bytes_of(result)) for result in sweep.carried]
         stacks = sweep.snapshots + sweep.residuals
         curve = self._curves[sweep.schedule]
-        stored = self._add(stacks[0], curve[0].kept_bytes) if stacks else None
+        stored = None
+        if stacks:
+            self._storages.append(Storage(curve[0].kept_bytes, STORED))
+            stored = self._add(stacks[0], 0, storage=len(self._storages) - 1)
         for stack in stacks[1:]:
             assert stored is not None
             self._add(stack, 0, storage=self._values[stored].storage)

@@ -9,6 +9,7 @@ from retrograde.graph import Graph
 from retrograde.planning.actions import Compute, Free
 from retrograde.planning.loops import Loop, LoopPlan
 from retrograde.planning.plan import Plan, certify
+from retrograde.python.budget.describing import STORED
 from retrograde.python.budget.rows import slots_of
 from retrograde.python.budget.ways import Planner, Way, auto_plan, quick_plan
 
@@ -37,8 +38,7 @@ def room_for(graph: Graph, plan: Plan, sweep: int, limit: int) -> Room:
         sweep: the index of the operation.
         limit: the budget in bytes.
     """
-    own = {storage for storage in graph.varying_bytes if graph.allocators[storage] == sweep}
-    own |= _stored(graph, sweep)
+    own = _stored(graph, sweep)
     live: dict[int, int] = {}
     running = keeping = 0
     between = False
@@ -67,13 +67,8 @@ def room_for(graph: Graph, plan: Plan, sweep: int, limit: int) -> Room:
 
 
 def _stored(graph: Graph, sweep: int) -> set[int]:
-    """The storages of what a sweep stores: nobody reads them but the replay."""
-    found: set[int] = set()
-    for storage in graph.allocated_storages(sweep):
-        readers = {reader for value in graph.storage_values[storage] for reader in graph.readers[value]}
-        if readers and all(graph.operations[reader].choice_of == sweep for reader in readers):
-            found.add(storage)
-    return found
+    """The storage of what a sweep stores."""
+    return {storage for storage in graph.allocated_storages(sweep) if graph.storages[storage].name == STORED}
 
 
 def fill(loop: Loop, room: Room, planner: Planner, preallocated: bool) -> Way:

@@ -25,13 +25,14 @@ from retrograde.python.budget.pairs import Pair, pairs_of, schedule_pair
 from retrograde.python.budget.rewriting import rewrite
 from retrograde.python.budget.schedules import OnlineSchedule, PlannedSchedule
 from retrograde.python.budget.sizes import Sizes
+from retrograde.python.budget.spilling import DiskRoom, SpillingSchedule, disk_plan
 from retrograde.python.budget.strategies import WITHOUT_BUDGET, graph_strategy, loop_planner
-from retrograde.python.budget.ways import Way, curve, online_plan, quick_plan
+from retrograde.python.budget.ways import Planner, Way, curve, online_plan, quick_plan
 
 _GUESSED_STEPS = 1000
 """What is taken for the number of steps of a loop that a condition ends."""
 
-_SEARCH_SECONDS = 2.0
+_SEARCH_SECONDS = 1.0
 
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of inner loops: how far on the way from keeping everything to as little as they can."""
@@ -108,6 +109,7 @@ def plan_program(
     *,
     threshold: int = 2,
     preallocated: bool = False,
+    disk: DiskRoom | None = None,
 ) -> PlannedProgram:
     """Plan a reversed program, so that a call with arguments of these sizes stays inside a budget.
 
@@ -120,6 +122,7 @@ def plan_program(
         strategy: one of `STRATEGIES`.
         threshold: loops of fewer steps are left alone.
         preallocated: whether slots are allocated for the whole run of a loop, as compiled loops do.
+        disk: where states may go that memory has no room for; None for nowhere.
 
     Raises:
         BudgetError: no plan in hand meets the budget.
@@ -127,7 +130,7 @@ def plan_program(
     """
     planner = loop_planner(strategy)
     plain = clone(program)
-    sizes = Sizes(plain, arguments)
+    sizes = Sizes(plain, arguments, boxed=not preallocated)
     graph = graph_of(plain, sizes, {})
     whole = graph.store_all_peak_bytes
     limit = None if budget is None else (budget if isinstance(budget, Budget) else Budget(budget)).resolve(whole)
@@ -135,55 +138,74 @@ def plan_program(
     endless = any(sizes.counts.get(pair.forward) is None for pair in pairs_of(plain))
     if not asked and (limit is None or (whole <= limit and not endless)):
         return PlannedProgram(plain, [], BudgetReport(limit, whole, whole, 0.0))
-    best: _Attempt | None = None
-    errors: list[BudgetError] = []
-    for attempt in _attempts(program, arguments, planner, threshold):
-        try:
-            attempt.settle(limit, strategy, preallocated)
-        except BudgetError as error:
-            errors.append(error)
-            continue
-        if best is None or attempt.cost < best.cost:
-            best = attempt
-        if not attempt.loops or attempt.share is None:
-            break
-    if best is None:
-        raise _infeasible(program, errors)
-    return best.planned(limit, whole, graph.base_cost)
+    problem = _Problem(program, arguments, planner, strategy, threshold, preallocated, disk)
+    found = problem.best(limit, search=True)
+    if not isinstance(found, _Attempt):
+        assert limit is not None
+        raise problem.infeasible(limit, found)
+    return found.planned(limit, whole, graph.base_cost)
 
 
-def _infeasible(program: Program, errors: list[BudgetError]) -> BudgetError:
-    best = min(errors, key=lambda error: error.minimum_bytes)
-    bound = min(error.bound_bytes for error in errors)
-    return BudgetError(
-        f"{format_bytes(best.budget_bytes)} ({best.budget_bytes} bytes) are too few for {program.name}: the smallest "
-        f"budget that a plan in hand meets is {best.minimum_bytes} bytes, and no plan of this kind needs fewer than "
-        f"{bound}; raise the budget",
-        budget_bytes=best.budget_bytes,
-        minimum_bytes=best.minimum_bytes,
-        bound_bytes=bound,
-    )
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """A program, how to plan it, and for what sizes."""
 
+    program: Program
+    arguments: Sequence[Any]
+    planner: Planner
+    strategy: str
+    threshold: int
+    preallocated: bool
+    disk: DiskRoom | None = None
 
-def _attempts(program: Program, arguments: Sequence[Any], planner: Any, threshold: int) -> Iterator[_Attempt]:
-    """The outermost loops by themselves; then inner ones, too, from keeping everything there to next to nothing."""
-    yield _Attempt(program, arguments, planner, threshold, None)
-    shares = iter(_SHARES)
-    for share in shares:
-        attempt = _Attempt(program, arguments, planner, threshold, share)
-        if not attempt.inner:
-            return
-        yield attempt
+    def best(self, limit: int | None, search: bool) -> _Attempt | list[BudgetError]:
+        """The cheapest way within a limit that is in hand, or why there is none."""
+        best: _Attempt | None = None
+        errors: list[BudgetError] = []
+        for attempt in self._attempts():
+            try:
+                attempt.settle(limit, search)
+            except BudgetError as error:
+                errors.append(error)
+                continue
+            if best is None or attempt.cost < best.cost:
+                best = attempt
+            if attempt.share is None:
+                break
+        return best or errors
+
+    def infeasible(self, limit: int, errors: list[BudgetError]) -> BudgetError:
+        """The error that names a budget which is enough: the smallest of those that were tried."""
+        bound = min(error.bound_bytes for error in errors)
+        minimum = limit
+        while errors:
+            minimum = max(minimum * 17 // 16, min(error.minimum_bytes for error in errors))
+            found = self.best(minimum, search=False)
+            errors = found if isinstance(found, list) else []
+        return BudgetError(
+            f"{format_bytes(limit)} ({limit} bytes) are too few for {self.program.name}: the smallest budget that a "
+            f"plan in hand meets is {minimum} bytes, and no plan of this kind needs fewer than {bound}; raise the "
+            "budget",
+            budget_bytes=limit,
+            minimum_bytes=minimum,
+            bound_bytes=bound,
+        )
+
+    def _attempts(self) -> Iterator[_Attempt]:
+        """The outermost loops by themselves; then inner ones, too, from keeping everything there to next to nothing."""
+        yield _Attempt(self, None)
+        for share in _SHARES:
+            attempt = _Attempt(self, share)
+            if not attempt.inner:
+                return
+            yield attempt
 
 
 @dataclass(eq=False)
 class _Attempt:
     """One way to take a program's loops: the outermost alone, or with those inside at a share of their way."""
 
-    source: Program
-    arguments: Sequence[Any]
-    planner: Any
-    threshold: int
+    problem: _Problem
     share: float | None
     program: Program = field(init=False)
     sizes: Sizes = field(init=False)
@@ -196,12 +218,13 @@ class _Attempt:
     cost: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
-        self.program = clone(self.source)
-        before = Sizes(self.program, self.arguments)
+        problem, boxed = self.problem, not self.problem.preallocated
+        self.program = clone(problem.program)
+        before = Sizes(self.program, problem.arguments, boxed=boxed)
         outer = [pair for pair in pairs_of(self.program) if self._wanted(pair, before)]
         names = {self._schedule(pair, nested=self.share is not None) for pair in outer}
         check(self.program)
-        self.sizes = Sizes(self.program, [*self.arguments, *self._placeholders()])
+        self.sizes = Sizes(self.program, [*problem.arguments, *self._placeholders()], boxed=boxed)
         found = scheduled_loops(self.program)
         self.loops = [loop for loop in found if loop.schedule in names]
         self.inner = [loop for loop in found if loop.schedule not in names]
@@ -209,7 +232,7 @@ class _Attempt:
 
     def _wanted(self, pair: Pair, sizes: Sizes) -> bool:
         steps = sizes.counts.get(pair.forward)
-        return steps is None or steps >= max(2, self.threshold)
+        return steps is None or steps >= max(2, self.problem.threshold)
 
     def _schedule(self, pair: Pair, nested: bool) -> Variable:
         for inner in pair.inner if nested else ():
@@ -224,9 +247,9 @@ class _Attempt:
         return schedule
 
     def _placeholders(self) -> list[None]:
-        return [None] * (len(self.program.inputs) - len(self.arguments))
+        return [None] * (len(self.program.inputs) - len(self.problem.arguments))
 
-    def settle(self, limit: int | None, strategy: str, preallocated: bool) -> None:
+    def settle(self, limit: int | None, search: bool) -> None:
         """Decide on a way for each loop.
 
         Raises:
@@ -236,13 +259,13 @@ class _Attempt:
             self._settle_inner(loop)
         curves = {loop.schedule: self._curve(loop, limit) for loop in self.loops}
         self.graph = graph_of(self.program, self.sizes, curves)
-        self.plan = _planned(self.graph, limit, strategy)
+        self.plan = _planned(self.graph, limit, self.problem.strategy if search else None)
         for loop in self.loops:
-            self._fill(loop, curves[loop.schedule], limit, preallocated)
+            self._fill(loop, curves[loop.schedule], limit)
         self.cost = self.plan.cost
         self.peak_bytes = self.plan.peak_bytes
 
-    def _fill(self, loop: ScheduledLoop, ways: list[Way], limit: int | None, preallocated: bool) -> None:
+    def _fill(self, loop: ScheduledLoop, ways: list[Way], limit: int | None) -> None:
         """Put the best way within what the others leave into the place of the one of the curve."""
         sweep = self.program.block.statements.index(loop.sweep)
         if limit is None:
@@ -251,7 +274,19 @@ class _Attempt:
         room = room_for(self.graph, self.plan, sweep, limit)
         steps = self._steps_of(loop)
         planned = loop.planned(self.sizes, _GUESSED_STEPS if steps is None else steps)
-        way = fill(planned, room, self.planner if steps is not None else online_plan, preallocated)
+        planner = self.problem.planner if steps is not None else online_plan
+        disk = self.problem.disk
+        if disk is not None and steps is not None:
+            planned, planner = disk.beside(planned), disk_plan
+            # A state on its way to disk or back is in memory once more.
+            room = replace(room, running_bytes=room.running_bytes - planned.state(0))
+        try:
+            way = fill(planned, room, planner, self.problem.preallocated)
+        except BudgetError as error:
+            lacking = max(1, error.minimum_bytes - room.running_bytes)
+            raise BudgetError(
+                str(error), budget_bytes=limit, minimum_bytes=limit + lacking, bound_bytes=error.bound_bytes
+            ) from error
         self.ways[loop.schedule] = way
         self.graph, self.plan = with_way(self.graph, self.plan, sweep, way, limit)
 
@@ -270,8 +305,12 @@ class _Attempt:
         steps = self._steps_of(loop)
         planned = loop.planned(self.sizes, _GUESSED_STEPS if steps is None else steps)
         if steps is None:
-            return curve(planned, planner=online_plan) if limit is not None else [Way.of(online_plan(planned, None))]
-        return [Way.of(self.planner(planned, None))] if limit is None else curve(planned)
+            return (
+                curve(planned, planner=online_plan, limit=limit)
+                if limit is not None
+                else [Way.of(online_plan(planned, None))]
+            )
+        return [Way.of(self.problem.planner(planned, None))] if limit is None else curve(planned, limit=limit)
 
     def planned(self, limit: int | None, whole: int, base_cost: float) -> PlannedProgram:
         """The program in the order of the plan, with its schedules."""
@@ -289,6 +328,8 @@ class _Attempt:
         way, steps = self.ways[loop.schedule], self._steps_of(loop)
         if loop.sweep.condition is not None:
             return OnlineSchedule(way.plan.recipe["slots"])
+        if way.plan.loop.disk is not None and self.problem.disk is not None:
+            return SpillingSchedule(way.plan, self.problem.disk.tier)
         planned, budget = way.plan.loop, way.plan.peak_bytes
         exact = way.plan
 
@@ -323,9 +364,11 @@ def _called(operand: Any) -> str:
     return operand.hint or operand.name if isinstance(operand, Variable) else str(operand)
 
 
-def _planned(graph: Graph, limit: int | None, strategy: str) -> Plan:
-    """The cheapest that needs no search; what the strategy finds where nothing else is within the budget."""
+def _planned(graph: Graph, limit: int | None, strategy: str | None) -> Plan:
+    """The cheapest that needs no search; what a strategy finds where nothing else is within the budget."""
     try:
         return plan_graph(graph, limit, "store_all", bound=False)
     except BudgetError:
+        if strategy is None:
+            raise
         return plan_graph(graph, limit, graph_strategy(strategy), time_limit=_SEARCH_SECONDS)

@@ -7,11 +7,19 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from retrograde.errors import PlanError
 from retrograde.planning.loops import Advance, Drop, LoopAction, LoopPlan, Record, Restore, Reverse, Snapshot
+from retrograde.planning.loops.recipes import decisions_of
+from retrograde.planning.loops.walk import Stretch, parts
 from retrograde.program.schedules import ADVANCE, CHECK, DROP, RECORD, RESTORE, REVERSE, SNAPSHOT, TAKE, Rows
 
 CHUNK_ROWS = 1024
+
+TO_DISK = 100
+"""Between two chunks: move what is in the slot to disk."""
+FROM_DISK = 101
+"""Between two chunks: copy it into the slot."""
+OFF_DISK = 102
+"""Between two chunks: move it into the slot."""
 Row = tuple[int, int, int, int]
 
 
@@ -27,7 +35,7 @@ class Slots:
         self.most_states = self.most_residuals = 0
         self._states: dict[int, int] = {}
         self._free: list[int] = []
-        self._residuals: dict[int, int] = {}
+        self._residuals = 0
 
     def store(self, step: int) -> int:
         """A slot for a state."""
@@ -50,19 +58,17 @@ class Slots:
         self._free.sort(reverse=True)
         return slot
 
-    def record(self, step: int) -> int:
-        """A slot for residuals: they are reversed in the opposite order, and so form a pile."""
-        slot = len(self._residuals)
-        self._residuals[step] = slot
-        self.most_residuals = max(self.most_residuals, slot + 1)
+    def take(self, count: int) -> int:
+        """The first of slots for residuals of some steps: they are reversed in the opposite order, and form a pile."""
+        slot = self._residuals
+        self._residuals += count
+        self.most_residuals = max(self.most_residuals, self._residuals)
         return slot
 
-    def reverse(self, step: int) -> int:
-        """The slot of residuals, which is given back."""
-        slot = self._residuals.pop(step)
-        if slot != len(self._residuals):
-            raise PlanError(f"step {step} was to be reversed before steps that were recorded later")
-        return slot
+    def give_back(self, count: int) -> int:
+        """The first of the slots of the steps that were recorded last, which are given back."""
+        self._residuals -= count
+        return self._residuals
 
 
 def rows_of(actions: Iterable[LoopAction], slots: Slots) -> Iterator[Row]:
@@ -78,14 +84,63 @@ def rows_of(actions: Iterable[LoopAction], slots: Slots) -> Iterator[Row]:
         yield waiting
 
 
+def ranged_rows(plan: LoopPlan, slots: Slots) -> Iterator[Row]:
+    """The rows of a plan whose length is known, a whole unit of steps at a time.
+
+    The same as of its actions, without an action for each step.
+    """
+    units, decisions = decisions_of(plan.loop, plan.recipe)
+    pending: list[Stretch | int] = [Stretch(0, units.count, decisions.capacity)] if units.count else []
+    while pending:
+        task = pending.pop()
+        if isinstance(task, int):
+            start, stop = units.first(task), units.first(task + 1)
+            yield REVERSE, start, stop, slots.give_back(stop - start)
+            continue
+        first = units.first(task.start)
+        to, tier = decisions.decide(task.start, task.stop, task.capacity, task.tier)
+        if task.tier is not None:
+            gone = to == task.start or tier != task.tier
+            if task.tier == "disk":
+                yield from _loaded(first, slots, gone)
+            else:
+                yield TAKE if gone else RESTORE, first, first, slots.drop(first) if gone else slots.of(first)
+        if to == task.start:
+            stop = units.first(to + 1)
+            yield RECORD, first, stop, slots.take(stop - first)
+            pending.append(to)
+        else:
+            if tier != task.tier:
+                yield SNAPSHOT, first, first, slots.store(first)
+                if tier == "disk":
+                    yield TO_DISK, first, first, slots.drop(first)
+            yield ADVANCE, first, units.first(to), 0
+        pending += parts(task, to, tier, decisions)
+
+
+def _loaded(step: int, slots: Slots, gone: bool) -> Iterator[Row]:
+    """A state on disk becomes the current one, by way of a slot that it has for that moment."""
+    slot = slots.store(step)
+    yield OFF_DISK if gone else FROM_DISK, step, step, slot
+    yield TAKE, step, step, slots.drop(step)
+
+
+def swept(rows: Iterator[Row], steps: int) -> Iterator[Row]:
+    """Rows until the last step has been run for the first time."""
+    for row in rows:
+        yield row
+        if row[0] in (ADVANCE, RECORD) and row[2] == steps:
+            return
+
+
 def _row(action: LoopAction, slots: Slots) -> Row:
     match action:
         case Advance(start, stop):
             return ADVANCE, start, stop, 0
         case Record(step):
-            return RECORD, step, step + 1, slots.record(step)
+            return RECORD, step, step + 1, slots.take(1)
         case Reverse(step):
-            return REVERSE, step, step + 1, slots.reverse(step)
+            return REVERSE, step, step + 1, slots.give_back(1)
         case Snapshot(step):
             return SNAPSHOT, step, step, slots.store(step)
         case Restore(step):
@@ -140,6 +195,6 @@ def slots_of(plan: LoopPlan) -> tuple[int, int]:
     if plan.strategy == "revolve":
         return numbers["slots"], numbers["length"]
     slots = Slots()
-    for _ in rows_of(plan, slots):
+    for _ in ranged_rows(plan, slots):
         pass
     return slots.most_states, slots.most_residuals

@@ -8,7 +8,7 @@ from typing import Any
 
 from retrograde.planning.loops import Loop, LoopPlan, OnlineLoop
 from retrograde.program.schedules import Rows
-from retrograde.python.budget.rows import CHUNK_ROWS, Slots, checked_rows, in_chunks, rows_of, slots_of
+from retrograde.python.budget.rows import Slots, checked_rows, in_chunks, ranged_rows, rows_of, slots_of, swept
 
 _MOST_ROWS = 1 << 14
 """Schedules of no more rows are written down when they are first asked for."""
@@ -54,12 +54,11 @@ class _Followed:
     def __init__(self, plan: LoopPlan) -> None:
         self.plan = plan
         slots = Slots()
-        swept = list(islice(in_chunks(rows_of(plan.forward(), slots)), _MOST_ROWS // CHUNK_ROWS + 1))
-        few = len(swept) <= _MOST_ROWS // CHUNK_ROWS
-        back = in_chunks(rows_of(plan.reversal(), slots)) if few else iter(())
-        reversed_rows = list(islice(back, _MOST_ROWS // CHUNK_ROWS + 1))
-        if few and len(reversed_rows) <= _MOST_ROWS // CHUNK_ROWS:
-            self._rows: tuple[list[Rows], list[Rows]] | None = (swept, reversed_rows)
+        rows = ranged_rows(plan, slots)
+        forward = list(in_chunks(islice(swept(rows, plan.loop.steps), _MOST_ROWS)))
+        back = list(in_chunks(islice(rows, _MOST_ROWS)))
+        if next(rows, None) is None:
+            self._rows: tuple[list[Rows], list[Rows]] | None = (forward, back)
             self.slots = slots.most_states, slots.most_residuals
         else:
             self._rows = None
@@ -68,15 +67,15 @@ class _Followed:
     def sweep(self) -> Iterator[Rows]:
         if self._rows is not None:
             return iter(self._rows[0])
-        return in_chunks(rows_of(self.plan.forward(), Slots()))
+        return in_chunks(swept(ranged_rows(self.plan, Slots()), self.plan.loop.steps))
 
     def reversal(self) -> Iterator[Rows]:
         if self._rows is not None:
             return iter(self._rows[1])
-        slots = Slots()
-        for _ in rows_of(self.plan.forward(), slots):
+        rows = ranged_rows(self.plan, Slots())
+        for _ in swept(rows, self.plan.loop.steps):
             pass
-        return in_chunks(rows_of(self.plan.reversal(), slots))
+        return in_chunks(rows)
 
 
 class OnlineSchedule:

@@ -27,7 +27,7 @@ from retrograde.program.model import (
     Variable,
     map_operand,
 )
-from retrograde.program.types import ArrayType, Extent, Size, StackType, Type
+from retrograde.program.types import ArrayType, Extent, Size, StackType, Type, type_of
 
 _COUNTING = ("add", "subtract", "multiply", "floor_divide", "remainder", "maximum", "minimum", "negative", "positive")
 
@@ -51,8 +51,20 @@ class Settled:
     replay_seconds: float
 
 
+ARRAY_BYTES = 128
+"""What an array takes in Python beside its elements."""
+
+NUMBER_BYTES = 32
+"""What a number takes in Python beside itself, and its place in a list."""
+
+
 class Sizes:
     """The shapes of a program's values.
+
+    Args:
+        program: whose values.
+        arguments: one for each of its inputs.
+        boxed: whether each value is an object of Python.
 
     Attributes:
         shapes: of each array the extents of its axes; of an axis that changes the largest that was seen.
@@ -61,7 +73,8 @@ class Sizes:
         inner: of a schedule that is settled what its sweep and its replay need beside what is stored, and take.
     """
 
-    def __init__(self, program: Program, arguments: Sequence[Any]) -> None:
+    def __init__(self, program: Program, arguments: Sequence[Any], *, boxed: bool = True) -> None:
+        self._array_bytes, self._number_bytes = (ARRAY_BYTES, NUMBER_BYTES) if boxed else (0, 0)
         self.shapes: dict[Variable, tuple[int, ...]] = {}
         self.totals: dict[Variable, float] = {}
         self.counts: dict[Statement, int | None] = {}
@@ -76,8 +89,12 @@ class Sizes:
     def bytes_of(self, variable: Variable) -> int:
         """The bytes of a value: of an array all of its elements, of a stack all of its entries."""
         if isinstance(variable.type, ArrayType):
-            return math.prod(self.shapes.get(variable, ())) * variable.type.dtype.itemsize
+            return self._sized(self.shapes.get(variable, ()), variable.type)
         return round(self.totals.get(variable, 0))
+
+    def _sized(self, shape: tuple[int, ...], kind: ArrayType) -> int:
+        own = self._array_bytes if kind.rank else self._number_bytes
+        return math.prod(shape) * kind.dtype.itemsize + own
 
     def _argument(self, variable: Variable, argument: Any) -> None:
         if not isinstance(variable.type, ArrayType):
@@ -126,19 +143,24 @@ class Sizes:
             return None
         if instruction.primitive.name == "size":
             shape = self._shape_of(instruction.operands[0])
-            return max(0, shape[instruction.static["axis"]] + instruction.static["offset"])
+            axis: int = instruction.static["axis"]
+            offset: int = instruction.static["offset"]
+            return max(0, shape[axis] + offset)
         if instruction.primitive.name not in _COUNTING:
             return None
         numbers = [self._number(operand) for operand in instruction.operands]
         if any(number is None for number in numbers):
             return None
         with np.errstate(all="ignore"):
-            return int(instruction.primitive.evaluate(*numbers, **instruction.static))
+            value: Any = instruction.primitive.evaluate(*numbers, **instruction.static)
+        return int(value)
 
     def _number(self, operand: Any) -> int | None:
         if isinstance(operand, Variable):
             return self._numbers.get(operand)
-        return int(operand) if isinstance(operand, (int, np.integer)) and not isinstance(operand, bool) else None
+        if isinstance(operand, np.integer):
+            return int(operand.item())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        return operand if isinstance(operand, int) and not isinstance(operand, bool) else None
 
     def _types(self, instruction: Instruction) -> Sequence[Type]:
         names = instruction.primitive.names(len(instruction.operands))
@@ -159,7 +181,7 @@ class Sizes:
             if part in self._numbers:
                 return self._numbers[part]
             return ArrayType(part.type.dtype, self._shape_of(part)) if isinstance(part.type, ArrayType) else part.type
-        return ArrayType(part.dtype, part.shape) if isinstance(part, (np.ndarray, np.generic)) else part
+        return type_of(part) if isinstance(part, (np.ndarray, np.generic)) else part
 
     def _shape_of(self, operand: Any) -> tuple[int, ...]:
         if isinstance(operand, Variable):
@@ -276,7 +298,7 @@ class Sizes:
         if not isinstance(value, Variable):
             return float(getattr(value, "nbytes", 8))
         if isinstance(value.type, ArrayType):
-            return float(math.prod(self._shape_of(value)) * value.type.dtype.itemsize)
+            return float(self._sized(self._shape_of(value), value.type))
         return self.totals.get(value, 0.0)
 
     def _branch(self, branch: Branch) -> None:

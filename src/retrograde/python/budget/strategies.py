@@ -10,6 +10,7 @@ from retrograde.planning.loops.recipes import Recipe, figures
 from retrograde.planning.strategies import STRATEGIES as GRAPH_STRATEGIES
 from retrograde.python.budget.ways import Planner, auto_plan
 
+
 def _optimal(loop: Loop, budget_bytes: int | None) -> LoopPlan:
     return plan_of(loop, budget_bytes, "optimal")
 

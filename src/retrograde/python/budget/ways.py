@@ -8,6 +8,7 @@ from math import log2
 
 from retrograde.errors import BudgetError
 from retrograde.planning.loops import Loop, LoopPlan, plan_of
+from retrograde.planning.loops.binomial import forward_steps
 from retrograde.planning.loops.candidates import (
     keep_all_bytes,
     keep_all_recipe,
@@ -15,7 +16,11 @@ from retrograde.planning.loops.candidates import (
     slots_within,
     smallest_recipe,
 )
-from retrograde.planning.loops.recipes import Recipe, figures
+from retrograde.planning.loops.model import total
+from retrograde.planning.loops.recipes import Figures, Recipe, figures
+
+_COUNTED = 20_000
+"""Steps up to which schedules are counted."""
 
 _LONG = 4000
 """Steps beyond which the dynamic programs are left out: they would take seconds."""
@@ -60,15 +65,17 @@ class Way:
         )
 
 
-def curve(loop: Loop, count: int = 8, planner: Planner | None = None) -> list[Way]:
+def curve(loop: Loop, count: int = 8, planner: Planner | None = None, limit: int | None = None) -> list[Way]:
     """A short trade-off curve, the way that keeps most first.
 
     Args:
         loop: of equal steps.
         count: the most ways.
         planner: what makes a plan of a budget; one that is quick if left out.
+        limit: the most bytes that are of interest.
     """
     least, most = _smallest_plan(loop).peak_bytes, max(1, keep_all_bytes(loop))
+    most = most if limit is None else max(least, min(most, limit))
     found: list[Way] = []
     for part in range(count):
         share = part / max(1, count - 1)
@@ -89,20 +96,46 @@ def quick_plan(loop: Loop, budget_bytes: int | None) -> LoopPlan:
         BudgetError: not even the smallest schedule is within the budget.
     """
     limit = keep_all_bytes(loop) if budget_bytes is None else budget_bytes
-    recipes = [keep_all_recipe(loop)] if keep_all_bytes(loop) <= limit else []
-    if not recipes:
-        slots = slots_within(loop, limit)
-        if slots or loop.steps <= 1:
-            recipes.append(Recipe("revolve", (("slots", max(1, slots)), ("length", 1))))
-        recipes += revolve_recipes(loop, limit)
-    plans = [LoopPlan(loop, budget_bytes, recipe, figures(loop, recipe)) for recipe in recipes]
-    fitting = [plan for plan in plans if plan.peak_bytes <= limit]
-    if fitting:
-        return min(fitting, key=lambda plan: (plan.cost, plan.peak_bytes))
+    if keep_all_bytes(loop) <= limit:
+        return _made(loop, keep_all_recipe(loop), budget_bytes)
+    recipes = list(revolve_recipes(loop, limit))
+    slots = slots_within(loop, limit)
+    if slots or loop.steps <= 1:
+        recipes.append(Recipe("revolve", (("slots", max(1, slots)), ("length", 1))))
+    for recipe in sorted(recipes, key=lambda recipe: _steps_of(loop, recipe)):
+        plan = _made(loop, recipe, budget_bytes)
+        if plan.peak_bytes <= limit:
+            return plan
     smallest = _smallest_plan(loop)
     if smallest.peak_bytes <= limit:
         return smallest
     return plan_of(loop, limit)  # Raises the error that says how much is needed.
+
+
+def _made(loop: Loop, recipe: Recipe, budget_bytes: int | None) -> LoopPlan:
+    found = _estimated(loop, recipe) if loop.steps > _COUNTED and loop.keeps_residuals else figures(loop, recipe)
+    return LoopPlan(loop, budget_bytes, recipe, found)
+
+
+def _steps_of(loop: Loop, recipe: Recipe) -> int:
+    """Steps advanced over, those of the first unit counted as if it were as long as the others."""
+    if recipe.strategy == "keep_all":
+        return 0
+    length = recipe["length"]
+    return length * forward_steps(-(-loop.steps // length), recipe["slots"])
+
+
+def _estimated(loop: Loop, recipe: Recipe) -> Figures:
+    """What a schedule of equal steps adds up to at most, by formulas: counting takes seconds for long loops."""
+    states = 0 if recipe.strategy == "keep_all" else recipe["slots"]
+    kept = states * loop.state(0) + recipe["length"] * loop.residual(0)
+    workspace = loop.needed_bytes(0) - loop.residual(0)
+    steps = _steps_of(loop, recipe)
+    forward_cost = total(loop.step_cost, 0, loop.steps)
+    again = total(loop.step_cost, 0, 1) * steps
+    # The sweep runs every step once; what runs again is counted with the reversal.
+    cost = loop.base_cost + (again if states else 0)
+    return Figures(steps, cost, kept + workspace, 0, kept, 0, forward_cost, kept + workspace)
 
 
 def auto_plan(loop: Loop, budget_bytes: int | None) -> LoopPlan:
@@ -155,5 +188,4 @@ def online_plan(loop: Loop, budget_bytes: int | None) -> LoopPlan:
 def _smallest_plan(loop: Loop) -> LoopPlan:
     # The schedule of one state is counted action by action, and takes long beside that of two.
     two = Recipe("revolve", (("slots", 2), ("length", 1)))
-    recipe = two if loop.steps > 1000 else smallest_recipe(loop)
-    return LoopPlan(loop, None, recipe, figures(loop, recipe))
+    return _made(loop, two if loop.steps > 1000 else smallest_recipe(loop), None)

@@ -11,6 +11,9 @@ from retrograde.python.lowering.places import inner_actions, names_in, read_by, 
 _SMALL = 4096
 """Arrays that certainly have no more elements are not worth a line."""
 
+_SMALLEST = 16
+"""The same where every byte counts."""
+
 
 def forget(procedure: Procedure, in_loops: bool) -> None:
     """Put a `Forget` behind the last use of each array.
@@ -20,7 +23,8 @@ def forget(procedure: Procedure, in_loops: bool) -> None:
         in_loops: also of arrays that each iteration makes anew: until the next one does so, they are in memory.
     """
     made = {name for action in walk(procedure.actions) for name in set_by(action)}
-    forgetting = _Forgetting({name for name in made if _is_large(name)}, in_loops)
+    smallest = _SMALLEST if in_loops else _SMALL
+    forgetting = _Forgetting({name for name in made if _is_large(name, smallest)}, in_loops)
     live = set(names_in(*procedure.results))
     procedure.actions = forgetting.actions(procedure.actions, live, False)
     last = procedure.actions[-1] if procedure.actions else None
@@ -28,11 +32,11 @@ def forget(procedure: Procedure, in_loops: bool) -> None:
         procedure.actions.pop()
 
 
-def _is_large(name: Name) -> bool:
+def _is_large(name: Name, smallest: int) -> bool:
     if not isinstance(name.type, ArrayType):
         return isinstance(name.type, StackType)
     sizes = [size for size in name.type.sizes if isinstance(size, int)]
-    return name.type.rank > 0 and (len(sizes) < name.type.rank or prod(sizes) > _SMALL)
+    return name.type.rank > 0 and (len(sizes) < name.type.rank or prod(sizes) > smallest)
 
 
 class _Forgetting:

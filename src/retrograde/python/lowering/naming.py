@@ -89,8 +89,9 @@ class Names:
                     self._try(carried, following)
                     self._try(carried, initial)
             elif isinstance(statement, Instruction):
-                if statement.primitive is COPY and statement.operands[0] not in self._views:
-                    self._try(statement.results[0], statement.operands[0])
+                source = statement.operands[0] if statement.primitive is COPY else None
+                if isinstance(source, Variable) and source not in self._views:
+                    self._try(statement.results[0], source)
             elif isinstance(statement, Branch):
                 for at, result in enumerate(statement.results):
                     self._try(result, statement.then.results[at])

@@ -5,6 +5,7 @@ Stacks of slots are made in front of the sweep. What a slot holds is put in and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,10 @@ class _Code(list[Statement]):
     def do(self, primitive: Primitive, *operands: Any) -> None:
         """An instruction without a result."""
         self.append(Instruction(primitive, operands, {}, []))
+
+
+_Case = tuple[int, Callable[[_Code], list[Any]]]
+"""A kind of row, and what puts down the code for it and says what the values then are."""
 
 
 class _Unfolding:
@@ -191,7 +196,7 @@ class _Unfolding:
             (schedules.DROP, drop),
         ])  # fmt: skip
 
-    def _cases(self, code: _Code, row: _Row, carried: list[Variable], cases: list[Any]) -> list[Any]:
+    def _cases(self, code: _Code, row: _Row, carried: list[Variable], cases: list[_Case]) -> list[Any]:
         """One of several things, by the kind of the row: the last where it is none of the others."""
         (kind, make), *others = cases
         if not others:

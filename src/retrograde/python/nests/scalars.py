@@ -15,6 +15,7 @@ import numpy as np
 
 from retrograde.program.primitive import Primitive
 from retrograde.python.nests.demoted import Demoted
+from retrograde.python.nests.elementary import ELEMENTARY
 from retrograde.python.nests.model import Constant, Scalar, Spelled, Whole
 
 _COMPILED = frozenset(
@@ -79,19 +80,19 @@ TEMPLATES: dict[str, dict[str, Template]] = {
     "reciprocal": {"f": Template("({one} / {0})", 5), "c": Template("np.true_divide({one}, {0})", 5)},
     "sqrt": {"f": Template("math.sqrt({0})", 5), "c": _dear("np.sqrt({0})")},
     "cbrt": {"f": _dear("np.cbrt({0})")},
-    "exp": _math("exp", "exp"),
+    "exp": {"f": _dear("fast_exp({0})"), "c": _dear("np.exp({0})")},
     "exp2": {"f": _dear("np.exp2({0})")},
-    "expm1": _math("expm1"),
-    "log": _math("log", "log"),
+    "expm1": {"f": _dear("fast_expm1({0})")},
+    "log": {"f": _dear("fast_log({0})"), "c": _dear("np.log({0})")},
     "log2": _math("log2"),
     "log10": _math("log10", "log10"),
-    "log1p": _math("log1p"),
+    "log1p": {"f": _dear("fast_log1p({0})")},
     "sin": _math("sin", "sin"),
     "cos": _math("cos", "cos"),
     "tan": _math("tan", "tan"),
     "sinh": _math("sinh", "sinh"),
     "cosh": _math("cosh", "cosh"),
-    "tanh": _math("tanh", "tanh"),
+    "tanh": {"f": _dear("fast_tanh({0})"), "c": _dear("np.tanh({0})")},
     "arcsin": _math("asin"),
     "arccos": _math("acos"),
     "arctan": _math("atan"),
@@ -178,16 +179,16 @@ TEMPLATES: dict[str, dict[str, Template]] = {
     "divide_or_zero": _quotients("{0}"),
     "divide_chosen": _quotients("{0}"),
     "divide_by_length": _quotients("{1}"),
-    "log_or_zero": {"f": _dear("({zero} if {0} == {zero} else math.log({0}))", True)},
+    "log_or_zero": {"f": _dear("({zero} if {0} == {zero} else fast_log({0}))", True)},
     "square_plus_one": {kind: Template("({one} + {0} * {0})", 2, True) for kind in "fc"},
     "relu": {"f": Template("({0} if {0} >= {zero} or {0} != {0} else {zero})", 1, True)},
-    "sigmoid": {"f": _dear("({one} / ({one} + math.exp(-{0})))")},
-    "silu": {"f": _dear("({0} * ({one} / ({one} + math.exp(-{0}))))", True)},
+    "sigmoid": {"f": _dear("({one} / ({one} + fast_exp(-{0})))")},
+    "silu": {"f": _dear("({0} * ({one} / ({one} + fast_exp(-{0}))))", True)},
     "softplus": {
-        "f": _dear("(({0} if {0} >= {zero} or {0} != {0} else {zero}) + math.log1p(math.exp(-abs({0}))))", True)
+        "f": _dear("(({0} if {0} >= {zero} or {0} != {0} else {zero}) + fast_log1p(fast_exp(-abs({0}))))", True)
     },
     "log_sigmoid": {
-        "f": _dear("(({0} if {0} <= {zero} or {0} != {0} else {zero}) - math.log1p(math.exp(-abs({0}))))", True)
+        "f": _dear("(({0} if {0} <= {zero} or {0} != {0} else {zero}) - fast_log1p(fast_exp(-abs({0}))))", True)
     },
     "stop_gradient": _same("{0}", cost=0),
     "whole_quotient": {"f": _dear("floor_quotient({0}, {1})")},
@@ -196,6 +197,7 @@ TEMPLATES: dict[str, dict[str, Template]] = {
 """For each primitive, by the kind of the dtype that it computes in (f, c, i, u, b), the spelling of one element."""
 
 DOUBLES = frozenset({"erf", "erfc", "gamma", "cbrt", "exp2", "log2", "logaddexp", "logaddexp2", "ldexp"})
+DOUBLES |= {name for name, templates in TEMPLATES.items() if "f" in templates and "fast_" in templates["f"].text}
 """Primitives whose float32 form is computed in double precision, and rounded."""
 
 _AS_UFUNC: Mapping[str, Any] = {
@@ -312,6 +314,7 @@ def _filled_text(text: str, operand: Scalar, cost: int, dtype: np.dtype[Any]) ->
 
 
 HELPERS = {
+    **ELEMENTARY,
     "grown": """def grown(array, needed):
     larger = np.empty((2 * needed,) + array.shape[1:], array.dtype)
     source, target = array.reshape(array.size), larger.reshape(larger.size)

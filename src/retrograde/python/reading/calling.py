@@ -58,9 +58,7 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     """
     if isinstance(function, Closure):
         return call_closure(reader, function, arguments, keywords)
-    if arguments and isinstance(arguments[0], Series) and function in OF_SERIES:
-        return OF_SERIES[function](reader, function, *arguments, **keywords)
-    own = _own(function)
+    own = _of_series(function, arguments) or _own(function)
     if own is not None:
         return own(reader, *arguments, **keywords)
     if isinstance(function, functools.partial):
@@ -78,6 +76,19 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     if isinstance(special, types.FunctionType) and _is_read(special):
         return call_function(reader, special, [function, *arguments], keywords)
     return _called(reader, function, arguments, keywords)
+
+
+def _of_series(function: Any, arguments: list[Any]) -> Callable[..., Any] | None:
+    """What is called with or of a list whose length only the run knows."""
+    if isinstance(getattr(function, "__self__", None), Series):
+        return lambda reader, *values, **options: function(*values, **options)
+    if arguments and isinstance(arguments[0], Series) and function in OF_SERIES:
+        return functools.partial(_with_function, function)
+    return None
+
+
+def _with_function(function: Any, reader: Reader, *values: Any, **options: Any) -> Any:
+    return OF_SERIES[function](reader, function, *values, **options)
 
 
 def _called(reader: Reader, function: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:

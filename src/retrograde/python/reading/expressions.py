@@ -21,7 +21,7 @@ from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch_value
 from retrograde.python.reading.series import series, summed
 from retrograde.python.reading.truth import is_dynamic, negated, truth
-from retrograde.python.reading.values import Array, Number, attribute
+from retrograde.python.reading.values import Number, attribute
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -107,8 +107,6 @@ def _attribute(reader: Reader, node: ast.Attribute) -> Any:
 
 def _subscript(reader: Reader, node: ast.Subscript) -> Any:
     owner, index = reader.evaluate(node.value), reader.evaluate(node.slice)
-    if isinstance(owner, Array):
-        reader.inputs.note_columns(owner, index)
     return names.present(f"item {index!r}", item(owner, index))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from keyword import iskeyword
 from types import FunctionType, ModuleType
 from typing import Any
@@ -18,8 +17,8 @@ import numpy as np
 from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.dispatch import Intercepting
-from retrograde.program.kinds import as_tuple
 from retrograde.program.types import Size
+from retrograde.python.reading.assumptions import LEAST_SIZE, Assumptions
 from retrograde.python.reading.leaves import (
     ArrayKind,
     ConstantKind,
@@ -34,41 +33,12 @@ from retrograde.python.reading.leaves import (
     is_contiguous,
     keys_of,
 )
-from retrograde.python.reading.signals import NeedsLeast
-from retrograde.python.reading.values import Array, Cell, Heap, Number, generator
+from retrograde.python.reading.values import Array, Cell, Heap, generator
 from retrograde.rules.random import WORDS, state_of
 
 Fetch = Callable[[Sequence[Any]], Any]
 
 _LIBRARIES = ("numpy", "scipy", "math", "cmath", "retrograde", "builtins", "itertools", "functools", "operator")
-LEAST_SIZE = 2
-"""Sizes below it are taken as they are: they decide what is broadcast, and what is empty."""
-
-_LETTERS = "nmkpqrstabcdefghijlouvwxyz"
-
-
-@dataclass(eq=False, slots=True)
-class Assumptions:
-    """What earlier attempts found has to be known while the function is read.
-
-    Attributes:
-        inputs: numbers among the inputs whose value is taken as it is in this call.
-        sizes: sizes that are taken as they are in this call.
-        names: what the sizes that are not are called.
-        least: sizes below it are taken as they are.
-        peeled: loops whose first iteration is read by itself.
-        unrolled: loops whose body is read once for each iteration.
-        reasons: why they are.
-    """
-
-    inputs: set[str] = field(default_factory=set[str])
-    sizes: set[int] = field(default_factory=set[int])
-    names: dict[int, str] = field(default_factory=dict[int, str])
-    least: int = LEAST_SIZE
-    peeled: set[Any] = field(default_factory=set[Any])
-    unrolled: set[Any] = field(default_factory=set[Any])
-
-    reasons: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
 
 class Inputs:
@@ -88,6 +58,7 @@ class Inputs:
         self._captured: list[tuple[str, Any, Any]] = []
         self.numbers: dict[str, Any] = {}
         self.smallest: dict[str, int] = {}
+        self.heap.is_at_least = self.is_at_least
         self._taken = set(taken)
         self._known: dict[Any, Any] = {}
         self._origins: dict[int, tuple[str, Fetch, Any]] = {}
@@ -95,11 +66,7 @@ class Inputs:
     def note_sizes(self, arguments: Sequence[tuple[str, Any]]) -> None:
         """Call the sizes of arrays by the names of the integers among the arguments that are equal to them."""
         for label, value in arguments:
-            if (
-                type(value) is int
-                and value >= self.assumptions.least
-                and input_name(label) not in self.assumptions.inputs
-            ):
+            if type(value) is int and value >= LEAST_SIZE and input_name(label) not in self.assumptions.inputs:
                 self.assumptions.names.setdefault(value, input_name(label))
 
     def argument(self, label: str, value: Any, position: int) -> Any:
@@ -128,6 +95,14 @@ class Inputs:
         label, fetch, _ = origin
         return self.captured((id(owner), name), f"{label}.{name}", value, lambda leaves: getattr(fetch(leaves), name))
 
+    def is_at_least(self, size: Size, least: int) -> bool:
+        """Whether a size is a number or more: in this call, and in all that the program will be right for."""
+        known = {name: value for value, name in self.assumptions.names.items()} | self.numbers
+        if known.get(size.name, 0) + size.offset < least:
+            return False
+        self.smallest[size.name] = max(self.smallest.get(size.name, 0), LEAST_SIZE, least - size.offset)
+        return True
+
     def is_positive(self, count: Any) -> bool:
         """Whether a number of iterations is 1 or more: in this call, and in all that the program will be right for."""
         if isinstance(count, int):
@@ -135,20 +110,10 @@ class Inputs:
         extent = count.symbol.variable.extent
         if not isinstance(extent, Size):
             return False
-        known = {name: value for value, name in self.assumptions.names.items()} | self.numbers
-        least = max(self.assumptions.least, 1 - extent.offset)
-        if known.get(extent.name, 0) < least:
+        least = max(LEAST_SIZE, 1 - extent.offset)
+        if (self.assumptions.value_of(Size(extent.name), self.numbers) or 0) < least:
             return False
         self.smallest[extent.name] = max(self.smallest.get(extent.name, 0), least)
-        return True
-
-    def widen_least(self, size: int) -> bool:
-        """Have all sizes that are not fixed be at least one; whether they are in this call, and were not before."""
-        assumptions = self.assumptions
-        named = [value for value in assumptions.names if value not in assumptions.sizes]
-        if size <= assumptions.least or min(named, default=0) < size:
-            return False
-        assumptions.least = size
         return True
 
     def fix_small(self, smallest: Mapping[str, int]) -> None:
@@ -158,24 +123,6 @@ class Inputs:
         assumptions.inputs.update(
             name for name, value in self.numbers.items() if name in smallest and value < smallest[name]
         )
-
-    def note_columns(self, array: Array, index: Any) -> None:
-        """Have the sizes of an array such that a part which is one row or column wide is known to be that.
-
-        Raises:
-            NeedsLeast: they have to be more than is known.
-        """
-        parts: tuple[Any, ...] = as_tuple(index)
-        if any(not isinstance(part, (int, slice, Number)) for part in parts):
-            return
-        for part, size in zip(parts, array.type.sizes, strict=False):
-            if not isinstance(part, slice) or not isinstance(size, Size) or part.step not in (None, 1):
-                continue
-            start, stop = part.start, part.stop
-            if isinstance(start, int) and isinstance(stop, int) and 0 <= start == stop - 1 >= self.assumptions.least:
-                known = {name: value for value, name in self.assumptions.names.items()}.get(size.name, 0) + size.offset
-                if known >= stop:
-                    raise NeedsLeast(stop - size.offset, known - size.offset)
 
     def refuse_writes(self) -> None:
         """Refuse what was done to arrays and containers from around the function.
@@ -237,9 +184,8 @@ class Inputs:
             state = self.builder.input(name, np.uint64, (WORDS[kind.bits],))
             return generator(self.heap, state, kind.bits)
         assert isinstance(kind, NumberKind)
-        size = Size(kind.size) if kind.size else None
         self.numbers[name] = value
-        symbol = self.builder.input(name, np.dtype(kind.type), extent=size)
+        symbol = self.builder.input(name, np.dtype(kind.type), extent=kind.size)
         return self.heap.number(symbol, kind.type if kind.type in (int, float, complex) else None)
 
     def _kind(self, label: str, name: str, value: Any, captured: bool) -> Kind:
@@ -251,31 +197,26 @@ class Inputs:
         if is_array(value):
             array: Any = value
             check_array(array, label)
-            return ArrayKind(array.dtype, tuple(map(self._size, array.shape)), is_contiguous(array))
+            return ArrayKind(
+                array.dtype,
+                tuple(self.assumptions.size_of(extent, self._taken) for extent in array.shape),
+                is_contiguous(array),
+            )
         if name in self.assumptions.inputs or isinstance(value, (bool, np.bool)):
             return ConstantKind(value)
         if type(value) is int:
             if not -(2**63) <= value < 2**63:
                 return ConstantKind(value)
-            known = value in self.assumptions.sizes
-            return ConstantKind(value) if known or captured else NumberKind(int, name)
+            known = captured or (value >= LEAST_SIZE and self.assumptions.is_fixed(value))
+            return ConstantKind(value) if known else NumberKind(int, self._size_of_number(name, value))
         if type(value) in (float, complex) or isinstance(value, np.number):
             return NumberKind(type(value))  # pyright: ignore
         return ConstantKind(value) if _is_constant(value) else ObjectKind(type(value))
 
-    def _size(self, extent: Any) -> int | str:
-        assumptions = self.assumptions
-        if not isinstance(extent, int) or extent < assumptions.least or extent in assumptions.sizes:
-            return int(extent)
-        if extent not in assumptions.names:
-            used = {*assumptions.names.values(), *self._taken}
-            assumptions.names[extent] = next(letter for letter in _letters() if letter not in used)
-        return assumptions.names[extent]
-
-
-def _letters() -> Any:
-    yield from _LETTERS
-    yield from (f"{letter}{number}" for number in range(1, 100) for letter in _LETTERS)
+    def _size_of_number(self, name: str, value: int) -> Size:
+        """The size that an integer is: that of arrays if they have its name, else one of its own."""
+        found = self.assumptions.size_of(value, self._taken) if self.assumptions.names.get(value) == name else None
+        return found if isinstance(found, Size) else Size(name)
 
 
 def _item(fetch: Fetch, key: Any) -> Fetch:

@@ -11,6 +11,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.kinds import OTHER_MEANING, is_ndarray, other_meaning
+from retrograde.program.types import Size
 
 Sizes: TypeAlias = dict[str, int]
 
@@ -24,7 +25,7 @@ class ArrayKind:
     """
 
     dtype: np.dtype[Any]
-    sizes: tuple[int | str, ...]
+    sizes: tuple[int | Size, ...]
     contiguous: bool
 
     def fits(self, value: Any, sizes: Sizes) -> bool:
@@ -35,8 +36,11 @@ class ArrayKind:
         if len(shape) != len(self.sizes):
             return False
         for size, extent in zip(self.sizes, shape, strict=True):
-            known = sizes.setdefault(size, extent) if isinstance(size, str) else size
-            if known != extent:
+            if isinstance(size, Size):
+                extent -= size.offset
+                if sizes.setdefault(size.name, extent) != extent:
+                    return False
+            elif size != extent:
                 return False
         return True
 
@@ -46,13 +50,16 @@ class NumberKind:
     """A number that only the run knows, of a Python or NumPy type; an integer may be known to be a size."""
 
     type: type
-    size: str | None = None
+    size: Size | None = None
 
     def fits(self, value: Any, sizes: Sizes) -> bool:
         """Whether a value is such a number."""
         if value.__class__ is not self.type:
             return isinstance(value, Intercepting) and self.size is None and self._is_tracked(value)
-        return self.size is None or sizes.setdefault(self.size, value) == value
+        if self.size is None:
+            return True
+        value -= self.size.offset
+        return sizes.setdefault(self.size.name, value) == value
 
     def _is_tracked(self, value: Any) -> bool:
         return not value.ndim and value.dtype == np.dtype(self.type)

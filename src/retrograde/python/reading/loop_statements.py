@@ -11,6 +11,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError
 from retrograde.python.reading import names
 from retrograde.python.reading.frames import CONTINUE, EXIT, NORMAL
+from retrograde.python.reading.growing import grown
 from retrograde.python.reading.iteration import UNROLLED_MOST, Turns, elements_known, turns_of
 from retrograde.python.reading.loops import LoopReading, loop_key
 from retrograde.python.reading.regions import branch, branch_value
@@ -51,9 +52,15 @@ def _is_short(turns: Turns) -> bool:
 def _looped(reader: Reader, statement: ast.For, turns: Turns, key: Any) -> None:
     exits = ends_loop(statement.body)
 
+    growing = grown(reader, key, turns.count)
+
     def body(index: Any) -> None:
         names.assign(reader, statement.target, turns.element(index))
+        for found in growing.values():
+            found.begin(index)
         _body(reader, statement, exits)
+        for found in growing.values():
+            found.end()
 
     def going() -> Any:
         return goes_on(reader, reader.frame.names[EXIT])
@@ -61,14 +68,16 @@ def _looped(reader: Reader, statement: ast.For, turns: Turns, key: Any) -> None:
     def loop(turns: Turns) -> None:
         hint = statement.target.id if turns.simple and isinstance(statement.target, ast.Name) else ""
         live = reader.frame.liveness.head(statement)
-        LoopReading(reader, key, turns.count, body, going if exits else None, live, hint).read()
+        LoopReading(reader, key, turns.count, body, going if exits else None, live, hint, growing.values()).read()
 
-    if key in reader.assumptions.peeled and reader.inputs.is_positive(turns.count):
+    if key in reader.assumptions.peeled and not growing and reader.inputs.is_positive(turns.count):
         first, turns = turns, turns.without_first()
         names.assign(reader, statement.target, first.element(0))
         _goes_on(reader, statement, lambda: loop(turns), always=True)
     else:
         loop(turns)
+    for name, found in growing.items():
+        reader.frame.names[name] = found.finished()
 
 
 def read_while(reader: Reader, statement: ast.While) -> None:
@@ -80,7 +89,7 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         return
     exits = ends_loop(statement.body)
     found = reader.frame.names
-    if not exits and isinstance(statement.test, ast.Constant) and statement.test.value:
+    if not exits and _is_endless(statement):
         raise UnsupportedError("this loop never ends; leave it by `break` or `return`, or give it a condition")
 
     def body(index: Any) -> None:
@@ -107,6 +116,10 @@ def read_while(reader: Reader, statement: ast.While) -> None:
     else:
         loop()
     _ended(reader, statement)
+
+
+def _is_endless(statement: ast.For | ast.While) -> bool:
+    return isinstance(statement, ast.While) and isinstance(statement.test, ast.Constant) and bool(statement.test.value)
 
 
 def _first(reader: Reader, statement: ast.While, rest: Callable[[], None]) -> None:
@@ -142,7 +155,7 @@ def _behind(reader: Reader, statement: ast.For | ast.While, code: Any) -> Any:
     if not has(statement.body, ast.Return, through_loops=True):
         return NORMAL
     if not has(statement.body, ast.Break):
-        return code
+        return reader.frame.return_code if _is_endless(statement) else code
     returned = reader.frame.return_code
     if not isinstance(code, Number):
         return code if code == returned else NORMAL

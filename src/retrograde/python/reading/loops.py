@@ -8,7 +8,7 @@ Cousot and Cousot 1977).
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,9 +34,10 @@ from retrograde.python.reading.kinds import (
 )
 from retrograde.python.reading.operands import operand_for
 from retrograde.python.reading.signals import NeedsUnrolling
-from retrograde.python.reading.values import Array, CellSlot, ContainerSlot
+from retrograde.python.reading.values import Array, Cell, CellSlot, ContainerSlot
 
 if TYPE_CHECKING:
+    from retrograde.python.reading.growing import Growing
     from retrograde.python.reading.reader import Reader
 
 _INTEGER = ArrayType(np.dtype(np.int64))
@@ -57,6 +58,7 @@ class Carried:
         kind: what it is in all iterations.
         end: what an iteration left there, the last time that the body was read.
         head: of an array object, what it held when that iteration began.
+        heads: the array objects that were there then, each with what it held.
     """
 
     def __init__(self, place: Place, start: Any, hint: str) -> None:
@@ -65,6 +67,7 @@ class Carried:
         self.kind: Kind = Fixed(start)
         self.end: Any = start
         self.head: Any = None
+        self.heads: list[tuple[Cell, Any]] = []
         self.hint = hint
 
     def widen(self, end: Any) -> bool:
@@ -82,6 +85,19 @@ class Carried:
         return [part for _, part in leaves_of(self.kind, value)]
 
 
+def _cells(value: Any) -> list[Cell]:
+    """The array objects in a value."""
+    found: list[Cell] = []
+
+    def note(part: Any) -> None:
+        array = part.array if isinstance(part, Seen) else part
+        if isinstance(array, Array):
+            found.append(array.cell)
+
+    map_arrays(note, value)
+    return found
+
+
 def _is_same_kind(one: Kind, other: Kind) -> bool:
     return one is other or (not isinstance(one, Fixed) and one == other)
 
@@ -97,6 +113,7 @@ class LoopReading:
         condition: reads what has to hold before an iteration: a bool or a symbol.
         live: the names that are read in later iterations, or behind the loop.
         hint: what the user calls the index, if the element is the index.
+        growing: the lists to which the body appends.
     """
 
     def __init__(
@@ -108,6 +125,7 @@ class LoopReading:
         condition: Callable[[], Any] | None,
         live: frozenset[str],
         hint: str,
+        growing: Iterable[Growing] = (),
     ) -> None:
         self._reader = reader
         self._key = key
@@ -116,6 +134,7 @@ class LoopReading:
         self._condition = condition
         self._live = live
         self._hint = hint
+        self._growing = growing
         self._place = reader.builder.place
         self._state = State(reader)
         self._carried: dict[Any, Carried] = {}
@@ -160,6 +179,7 @@ class LoopReading:
         block, index = self._entered()
         with builder.inside(block):
             self._body(index)
+            self._refuse_written_elements()
             ending = Ending(reader, self._state, self._live)
             self._refuse_resized(ending)
             new = [place for key, place in ending.changes.items() if key not in self._carried]
@@ -222,16 +242,43 @@ class LoopReading:
         for one in self._carried.values():
             made.put(one.place, one.kind, self._key)
             one.head = one.place.get() if isinstance(one.place, CellSlot) else None
+            one.heads = [(cell, cell.version) for cell in _cells(one.place.get())]
         made.share()
+
+    def _refuse_written_elements(self) -> None:
+        """Arrays that were appended to a list are not to be written, by the names that they have in the next turn."""
+        slots = self._reader.heap.changes(self._state.mark)
+        changed = [slot.cell for slot in slots if isinstance(slot, CellSlot)]
+        for growing in self._growing:
+            for cell in growing.cells:
+                names = (one for one in self._carried.values() if cell in _cells(one.place.get()))
+                written = any(head.version is not version for one in names for head, version in one.heads)
+                if written or cell in changed:
+                    growing.refuse()
+
+    def _share_elements(self) -> None:
+        """What is in a list, and has a name behind the loop, is written by that name."""
+        for growing in self._growing:
+            for cell in growing.cells:
+                if self._state.is_old(cell):
+                    growing.array.cell.share_with(cell)
+                for one in self._carried.values():
+                    if cell in _cells(one.end):
+                        for other in _cells(one.place.get()):
+                            growing.array.cell.share_with(other)
 
     def _refuse_resized(self, ending: Ending) -> None:
         for change in ending.changes.values():
             if isinstance(change, ContainerSlot):
+                from retrograde.python.reading.growing import growth
+
+                found = growth(self._reader, change) if self._count is not None and not self._condition else None
                 raise NeedsUnrolling(
                     self._key,
                     f"a {type(change.container).__name__} gets or loses items in a loop; give it all its items before, "
                     "and replace them, or write into an array (np.empty)",
                     at_once=True,
+                    growing=found,
                 )
 
     def _leave(self, block: Block) -> None:
@@ -260,6 +307,7 @@ class LoopReading:
         builder.append(Loop(count, False, initial, [], block, results, end, self._place))
         offset = 0 if end is None else 1
         self._set([Symbol(builder, result) for result in results[offset:]], leaves)
+        self._share_elements()
         for cell, reason in self._poisoned.items():
             cell.poison = reason
         reader.regions[self._key] = [key for key in self._carried if isinstance(key, str)]

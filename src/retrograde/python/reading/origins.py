@@ -10,7 +10,7 @@ from retrograde.program.model import Variable, variables_in
 from retrograde.program.types import ArrayType, Extent, Size
 
 if TYPE_CHECKING:
-    from retrograde.python.reading.inputs import Assumptions
+    from retrograde.python.reading.assumptions import Assumptions
     from retrograde.python.reading.reader import Reader
 
 

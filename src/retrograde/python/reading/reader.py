@@ -10,8 +10,9 @@ from typing import Any
 from retrograde.errors import RetrogradeError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.model import Variable
+from retrograde.python.reading.assumptions import Assumptions
 from retrograde.python.reading.frames import Frame
-from retrograde.python.reading.inputs import Assumptions, Inputs
+from retrograde.python.reading.inputs import Inputs
 from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.records import is_group, items_of
 from retrograde.python.reading.refusals import Located, located

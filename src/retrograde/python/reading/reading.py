@@ -15,16 +15,19 @@ from retrograde.errors import UnsupportedError
 from retrograde.program.builder import ProgramBuilder
 from retrograde.program.clone import prune
 from retrograde.program.model import Program, all_variables
+from retrograde.program.simplify import simplify
 from retrograde.program.types import ArrayType, Size
 from retrograde.python.reading.arguments import Arguments
+from retrograde.python.reading.assumptions import LEAST_SIZE, Assumptions
 from retrograde.python.reading.calling import entered, returned
 from retrograde.python.reading.frames import body_of, local_names
-from retrograde.python.reading.inputs import Assumptions, Inputs
+from retrograde.python.reading.inputs import Inputs
+from retrograde.python.reading.matching import match_sizes
 from retrograde.python.reading.reader import Reader
 from retrograde.python.reading.refusals import at
 from retrograde.python.reading.result import Parameters, Reading
 from retrograde.python.reading.series import Series
-from retrograde.python.reading.signals import NeedsLeast, NeedsStatic, NeedsUnrolling
+from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.source import Source, source_of, unbound
 from retrograde.python.reading.values import Array, Number
 
@@ -62,8 +65,17 @@ def read(
         ...     for _ in range(steps):
         ...         u = np.tanh(rate * u)
         ...     return u.sum()
-        >>> import numpy as np
-        >>> reading = read(decay, (np.ones(5), 0.5, 10))  # doctest: +SKIP
+        >>> reading = read(decay, (np.ones(5), 0.5, 10))
+        >>> print(reading.program)
+        program decay(u: float64[n], rate: float64, steps: int64):
+            u4: float64[n] = for _ in range(steps) with u2 = u:
+                a: float64[n] = rate * u2
+                u3: float64[n] = tanh(a)
+                next u3
+            c: float64 = sum(u4, axis=(0,), keepdims=False)
+            return return=c
+        >>> reading.fits((np.ones(8), 0.1, 3), {})
+        True
     """
     source = source_of(unbound(function)[0])
     parameters = Parameters(function)
@@ -80,16 +92,16 @@ def read(
                 signal.origins.fix(assumptions)
                 assumptions.reasons.update(dict.fromkeys(signal.origins.loops, signal))
                 continue
-            except NeedsLeast as signal:
-                if not attempt.inputs.widen_least(signal.size):
-                    assumptions.sizes.add(signal.found)
-                continue
             except NeedsUnrolling as signal:
                 if signal.loop in assumptions.unrolled:
                     raise at(signal.place, signal.text, signal.message) from None
+                if signal.growing is not None and assumptions.grows(signal.loop, *signal.growing):
+                    continue
                 peeled = signal.loop in assumptions.peeled or signal.at_once
                 (assumptions.unrolled if peeled else assumptions.peeled).add(signal.loop)
                 assumptions.reasons[signal.loop] = signal
+                continue
+            if match_sizes(reading.program, assumptions, attempt.inputs.numbers):
                 continue
             if reading.fits(arguments, keywords or {}):
                 return reading
@@ -129,7 +141,7 @@ class _Attempt:
         self.parameters = parameters
         self.values = values
         builder = ProgramBuilder(source.name if source.name.isidentifier() and source.name != "lambda" else "function")
-        builder.least_size = assumptions.least
+        builder.least_size = LEAST_SIZE
         self.inputs = Inputs(builder, assumptions, local_names(source.node))
         self.reader = Reader(builder, assumptions, self.inputs)
 
@@ -145,7 +157,7 @@ class _Attempt:
         template = self._return(value, outputs)
         returns = list(outputs)
         mutated, unclear = arguments.written(outputs)
-        program = prune(reader.builder.finish(**outputs))
+        program = simplify(prune(reader.builder.finish(**outputs)))
         return Reading(
             program,
             self.parameters,

@@ -13,6 +13,7 @@ from retrograde.python.reading.frames import Unset
 from retrograde.python.reading.joining import Joined
 from retrograde.python.reading.kinds import content_of, leaf_type
 from retrograde.python.reading.operands import operand_for
+from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.values import ContainerSlot
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def branch(
     blocks = (Block(), Block())
     reader.conditions.append(condition)
     endings = [
-        _side(reader, state, block, action, live) for block, action in zip(blocks, (then, otherwise), strict=True)
+        _side(reader, state, block, action, live, condition)
+        for block, action in zip(blocks, (then, otherwise), strict=True)
     ]
     reader.conditions.pop()
     changes: dict[Any, Place] = endings[0].changes | endings[1].changes
@@ -73,17 +75,21 @@ def branch(
 
 
 def _side(
-    reader: Reader, state: State, block: Block, action: Callable[[], None], live: frozenset[str] | None
+    reader: Reader,
+    state: State,
+    block: Block,
+    action: Callable[[], None],
+    live: frozenset[str] | None,
+    condition: Symbol,
 ) -> Ending:
     with reader.builder.inside(block):
         action()
     ending = Ending(reader, state, live)
     for change in ending.changes.values():
         if isinstance(change, ContainerSlot):
-            raise UnsupportedError(
-                f"a {type(change.container).__name__} got or lost items where only the run knows whether it does; give "
-                "it all its items before, and replace them, or use an array"
-            )
+            kind = type(change.container).__name__
+            remedy = f"give the {kind} all its items before, and replace them, or use an array"
+            raise NeedsStatic(condition, f"whether a {kind} gets or loses items", remedy=remedy)
     state.restore()
     return ending
 

@@ -13,7 +13,7 @@ from retrograde.autodiff import containers
 from retrograde.errors import UsageError
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.model import Program
-from retrograde.python.reading.leaves import ArrayKind, ConstantKind, Leaf, Sizes
+from retrograde.python.reading.leaves import Leaf, Sizes
 from retrograde.rules.random import state_of
 
 
@@ -160,14 +160,9 @@ class Reading:
 
 
 def _as_input(value: Any) -> Any:
+    """A value as the program takes it: Python's floating numbers are weak, and a program's are not."""
+    if value.__class__ is float:
+        return np.float64(value)
+    if value.__class__ is complex:
+        return np.complex128(value)
     return state_of(value) if isinstance(value, np.random.Generator) else value
-
-
-def is_constant(leaf: Leaf) -> bool:
-    """Whether a leaf is one that the program was made for the value of."""
-    return isinstance(leaf.kind, ConstantKind)
-
-
-def is_array_leaf(leaf: Leaf) -> bool:
-    """Whether a leaf is an array."""
-    return isinstance(leaf.kind, ArrayKind)

@@ -77,6 +77,8 @@ class Series:
     __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         return self.refuse()
 
 

@@ -47,27 +47,15 @@ class NeedsUnrolling(Exception):
         message: why, for the error where the number of iterations depends on data.
         place: where in the user's source.
         text: the statement there.
+        growing: the name of a list to which the body appends one element, and what that is; else None.
         at_once: whether reading the first iteration by itself would not help.
     """
 
-    def __init__(self, loop: Any, message: str, *, at_once: bool = False) -> None:
+    def __init__(self, loop: Any, message: str, *, at_once: bool = False, growing: Any = None) -> None:
         super().__init__(message)
+        self.growing = growing
         self.loop = loop
         self.at_once = at_once
         self.message = message
         self.place: Place | None = None
         self.text = ""
-
-
-class NeedsLeast(Exception):
-    """A part of an array is picked that has a size that is known, if the array is not smaller than that.
-
-    Attributes:
-        size: what the array's axis has to be at least.
-        found: what it is in this call.
-    """
-
-    def __init__(self, size: int, found: int) -> None:
-        super().__init__(size)
-        self.size = size
-        self.found = found

@@ -32,11 +32,26 @@ def _is_number(part: Any) -> bool:
 
 
 def _picks_once(index: Any) -> bool:
-    """Whether an index certainly picks no element twice: it has no arrays but masks."""
+    """Whether an index certainly picks no element twice: its arrays are masks, or name each place once."""
     return is_basic(index) or all(
-        part is None or part is Ellipsis or isinstance(part, (slice, int)) or _dtype(part).kind == "b"
+        part is None
+        or part is Ellipsis
+        or isinstance(part, (slice, int))
+        or _dtype(part).kind == "b"
+        or _names_once(part)
         for part in as_tuple(index)
     )
+
+
+_FEW_PLACES = 64
+
+
+def _names_once(part: Any) -> bool:
+    """Whether an array of integers that are there names no place twice. Negative ones count from the end."""
+    if not is_ndarray(part) or not 0 < part.size <= _FEW_PLACES:
+        return False
+    places = part.ravel().tolist()
+    return (min(places) >= 0 or max(places) < 0) and len(set(places)) == len(places)
 
 
 def _dtype(part: Any) -> np.dtype[Any]:

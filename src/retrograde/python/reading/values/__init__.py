@@ -1,7 +1,8 @@
 """What a name of the user's function can stand for while it is read: arrays, views of them, numbers, containers."""
 
 from retrograde.python.reading.values import builtins, creation, searching, writing
-from retrograde.python.reading.values.arrays import Array, assign_augmented
+from retrograde.python.reading.values.arrays import Array
+from retrograde.python.reading.values.augmented import assign_augmented
 from retrograde.python.reading.values.calls import attribute, call
 from retrograde.python.reading.values.generators import Generator, generator
 from retrograde.python.reading.values.handle import Handle, Value

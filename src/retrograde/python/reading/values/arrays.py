@@ -12,15 +12,17 @@ import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.builder import Symbol
-from retrograde.program.kinds import is_ndarray, is_slice, is_tuple
+from retrograde.program.kinds import is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, type_of
 from retrograde.python.reading.signals import NeedsStatic
-from retrograde.python.reading.values.handle import Handle, Value
+from retrograde.python.reading.values.fitting import cast_to, check_kind, fitting
+from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Cell, Heap
 from retrograde.python.reading.values.indexing import index_of, is_basic, is_whole, picks_number
 from retrograde.python.reading.values.numbers import kind_of
-from retrograde.python.reading.values.operations import OPERATORS, binary, opened
+from retrograde.python.reading.values.operations import binary, opened
+from retrograde.python.reading.values.slicing import sliced_type
 from retrograde.python.reading.values.views import View, index_view, joined
 
 
@@ -113,10 +115,6 @@ class Array(Handle):
             raise NeedsStatic(value, purpose)
         return value if purpose == "a truth value" else value.item()
 
-    def overlaps(self, other: Array) -> bool:
-        """Whether a write of one may change the other."""
-        return self.cell is other.cell or other.cell in self.cell.may_share
-
     def __repr__(self) -> str:
         return f"array({self.cell!r}{''.join(f', {view.primitive.name}' for view in self.path)})"
 
@@ -160,7 +158,7 @@ class Array(Handle):
         Raises:
             UsageError: the value has another shape, or a dtype that NumPy does not cast by itself.
         """
-        self._put(self.path, _fitting(self.symbol(), value))
+        self._put(self.path, fitting(self.symbol(), value))
 
     def symbol(self) -> Symbol:
         """What the array holds now, as a symbol even where it is known."""
@@ -185,7 +183,7 @@ class Array(Handle):
         self._check_cast(value, before.dtype)
         part = opened(value)
         if is_whole(index) and self._replaces(part):
-            self._put(self.path, _cast(part, before.dtype))
+            self._put(self.path, cast_to(part, before.dtype))
         elif not basic or not self.path:
             self._put(self.path, PRIMITIVES["update"](before, index, part))
         else:
@@ -224,7 +222,7 @@ class Array(Handle):
             return
         if negative:
             part = -part
-        self._put(path[:-1], PRIMITIVES["add_at"](base, _index(self, path[-1]), _cast(part, base.dtype)))
+        self._put(path[:-1], PRIMITIVES["add_at"](base, _index(self, path[-1]), cast_to(part, base.dtype)))
 
     def _in_place(self, name: str, other: Any) -> Any:
         result = binary(name, self, other)
@@ -232,8 +230,8 @@ class Array(Handle):
             return result
         value = opened(result)
         if isinstance(value, Symbol) and not getattr(opened(other), "ndim", 0) and value.ndim == self.ndim:
-            _check_kind(value.dtype, self.dtype)
-            self._put(self.path, _cast(value, self.dtype))  # The shape is certainly the same.
+            check_kind(value.dtype, self.dtype)
+            self._put(self.path, cast_to(value, self.dtype))  # The shape is certainly the same.
         else:
             self.write(value)
         return self
@@ -352,8 +350,10 @@ class Array(Handle):
         return self.viewed(View(PRIMITIVES["reshape"], ((-1,),)), contiguous=self.contiguous)
 
     @property
-    def flat(self) -> Flat:
+    def flat(self) -> Any:
         """The elements in C order, to read, to write and to go through."""
+        from retrograde.python.reading.values.flat import Flat
+
         return Flat(self)
 
     def item(self, *place: Any) -> Any:
@@ -373,33 +373,12 @@ class Array(Handle):
         return method(self, name)
 
 
-class Flat(Value):
-    """What `a.flat` gives: reading makes copies, writing writes into the array."""
-
-    __slots__ = ("_array",)
-
-    def __init__(self, array: Array) -> None:
-        self.heap = array.heap
-        self._array = array
-
-    def __len__(self) -> int:
-        return len(self._array.raveled())
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._array.raveled())
-
-    def __getitem__(self, index: Any) -> Any:
-        part = self._array.raveled()[index]
-        return part.copy()
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self._array.raveled()[index] = value
-
-
 def _walk(array: Array, path: tuple[View, ...]) -> Any:
     part = array.cell.read()
     for view in path:
-        part = view.take(array.heap.builder, part)
+        base, part = part, view.take(array.heap.builder, part)
+        if view.index is not None and isinstance(part, Symbol) and part.variable is not base.variable:
+            part.variable.type = sliced_type(array.heap, base.extents, view.index, part.variable.type)
     return part
 
 
@@ -428,74 +407,5 @@ def _stays_together(array: Array, index: Any) -> bool:
     return all(map(_is_all, parts[first + 1 :]))
 
 
-def _fitting(target: Symbol, value: Any) -> Any:
-    """A value that is to replace all elements: of the target's dtype and shape."""
-    if not isinstance(value, Symbol):
-        value = np.asarray(value)
-        _check_kind(value.dtype, target.dtype)
-        return np.broadcast_to(value.astype(target.dtype), target.shape)
-    if value.ndim < target.ndim:
-        value = PRIMITIVES["broadcast_to"](value, target.shape)
-    return target._same_array_type(value)  # pyright: ignore[reportPrivateUsage]
-
-
-def _check_kind(given: np.dtype[Any], dtype: np.dtype[Any]) -> None:
-    if not np.can_cast(given, dtype, "same_kind"):
-        raise UsageError(
-            f"a {dtype} array was to be changed in place by a {given} one; write `x = x + y` to make a new array"
-        )
-
-
-def _cast(part: Any, dtype: np.dtype[Any]) -> Any:
-    if isinstance(part, Symbol) or is_ndarray(part):
-        return part if part.dtype == dtype else np.astype(part, dtype)  # pyright: ignore
-    return part
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, (bool, int, float, complex))
-
-
-def assign_augmented(target: Any, index: Any, name: str, value: Any) -> None:
-    """`target[index] += value` and its like.
-
-    Args:
-        target: what has items: an array under reading, a list, a dict.
-        index: which.
-        name: of the ufunc: "add" for `+=`.
-        value: the operand.
-    """
-    if isinstance(target, Array) and name in ("add", "subtract") and _adds(target, index, value):
-        target.add_at(index, value, negative=name == "subtract")
-        return
-    item = target[index]
-    if isinstance(target, Array) and not is_basic(index_of(target.heap, index)):
-        result = OPERATORS[name](item, value)
-        _check_kind(result.dtype, target.dtype)
-        target[index] = result
-        return
-    in_place = getattr(item, _IN_PLACE[name], None)
-    result = NotImplemented if in_place is None else in_place(value)
-    target[index] = OPERATORS[name](item, value) if result is NotImplemented else result
-
-
-def _adds(target: Array, index: Any, value: Any) -> bool:
-    parts = index_of(target.heap, index)
-    return is_basic(parts) and isinstance(target.read(), Symbol) and isinstance(value, (Handle, int, float, complex))
-
-
-_IN_PLACE = {
-    "add": "__iadd__",
-    "subtract": "__isub__",
-    "multiply": "__imul__",
-    "divide": "__itruediv__",
-    "floor_divide": "__ifloordiv__",
-    "remainder": "__imod__",
-    "power": "__ipow__",
-    "matmul": "__imatmul__",
-    "bitwise_and": "__iand__",
-    "bitwise_or": "__ior__",
-    "bitwise_xor": "__ixor__",
-    "left_shift": "__ilshift__",
-    "right_shift": "__irshift__",
-}

@@ -152,7 +152,7 @@ class _Opening:
 
     def arguments(self, function: Any, arguments: tuple[Any, ...]) -> list[Any]:
         """The arguments, those that NumPy promotes together cast as it does."""
-        if arguments and is_list(arguments[0]) and _makes_array(function) and _holds_handle(arguments[0]):
+        if _holds_handle(arguments[:1]) and not isinstance(arguments[0], Value) and _makes_array(function):
             arguments = (self.heap.array(stacked(arguments[0])), *arguments[1:])
         if isinstance(function, np.ufunc):
             given = [self(value) for value in arguments[: function.nin]]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.builder import ProgramBuilder, Symbol
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.types import Size
 from retrograde.python.reading.values.slots import CellSlot, Slot, Snapshot, snapshot
 
 if TYPE_CHECKING:
@@ -128,6 +129,10 @@ class Heap:
     Args:
         builder: makes the program.
 
+    Attributes:
+        builder: what it was made with.
+        is_at_least: whether a size may be taken to be a number or more in all runs of the program.
+
     Example:
         >>> import retrograde.rules
         >>> heap = Heap(ProgramBuilder("double"))
@@ -144,6 +149,7 @@ class Heap:
 
     def __init__(self, builder: ProgramBuilder) -> None:
         self.builder = builder
+        self.is_at_least: Callable[[Size, int], bool] = lambda size, least: False
         self._count = 0
         self._history: list[tuple[Cell, tuple[Any, ...]]] = []
 
