@@ -196,8 +196,9 @@ TEMPLATES: dict[str, dict[str, Template]] = {
 }
 """For each primitive, by the kind of the dtype that it computes in (f, c, i, u, b), the spelling of one element."""
 
-DOUBLES = frozenset({"erf", "erfc", "gamma", "cbrt", "exp2", "log2", "logaddexp", "logaddexp2", "ldexp"})
-DOUBLES |= {name for name, templates in TEMPLATES.items() if "f" in templates and "fast_" in templates["f"].text}
+DOUBLES = {name for name, templates in TEMPLATES.items() if "f" in templates and "fast_" in templates["f"].text} | {
+    *("erf", "erfc", "gamma", "cbrt", "exp2", "log2", "logaddexp", "logaddexp2", "ldexp")
+}
 """Primitives whose float32 form is computed in double precision, and rounded."""
 
 _AS_UFUNC: Mapping[str, Any] = {

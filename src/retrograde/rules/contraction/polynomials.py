@@ -74,7 +74,7 @@ def _polyfit(
         w = as_array(w)
         powers, y = powers * w[:, None], y * (w[:, None] if y.ndim == 2 else w)
     scale = np.sqrt(np.sum(powers * powers, axis=0))
-    rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
-    found = lstsq(powers / scale, y if y.ndim > 1 else y[:, None], rcond=float(rcond))
+    cut = float(len(x) * np.finfo(x.dtype).eps) if rcond is None else rcond
+    found = lstsq(powers / scale, y if y.ndim > 1 else y[:, None], rcond=float(cut))
     found = found if y.ndim > 1 else found[:, 0]
     return found / (scale[:, None] if found.ndim == 2 else scale)
