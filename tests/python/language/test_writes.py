@@ -78,6 +78,13 @@ def chained(a, b, c):
     return y[0] + y.sum() * b[0]
 
 
+@corpus(real(6), again=(real(3),))
+def chained_over_itself(x):
+    x = x * 2.0
+    x[1:] = x[:-1] = x[1:]
+    return x
+
+
 @corpus(real(4, 3), again=(real(3, 7),))
 def through_a_row(a):
     row = a[1]
