@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from retrograde.python.nests.affine import Affine, variable
+from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.combining import combined
 from retrograde.python.nests.fusing import accesses, is_own
 from retrograde.python.nests.model import (
@@ -183,9 +183,33 @@ def _read_source(nest: Nest, store: Store, source: Element, later: list[Part], b
         if isinstance(part, Nest) and uses:
             if base in writes and not spared:
                 return
+            if not all(
+                _lies_in(place, part, list(starts.values()), nest.extents) for place in _places(part, store.array)
+            ):
+                return
             part.steps[:] = [with_value(step, map_scalar(leaf, value_of(step))) for step in part.steps]
         if (base in writes and not spared) or names & writes_of(part):
             return
+
+
+def _places(nest: Nest, array: str) -> list[tuple[Affine, ...]]:
+    """The indices at which a nest reads an array."""
+    found = [element for step in nest.steps for element in elements_in(value_of(step)) if element.array == array]
+    return [element.indices for element in found]
+
+
+def _lies_in(place: tuple[Affine, ...], nest: Nest, starts: list[int], extents: list[Affine]) -> bool:
+    """Whether the elements at a place, for all iterations of a nest, certainly lie in a block of an array."""
+    for index, start, extent in zip(place, starts, extents, strict=True):
+        low = high = index
+        for loop, count in zip(nest.loops, nest.extents, strict=True):
+            ends = {loop: affine(0)}, {loop: count - 1}
+            first, last = ends if index.factor(loop) >= 0 else ends[::-1]
+            low, high = low.put(first), high.put(last)
+        below, above = low - start, extent + (start - 1) - high
+        if not (below.is_constant and above.is_constant and below.constant >= 0 and above.constant >= 0):
+            return False
+    return True
 
 
 def without_unread(parts: list[Part], kept: set[str]) -> list[Part]:
