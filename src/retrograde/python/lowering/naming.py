@@ -188,7 +188,8 @@ def _joined(members: list[Variable]) -> Type:
 def _live_ranges(block: Block) -> dict[Variable, int]:
     """For each variable the points of the program, as bits, at which it is set or will be read.
 
-    A point is behind each statement, and at the beginning and the end of each block.
+    A point is behind each statement, and at the beginning and the end of each block. An index lives as long as its
+    loop: texts may read an entry of a stack later than where it is named.
     """
     after = live_after(block)
     ranges: dict[Variable, int] = {}
@@ -199,14 +200,14 @@ def _live_ranges(block: Block) -> dict[Variable, int]:
         for variable in variables:
             ranges[variable] = ranges.get(variable, 0) | bit
 
-    def walk(inner: Block, around: frozenset[Variable]) -> None:
-        mark({*around, *inner.parameters})
+    def walk(inner: Block, around: frozenset[Variable], counting: frozenset[Variable]) -> None:
+        mark({*around, *inner.parameters, *counting})
         for statement in inner.statements:
-            blocks = blocks_of(statement)
             outside = after[statement].difference(statement.results)
-            for nested in blocks:
-                walk(nested, outside.union(free_variables(nested)))
-            mark({*after[statement], *statement.results})
+            indices = counting | {statement.index} if isinstance(statement, Loop) else counting
+            for nested in blocks_of(statement):
+                walk(nested, outside.union(free_variables(nested)), indices)
+            mark({*after[statement], *statement.results, *counting})
 
-    walk(block, frozenset())
+    walk(block, frozenset(), frozenset())
     return ranges

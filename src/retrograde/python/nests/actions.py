@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
+import numpy as np
+
 from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import (
     Action,
@@ -28,7 +30,7 @@ from retrograde.python.lowering.operations import SLOTS
 from retrograde.python.nests.affine import Affine, affine
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, remapped
-from retrograde.python.nests.model import Let, Local, Nest, Spelled
+from retrograde.python.nests.model import Constant, Let, Local, Nest, Spelled
 from retrograde.python.nests.printing import scalar_text
 from retrograde.python.nests.scalars import cast, dtype_text
 from retrograde.python.nests.scheduled import bind_slots, for_each
@@ -61,7 +63,7 @@ def _bind(translator: Translator, action: Bind) -> None:
     if not name.type.rank:
         _bind_number(translator, name, action.value)
         return
-    field = translator.field(action.value)
+    field = _stretched(translator, translator.field(action.value), name, action.value)
     if field.memory is not None and translator.bindings[name] <= 1:
         translator.views[name] = translator.lasting_view(field)
         return
@@ -70,6 +72,19 @@ def _bind(translator: Translator, action: Bind) -> None:
         return
     made = translator.materialized(_of_dtype(field, name), translator.texts[name])
     translator.extents[translator.texts[name]] = made.extents
+
+
+def _stretched(translator: Translator, field: Field, name: Name, value: Expression) -> Field:
+    """A constant array as large as the name's arrays are: one of ones stands where a branch has nothing to keep."""
+    assert isinstance(name.type, ArrayType)
+    if not isinstance(value, np.ndarray) or value.size != 1:
+        return field
+    extents = [translator.extent(size) for size in name.type.sizes]
+    known = tuple(extent for extent in extents if extent is not None)
+    if len(known) != len(extents):
+        raise Demoted("an array of one element stands for one of unknown size")
+    scalar = Constant(value.reshape(())[()], value.dtype)
+    return field if known == field.extents else Field(known, value.dtype, lambda _: scalar)
 
 
 def _bind_several(translator: Translator, action: Bind) -> None:

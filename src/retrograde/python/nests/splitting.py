@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import fields, replace
 from typing import Any
 
 from retrograde.program.kinds import is_slice, is_tuple
-from retrograde.python.lowering.model import Action, Apply, Bind, Entry, Name, Procedure
+from retrograde.python.lowering.model import Action, Apply, Bind, Entry, For, Name, Procedure
 from retrograde.python.lowering.places import read_by, set_by
 from retrograde.python.nests.actions import all_actions, count_bindings
 
@@ -31,6 +32,37 @@ def with_parameters_apart(procedure: Procedure) -> Procedure:
         actions[at] = replace(actions[at], value=_put(actions[at].value, {parameter: given}))  # pyright: ignore
     parameters = [renamed.get(name, name) for name in procedure.parameters]
     return replace(procedure, parameters=parameters, actions=actions)
+
+
+def with_indices_apart(procedure: Procedure) -> Procedure:
+    """A procedure in which no two loops count with one name, so that a region never hands an index to another."""
+    counted = Counter(action.index for action in all_actions(procedure.actions) if isinstance(action, For))
+    bound = {
+        name for action in all_actions(procedure.actions) if not isinstance(action, For) for name in set_by(action)
+    }
+    shared = {name for name, count in counted.items() if count > 1} - bound
+    return replace(procedure, actions=_apart(procedure.actions, shared, {})) if shared else procedure
+
+
+def _apart(actions: list[Action], shared: set[Name], names: dict[Name, Name]) -> list[Action]:
+    result: list[Action] = []
+    for action in actions:
+        inner = names
+        if isinstance(action, For) and action.index in shared:
+            inner = names | {action.index: Name(action.index.text, action.index.type)}
+        changes: dict[str, Any] = {}
+        for field in fields(action):
+            part = getattr(action, field.name)
+            if field.name in ("body", "then", "otherwise"):
+                changes[field.name] = _apart(part, shared, inner)
+            elif field.name == "index" and isinstance(action, For):
+                changes["index"] = inner.get(part, part)
+            elif field.name != "place":
+                changes[field.name] = (
+                    [_put(each, names) for each in part] if isinstance(part, list) else _put(part, names)
+                )
+        result.append(replace(action, **changes))
+    return result
 
 
 def _binds(action: Action, name: Name) -> bool:
