@@ -43,7 +43,7 @@ from retrograde.python.lowering.model import (
     Write,
 )
 from retrograde.python.lowering.naming import Names
-from retrograde.python.lowering.operations import ENTRY, KEEP, MAKE_STACK, STOP
+from retrograde.python.lowering.operations import COPY, ENTRY, KEEP, MAKE_STACK, STOP
 from retrograde.python.lowering.owning import Owners
 from retrograde.python.lowering.places import names_in
 from retrograde.python.lowering.ranges import is_over_chunks
@@ -223,8 +223,22 @@ class Sequence:
             self._pending[result] = _Pending(value, instruction.place, leaves, operations, readers)
             return
         targets = [self._names.of(result) for result in instruction.results]
-        self._before_naming(targets)
+        if not self._copied_in_place(instruction):
+            self._before_naming(targets)
         self.done.append(Bind(targets, value, instruction.place))
+
+    def _copied_in_place(self, instruction: Instruction) -> bool:
+        """Whether a name gets a copy of what it stands for: what waits, views aside, may as well read the copy."""
+        source: Any = instruction.operands[0] if instruction.primitive is COPY else None
+        result = instruction.results[0]
+        if not isinstance(source, Variable) or self._names.of(source) is not self._names.of(result):
+            return False
+        waiting = [pending for pending in self._pending.values() if source in pending.leaves]
+        if any(isinstance(each.expression, Apply) and each.expression.primitive.views is not None for each in waiting):
+            return False
+        for pending in waiting:
+            pending.leaves = pending.leaves - {source} | {result}
+        return True
 
     def _application(self, instruction: Instruction) -> Expression:
         operands = self._resolve(instruction.operands)

@@ -108,9 +108,11 @@ def _unpack(reader: Reader, targets: Sequence[ast.expr], value: Any) -> None:
 
 def set_item(reader: Reader, owner: Any, index: Any, value: Any) -> None:
     """`owner[index] = value`."""
+    from retrograde.python.reading.series import Series
+
     if isinstance(owner, (list, dict)) and isinstance(index, Number):
         index = index.known("the place of a list or dict that is written")
-    if not is_dynamic(owner) and not isinstance(owner, (list, dict)):
+    if not is_dynamic(owner) and not isinstance(owner, (list, dict, Series)):
         raise UnsupportedError(
             f"an item of {type(owner).__name__} was to be set; lists, dicts and arrays of the function can be written"
         )
