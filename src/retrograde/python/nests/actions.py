@@ -77,14 +77,15 @@ def _bind(translator: Translator, action: Bind) -> None:
 def _stretched(translator: Translator, field: Field, name: Name, value: Expression) -> Field:
     """A constant array as large as the name's arrays are: one of ones stands where a branch has nothing to keep."""
     assert isinstance(name.type, ArrayType)
-    if not isinstance(value, np.ndarray) or value.size != 1:
+    constant: Any = value
+    if not isinstance(value, np.ndarray) or constant.size != 1:
         return field
     extents = [translator.extent(size) for size in name.type.sizes]
     known = tuple(extent for extent in extents if extent is not None)
     if len(known) != len(extents):
         raise Demoted("an array of one element stands for one of unknown size")
-    scalar = Constant(value.reshape(())[()], value.dtype)
-    return field if known == field.extents else Field(known, value.dtype, lambda _: scalar)
+    scalar = Constant(constant.reshape(())[()], constant.dtype)
+    return field if known == field.extents else Field(known, constant.dtype, lambda _: scalar)
 
 
 def _bind_several(translator: Translator, action: Bind) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, cast
 
 from retrograde.program.kinds import is_slice, is_tuple
 from retrograde.python.lowering.model import Action, Apply, Bind, Entry, For, Name, Procedure
@@ -52,15 +52,14 @@ def _apart(actions: list[Action], shared: set[Name], names: dict[Name, Name]) ->
             inner = names | {action.index: Name(action.index.text, action.index.type)}
         changes: dict[str, Any] = {}
         for field in fields(action):
-            part = getattr(action, field.name)
+            part: Any = getattr(action, field.name)
             if field.name in ("body", "then", "otherwise"):
                 changes[field.name] = _apart(part, shared, inner)
             elif field.name == "index" and isinstance(action, For):
                 changes["index"] = inner.get(part, part)
             elif field.name != "place":
-                changes[field.name] = (
-                    [_put(each, names) for each in part] if isinstance(part, list) else _put(part, names)
-                )
+                listed = cast(list[Any], part) if isinstance(part, list) else None
+                changes[field.name] = _put(part, names) if listed is None else [_put(each, names) for each in listed]
         result.append(replace(action, **changes))
     return result
 
