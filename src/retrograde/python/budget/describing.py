@@ -95,13 +95,18 @@ class _Describing:
             first, result = statement.operands[0], statement.results[0]
             read = self._value_of.get(first)
             if read is not None and shares(statement):
-                if not is_write(statement):
+                if not is_write(statement) and not self._is_written_out(result, read):
                     return [self._add(result, 0, storage=self._values[read].storage)], []
                 made = self._add(result, self._sizes.bytes_of(result))
                 alike = self._storages[self._values[read].storage].bytes == self._sizes.bytes_of(result)
                 own = self._values[read].available_from is None
-                return [made], [(made, read)] if alike and own else []
+                return [made], [(made, read)] if alike and own and is_write(statement) else []
         return [self._add(result, self._sizes.bytes_of(result)) for result in statement.results], []
+
+    def _is_written_out(self, result: Variable, read: int) -> bool:
+        """Whether a view that repeats elements is an output, whose elements are all there."""
+        held = self._storages[self._values[read].storage].bytes
+        return self._sizes.bytes_of(result) > held and result in variables_in(tuple(self._program.block.results))
 
     def _sweep(self, at: int, sweep: Sweep, reads: list[int]) -> Operation:
         makes = [self._add(result, self._sizes.bytes_of(result)) for result in sweep.carried]
