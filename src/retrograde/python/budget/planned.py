@@ -222,12 +222,15 @@ class _Attempt:
         self.program = clone(problem.program)
         before = Sizes(self.program, problem.arguments, boxed=boxed)
         outer = [pair for pair in pairs_of(self.program) if self._wanted(pair, before)]
+        if self.share is None:
+            outer = [pair for pair in outer if pair.forward in self.program.block.statements]
         names = {self._schedule(pair, nested=self.share is not None) for pair in outer}
         check(self.program)
         self.sizes = Sizes(self.program, [*problem.arguments, *self._placeholders()], boxed=boxed)
         found = scheduled_loops(self.program)
-        self.loops = [loop for loop in found if loop.schedule in names]
-        self.inner = [loop for loop in found if loop.schedule not in names]
+        outermost = {loop.schedule for loop in found if loop.sweep in self.program.block.statements} & names
+        self.loops = [loop for loop in found if loop.schedule in outermost]
+        self.inner = [loop for loop in found if loop.schedule not in outermost]
         self.ways = {}
 
     def _wanted(self, pair: Pair, sizes: Sizes) -> bool:

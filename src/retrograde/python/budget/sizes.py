@@ -304,7 +304,11 @@ class Sizes:
     def _branch(self, branch: Branch) -> None:
         for side in (branch.then, branch.otherwise):
             self._block(side)
-            for result, value in zip(branch.results, side.results, strict=True):
+        for at, result in enumerate(branch.results):
+            values = [side.results[at] for side in (branch.then, branch.otherwise)]
+            # A constant may stand for a value that its side does not set, and have another shape.
+            made = [value for value in values if isinstance(value, Variable)]
+            for value in made or values:
                 self._see(result, self._shape_of(value))
                 if isinstance(result.type, StackType) and isinstance(value, Variable):
                     self.totals[result] = max(self.totals.get(result, 0), self.totals.get(value, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import log2
 
 from retrograde.errors import BudgetError
@@ -26,6 +27,9 @@ _LONG = 4000
 """Steps beyond which the dynamic programs are left out: they would take seconds."""
 
 _MOST_SLOTS = 1 << 20
+
+# A budget is looked for in many attempts, and most of them ask the same of a loop.
+_figures = lru_cache(256)(figures)
 
 Planner = Callable[[Loop, int | None], LoopPlan]
 """From a loop and the bytes that are left to it to a plan; without bytes what the strategy does by itself."""
@@ -169,20 +173,13 @@ def online_plan(loop: Loop, budget_bytes: int | None) -> LoopPlan:
             bound_bytes=needed,
         )
     recipe = Recipe("online", (("slots", min(slots, _MOST_SLOTS)),))
-    return LoopPlan(
+    recorded = replace(
         loop,
-        budget_bytes,
-        recipe,
-        figures(
-            replace(
-                loop,
-                residual_bytes=None,
-                reverse_workspace_bytes=loop.reversing_bytes(0),
-                workspace_bytes=loop.running_bytes(0),
-            ),
-            recipe,
-        ),
+        residual_bytes=None,
+        reverse_workspace_bytes=loop.reversing_bytes(0),
+        workspace_bytes=loop.running_bytes(0),
     )
+    return LoopPlan(loop, budget_bytes, recipe, _figures(recorded, recipe))
 
 
 def _smallest_plan(loop: Loop) -> LoopPlan:

@@ -58,7 +58,7 @@ def _note(block: Block, calls: dict[Variable, str]) -> None:
             continue
         if isinstance(statement, Loop):
             calls[statement.index] = _given(statement.index) or "i"
-            if not isinstance(statement.count, tuple):
+            if not isinstance(statement.count, tuple) and statement.carried:
                 calls[statement.carried[0]] = "count"
             for carried, initial in zip(statement.carried, statement.initial, strict=True):
                 calls[carried] = (
