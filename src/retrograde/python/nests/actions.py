@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from retrograde.python.lowering.model import (
     Write,
 )
 from retrograde.python.lowering.operations import SLOTS
+from retrograde.python.lowering.places import inner_actions, set_by, walk
 from retrograde.python.nests.affine import Affine, affine
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, remapped
@@ -289,36 +290,11 @@ _TRANSLATE: dict[type[Any], Any] = {
 }
 
 
-def inner_lists(action: Action) -> list[list[Action]]:
-    """The sequences of actions inside an action."""
-    if isinstance(action, (For, ForEach, Repeat)):
-        return [action.body]
-    return [action.then, action.otherwise] if isinstance(action, If) else []
-
-
-def all_actions(actions: Iterable[Action]) -> Iterator[Action]:
-    """Actions and those inside them."""
-    for action in actions:
-        yield action
-        yield from all_actions(chain(*inner_lists(action)))
-
-
-def names_bound(action: Action) -> list[Name]:
-    """The names that an action itself binds."""
-    if isinstance(action, Bind):
-        return action.targets
-    if isinstance(action, MakeStack):
-        return [action.stack]
-    if isinstance(action, ForEach):
-        return [action.item]
-    return [action.index] if isinstance(action, (For, Repeat)) else []
-
-
-def count_bindings(parameters: list[Name], actions: Iterable[Action]) -> Counter[Name]:
+def count_bindings(parameters: list[Name], actions: list[Action]) -> Counter[Name]:
     """How many actions bind each name; a write into a number binds it, too."""
     counts = Counter(parameters)
-    for action in all_actions(actions):
-        counts.update(names_bound(action))
+    for action in walk(actions):
+        counts.update(set_by(action))
         if isinstance(action, Write) and isinstance(action.target.type, ArrayType) and not action.target.type.rank:
             counts[action.target] += 1
         if isinstance(action, Repeat):
@@ -330,7 +306,7 @@ def stacks_around(actions: list[Action]) -> list[tuple[MakeStack, Name, Expressi
     """What makes a stack that is kept in another one, that other, and at which index."""
     found: list[tuple[MakeStack, Name, Expression]] = []
     for at, action in enumerate(actions):
-        for inner in inner_lists(action):
+        for inner in inner_actions(action):
             found += stacks_around(inner)
         if isinstance(action, MakeStack):
             keeps = (each for each in actions[at:] if isinstance(each, Keep) and each.value is action.stack)
@@ -338,6 +314,6 @@ def stacks_around(actions: list[Action]) -> list[tuple[MakeStack, Name, Expressi
     return found
 
 
-def written_names(actions: Iterable[Action]) -> set[Name]:
+def written_names(actions: list[Action]) -> set[Name]:
     """The names that are written into."""
-    return {action.target for action in all_actions(actions) if isinstance(action, Write)}
+    return {action.target for action in walk(actions) if isinstance(action, Write)}

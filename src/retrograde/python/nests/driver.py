@@ -12,10 +12,9 @@ from typing import Any
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
 from retrograde.python.lowering.model import For, Name, Procedure
+from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.actions import (
-    all_actions,
     count_bindings,
-    names_bound,
     stacks_around,
     translate,
     written_names,
@@ -88,7 +87,7 @@ class _Driver:
             self._assume_sizes(sizes)
         self.translator.written = written_names(procedure.actions)
         self.translator.stacks = Stacks(stacks_around(procedure.actions))
-        for action in all_actions(procedure.actions):
+        for action in walk(procedure.actions):
             if isinstance(action, For) and bindings[action.index] == _loops_with(procedure, action.index):
                 self.translator.unstable.discard(self.texts[action.index])
         self.translator.given |= {self.texts[name] for name in procedure.parameters if bindings[name] == 1}
@@ -229,13 +228,13 @@ class _Driver:
 
 
 def _loops_with(procedure: Procedure, index: Name) -> int:
-    return sum(isinstance(action, For) and action.index is index for action in all_actions(procedure.actions))
+    return sum(isinstance(action, For) and action.index is index for action in walk(procedure.actions))
 
 
 def _texts(procedure: Procedure) -> dict[Name, str]:
     names: dict[Name, None] = dict.fromkeys(procedure.parameters)
-    for action in all_actions(procedure.actions):
-        names.update(dict.fromkeys(names_bound(action)))
+    for action in walk(procedure.actions):
+        names.update(dict.fromkeys(set_by(action)))
     taken: set[str] = set()
     return {name: _free_name(name.text, taken) for name in names}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -10,7 +9,7 @@ from typing import TypeAlias
 from retrograde.python.nests.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
 from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
 from retrograde.python.nests.gathering import is_simple
-from retrograde.python.nests.model import Let, Line, Nest, Part, Store, Suite, every_part, reads_of
+from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
 from retrograde.python.nests.rotating import rotated
 
@@ -139,25 +138,11 @@ def connected(
 def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
     """The parts of a function in fewer and larger nests."""
     parts = _forwarded(fused(parts, base_of), base_of, names)
-    copies_forwarded(parts, base_of, {name for name in _made_by_one_store(parts) - kept if is_simple(parts, name)})
+    simple = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
+    copies_forwarded(parts, base_of, {name for name in simple if is_simple(parts, name)})
     parts = without_unread(contracted(parts, kept), kept)
     parts = rotated(hoisted(parts, kept), base_of, kept, names)
     return without_unread(contracted(_forwarded(parts, base_of, names), kept), kept)
-
-
-def _made_by_one_store(parts: list[Part]) -> set[str]:
-    """Arrays of which every element that is read was put there by one and the same store."""
-    made = [
-        part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes and "np.empty(" in part.text
-    ]
-    stores = Counter(
-        step.array
-        for part in every_part(parts)
-        if isinstance(part, Nest)
-        for step in part.steps
-        if isinstance(step, Store)
-    )
-    return {name for name in made if stores[name] == 1 and made.count(name) == 1}
 
 
 def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list[Part]:

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import fields, replace
 from typing import Any, cast
 
-from retrograde.program.kinds import is_slice, is_tuple
+from retrograde.program.model import map_operand
 from retrograde.python.lowering.model import Action, Apply, Bind, Entry, For, Name, Procedure
-from retrograde.python.lowering.places import read_by, set_by
-from retrograde.python.nests.actions import all_actions, count_bindings
+from retrograde.python.lowering.places import read_by, set_by, walk
+from retrograde.python.nests.actions import count_bindings
 
 
 def with_parameters_apart(procedure: Procedure) -> Procedure:
@@ -18,7 +18,7 @@ def with_parameters_apart(procedure: Procedure) -> Procedure:
     `A = A.copy()` is then no reason to think that `A` may change.
     """
     counts = count_bindings(procedure.parameters, procedure.actions)
-    taken = {name.text for action in all_actions(procedure.actions) for name in getattr(action, "targets", [])}
+    taken = {name.text for action in walk(procedure.actions) for name in getattr(action, "targets", [])}
     renamed: dict[Name, Name] = {}
     actions = list(procedure.actions)
     for parameter in procedure.parameters:
@@ -36,10 +36,8 @@ def with_parameters_apart(procedure: Procedure) -> Procedure:
 
 def with_indices_apart(procedure: Procedure) -> Procedure:
     """A procedure in which no two loops count with one name, so that a region never hands an index to another."""
-    counted = Counter(action.index for action in all_actions(procedure.actions) if isinstance(action, For))
-    bound = {
-        name for action in all_actions(procedure.actions) if not isinstance(action, For) for name in set_by(action)
-    }
+    counted = Counter(action.index for action in walk(procedure.actions) if isinstance(action, For))
+    bound = {name for action in walk(procedure.actions) if not isinstance(action, For) for name in set_by(action)}
     shared = {name for name, count in counted.items() if count > 1} - bound
     return replace(procedure, actions=_apart(procedure.actions, shared, {})) if shared else procedure
 
@@ -70,18 +68,15 @@ def _binds(action: Action, name: Name) -> bool:
 
 def _touches(action: Action, name: Name) -> bool:
     """Whether an action uses a name."""
-    return any(name in read_by(each) or name in set_by(each) for each in all_actions([action]))
+    return any(name in read_by(each) or name in set_by(each) for each in walk([action]))
 
 
 def _put(expression: Any, names: dict[Name, Name]) -> Any:
-    if isinstance(expression, Name):
-        return names.get(expression, expression)
-    if isinstance(expression, Apply):
-        return replace(expression, operands=_put(expression.operands, names))
-    if isinstance(expression, Entry):
-        return replace(expression, index=_put(expression.index, names))
-    if is_tuple(expression):
-        return tuple(_put(part, names) for part in expression)
-    if is_slice(expression):
-        return slice(*(_put(part, names) for part in (expression.start, expression.stop, expression.step)))
-    return expression
+    def renamed(part: Any) -> Any:
+        if isinstance(part, Apply):
+            return replace(part, operands=map_operand(renamed, part.operands))
+        if isinstance(part, Entry):
+            return replace(part, index=map_operand(renamed, part.index))
+        return names.get(part, part) if isinstance(part, Name) else part
+
+    return map_operand(renamed, expression)
