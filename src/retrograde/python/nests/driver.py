@@ -27,7 +27,7 @@ from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.scalars import HELPERS, dtype_text
-from retrograde.python.nests.splitting import with_indices_apart, with_parameters_apart
+from retrograde.python.nests.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
 from retrograde.python.nests.stacks_passed import stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
@@ -68,7 +68,7 @@ class Nests:
 
 def nests_of(procedure: Procedure) -> Nests:
     """A procedure as loop nests in functions for Numba, and a Python function that calls them."""
-    return _Driver(with_indices_apart(with_parameters_apart(procedure))).nests()
+    return _Driver(with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))).nests()
 
 
 class _Driver:
