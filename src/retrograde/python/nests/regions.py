@@ -118,7 +118,7 @@ def connected(
         aliased: arrays that have several names.
         names: new names for scalars.
     """
-    regions = list(_regions(segments))
+    regions = list(regions_of(segments))
     bound = {id(region): bound_in(region.parts) for region in regions}
     outside = set(given) | _python_binds(segments)
     reads = {id(region): exposed(region.parts)[0] for region in regions}
@@ -159,12 +159,13 @@ def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list
     return parts
 
 
-def _regions(segments: list[Segment]) -> Iterator[Region]:
+def regions_of(segments: list[Segment]) -> Iterator[Region]:
+    """What is compiled, that in loops which run as Python included."""
     for segment in segments:
         if isinstance(segment, Region):
             yield segment
         elif isinstance(segment, PythonSuite):
-            yield from _regions(segment.inner)
+            yield from regions_of(segment.inner)
 
 
 def _python_binds(segments: list[Segment]) -> set[str]:
