@@ -144,8 +144,9 @@ class _Driver:
         translate(translator, procedure.actions)
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
-        segments = divided(fused(parts, translator.base_of))
+        kept = aliased | set(results)
+        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), kept)
+        segments = divided(fused(parts, translator.base_of, kept))
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]

@@ -138,7 +138,7 @@ def connected(
 
 def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
     """The parts of a function in fewer and larger nests."""
-    parts = _forwarded(fused(parts, base_of), base_of, names)
+    parts = _forwarded(fused(parts, base_of, kept), base_of, names)
     simple = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
     copies_forwarded(parts, base_of, {name for name in simple if is_simple(parts, name)})
     parts = without_unread(contracted(parts, kept), kept)
