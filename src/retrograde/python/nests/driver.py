@@ -22,7 +22,6 @@ from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.branched import joined_stacks, stacks_around
 from retrograde.python.nests.fusing import early_everywhere
 from retrograde.python.nests.gathering import gathered
-from retrograde.python.nests.handing import stack_parameter, stack_result
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
@@ -30,6 +29,7 @@ from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_t
 from retrograde.python.nests.scalars import HELPERS, dtype_text
 from retrograde.python.nests.splitting import with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
+from retrograde.python.nests.stacks_passed import stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
 
 _HEADER = f"""import math
