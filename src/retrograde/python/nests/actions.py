@@ -130,9 +130,8 @@ def _rebind(translator: Translator, name: Name, field: Field, value: Expression)
             return
         array = field.memory.array
         translator.alias(text, array)
-    elif field.memory is not None and name in translator.written:
-        raise Demoted("a view that is written is bound at several places")
     else:
+        # Nobody reads what a view is of behind a write into the view, so that it may as well be a copy.
         made = translator.materialized(_of_dtype(field, name), hint=text)
         assert made.memory is not None
         array = made.memory.array
@@ -313,8 +312,3 @@ def count_bindings(parameters: list[Name], actions: list[Action]) -> Counter[Nam
         if isinstance(action, Repeat):
             counts[action.index] += 1
     return counts
-
-
-def written_names(actions: list[Action]) -> set[Name]:
-    """The names that are written into."""
-    return {action.target for action in walk(actions) if isinstance(action, Write)}

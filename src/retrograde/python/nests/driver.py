@@ -16,7 +16,6 @@ from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.actions import (
     count_bindings,
     translate,
-    written_names,
 )
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.branched import joined_stacks, stacks_around
@@ -86,7 +85,6 @@ class _Driver:
         self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
         if procedure.least_size:
             self._assume_sizes(sizes)
-        self.translator.written = written_names(procedure.actions)
         joined = joined_stacks(procedure.actions)
         self.translator.stacks = Stacks(stacks_around(procedure.actions), joined)
         # A stack that is made again is another one: what was read of the one before is not read any more.
