@@ -87,7 +87,8 @@ def _stretched(translator: Translator, field: Field, name: Name, value: Expressi
     extents = [translator.extent(size) for size in name.type.sizes]
     known = tuple(extent for extent in extents if extent is not None)
     if len(known) != len(extents):
-        raise Demoted("an array of one element stands for one of unknown size")
+        translator.stacks.hollow.add(name)
+        return field
     scalar = Constant(constant.reshape(())[()], constant.dtype)
     return field if known == field.extents else Field(known, constant.dtype, lambda _: scalar)
 

@@ -18,7 +18,7 @@ from retrograde.python.lowering.model import Bind, Entry, Expression, Keep, Make
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, remapped, whole_array
-from retrograde.python.nests.model import Element, Local, Nest, Store, Whole
+from retrograde.python.nests.model import Constant, Element, Local, Nest, Store, Whole
 from retrograde.python.nests.scalars import dtype_text
 from retrograde.python.nests.scheduled import check_slots
 from retrograde.python.nests.translator import INT64, Translator
@@ -84,6 +84,7 @@ class Stacks:
         joined: the stacks that are made at several places, or are empty at some, and what makes each.
         growing: the stacks that are part of a storage.
         forms: of the joined ones the extents of an entry, where they are arrays, or else what they are part of.
+        hollow: the names of arrays that have one element where a branch has nothing to keep.
         bases: of the joined ones that are kept in others the variable that says where they begin.
     """
 
@@ -92,6 +93,7 @@ class Stacks:
     growing: dict[Name, Growing] = field(default_factory=dict[Name, Growing])
     forms: dict[Name, Indices | Storage] = field(default_factory=dict[Name, "Indices | Storage"])
     bases: dict[Name, str] = field(default_factory=dict[Name, str])
+    hollow: set[Name] = field(default_factory=set[Name])
 
     def outside(self, maker: Maker) -> tuple[Name, Expression] | None:
         """The stack that one is going to be kept in, and at which index."""
@@ -242,7 +244,21 @@ def keep(translator: Translator, action: Keep) -> None:
     value = _value(translator, action.value)
     if value.memory is not None and value.memory == target.memory:
         return
-    translator.fill(target, fitted(translator, value, target.extents))
+    _fill(translator, target, value, action.value)
+
+
+def _fill(translator: Translator, target: Field, value: Field, expression: Expression) -> None:
+    """Put a value into an entry; what stands where there is nothing to keep becomes zeros."""
+    if not isinstance(expression, Name) or expression not in translator.stacks.hollow or value.rank != target.rank:
+        translator.fill(target, fitted(translator, value, target.extents))
+        return
+    pairs = list(zip(value.extents, target.extents, strict=True))
+    fits = " and ".join(f"{own} == {wide}" for own, wide in pairs)
+    with translator.inside(f"if {fits}:", {name for pair in pairs for each in pair for name in each.names}) as suite:
+        translator.fill(target, Field(target.extents, value.dtype, value.at))
+    with translator.into(suite.otherwise):
+        zero = Constant(target.dtype.type(0), target.dtype)
+        translator.fill(target, Field(target.extents, target.dtype, lambda _: zero))
 
 
 def _value(translator: Translator, value: Expression) -> Field:
@@ -324,8 +340,7 @@ def _keep_growing(translator: Translator, place: Growing, index: Affine, value: 
         return
     field = translator.field(value)
     if storage.data is None:
-        target = _sub(_elements(storage), row)
-        translator.fill(target, fitted(translator, field, target.extents))
+        _fill(translator, _sub(_elements(storage), row), field, value)
         return
     _append(translator, storage, row, field)
 
