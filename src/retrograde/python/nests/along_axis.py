@@ -1,5 +1,8 @@
 """Elements that arrays of indices name along an axis, and which of the writes at an index stay."""
 
+# Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import numpy as np

@@ -6,6 +6,8 @@ front where all that is kept in it has one shape that is known at the start, els
 
 from __future__ import annotations
 
+from typing import Any
+
 from retrograde.program.types import StackType
 from retrograde.python.lowering.model import Action, Bind, Expression, If, Keep, MakeStack, Name
 from retrograde.python.lowering.places import inner_actions, walk
@@ -31,8 +33,12 @@ def made_by(action: Action) -> Name | None:
     """The stack that an action makes, if it does."""
     if isinstance(action, MakeStack):
         return action.stack
-    is_empty = isinstance(action, Bind) and isinstance(action.value, list) and not action.value
-    return action.targets[0] if is_empty else None
+    return action.targets[0] if isinstance(action, Bind) and is_empty(action.value) else None
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a value is a stack that has nothing."""
+    return isinstance(value, list) and not value
 
 
 def joined_stacks(actions: list[Action]) -> dict[Name, list[Maker]]:

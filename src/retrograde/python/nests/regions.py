@@ -149,14 +149,14 @@ def _live_before(segments: list[Segment], after: set[str], broken: set[str], fou
             after = reads | (after - sure)
         elif isinstance(segment, Line):
             after = broken | after if may_break(segment) else after
-            after = segment.reads | (segment.writes - segment.binds) | (after - segment.binds)
+            after = {*segment.reads, *(segment.writes - segment.binds), *(after - segment.binds)}
         elif segment.suite.loops:
             before = _live_before(segment.body, after, after, {}) - segment.suite.writes
             after = after | segment.suite.reads | before
             after |= _live_before(segment.body, set(after), set(after), found) - segment.suite.writes
         else:
             then = _live_before(segment.body, after, broken, found)
-            after = segment.suite.reads | then | _live_before(segment.otherwise, after, broken, found)
+            after = then | _live_before(segment.otherwise, after, broken, found) | segment.suite.reads
     return after - {"#control"}
 
 

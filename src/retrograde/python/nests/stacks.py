@@ -276,10 +276,9 @@ def stack_field(translator: Translator, stack: Name) -> Field:
     assert isinstance(stack.type, StackType)
     text = translator.texts[stack]
     depth, element = depth_of(stack.type)
-    extents = translator.extents.get(text)
-    form = translator.stacks.forms.get(stack)
-    if isinstance(form, tuple):
-        extents = (variable(f"{text}_length"), *form)
+    stacks: Stacks = translator.stacks
+    form = stacks.forms.get(stack)
+    extents = (variable(f"{text}_length"), *form) if isinstance(form, tuple) else translator.extents.get(text)
     if extents is None or len(extents) != depth + element.rank:
         raise Demoted("a stack that is made elsewhere is used")
     return whole_array(text, extents, element.dtype)
