@@ -46,7 +46,6 @@ class Emitter:
         self.stacks: Any = None
         self.checked: frozenset[str] = frozenset()
         self.held: dict[Any, Affine] = {}
-        self.written: set[Name] = set()
         self.functions: dict[str, str] = {}
         self.namespace: dict[str, Any] = {}
         self.reasons: list[tuple[Place | None, str]] = []

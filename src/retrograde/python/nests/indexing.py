@@ -259,20 +259,22 @@ class Gather:
             elif isinstance(part, New):
                 next(outer)
             elif isinstance(part, Table):
-                found.append(self._looked_up(next(tables).at(inner), part.size, steps))
+                found.append(looked_up(self.translator, next(tables).at(inner), part.size, steps))
         return steps, tuple(found)
 
-    def _looked_up(self, value: Scalar, size: Affine, steps: list[Step]) -> Affine:
-        raw, name = self.translator.fresh("p"), self.translator.fresh("p")
-        steps.append(Let(raw, cast(value, INT64)))
-        local = Local(raw, INT64)
-        steps.append(
-            Let(name, Spelled("({0} + {1} if {0} < 0 else {0})", (local, Whole(size)), INT64, 1, True)),
-        )
-        front = Local(name, INT64)
-        outside = Spelled("({0} < 0 or {0} >= {1})", (front, Whole(size)), np.dtype(bool), 1, True)
-        steps.append(Check(outside, 'IndexError("an index is not inside its array")'))
-        return variable(name)
+
+def looked_up(translator: Translator, value: Scalar, size: Affine, steps: list[Step]) -> Affine:
+    """An index of an axis that is read from an array; steps are added that find it, and check that it is inside."""
+    raw, name = translator.fresh("p"), translator.fresh("p")
+    steps.append(Let(raw, cast(value, INT64)))
+    local = Local(raw, INT64)
+    steps.append(
+        Let(name, Spelled("({0} + {1} if {0} < 0 else {0})", (local, Whole(size)), INT64, 1, True)),
+    )
+    front = Local(name, INT64)
+    outside = Spelled("({0} < 0 or {0} >= {1})", (front, Whole(size)), np.dtype(bool), 1, True)
+    steps.append(Check(outside, 'IndexError("an index is not inside its array")'))
+    return variable(name)
 
 
 def gather_of(translator: Translator, parts: list[PartOfIndex]) -> Gather:
@@ -305,6 +307,7 @@ __all__ = [
     "gather_of",
     "inside",
     "is_basic",
+    "looked_up",
     "parts_of",
     "sliced",
 ]
