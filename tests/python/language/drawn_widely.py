@@ -140,8 +140,8 @@ if {c}:\n    if {c2}:\n        {v}[{i}] = {s}\n    else:\n        {p} = {s2}\nel
 class WideDrawer(Drawer):
     """Writes one function, of templates and of what its base draws.
 
-    In a template, `{v}` is a vector, `{m}` a matrix, `{p}` a number, `{z}` complex, `{h}` short, `{q}` integers, `{b}` a
-    mask, `{i}` an index, `{s}` a number's expression, `{e}` a vector's, `{c}` a condition; `{v!}` binds a name.
+    In a template, `{v}` is a vector, `{m}` a matrix, `{p}` a number, `{z}` complex, `{h}` short, `{q}` integers, `{b}`
+    a mask, `{i}` an index, `{s}` a number's expression, `{e}` a vector's, `{c}` a condition; `{v!}` binds a name.
     """
 
     helpers = HELPERS + _HELPERS

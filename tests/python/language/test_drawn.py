@@ -21,7 +21,9 @@ def outcome(drawn: Drawn) -> str:
     """
     given = drawn.given()
     returned = drawn.function(*given)
-    values = [np.asarray(value) for value in (*leaves_of(returned), *given) if not isinstance(value, np.random.Generator)]
+    values = [
+        np.asarray(value) for value in (*leaves_of(returned), *given) if not isinstance(value, np.random.Generator)
+    ]
     if not all(np.all(np.isfinite(value)) for value in values):
         return "not finite"
     found = drawn.read()
