@@ -267,6 +267,16 @@ def test_the_truth_of_an_array_is_refused() -> None:
         read(truth_of_array, (np.ones(3),))
 
 
+def test_a_return_value_that_may_have_been_written_is_refused_at_its_return() -> None:
+    def either(x, y):
+        z = x if x[0] > 0.5 else y
+        x[1] = 2.0
+        return z
+
+    with pytest.raises(UnsupportedError, match=r"line \d+, in either: `return z`: .*take a copy"):
+        read(either, (np.ones(3), np.ones(3)))
+
+
 def test_objects_from_outside_are_not_changed() -> None:
     box = Box()
     with pytest.raises(UnsupportedError, match="caller's object"):

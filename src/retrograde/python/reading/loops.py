@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
 from retrograde.program.model import Block, Loop, Variable
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType
 from retrograde.python.reading.changes import Ending, Place, State, seen
 from retrograde.python.reading.joining import Made, hint_of

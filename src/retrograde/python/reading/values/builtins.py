@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import call, replaces
 from retrograde.python.reading.values.handle import Handle

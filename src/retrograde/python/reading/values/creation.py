@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
 from retrograde.program.kinds import is_list, is_ndarray, is_tuple
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import replaces
 from retrograde.python.reading.values.handle import Handle
