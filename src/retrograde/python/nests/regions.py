@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 from retrograde.python.nests.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
 from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
-from retrograde.python.nests.gathering import is_simple
+from retrograde.python.nests.margins import is_simple
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
+from retrograde.python.nests.residing import mirrored, settled, without_twins
 from retrograde.python.nests.rotating import rotated
 
 _MOST_NESTS = 16
@@ -167,7 +168,12 @@ def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterat
     copies_forwarded(parts, base_of, {name for name in simple if is_simple(parts, name)})
     parts = without_unread(contracted(parts, kept), kept)
     parts = rotated(hoisted(parts, kept), base_of, kept, names)
-    return without_unread(contracted(_forwarded(parts, base_of, names), kept), kept)
+    parts = without_unread(contracted(_forwarded(parts, base_of, names), kept), kept)
+    simple = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
+    simple = {name for name in simple if is_simple(parts, name)}
+    without_twins(parts, simple)
+    parts = mirrored(without_unread(parts, kept), base_of, simple)
+    return settled(parts, base_of, names)
 
 
 def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list[Part]:

@@ -132,8 +132,10 @@ def _used_by(action: Action) -> list[Name]:
 
 def _own_type(name: Name, value: Any) -> Any:
     """The type of one of the values that a name stands for."""
-    known = isinstance(value, Apply) and isinstance(name.type, ArrayType) and value.type.dtype == name.type.dtype
-    return value.type if known and value.type.rank == name.type.rank else name.type
+    if not isinstance(value, Apply) or not isinstance(name.type, ArrayType):
+        return name.type
+    alike = value.type.dtype == name.type.dtype and value.type.rank == name.type.rank
+    return value.type if alike else name.type
 
 
 def _binds(action: Action, name: Name) -> bool:
