@@ -12,6 +12,7 @@ from retrograde.python.nests.gathering import is_simple
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
 from retrograde.python.nests.rotating import rotated
+from retrograde.python.nests.summing import in_lanes
 
 _MOST_NESTS = 16
 
@@ -142,7 +143,8 @@ def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterat
     copies_forwarded(parts, base_of, {name for name in simple if is_simple(parts, name)})
     parts = without_unread(contracted(parts, kept), kept)
     parts = rotated(hoisted(parts, kept), base_of, kept, names)
-    return without_unread(contracted(_forwarded(parts, base_of, names), kept), kept)
+    parts = without_unread(contracted(_forwarded(parts, base_of, names), kept), kept)
+    return hoisted(in_lanes(parts, base_of, names), kept)
 
 
 def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
