@@ -11,6 +11,7 @@ from typing import Any
 
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
+from retrograde.python.compiling.lanes import SUMS
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.actions import (
@@ -37,7 +38,7 @@ import numpy as np
 
 {INDEX} = np.uint64
 """
-_RESERVED = {INDEX, "np", "math", *dir(builtins)}
+_RESERVED = {INDEX, "np", "math", *SUMS, *dir(builtins)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ class _Driver:
         self.functions[:0] = [HELPERS[name] for name in helpers]
         text = "\n\n\n".join([_HEADER.rstrip(), *self.functions, "\n".join(driver)]) + "\n"
         namespace = translator.constants | translator.namespace
+        namespace |= {name: sum_ for name, sum_ in SUMS.items() if any(f"{name}(" in each for each in self.functions)}
         return Nests(text, self.compiled, procedure.name, namespace, translator.reasons)
 
     def _lines(self, segments: list[Segment]) -> list[str]:

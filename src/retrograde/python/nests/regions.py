@@ -13,6 +13,7 @@ from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_pa
 from retrograde.python.nests.printing import lines_of
 from retrograde.python.nests.residing import mirrored, settled, without_twins
 from retrograde.python.nests.rotating import rotated
+from retrograde.python.nests.summing import in_lanes
 
 _MOST_NESTS = 16
 
@@ -173,7 +174,7 @@ def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterat
     simple = {name for name in simple if is_simple(parts, name)}
     without_twins(parts, simple)
     parts = mirrored(without_unread(parts, kept), base_of, simple)
-    return settled(parts, base_of, names)
+    return hoisted(in_lanes(settled(parts, base_of, names), base_of, names), kept)
 
 
 def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
