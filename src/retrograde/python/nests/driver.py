@@ -28,7 +28,8 @@ from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.scalars import HELPERS, dtype_text
 from retrograde.python.nests.splitting import with_indices_apart, with_parameters_apart
-from retrograde.python.nests.stacks import Stacks, stack_parameter, stack_result
+from retrograde.python.nests.stacks import Stacks
+from retrograde.python.nests.stacks_passed import stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
 
 _HEADER = f"""import math
