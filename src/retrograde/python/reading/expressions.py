@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import UsageError
@@ -21,7 +21,7 @@ from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch_value
 from retrograde.python.reading.series import series, summed
 from retrograde.python.reading.truth import is_dynamic, negated, truth
-from retrograde.python.reading.values import Number, attribute
+from retrograde.python.reading.values import Number, Value, attribute
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -230,11 +230,30 @@ def compared(reader: Reader, sign: ast.cmpop, left: Any, right: Any) -> Any:
     if isinstance(sign, (ast.In, ast.NotIn)):
         found = _contains(reader, right, left)
         return negated(reader, found) if isinstance(sign, ast.NotIn) else found
+    if isinstance(sign, (ast.Eq, ast.NotEq)) and type(left) is type(right) and type(left) in (tuple, list):
+        equal = _are_equal(reader, left, right)
+        return negated(reader, equal) if isinstance(sign, ast.NotEq) else equal
     if isinstance(left, Number) and isinstance(right, Number):
         one, other = left.symbol.variable.extent, right.symbol.variable.extent
         if isinstance(one, Size) and isinstance(other, Size) and one.name == other.name:
             return COMPARISONS[type(sign)](one.offset, other.offset)
     return COMPARISONS[type(sign)](left, right)
+
+
+def _are_equal(reader: Reader, left: Sequence[Any], right: Sequence[Any]) -> Any:
+    """Whether two sequences, such as the shapes of arrays, are equal."""
+    if len(left) != len(right):
+        return False
+    found: Any = True
+    for one, other in zip(left, right, strict=True):
+        equal = one is other or compared(reader, ast.Eq(), one, other)
+        if not is_dynamic(equal):
+            if not equal:
+                return False
+        else:
+            flag = reader.heap.number(reader.heap.condition(equal), bool)
+            found = flag if found is True else found & flag
+    return found
 
 
 def _contains(reader: Reader, container: Any, value: Any) -> Any:
@@ -319,6 +338,8 @@ def _joined(reader: Reader, node: ast.JoinedStr) -> str:
 
 def _formatted(reader: Reader, node: ast.FormattedValue) -> str:
     value = reader.evaluate(node.value)
+    if isinstance(value, Value) and reader.quotes:
+        return f"{{{reader.frame.source.text(node.value)}}}"
     if isinstance(value, Number):
         value = value.known("a number in a string")
     form = "" if node.format_spec is None else reader.evaluate(node.format_spec)

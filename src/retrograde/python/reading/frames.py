@@ -37,6 +37,21 @@ class Unset:
     loop: Any = None
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Maybe:
+    """What a name stands for that has a value in some runs: reading it is a check.
+
+    Attributes:
+        value: the value, in those.
+        flag: a boolean number: whether it has one.
+        count: of a name that a loop sets, how often that runs: the name has a value if that is once or more.
+    """
+
+    value: Any
+    flag: Any
+    count: Any = None
+
+
 @dataclass(eq=False, slots=True)
 class Frame:
     """One call of a function that is being read.

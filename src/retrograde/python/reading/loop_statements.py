@@ -108,6 +108,8 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         value = branch_value(reader, going, lambda: reader.evaluate(statement.test), lambda: False)
         return truth(reader, value)
 
+    names.settle(reader, statement.test)
+
     def loop() -> None:
         LoopReading(reader, key, None, body, condition, reader.frame.liveness.head(statement), "").read()
 
