@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 import threading
 from typing import Any
 
@@ -330,8 +331,30 @@ def test_errors_of_the_user_are_those_of_python() -> None:
     def wrong(x):
         return x + undefined  # noqa: F821  # pyright: ignore
 
-    with pytest.raises(NameError, match="undefined"):
+    with pytest.raises(NameError, match="undefined") as caught:
         read(wrong, (np.ones(3),))
+    assert re.search(r"test_reading_refusals.py, line \d+, in wrong: `return x \+ undefined", caught.value.__notes__[0])
+
+
+def test_the_identity_of_numbers_is_refused() -> None:
+    three = 3
+
+    def counts(x):
+        k = 0
+        while x.sum() > 0:
+            x, k = x - 1, k + 1
+        return x if k is three else 2 * x
+
+    with pytest.raises(UsageError, match="line .* in counts: .*k is three.* write `==`"):
+        read(counts, (np.ones(3),))
+
+
+def test_arrays_that_cannot_become_constants_are_refused_at_their_line() -> None:
+    def enumerates(x):
+        return sum(v for _, v in np.ndenumerate(x))
+
+    with pytest.raises(UnsupportedError, match=r"line .* in enumerates: `np.ndenumerate"):
+        read(enumerates, (np.ones(3),))
 
 
 def test_a_constant_of_a_primitive_is_no_symbol() -> None:

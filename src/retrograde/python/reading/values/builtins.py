@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
+from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import call, replaces
@@ -222,16 +223,42 @@ def _hypot(heap: Heap, *values: Any) -> Any:
     return heap.number(np.hypot(*(_double(heap, value) for value in values)), float)
 
 
-def _declare_unknown(name: str) -> None:
+@replaces(math.isclose)
+def _isclose(heap: Heap, a: Any, b: Any, *, rel_tol: Any = 1e-09, abs_tol: Any = 0.0) -> Any:
+    if not any(isinstance(value, Handle) for value in (a, b, rel_tol, abs_tol)):
+        return math.isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
+    one, other, relative, absolute = (_double(heap, value) for value in (a, b, rel_tol, abs_tol))
+    allowed = np.maximum(relative * np.maximum(np.abs(one), np.abs(other)), absolute)
+    near = np.isfinite(one) & np.isfinite(other) & (np.abs(one - other) <= allowed)
+    return heap.number((one == other) | near, bool)
+
+
+def _declare_special(name: str, primitive: str) -> None:
     original = getattr(math, name)
 
-    def of_known(heap: Heap, *values: Any, **options: Any) -> Any:
-        if any(isinstance(value, Handle) for value in values):
-            raise UnsupportedError(f"math.{name} was asked of a number that only the run knows; write it with NumPy")
-        return original(*values, **options)
+    def special(heap: Heap, value: Any) -> Any:
+        if not isinstance(value, Handle):
+            return original(value)
+        return heap.number(heap.builder.emit(PRIMITIVES[primitive], (_double(heap, value),), {}), float)
+
+    replaces(original)(special)
+
+
+for _name, _primitive in {"erf": "erf", "erfc": "erfc", "gamma": "gamma", "lgamma": "gammaln"}.items():
+    _declare_special(_name, _primitive)
+
+
+def _declare_counting(name: str) -> None:
+    original = getattr(math, name)
+
+    def of_known(heap: Heap, *values: Any) -> Any:
+        if any(isinstance(value, Array) for value in values):
+            raise UnsupportedError(f"math.{name} was asked of an array; give it whole numbers")
+        purpose = f"an argument of math.{name}"
+        return original(*(value.known(purpose) if isinstance(value, Number) else value for value in values))
 
     replaces(original)(of_known)
 
 
-for _name in ("isclose", "gcd", "lcm", "factorial", "comb", "perm", "isqrt", "erf", "erfc", "gamma", "lgamma"):
-    _declare_unknown(_name)
+for _name in ("gcd", "lcm", "factorial", "comb", "perm", "isqrt"):
+    _declare_counting(_name)
