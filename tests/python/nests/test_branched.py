@@ -10,7 +10,7 @@ import pytest
 from nests.running import checked, gradient_program
 
 from retrograde.python.lowering import lower
-from retrograde.python.nests import nests_of
+from retrograde.python.nests import Nests, nests_of
 
 Array = Any
 
@@ -100,6 +100,21 @@ def duplicated_places(a: Array, y: Array) -> Array:
     return a
 
 
+def masks_beside_others(a: Array, y: Array) -> Array:
+    for k in range(2):
+        a[k, y[:3] > 0.5, 1:] *= np.sin(y[1])
+        a[:, y[1:4] > 0.0, k] = a[:, y[1:4] > 0.0, 2] * y[0]
+    return a[1, :, y[:3] > 0.5] * y[2]
+
+
+def steps_of_the_run(a: Array, y: Array) -> Array:
+    step = 1 + int(y[0] > 0.0)
+    for _ in range(2):
+        y[::step] *= np.cos(a[0, 0, 0])
+        y = y * 1.5
+    return a * np.sum(y)
+
+
 X = np.array([0.3, -0.2, 0.5, 0.1, -0.7])
 Y = np.array([0.4, 0.8, -0.3, 0.6, 0.9])
 FUNCTIONS: list[Callable[..., Any]] = [
@@ -115,25 +130,35 @@ FUNCTIONS: list[Callable[..., Any]] = [
 ]
 
 
-def uncompiled(function: Callable[..., Any], *arguments: Any) -> None:
+def uncompiled(function: Callable[..., Any], *arguments: Any) -> Nests:
     program, inputs = gradient_program(function, *arguments)
     nests = nests_of(lower(program))
     names: dict[str, Any] = dict(nests.namespace)
     exec(compile(nests.text, "<nests>", "exec"), names)
     for found, wanted in zip(names[nests.driver](*inputs), program(*inputs), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
-    assert not nests.reasons
+    return nests
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize(("x", "y"), [(X, Y), (-X, Y), (X, -Y), (-X, -Y)])
 def test_either_side_gives_what_the_program_gives(function: Callable[..., Any], x: Array, y: Array) -> None:
-    uncompiled(function, x, y, 4)
-    uncompiled(function, x, y, 0)
+    assert not uncompiled(function, x, y, 4).reasons
+    assert not uncompiled(function, x, y, 0).reasons
 
 
 def test_the_last_write_to_a_place_stays_along_several_axes() -> None:
-    uncompiled(duplicated_places, np.random.default_rng(4).standard_normal((2, 3, 3)), Y)
+    assert not uncompiled(duplicated_places, np.random.default_rng(4).standard_normal((2, 3, 3)), Y).reasons
+
+
+def test_masks_beside_other_parts_of_an_index() -> None:
+    assert not uncompiled(masks_beside_others, np.random.default_rng(4).standard_normal((2, 3, 3)), Y).reasons
+
+
+def test_a_write_that_numba_does_not_take_runs_as_python_and_nothing_else_does() -> None:
+    nests = uncompiled(steps_of_the_run, np.random.default_rng(4).standard_normal((2, 3, 3)), Y)
+    assert {reason for _, reason in nests.reasons} == {"the step of a slice is no constant"}
+    assert nests.compiled
 
 
 def test_numba_takes_stacks_of_branches() -> None:

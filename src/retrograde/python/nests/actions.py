@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import (
     Action,
+    Apply,
     Bind,
     Entry,
     Expression,
@@ -176,13 +178,21 @@ def _bind_stack(translator: Translator, name: Name, value: Expression) -> None:
 
 def _write(translator: Translator, action: Write) -> None:
     target = translator.field(action.target)
+    before = translator.reached()
     value = translator.field(action.value)
     if not target.rank:
         _write_number(translator, action, value)
         return
     if target.memory is None:
         raise Demoted("what is written is no memory")
-    write_into(translator, target, action.index, value, action.adding)
+    try:
+        write_into(translator, target, action.index, value, action.adding)
+    except Demoted as reason:
+        translator.back_to(before)
+        primitive = PRIMITIVES["add_at" if action.adding else "update"]
+        assert isinstance(action.target.type, ArrayType)
+        written = Apply(primitive, (action.target, action.index, action.value), {}, action.target.type)
+        translator.fill(target, translator.as_python(written, str(reason)))
 
 
 def _write_number(translator: Translator, action: Write, value: Field) -> None:

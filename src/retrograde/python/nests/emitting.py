@@ -105,6 +105,15 @@ class Emitter:
         """New index variables."""
         return [self.fresh(f"k{axis}") for axis in range(rank)]
 
+    def reached(self) -> tuple[int, int, frozenset[str], dict[Any, Affine]]:
+        """Where parts go now, and what holds there: `back_to` takes back what was put since."""
+        return len(self.out), len(self.reasons), self.checked, dict(self.held)
+
+    def back_to(self, reached: tuple[int, int, frozenset[str], dict[Any, Affine]]) -> None:
+        """Take back the parts that were put since, and what they set."""
+        parts, reasons, self.checked, self.held = reached
+        del self.out[parts:], self.reasons[reasons:]
+
     @contextmanager
     def inside(self, header: str, reads: Any = (), writes: Any = ()) -> Generator[Suite]:
         """A context in which parts go under a header."""

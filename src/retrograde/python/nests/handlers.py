@@ -38,7 +38,7 @@ def _getitem(translator: Translator, expression: Apply) -> Field:
     parts = parts_of(translator, field.extents, expression.operands[1])
     if is_basic(parts):
         return sliced(field, parts)
-    if is_masked(parts):
+    if is_masked(parts, field.extents):
         return compressed(translator, field, parts)
     gather = gather_of(translator, parts)
     field = translator.cheap(field)

@@ -228,6 +228,12 @@ def sliced(field: Field, parts: list[PartOfIndex]) -> Field:
     return remapped(field, extents, inward)
 
 
+def _places(translator: Translator, mask: Mask) -> list[Table]:
+    from retrograde.python.nests.selecting import places_of
+
+    return list(map(Table, places_of(translator, mask.field), mask.field.extents))
+
+
 @dataclass(slots=True)
 class Gather:
     """An index with integer arrays: how elements are found in loops over the result.
@@ -278,13 +284,8 @@ def looked_up(translator: Translator, value: Scalar, size: Affine, steps: list[S
 
 
 def gather_of(translator: Translator, parts: list[PartOfIndex]) -> Gather:
-    """An index with integer arrays.
-
-    Raises:
-        Demoted: it has masks, too.
-    """
-    if any(isinstance(part, Mask) for part in parts):
-        raise Demoted("an index has a mask beside other parts")
+    """An index with integer arrays; a mask in it stands for the places where it is true."""
+    parts = [each for part in parts for each in (_places(translator, part) if isinstance(part, Mask) else [part])]
     tables = [part.field for part in parts if isinstance(part, Table)]
     shape = translator.together(*(table.extents for table in tables))
     wide = [broadcast(table, shape) for table in tables]
