@@ -10,6 +10,7 @@ import pytest
 
 import retrograde as rg
 from language.corpus import Case, Corpus, check_gradients, check_text, check_values, positive, real
+from retrograde.errors import UnsupportedError
 
 corpus = Corpus()
 
@@ -130,6 +131,29 @@ def set_by_while(x, threshold):
     return y
 
 
+@corpus(positive(6), 5)
+def whole_numbers(x, n):
+    product, total = 1, 0.0
+    for i in range(1, n + 1):
+        product = product * i
+        total += x[i] * product / i + x[0] * 2**i * 10**-i + (1 << i) * x[1] + x[2] * (10 // i) * (-1) ** i
+    return total
+
+
+def above(value, least):
+    assert value > 0.0, "positive numbers"
+    return value > least
+
+
+@corpus(positive(6), 12, 18, again=(positive(6), 7, 3))
+def conditions_that_check(x, a, b):
+    while a % b != 0:
+        a, b = b, a % b
+    while above(x[0], 0.1):
+        x = x * 0.5
+    return x * b
+
+
 @pytest.mark.parametrize("case", corpus.cases, ids=repr)
 def test_values(case: Case) -> None:
     check_values(case)
@@ -157,6 +181,7 @@ FAILING: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (last_of_a_loop, (np.ones(4), 0)),
     (set_by_break, (np.ones(4), 2.0)),
     (set_by_while, (np.ones(4), 2.0)),
+    (conditions_that_check, (-np.ones(4), 12, 18)),
 ]
 
 
@@ -168,6 +193,43 @@ def test_the_run_raises_what_python_raises(function: Any, arguments: tuple[Any, 
     with pytest.raises(type(expected.value)) as caught:
         derivative(*arguments)
     assert str(caught.value) == str(expected.value).split("\n")[0]  # pytest adds lines to those of `assert`
+
+
+@pytest.mark.parametrize("backend", ["python", "numba"])
+def test_integers_that_grow_too_large_are_an_error(backend: str) -> None:
+    def grows(x, n):
+        product = 1
+        for i in range(1, n + 1):
+            product = product * i
+        return x[0] * product
+
+    def powers(x, n):
+        for i in range(n):
+            x[0] += x[1] / 2**i
+        return np.sum(x)
+
+    assert rg.grad(grows, backend=backend)(np.ones(2), 20)[0] == 2432902008176640000
+    with pytest.raises(OverflowError, match=r"line \d+: .*64 bits.*write k = 1\.0"):
+        rg.grad(grows, backend=backend)(np.ones(2), 30)
+    with pytest.raises(OverflowError, match=r"write 2\.0 \*\* n"):
+        rg.grad(powers, backend="python")(np.ones(2), 70)
+
+
+def test_division_of_integers_by_zero_is_an_error() -> None:
+    with pytest.raises(ZeroDivisionError, match="by zero"):
+        rg.vjp(conditions_that_check, backend="python")(np.ones(4), 12, 0)
+
+
+def test_integers_of_more_than_64_bits_are_refused() -> None:
+    def hashed(x, n):
+        state = 7
+        for i in range(n):
+            state = (state * 5 + 1) % 2**64
+            x[i] *= state
+        return np.sum(x)
+
+    with pytest.raises(UnsupportedError, match=r"line \d+, in hashed: .*18446744073709551616.*uint64"):
+        rg.grad(hashed)(np.ones(3), 3)
 
 
 def test_numbers_of_the_run_stand_in_messages_by_their_source() -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
 
 
-_HINTS = {EXIT: "ended", RETURNED: "returned"}
+_HINTS = {EXIT: "ended", RETURNED: "returned", "whether the loop goes on": "going"}
 
 
 class Joined:

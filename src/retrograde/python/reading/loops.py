@@ -36,7 +36,7 @@ from retrograde.python.reading.kinds import (
     union,
 )
 from retrograde.python.reading.operands import operand_for
-from retrograde.python.reading.signals import NeedsUnrolling, Unreachable
+from retrograde.python.reading.signals import ConditionChecks, NeedsUnrolling, Unreachable
 from retrograde.python.reading.values import Array, Cell, CellSlot, ContainerSlot
 
 if TYPE_CHECKING:
@@ -209,7 +209,10 @@ class LoopReading:
         entered = State(reader)
         with builder.inside(block):
             block.results = [builder.atom(condition())]
-            if entered.changes(None):
+            changes = entered.changes(None)
+            if changes and all(map(reader.is_check, changes)):
+                raise ConditionChecks
+            if changes:
                 raise UnsupportedError(
                     "the condition of a `while` loop writes into an array or a container; write it in the body, and "
                     "leave with `if ...: break`"
@@ -225,6 +228,7 @@ class LoopReading:
         if self._condition is not None:
             block.parameters.append(builder.variable(_INTEGER, self._hint))
         reader.indices[index] = self._key
+        reader.counters.add(index)
         symbols: list[Symbol] = []
         leaves: list[tuple[Leaf, list[Any]]] = []
         for one in self._carried.values():

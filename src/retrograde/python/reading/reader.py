@@ -20,7 +20,7 @@ from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.records import is_group, items_of
 from retrograde.python.reading.refusals import Located, located, note
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
-from retrograde.python.reading.values import Array, Number
+from retrograde.python.reading.values import Array, CellSlot, Number
 from retrograde.rules.checks import CHECK, CHECKED
 
 
@@ -46,7 +46,11 @@ class Reader:
         self.objects: dict[int, Any] = {}
         self.conditions: list[Any] = []
         self.indices: dict[Variable, Any] = {}
+        self.counters: set[Variable] = set()
         self.quotes = False
+        self.heap.check = self.check
+        self.heap.is_counter = lambda variable: variable in self.counters
+        self.heap.is_carried = lambda variable: variable in self.indices and variable not in self.counters
         self._root = builder.open_block
         self._checks = self.heap.array(np.zeros((), np.int64))
 
@@ -79,6 +83,10 @@ class Reader:
             static = {"error": (kind, arguments)}
             self._checks.cell.write(self.builder.emit(CHECK, (self._checks.cell.read(), fails), static))
             self.builder.hint(self._checks.cell.read(), "checks")
+
+    def is_check(self, place: Any) -> bool:
+        """Whether a place that was changed is that of the checks."""
+        return isinstance(place, CellSlot) and place.cell is self._checks.cell
 
     def checked(self, result: Any) -> Any:
         """A result of the program, behind all of its checks."""

@@ -14,6 +14,10 @@ class Unreachable(Exception):
     """The rest of a block is not reached: the run raises an exception before, by a check."""
 
 
+class ConditionChecks(Exception):
+    """The condition of a loop makes checks: it is to be computed before the loop, and at the end of its body."""
+
+
 class NeedsStatic(Exception):
     """Reading must know a number that only the run would: it is read again with what it was computed from fixed.
 
