@@ -345,7 +345,7 @@ def test_the_identity_of_numbers_is_refused() -> None:
             x, k = x - 1, k + 1
         return x if k is three else 2 * x
 
-    with pytest.raises(UsageError, match="line .* in counts: .*k is three.* write `==`"):
+    with pytest.raises(UsageError, match=r"line .* in counts: .*k is three.* write `==`"):
         read(counts, (np.ones(3),))
 
 
