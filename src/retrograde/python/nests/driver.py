@@ -11,7 +11,7 @@ from typing import Any
 
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
-from retrograde.python.compiling.lanes import SUMS
+from retrograde.python.compiling.known import KNOWN, known_in
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.actions import (
@@ -39,7 +39,7 @@ import numpy as np
 
 {INDEX} = np.uint64
 """
-_RESERVED = {INDEX, "np", "math", *SUMS, *dir(builtins)}
+_RESERVED = {INDEX, "np", "math", *KNOWN, *dir(builtins)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,7 @@ class _Driver:
         self.compiled[:0] = helpers
         self.functions[:0] = [HELPERS[name] for name in helpers]
         text = "\n\n\n".join([_HEADER.rstrip(), *self.functions, "\n".join(driver)]) + "\n"
-        namespace = translator.constants | translator.namespace
-        namespace |= {name: sum_ for name, sum_ in SUMS.items() if any(f"{name}(" in each for each in self.functions)}
+        namespace = translator.constants | translator.namespace | known_in(self.functions)
         return Nests(text, self.compiled, procedure.name, namespace, translator.reasons)
 
     def _lines(self, segments: list[Segment]) -> list[str]:

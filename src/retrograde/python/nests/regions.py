@@ -230,8 +230,12 @@ def _nest_reads(nest: Nest) -> set[str]:
 
 
 def function_text(name: str, region: Region, names: Iterator[str]) -> str:
-    """A region as a function."""
-    lines = lines_of(region.parts, names)
+    """A region as a function. What it allocates once may be large, where the sizes are not known beforehand."""
+    lines: list[str] = []
+    for part in region.parts:
+        lines += lines_of([part], names)
+        if isinstance(part, Line) and part.makes and part.reads and "np.empty(" in part.text:
+            lines.append(f"in_large_pages({part.makes})")
     if region.outputs:
         lines.append(f"return {', '.join(region.outputs)}")
     return "\n".join([f"def {name}({', '.join(region.inputs)}):", *(f"    {line}" for line in lines or ["pass"])])
