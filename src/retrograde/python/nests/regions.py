@@ -12,7 +12,7 @@ from retrograde.python.nests.gathering import is_simple
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
 from retrograde.python.nests.rotating import rotated
-from retrograde.python.nests.summing import in_lanes
+from retrograde.python.nests.laned import in_lanes
 
 _MOST_NESTS = 16
 
