@@ -21,14 +21,24 @@ from retrograde.python.nests.actions import (
     written_names,
 )
 from retrograde.python.nests.affine import Affine, affine, variable
-from retrograde.python.nests.fusing import early_everywhere
+from retrograde.python.nests.fusing import early_everywhere, fused
 from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
-from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
+from retrograde.python.nests.regions import (
+    PythonSuite,
+    Region,
+    Segment,
+    call_text,
+    connected,
+    divided,
+    function_text,
+    regions_of,
+)
+from retrograde.python.nests.reserving import reserving
 from retrograde.python.nests.scalars import HELPERS, dtype_text
-from retrograde.python.nests.splitting import with_indices_apart, with_parameters_apart
+from retrograde.python.nests.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
 from retrograde.python.nests.stacks_passed import stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
@@ -69,7 +79,7 @@ class Nests:
 
 def nests_of(procedure: Procedure) -> Nests:
     """A procedure as loop nests in functions for Numba, and a Python function that calls them."""
-    return _Driver(with_indices_apart(with_parameters_apart(procedure))).nests()
+    return _Driver(with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))).nests()
 
 
 class _Driver:
@@ -135,13 +145,14 @@ class _Driver:
         translate(translator, procedure.actions)
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        segments = divided(
-            gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
-        )
+        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
+        segments = divided(fused(parts, translator.base_of))
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
-        body = [*self.prelude, *self.checks, *self._lines(segments)]
+        lines = self._lines(segments)
+        compiled = [part for region in regions_of(segments) for part in region.parts]
+        body = [*self.prelude, *self.checks, *reserving(translator, compiled), *lines]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")
         parameters = ", ".join(self.texts[name] for name in procedure.parameters)
         driver = [f"def {procedure.name}({parameters}):", *(f"    {line}" for line in body)]
