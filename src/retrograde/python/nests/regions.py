@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from retrograde.python.nests.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
 from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
+from retrograde.python.nests.laned import in_lanes
 from retrograde.python.nests.margins import is_simple
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
 from retrograde.python.nests.residing import mirrored, settled, without_twins
 from retrograde.python.nests.rotating import rotated
-from retrograde.python.nests.laned import in_lanes
 
 _MOST_NESTS = 16
 
