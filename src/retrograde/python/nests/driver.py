@@ -11,7 +11,7 @@ from typing import Any
 
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
-from retrograde.python.compiling.lanes import SUMS
+from retrograde.python.compiling.known import KNOWN, known_in
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.actions import (
@@ -20,12 +20,22 @@ from retrograde.python.nests.actions import (
 )
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.branched import joined_stacks, stacks_around
-from retrograde.python.nests.fusing import early_everywhere
+from retrograde.python.nests.fusing import early_everywhere, fused
 from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
-from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
+from retrograde.python.nests.regions import (
+    PythonSuite,
+    Region,
+    Segment,
+    call_text,
+    connected,
+    divided,
+    function_text,
+    regions_of,
+)
+from retrograde.python.nests.reserving import reserving
 from retrograde.python.nests.scalars import HELPERS, dtype_text
 from retrograde.python.nests.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
@@ -38,7 +48,7 @@ import numpy as np
 
 {INDEX} = np.uint64
 """
-_RESERVED = {INDEX, "np", "math", *SUMS, *dir(builtins)}
+_RESERVED = {INDEX, "np", "math", *KNOWN, *dir(builtins)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +146,14 @@ class _Driver:
         translate(translator, procedure.actions)
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        segments = divided(
-            gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
-        )
+        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
+        segments = divided(fused(parts, translator.base_of))
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
-        body = [*self.prelude, *self.checks, *self._lines(segments)]
+        lines = self._lines(segments)
+        compiled = [part for region in regions_of(segments) for part in region.parts]
+        body = [*self.prelude, *self.checks, *reserving(translator, compiled), *lines]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")
         parameters = ", ".join(self.texts[name] for name in procedure.parameters)
         driver = [f"def {procedure.name}({parameters}):", *(f"    {line}" for line in body)]
@@ -150,8 +161,7 @@ class _Driver:
         self.compiled[:0] = helpers
         self.functions[:0] = [HELPERS[name] for name in helpers]
         text = "\n\n\n".join([_HEADER.rstrip(), *self.functions, "\n".join(driver)]) + "\n"
-        namespace = translator.constants | translator.namespace
-        namespace |= {name: sum_ for name, sum_ in SUMS.items() if any(f"{name}(" in each for each in self.functions)}
+        namespace = translator.constants | translator.namespace | known_in(self.functions)
         return Nests(text, self.compiled, procedure.name, namespace, translator.reasons)
 
     def _lines(self, segments: list[Segment]) -> list[str]:

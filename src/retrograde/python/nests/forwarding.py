@@ -18,6 +18,7 @@ from retrograde.python.nests.model import (
     Nest,
     Part,
     Scalar,
+    Spelled,
     Step,
     Store,
     Suite,
@@ -30,6 +31,7 @@ from retrograde.python.nests.model import (
     writes_of,
 )
 
+NEGATIVE = "(-{0})"
 Place = tuple[str, tuple[Affine, ...]]
 
 
@@ -125,7 +127,7 @@ def _pass_on(nest: Nest, store: Store, later: list[Part], base_of: Callable[[str
 
 
 def copies_forwarded(parts: list[Part], base_of: Callable[[str], str], simple: set[str]) -> None:
-    """Have nests read an array where it is, not a copy of it, as long as it is not written.
+    """Have nests read an array where it is, not a copy or its negative, as long as it is not written.
 
     Args:
         parts: all of a function.
@@ -140,25 +142,30 @@ def copies_forwarded(parts: list[Part], base_of: Callable[[str], str], simple: s
             for step in [step for step in part.steps if isinstance(step, Store) and step.array in simple]:
                 source = _source(part, step)
                 if source is not None and not step.by and is_own(step.indices, part.loops):
-                    _read_source(part, step, source, parts[at + 1 :], base_of)
+                    _read_source(part, step, *source, parts[at + 1 :], base_of)
 
 
-def _source(nest: Nest, store: Store) -> Element | None:
-    """The element that a store copies; it is not written in the same nest."""
+def _source(nest: Nest, store: Store) -> tuple[Element, bool] | None:
+    """The element that a store copies, and whether it stores its negative; it is not written in the same nest."""
     value = store.value
     if isinstance(value, Local):
         lets = [step for step in nest.steps if isinstance(step, Let) and step.name == value.name]
         value = lets[0].value if len(lets) == 1 else value
+    negative = isinstance(value, Spelled) and value.template == NEGATIVE
+    if isinstance(value, Spelled) and negative:
+        (value,) = value.operands
     if not isinstance(value, Element) or value.dtype != store.dtype:
         return None
     written = {
         step.array if isinstance(step, Store) else step.name for step in nest.steps if not isinstance(step, Check)
     }
     moving = {name for index in value.indices for name in index.names}
-    return None if value.array in written or moving & written else value
+    return None if value.array in written or moving & written else (value, negative)
 
 
-def _read_source(nest: Nest, store: Store, source: Element, later: list[Part], base_of: Callable[[str], str]) -> None:
+def _read_source(
+    nest: Nest, store: Store, source: Element, negative: bool, later: list[Part], base_of: Callable[[str], str]
+) -> None:
     """Replace reads of a copy, up to the first write into what it is a copy of."""
     base = base_of(source.array)
     places = by_place(store.indices, nest.loops)
@@ -172,7 +179,8 @@ def _read_source(nest: Nest, store: Store, source: Element, later: list[Part], b
         if not isinstance(part, Element) or part.array != store.array:
             return part
         moved = {name: index - starts[name] for name, index in zip(starts, part.indices, strict=True)}
-        return Element(source.array, tuple(index.put(moved) for index in block[2]), part.dtype)
+        element = Element(source.array, tuple(index.put(moved) for index in block[2]), part.dtype)
+        return Spelled(NEGATIVE, (element,), part.dtype) if negative else element
 
     for part in later:
         writes = {base_of(name) for name in writes_of(part)}

@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from functools import reduce
 
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.forwarding import copies_forwarded, without_unread
 from retrograde.python.nests.margins import (
     Addition,
     Margins,
+    addition_of,
     as_shifted,
     by_place,
     is_simple,
     put,
     scaled,
+    total,
     values_names,
     widen,
 )
@@ -43,6 +44,7 @@ from retrograde.python.nests.model import (
     value_of,
     with_value,
 )
+from retrograde.python.nests.summing import summed
 from retrograde.python.nests.translator import Translator
 
 
@@ -60,6 +62,9 @@ def gathered(translator: Translator, parts: list[Part], kept: set[str]) -> list[
     copies_forwarded(parts, translator.base_of, simple)
     parts = without_unread(parts, kept)
     _unscaled(parts, simple)
+    made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes}
+    shared = {*translator.aliases, *translator.aliases.values()}
+    parts = summed(translator, parts, made - shared, simple, margins)
     parts = _in_list(translator, parts, simple, margins)
     widen(translator, parts, margins)
     return parts
@@ -104,7 +109,7 @@ def _in_list(translator: Translator, parts: list[Part], simple: set[str], margin
         if isinstance(part, Suite):
             part.body = _in_list(translator, part.body, simple, margins)
             part.otherwise = _in_list(translator, part.otherwise, simple, margins)
-        addition = _addition(part)
+        addition = addition_of(part)
         if addition is None:
             close()
             result.append(part)
@@ -114,28 +119,6 @@ def _in_list(translator: Translator, parts: list[Part], simple: set[str], margin
         run.append(addition)
     close()
     return result
-
-
-def _addition(part: Part) -> Addition | None:
-    if not isinstance(part, Nest) or len(part.steps) != 1 or not part.free or not part.loops:
-        return None
-    (store,) = part.steps
-    if not isinstance(store, Store) or store.by != "+":
-        return None
-    rest = len(store.indices) - len(part.loops)
-    fixed, moving = store.indices[:rest], store.indices[rest:]
-    if rest < 0 or any(loop in index.names for index in fixed for loop in part.loops):
-        return None
-    offsets: list[int] = []
-    starts: list[Affine] = []
-    for index, loop in zip(moving, part.loops, strict=True):
-        start = index - variable(loop)
-        if index.factor(loop) != 1 or any(name in part.loops for name in start.names):
-            return None
-        offsets.append(start.constant)
-        starts.append(start - start.constant)
-    key = (store.array, fixed, tuple(starts), tuple(part.extents), store.dtype)
-    return Addition(part, store, tuple(offsets), key)
 
 
 def _commutes(translator: Translator, run: list[Addition], addition: Addition) -> bool:
@@ -257,19 +240,3 @@ class _Gather:
         for axis, (start, extent, own) in enumerate(zip(starts, extents, self.extents, strict=True)):
             above = start + extent - own
             widths[axis] = max(widths[axis], *(side.constant for side in (start.times(-1), above) if side.is_constant))
-
-
-def total(shares: list[Scalar]) -> Scalar:
-    """A sum; what several are multiples of one number by is multiplied once."""
-    multiples = [found for share in shares if (found := scaled(share)) is not None]
-    factors = Counter(factor for _, factor in multiples)
-    result: list[Scalar] = []
-    for share in shares:
-        found = scaled(share)
-        if found is None or factors[found[1]] < 2:
-            result.append(share)
-        elif found in multiples:
-            together = total([one for one, factor in multiples if factor == found[1]])
-            result.append(Spelled("({0} * {1})", (together, found[1]), share.dtype))
-            multiples = [pair for pair in multiples if pair[1] != found[1]]
-    return reduce(lambda one, other: Spelled("({0} + {1})", (one, other), one.dtype), result)

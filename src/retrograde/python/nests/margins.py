@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 
@@ -50,6 +52,29 @@ class Addition:
     store: Store
     offsets: tuple[int, ...]
     key: tuple[object, ...]
+
+
+def addition_of(part: Part, by: str = "+") -> Addition | None:
+    """A nest as an addition, if it is one; or as a store of the same form."""
+    if not isinstance(part, Nest) or len(part.steps) != 1 or not part.free or not part.loops:
+        return None
+    (store,) = part.steps
+    if not isinstance(store, Store) or store.by != by:
+        return None
+    rest = len(store.indices) - len(part.loops)
+    fixed, moving = store.indices[:rest], store.indices[rest:]
+    if rest < 0 or any(loop in index.names for index in fixed for loop in part.loops):
+        return None
+    offsets: list[int] = []
+    starts: list[Affine] = []
+    for index, loop in zip(moving, part.loops, strict=True):
+        start = index - variable(loop)
+        if index.factor(loop) != 1 or any(name in part.loops for name in start.names):
+            return None
+        offsets.append(start.constant)
+        starts.append(start - start.constant)
+    key = (store.array, fixed, tuple(starts), tuple(part.extents), store.dtype)
+    return Addition(part, store, tuple(offsets), key)
 
 
 def by_place(addition: Addition) -> Scalar:
@@ -110,6 +135,22 @@ def scaled(value: Scalar) -> tuple[Scalar, Constant] | None:
     if not isinstance(other, Constant) or not np.isfinite(other.value):
         return None
     return None if isinstance(one, Constant) or one.dtype != value.dtype else (one, other)
+
+
+def total(shares: list[Scalar]) -> Scalar:
+    """A sum; what several are multiples of one number by is multiplied once."""
+    multiples = [found for share in shares if (found := scaled(share)) is not None]
+    factors = Counter(factor for _, factor in multiples)
+    result: list[Scalar] = []
+    for share in shares:
+        found = scaled(share)
+        if found is None or factors[found[1]] < 2:
+            result.append(share)
+        elif found in multiples:
+            together = total([one for one, factor in multiples if factor == found[1]])
+            result.append(Spelled("({0} * {1})", (together, found[1]), share.dtype))
+            multiples = [pair for pair in multiples if pair[1] != found[1]]
+    return reduce(lambda one, other: Spelled("({0} + {1})", (one, other), one.dtype), result)
 
 
 def put(value: Scalar, values: dict[str, Affine]) -> Scalar:
