@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain, count
 from keyword import iskeyword
 from typing import Any
 
-from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
+from retrograde.python.compiling import Nests
 from retrograde.python.compiling.known import KNOWN, known_in
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
@@ -49,31 +48,6 @@ import numpy as np
 {INDEX} = np.uint64
 """
 _RESERVED = {INDEX, "np", "math", *KNOWN, *dir(builtins)}
-
-
-@dataclass(frozen=True, slots=True)
-class Nests:
-    """Text for Numba, and what goes with it.
-
-    Attributes:
-        text: of a module.
-        compiled: the functions in it that are to be compiled, callees first.
-        driver: the function in it that does what the procedure does.
-        namespace: objects that the text needs under these names.
-        reasons: what runs as Python, and why.
-        regions: how many compiled regions there are.
-    """
-
-    text: str
-    compiled: list[str]
-    driver: str
-    namespace: dict[str, Any]
-    reasons: list[tuple[Place | None, str]] = field(default_factory=list[tuple[Place | None, str]])
-
-    @property
-    def regions(self) -> int:
-        """How many functions are compiled."""
-        return len(self.compiled)
 
 
 def nests_of(procedure: Procedure) -> Nests:
