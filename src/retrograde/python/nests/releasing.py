@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retrograde.python.nests.fusing import BaseOf, conflict
 from retrograde.python.nests.model import Constant, Line, Nest, Part, Store
-from retrograde.python.nests.regions import PythonSuite, Region, Segment
+from retrograde.python.nests.regions import Region, Segment
 
 
 def late(parts: list[Part], base_of: BaseOf) -> list[Part]:
