@@ -15,11 +15,10 @@ from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.actions import (
     count_bindings,
-    stacks_around,
     translate,
-    written_names,
 )
 from retrograde.python.nests.affine import Affine, affine, variable
+from retrograde.python.nests.branched import joined_stacks, stacks_around
 from retrograde.python.nests.fusing import early_everywhere
 from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
@@ -92,8 +91,10 @@ class _Driver:
         self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
         if procedure.least_size:
             self._assume_sizes(sizes)
-        self.translator.written = written_names(procedure.actions)
-        self.translator.stacks = Stacks(stacks_around(procedure.actions))
+        joined = joined_stacks(procedure.actions)
+        self.translator.stacks = Stacks(stacks_around(procedure.actions), joined)
+        # A stack that is made again is another one: what was read of the one before is not read any more.
+        self.translator.unstable -= {self.texts[stack] for stack in joined}
         for action in walk(procedure.actions):
             if isinstance(action, For) and bindings[action.index] == _loops_with(procedure, action.index):
                 self.translator.unstable.discard(self.texts[action.index])
