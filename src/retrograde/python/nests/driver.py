@@ -34,6 +34,7 @@ from retrograde.python.nests.regions import (
     function_text,
     regions_of,
 )
+from retrograde.python.nests.releasing import late, with_releases
 from retrograde.python.nests.reserving import reserving
 from retrograde.python.nests.scalars import HELPERS, dtype_text
 from retrograde.python.nests.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
@@ -50,9 +51,15 @@ import numpy as np
 _RESERVED = {INDEX, "np", "math", *KNOWN, *dir(builtins)}
 
 
-def nests_of(procedure: Procedure) -> Nests:
-    """A procedure as loop nests in functions for Numba, and a Python function that calls them."""
-    return _Driver(with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))).nests()
+def nests_of(procedure: Procedure, frugal: bool = False) -> Nests:
+    """A procedure as loop nests in functions for Numba, and a Python function that calls them.
+
+    Args:
+        procedure: what is to happen.
+        frugal: make arrays late, and let go of them, where memory is short.
+    """
+    apart = with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))
+    return _Driver(apart).nests(frugal)
 
 
 class _Driver:
@@ -113,7 +120,8 @@ class _Driver:
             (held,) = sizes[name].names
             self.translator.facts.lower[held] = affine(bound) + affine(sizes[name].constant).times(-1)
 
-    def nests(self) -> Nests:
+    def nests(self, frugal: bool) -> Nests:
+        """The text."""
         translator, procedure = self.translator, self.procedure
         for name in procedure.parameters:
             self._parameter(name)
@@ -121,13 +129,17 @@ class _Driver:
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
         parts = gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
-        segments = divided(fused(parts, translator.base_of))
+        parts = fused(parts, translator.base_of)
+        segments = divided(late(parts, translator.base_of) if frugal else parts)
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
+        if frugal:
+            segments = with_releases(segments, set(results))
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
         lines = self._lines(segments)
         compiled = [part for region in regions_of(segments) for part in region.parts]
-        body = [*self.prelude, *self.checks, *reserving(translator, compiled), *lines]
+        reserved = [] if frugal else reserving(translator, compiled)
+        body = [*self.prelude, *self.checks, *reserved, *lines]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")
         parameters = ", ".join(self.texts[name] for name in procedure.parameters)
         driver = [f"def {procedure.name}({parameters}):", *(f"    {line}" for line in body)]
