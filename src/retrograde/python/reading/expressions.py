@@ -11,6 +11,8 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from retrograde.errors import UsageError
 from retrograde.program.types import Size
 from retrograde.python.reading import names
@@ -22,6 +24,7 @@ from retrograde.python.reading.regions import branch_value
 from retrograde.python.reading.series import series, summed
 from retrograde.python.reading.truth import is_dynamic, negated, truth
 from retrograde.python.reading.values import Number, Value, attribute
+from retrograde.python.reading.values.creation import put_together
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -107,6 +110,8 @@ def _attribute(reader: Reader, node: ast.Attribute) -> Any:
 
 def _subscript(reader: Reader, node: ast.Subscript) -> Any:
     owner, index = reader.evaluate(node.value), reader.evaluate(node.slice)
+    if owner is np.r_ or owner is np.c_:
+        return put_together(reader.heap, owner, index)
     return names.present(f"item {index!r}", item(owner, index))
 
 

@@ -241,6 +241,18 @@ def _copy(heap: Heap, a: Any, order: str = "K", subok: bool = False) -> Array:
     return as_array(heap, a)
 
 
+def put_together(heap: Heap, maker: Any, index: Any) -> Any:
+    """`np.r_[index]` and `np.c_[index]`."""
+    from retrograde.python.reading.values.calls import call
+
+    parts = index if is_tuple(index) else (index,)
+    if any(isinstance(part, (str, slice)) for part in parts):
+        raise UnsupportedError("np.r_ or np.c_ of a string or a slice was asked for; write np.concatenate, np.arange")
+    arrays = [as_array(heap, part) for part in parts]
+    arrays = [array if array.ndim else array.reshape(1) for array in arrays]
+    return call(heap, np.concatenate if maker is np.r_ else np.column_stack, (arrays,))
+
+
 @replaces(np.shape)
 def _shape(heap: Heap, a: Any) -> Any:
     return a.shape if isinstance(a, (Array, Number)) else as_array(heap, a).shape
