@@ -180,3 +180,46 @@ def test_an_exception_in_the_middle_of_a_replay_leaves_the_arguments_alone(monke
 def test_limits_that_mean_nothing(options: dict[str, Any], message: str):
     with pytest.raises(rg.UsageError, match=message):
         rg.grad(decays, backend="python", **options)(U[:10], 0.9, 5)
+
+
+def orbits(prey, predators, rates, steps):
+    states = np.zeros((steps + 1, 2))
+    states[0] = prey, predators
+    for n in range(steps):
+        x, y = states[n]
+        states[n + 1] = x + 0.01 * x * (rates[0] - y), y + 0.01 * y * (x - rates[1])
+    return np.sum(states[-1] ** 2)
+
+
+def root(x, target):
+    while np.sum((x * x - target) ** 2) > 1e-18:
+        x = x - 0.05 * (x * x - target) / x
+    return np.sum(x)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "budgets"),
+    [
+        (orbits, (1.0, 0.5, np.array([1.0, 1.1]), 200), (12_000, 24_000, 40_000, 60_000)),
+        (root, (np.array([1.0, 2.0]), np.array([2.0, 3.0])), (6_000, 30_000, 60_000)),
+    ],
+)
+def test_a_budget_of_few_bytes_is_kept_or_refused(
+    function: Callable[..., Any], arguments: tuple[Any, ...], budgets: tuple[int, ...]
+):
+    """What Python itself takes counts as well: frames, numbers, what arrays are beside their elements."""
+    met: list[int] = []
+    least: list[int] = []
+    for budget in budgets:
+        derivative = rg.grad(function, budget=budget, backend="python")
+        try:
+            for _ in range(8):  # Python keeps some of what it frees for itself.
+                derivative(*arguments)
+        except rg.BudgetError as error:
+            least.append(error.minimum_bytes)
+            continue
+        assert peak_bytes(lambda: derivative(*arguments)) <= budget  # noqa: B023
+        met.append(budget)
+    assert met
+    assert least
+    assert max(budgets[: len(least)]) < min(least) <= min(met)

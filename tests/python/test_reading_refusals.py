@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 import threading
 from typing import Any
 
@@ -270,6 +271,16 @@ def test_the_truth_of_an_array_is_refused() -> None:
         read(truth_of_array, (np.ones(3),))
 
 
+def test_a_return_value_that_may_have_been_written_is_refused_at_its_return() -> None:
+    def either(x, y):
+        z = x if x[0] > 0.5 else y
+        x[1] = 2.0
+        return z
+
+    with pytest.raises(UnsupportedError, match=r"line \d+, in either: `return z`: .*take a copy"):
+        read(either, (np.ones(3), np.ones(3)))
+
+
 def test_objects_from_outside_are_not_changed() -> None:
     box = Box()
     with pytest.raises(UnsupportedError, match="caller's object"):
@@ -329,8 +340,30 @@ def test_errors_of_the_user_are_those_of_python() -> None:
     def wrong(x):
         return x + undefined  # noqa: F821  # pyright: ignore
 
-    with pytest.raises(NameError, match="undefined"):
+    with pytest.raises(NameError, match="undefined") as caught:
         read(wrong, (np.ones(3),))
+    assert re.search(r"test_reading_refusals.py, line \d+, in wrong: `return x \+ undefined", caught.value.__notes__[0])
+
+
+def test_the_identity_of_numbers_is_refused() -> None:
+    three = 3
+
+    def counts(x):
+        k = 0
+        while x.sum() > 0:
+            x, k = x - 1, k + 1
+        return x if k is three else 2 * x
+
+    with pytest.raises(UsageError, match=r"line .* in counts: .*k is three.* write `==`"):
+        read(counts, (np.ones(3),))
+
+
+def test_arrays_that_cannot_become_constants_are_refused_at_their_line() -> None:
+    def spelled(x):
+        return np.array2string(x)
+
+    with pytest.raises(UnsupportedError, match=r"line .* in spelled: `np.array2string"):
+        read(spelled, (np.ones(3),))
 
 
 def test_a_constant_of_a_primitive_is_no_symbol() -> None:

@@ -21,7 +21,7 @@ from retrograde.autodiff.programs.names import find_input, find_output, type_of_
 from retrograde.autodiff.programs.policy import ResidualPolicy
 from retrograde.autodiff.programs.residuals import Residuals
 from retrograde.autodiff.programs.scopes import BranchScope, LoopScope, OuterScope, Scope, shape_at
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.check import check
 from retrograde.program.model import (
     Block,
@@ -39,6 +39,7 @@ from retrograde.program.model import (
 )
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.simplify import simplify
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType, same_sizes
 
 Cotangents = dict[Variable, Any]

@@ -25,7 +25,7 @@ from retrograde.program.model import (
 )
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType
-from retrograde.python.lowering.aliasing import Aliases, is_write, viewed
+from retrograde.python.lowering.aliasing import MAY_RETURN_OPERAND, Aliases, is_write, viewed
 from retrograde.python.lowering.model import (
     Action,
     Apply,
@@ -237,7 +237,7 @@ class Sequence:
         if not isinstance(source, Variable) or self._names.of(source) is not self._names.of(result):
             return False
         waiting = [pending for pending in self._pending.values() if source in pending.leaves]
-        if any(isinstance(each.expression, Apply) and each.expression.primitive.views is not None for each in waiting):
+        if any(_may_share(pending.expression) for pending in waiting):
             return False
         for pending in waiting:
             pending.leaves = pending.leaves - {source} | {result}
@@ -295,6 +295,13 @@ class Sequence:
         self._bind_pending(list(self._pending))
         then, otherwise = (self._emission.actions(side, branch.results) for side in (branch.then, branch.otherwise))
         self.done.append(If(condition, then, otherwise, branch.place))
+
+
+def _may_share(expression: Expression) -> bool:
+    """Whether the value may be the memory of what it reads."""
+    return isinstance(expression, Apply) and (
+        expression.primitive.views is not None or expression.primitive.name in MAY_RETURN_OPERAND
+    )
 
 
 def _is_count(instruction: Instruction) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import (
     Action,
+    Apply,
     Bind,
     Entry,
     Expression,
@@ -28,8 +29,9 @@ from retrograde.python.lowering.model import (
     Write,
 )
 from retrograde.python.lowering.operations import SLOTS
-from retrograde.python.lowering.places import inner_actions, set_by, walk
+from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.affine import Affine, affine
+from retrograde.python.nests.branched import make_joined
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, remapped
 from retrograde.python.nests.model import Constant, Let, Local, Nest, Spelled
@@ -57,6 +59,9 @@ def _bind(translator: Translator, action: Bind) -> None:
         _bind_several(translator, action)
         return
     (name,) = action.targets
+    if name in translator.stacks.joined:
+        make_joined(translator, name, action)
+        return
     if isinstance(name.type, ScheduleType):
         raise Demoted("a schedule is bound")
     if isinstance(name.type, StackType):
@@ -85,7 +90,8 @@ def _stretched(translator: Translator, field: Field, name: Name, value: Expressi
     extents = [translator.extent(size) for size in name.type.sizes]
     known = tuple(extent for extent in extents if extent is not None)
     if len(known) != len(extents):
-        raise Demoted("an array of one element stands for one of unknown size")
+        translator.stacks.hollow.add(name)
+        return field
     scalar = Constant(constant.reshape(())[()], constant.dtype)
     return field if known == field.extents else Field(known, constant.dtype, lambda _: scalar)
 
@@ -128,9 +134,8 @@ def _rebind(translator: Translator, name: Name, field: Field, value: Expression)
             return
         array = field.memory.array
         translator.alias(text, array)
-    elif field.memory is not None and name in translator.written:
-        raise Demoted("a view that is written is bound at several places")
     else:
+        # Nobody reads what a view is of behind a write into the view, so that it may as well be a copy.
         made = translator.materialized(_of_dtype(field, name), hint=text)
         assert made.memory is not None
         array = made.memory.array
@@ -154,12 +159,15 @@ def _bind_number(translator: Translator, name: Name, value: Expression) -> None:
 def _bind_stack(translator: Translator, name: Name, value: Expression) -> None:
     if translator.bindings[name] > 1:
         raise Demoted("a stack is bound at several places")
+    growing = translator.stacks.growing
     if isinstance(value, Entry):
         place = inner_stack(translator, value)
         if place is None:
             translator.views[name] = entry_field(translator, value)
         else:
-            translator.stacks.growing[name] = place
+            growing[name] = place
+    elif isinstance(value, Name) and value in growing:
+        growing[name] = growing[value]
     elif isinstance(value, Name):
         from retrograde.python.nests.stacks import stack_field
 
@@ -170,13 +178,21 @@ def _bind_stack(translator: Translator, name: Name, value: Expression) -> None:
 
 def _write(translator: Translator, action: Write) -> None:
     target = translator.field(action.target)
+    before = translator.reached()
     value = translator.field(action.value)
     if not target.rank:
         _write_number(translator, action, value)
         return
     if target.memory is None:
         raise Demoted("what is written is no memory")
-    write_into(translator, target, action.index, value, action.adding)
+    try:
+        write_into(translator, target, action.index, value, action.adding)
+    except Demoted as reason:
+        translator.back_to(before)
+        primitive = PRIMITIVES["add_at" if action.adding else "update"]
+        assert isinstance(action.target.type, ArrayType)
+        written = Apply(primitive, (action.target, action.index, action.value), {}, action.target.type)
+        translator.fill(target, translator.as_python(written, str(reason)))
 
 
 def _write_number(translator: Translator, action: Write, value: Field) -> None:
@@ -277,6 +293,13 @@ def _if(translator: Translator, action: If) -> None:
         translate(translator, action.otherwise)
 
 
+def _make_stack(translator: Translator, action: MakeStack) -> None:
+    if action.stack in translator.stacks.joined:
+        make_joined(translator, action.stack, action)
+    else:
+        make_stack(translator, action)
+
+
 def _forget(translator: Translator, action: Forget) -> None:
     del translator, action
 
@@ -284,7 +307,7 @@ def _forget(translator: Translator, action: Forget) -> None:
 _TRANSLATE: dict[type[Any], Any] = {
     Bind: _bind,
     Write: _write,
-    MakeStack: make_stack,
+    MakeStack: _make_stack,
     Keep: keep,
     For: _for,
     ForEach: _for_each,
@@ -306,20 +329,3 @@ def count_bindings(parameters: list[Name], actions: list[Action]) -> Counter[Nam
         if isinstance(action, Repeat):
             counts[action.index] += 1
     return counts
-
-
-def stacks_around(actions: list[Action]) -> list[tuple[MakeStack, Name, Expression]]:
-    """What makes a stack that is kept in another one, that other, and at which index."""
-    found: list[tuple[MakeStack, Name, Expression]] = []
-    for at, action in enumerate(actions):
-        for inner in inner_actions(action):
-            found += stacks_around(inner)
-        if isinstance(action, MakeStack):
-            keeps = (each for each in actions[at:] if isinstance(each, Keep) and each.value is action.stack)
-            found += [(action, each.stack, each.index) for each in islice(keeps, 1)]
-    return found
-
-
-def written_names(actions: list[Action]) -> set[Name]:
-    """The names that are written into."""
-    return {action.target for action in walk(actions) if isinstance(action, Write)}

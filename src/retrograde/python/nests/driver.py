@@ -11,15 +11,15 @@ from typing import Any
 
 from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
+from retrograde.python.compiling.lanes import SUMS
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.actions import (
     count_bindings,
-    stacks_around,
     translate,
-    written_names,
 )
 from retrograde.python.nests.affine import Affine, affine, variable
+from retrograde.python.nests.branched import joined_stacks, stacks_around
 from retrograde.python.nests.fusing import early_everywhere
 from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
@@ -27,7 +27,7 @@ from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.scalars import HELPERS, dtype_text
-from retrograde.python.nests.splitting import with_indices_apart, with_parameters_apart
+from retrograde.python.nests.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
 from retrograde.python.nests.stacks_passed import stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
@@ -38,7 +38,7 @@ import numpy as np
 
 {INDEX} = np.uint64
 """
-_RESERVED = {INDEX, "np", "math", *dir(builtins)}
+_RESERVED = {INDEX, "np", "math", *SUMS, *dir(builtins)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Nests:
 
 def nests_of(procedure: Procedure) -> Nests:
     """A procedure as loop nests in functions for Numba, and a Python function that calls them."""
-    return _Driver(with_indices_apart(with_parameters_apart(procedure))).nests()
+    return _Driver(with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))).nests()
 
 
 class _Driver:
@@ -86,8 +86,10 @@ class _Driver:
         self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
         if procedure.least_size:
             self._assume_sizes(sizes)
-        self.translator.written = written_names(procedure.actions)
-        self.translator.stacks = Stacks(stacks_around(procedure.actions))
+        joined = joined_stacks(procedure.actions)
+        self.translator.stacks = Stacks(stacks_around(procedure.actions), joined)
+        # A stack that is made again is another one: what was read of the one before is not read any more.
+        self.translator.unstable -= {self.texts[stack] for stack in joined}
         for action in walk(procedure.actions):
             if isinstance(action, For) and bindings[action.index] == _loops_with(procedure, action.index):
                 self.translator.unstable.discard(self.texts[action.index])
@@ -149,6 +151,7 @@ class _Driver:
         self.functions[:0] = [HELPERS[name] for name in helpers]
         text = "\n\n\n".join([_HEADER.rstrip(), *self.functions, "\n".join(driver)]) + "\n"
         namespace = translator.constants | translator.namespace
+        namespace |= {name: sum_ for name, sum_ in SUMS.items() if any(f"{name}(" in each for each in self.functions)}
         return Nests(text, self.compiled, procedure.name, namespace, translator.reasons)
 
     def _lines(self, segments: list[Segment]) -> list[str]:

@@ -107,7 +107,7 @@ def _pass_on(nest: Nest, store: Store, later: list[Part], base_of: Callable[[str
         return
     if not is_own(store.indices, nest.loops):
         return
-    block = store.array, tuple(nest.extents), _by_place(store.indices, nest.loops)
+    block = store.array, tuple(nest.extents), by_place(store.indices, nest.loops)
     moving = {name for index in (*block[1], *block[2]) for name in index.names}
     for part in later:
         if moving & writes_of(part):
@@ -117,7 +117,7 @@ def _pass_on(nest: Nest, store: Store, later: list[Part], base_of: Callable[[str
         if not isinstance(part, Line) and part.spares == block:
             continue
         if isinstance(part, Nest) and _overwrites(part, block, base_of):
-            place = store.array, tuple(index.put(_to_loops(part.loops)) for index in block[2])
+            place = store.array, tuple(index.put(to_loops(part.loops)) for index in block[2])
             forwarded(part, base_of, names, {place: store.value})
             if not any(base_of(each.array) == base for step in part.steps for each in elements_in(value_of(step))):
                 nest.steps.remove(store)
@@ -161,8 +161,8 @@ def _source(nest: Nest, store: Store) -> Element | None:
 def _read_source(nest: Nest, store: Store, source: Element, later: list[Part], base_of: Callable[[str], str]) -> None:
     """Replace reads of a copy, up to the first write into what it is a copy of."""
     base = base_of(source.array)
-    places = _by_place(store.indices, nest.loops)
-    block = source.array, tuple(nest.extents), _by_place(source.indices, nest.loops)
+    places = by_place(store.indices, nest.loops)
+    block = source.array, tuple(nest.extents), by_place(source.indices, nest.loops)
     if any(index.factor(f"#{axis}") != 1 or len(index.terms) != 1 for axis, index in enumerate(places)):
         return
     starts = {f"#{axis}": index.constant for axis, index in enumerate(places)}
@@ -242,12 +242,14 @@ def _dropped(parts: list[Part], unread: set[str]) -> list[Part]:
     return result
 
 
-def _by_place(indices: tuple[Affine, ...], loops: list[str]) -> tuple[Affine, ...]:
+def by_place(indices: tuple[Affine, ...], loops: list[str]) -> tuple[Affine, ...]:
+    """Indices with `#0`, `#1`, … in place of the variables of loops."""
     values = {loop: variable(f"#{axis}") for axis, loop in enumerate(loops)}
     return tuple(index.put(values) for index in indices)
 
 
-def _to_loops(loops: list[str]) -> dict[str, Affine]:
+def to_loops(loops: list[str]) -> dict[str, Affine]:
+    """The variables of loops for `#0`, `#1`, …"""
     return {f"#{axis}": variable(loop) for axis, loop in enumerate(loops)}
 
 
@@ -257,7 +259,7 @@ def _overwrites(nest: Nest, block: Block, base_of: Callable[[str], str]) -> bool
     if tuple(nest.extents) != extents:
         return False
     touched = [access for access in accesses(nest) if base_of(access[0]) == base_of(array)]
-    return all(name == array and _by_place(place, nest.loops) == indices for name, place, _ in touched) and any(
+    return all(name == array and by_place(place, nest.loops) == indices for name, place, _ in touched) and any(
         writing for _, _, writing in touched
     )
 

@@ -72,7 +72,7 @@ class Translator(MemoryEmitter):
         from retrograde.python.nests.handlers import HANDLERS
 
         handler = HANDLERS.get(expression.primitive.name)
-        before = len(self.out)
+        before = self.reached()
         try:
             if handler is not None:
                 return handler(self, expression)
@@ -80,7 +80,7 @@ class Translator(MemoryEmitter):
                 return self.elementwise(expression)
             raise Demoted(f"{expression.primitive.name} has no form for Numba")
         except Demoted as reason:
-            del self.out[before:]
+            self.back_to(before)
             return self.as_python(expression, str(reason))
 
     def elementwise(self, expression: Apply) -> Field:

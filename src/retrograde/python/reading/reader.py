@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import RetrogradeError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.model import Variable
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.assumptions import Assumptions
 from retrograde.python.reading.frames import Frame, Maybe
 from retrograde.python.reading.inputs import Inputs
 from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.records import is_group, items_of
-from retrograde.python.reading.refusals import Located, located
+from retrograde.python.reading.refusals import Located, located, note
 from retrograde.python.reading.signals import NeedsStatic, NeedsUnrolling
 from retrograde.python.reading.values import Array, CellSlot, Number
 from retrograde.rules.checks import CHECK, CHECKED
@@ -125,6 +126,9 @@ class Reader:
                 signal.place, signal.text = self.builder.place, source.text(node)
             if isinstance(signal, NeedsStatic) and signal.origins is None:
                 signal.origins = origins_of(self, signal.symbol)
+            raise
+        except Exception as error:
+            note(error, self.builder.place, source.text(node))
             raise
         finally:
             self.builder.place = outer

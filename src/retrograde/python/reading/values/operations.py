@@ -49,6 +49,10 @@ _WHOLE = frozenset({"floor_divide", "remainder", "less", "less_equal", "greater"
 def binary(name: str, left: Any, right: Any) -> Any:
     """The result of an operator, one of whose operands is under reading; NotImplemented if it is not for numbers."""
     heap: Heap = left.heap if isinstance(left, Handle) else right.heap
+    if name == "multiply":
+        for one, other in ((left, right), (right, left)):
+            if isinstance(other, Number) and other.dtype.kind in "biu" and (is_list(one) or is_tuple(one)):
+                return one * other.known("how often a list is repeated")
     kinds = kind_of(left), kind_of(right)
     if kinds[0] is not None and kinds[1] is not None:
         return _of_python(heap, name, left, right, kinds[0], kinds[1])
