@@ -97,6 +97,13 @@ def _from_outside(reader: Reader, frame: Frame, name: str) -> Any:
     raise NameError(f"name {name!r} is not defined")
 
 
+def globals_of(frame: Frame) -> dict[str, Any]:
+    """The globals of the function that a frame is a call of, or that it is defined in."""
+    while frame.outer is not None:
+        frame = frame.outer
+    return frame.function.__globals__
+
+
 def store(reader: Reader, name: str, value: Any) -> None:
     """Bind a name."""
     reader.name_result(value, name)

@@ -99,6 +99,12 @@ class Reader:
 
         return evaluate(self, node)
 
+    def call(self, function: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """The result of calling anything."""
+        from retrograde.python.reading.calling import call_value
+
+        return call_value(self, function, arguments, keywords)
+
     def execute(self, statements: Sequence[ast.stmt], *, ends_body: bool = False) -> None:
         """Run statements; the frame's `EXIT` says how they ended."""
         from retrograde.python.reading.statements import execute

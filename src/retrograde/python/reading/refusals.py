@@ -22,12 +22,13 @@ REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.Yield: ("`yield`", f"write the values into an array and return it, {_TAPE}"),
     ast.YieldFrom: ("`yield from`", f"write the values into an array and return it, {_TAPE}"),
     ast.Global: ("`global`", "return the value, and let the caller assign it"),
-    ast.Nonlocal: ("`nonlocal`", "return the value from the inner function, and assign it outside"),
+    ast.Nonlocal: (
+        "`nonlocal` for a name of a function that is not itself read",
+        "return the value from the inner function, and assign it outside",
+    ),
     ast.ClassDef: ("a class definition", "define the class outside of the function"),
-    ast.Import: ("`import`", "import at the top of the file"),
-    ast.ImportFrom: ("`import`", "import at the top of the file"),
-    ast.Raise: ("`raise` where only the run knows whether it is reached", f"check arguments before the call, {_TAPE}"),
-    ast.Match: ("`match`", "write `if` and `elif`"),
+    ast.ImportFrom: ("`import *`", "import at the top of the file"),
+    ast.Match: ("this pattern of a `match`", "write `if` and `elif`"),
 }
 """For each kind of node that is refused: how people call it, and what to write instead."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +177,34 @@ def _delete(reader: Reader, statement: ast.Delete) -> None:
             raise UnsupportedError("deleting attributes is not read; keep the value in a name")
 
 
+def _import(reader: Reader, statement: ast.Import) -> None:
+    for part in statement.names:
+        module = importlib.import_module(part.name)
+        if part.asname is None:
+            module = importlib.import_module(part.name.partition(".")[0])
+        reader.frame.names[part.asname or part.name.partition(".")[0]] = module
+
+
+def _import_from(reader: Reader, statement: ast.ImportFrom) -> None:
+    around = names.globals_of(reader.frame)
+    module = importlib.import_module("." * statement.level + (statement.module or ""), around.get("__package__"))
+    for part in statement.names:
+        if part.name == "*":
+            source = reader.frame.source
+            refuse(source.place(statement), source.text(statement), *REFUSED[ast.ImportFrom])
+        if not hasattr(module, part.name):
+            value: Any = importlib.import_module(f"{module.__name__}.{part.name}")
+        else:
+            value = reader.inputs.attribute(module, part.name)
+        reader.frame.names[part.asname or part.name] = value
+
+
+def _nonlocal(reader: Reader, statement: ast.Nonlocal) -> None:
+    if not reader.frame.nonlocals.issuperset(statement.names):
+        source = reader.frame.source
+        refuse(source.place(statement), source.text(statement), *REFUSED[ast.Nonlocal])
+
+
 _UFUNCS: dict[type[ast.operator], str] = {
     ast.Add: "add",
     ast.Sub: "subtract",
@@ -209,4 +238,7 @@ _KINDS: dict[type[ast.stmt], Callable[[Reader, Any], None]] = {
     ast.Delete: _delete,
     ast.Assert: read_assert,
     ast.Raise: read_raise,
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+    ast.Nonlocal: _nonlocal,
 }

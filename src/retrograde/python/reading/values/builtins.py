@@ -218,9 +218,25 @@ def _log(heap: Heap, value: Any, base: Any = None) -> Any:
 def _hypot(heap: Heap, *values: Any) -> Any:
     if not any(isinstance(value, Handle) for value in values):
         return math.hypot(*values)
-    if len(values) != 2:
-        raise UnsupportedError(f"math.hypot of {len(values)} numbers was asked for; write np.sqrt of a sum of squares")
-    return heap.number(np.hypot(*(_double(heap, value) for value in values)), float)
+    parts = [_double(heap, value) for value in values]
+    total = parts[0]
+    for part in parts[1:]:
+        total = np.hypot(total, part)
+    return heap.number(total if len(parts) > 1 else np.abs(total), float)
+
+
+@replaces(math.dist)
+def _dist(heap: Heap, one: Any, other: Any) -> Any:
+    return _hypot(heap, *(mine - theirs for mine, theirs in zip(one, other, strict=True)))
+
+
+@replaces(math.fsum)
+def _fsum(heap: Heap, values: Any) -> Any:
+    """As `sum`: the last bits, which `math.fsum` gets right, are those of a sum from left to right."""
+    found = values if _is_long(values) else list(values)
+    if not isinstance(found, Array) and not any(isinstance(value, Handle) for value in found):
+        return math.fsum(found)
+    return _sum(heap, found, 0.0)
 
 
 @replaces(math.isclose)
