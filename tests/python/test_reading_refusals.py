@@ -341,7 +341,7 @@ def test_the_identity_of_numbers_is_refused() -> None:
             x, k = x - 1, k + 1
         return x if k is three else 2 * x
 
-    with pytest.raises(UsageError, match="line .* in counts: .*k is three.* write `==`"):
+    with pytest.raises(UsageError, match=r"line .* in counts: .*k is three.* write `==`"):
         read(counts, (np.ones(3),))
 
 
@@ -349,7 +349,7 @@ def test_arrays_that_cannot_become_constants_are_refused_at_their_line() -> None
     def enumerates(x):
         return sum(v for _, v in np.ndenumerate(x))
 
-    with pytest.raises(UnsupportedError, match="line .* in enumerates: `np.ndenumerate"):
+    with pytest.raises(UnsupportedError, match=r"line .* in enumerates: `np.ndenumerate"):
         read(enumerates, (np.ones(3),))
 
 
