@@ -73,7 +73,7 @@ def at(place: Place | None, text: str, message: str) -> Refusal:
 
 def located(error: RetrogradeError, place: Place | None, text: str) -> RetrogradeError:
     """An error as one of its kind that says where it belongs."""
-    kind = type(error)
+    kind: type[RetrogradeError] = type(error)
     if issubclass(kind, Located):
         return error
     kind = UnsupportedError if issubclass(kind, NotConstant) else kind
