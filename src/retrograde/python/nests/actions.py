@@ -23,6 +23,7 @@ from retrograde.python.lowering.model import (
     Keep,
     MakeStack,
     Name,
+    Raise,
     Repeat,
     Stop,
     Write,
@@ -266,6 +267,10 @@ def _stop_unless(translator: Translator, action: Stop) -> None:
     translator.line(f"if not {_truth(translator, action.unless)}: break", translator.last_reads, {"#control"})
 
 
+def _raise(translator: Translator, action: Raise) -> None:
+    translator.line(f"if {_truth(translator, action.fails)}: raise {action.text}", translator.last_reads)
+
+
 def _truth(translator: Translator, condition: Expression) -> str:
     import numpy as np
 
@@ -308,6 +313,7 @@ _TRANSLATE: dict[type[Any], Any] = {
     ForEach: _for_each,
     Repeat: _repeat,
     Stop: _stop_unless,
+    Raise: _raise,
     If: _if,
     Forget: _forget,
 }

@@ -13,7 +13,7 @@ _SIGNS = ((" + ", " - "), (" * ", " / ", " @ "))
 
 def wrapped(line: str) -> list[str]:
     """An assignment as lines that are not too long, in parentheses if they are several."""
-    if len(line) <= _WIDTH or line.endswith(":") or line.lstrip().startswith("#"):
+    if len(line) <= _WIDTH or line.endswith(":") or line.lstrip().startswith(("#", "raise ")):
         return [line]
     target, equals, value = line.lstrip().partition("= ")
     indent = line[: len(line) - len(line.lstrip())]
