@@ -213,7 +213,8 @@ class _Driver:
                     self.known.add(held)
                     known = variable(held)
                 extents.append(known)
-            self.translator.extents[text] = tuple(extents)
+            if self.translator.bindings[name] == 1 or None not in kind.sizes:
+                self.translator.extents[text] = tuple(extents)
             shape = f"({', '.join(map(str, extents))}{',' if len(extents) == 1 else ''})"
             message = f"{text} has another shape than the text was compiled for"
             self.checks.append(f"if {text}.shape != {shape}: raise ValueError({message!r})")
