@@ -15,6 +15,8 @@ _OPERATIONS = {
     "subtract": "difference",
     "multiply": "product",
     "divide": "quotient",
+    "astype": "number",
+    "floor_divide": "count",
     "einsum": "product",
     "matmul": "product",
     "where": "chosen",
@@ -33,6 +35,9 @@ _OPERATIONS = {
 
 _PARTS = {"getitem": "part", "transpose": "turned", "reshape": "shaped", "broadcast_to": "spread"}
 """What a result is to its operand."""
+
+_ALONE = {"sum": "total"}
+"""What a result is whose operand has no name."""
 
 _SHIFTS = {"add": "plus", "subtract": "less"}
 
@@ -129,7 +134,8 @@ def _of_operand(instruction: Instruction, calls: dict[Variable, str]) -> str:
     of = calls.get(operand, "") if isinstance(operand, Variable) and operand.hint else ""
     part = _PARTS.get(name)
     made = (f"{of}_{part}" if of else part) if part else f"{name}_{of}" if of else name
-    return made if len(made) <= _LONGEST else part or name
+    made = made if len(made) <= _LONGEST else part or name
+    return _ALONE.get(made, made)
 
 
 def _size_name(size: Size) -> str:

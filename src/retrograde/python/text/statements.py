@@ -31,6 +31,7 @@ from retrograde.python.lowering.places import names_read
 from retrograde.python.text.comments import Comments
 from retrograde.python.text.constants import dtype_text
 from retrograde.python.text.expressions import ExpressionPrinter
+from retrograde.python.text.signs import negated
 from retrograde.python.text.wrapping import wrapped
 
 _INDENT = "    "
@@ -106,8 +107,8 @@ class StatementPrinter:
             sign, value = self._sign(write)
             yield f"{place} {sign} {value}"
         elif _picks_once(write.index):
-            negated = isinstance(write.value, Apply) and write.value.primitive.name == "negative"
-            sign, value = ("-=", write.value.operands[0]) if negated else ("+=", write.value)
+            opposite = negated(write.value)
+            sign, value = ("+=", write.value) if opposite is None else ("-=", opposite)
             yield f"{place} {sign} {self._text(value)}"
         else:
             yield f"np.add.at({name}, {self._index_argument(write.index)}, {self._text(write.value)})"
@@ -138,7 +139,8 @@ class StatementPrinter:
         else:
             self._arrays.add(make.stack)
             count = self._text(make.count)
-            if not isinstance(make.count, int) and not _is_size(make.count):
+            least = self._expressions.bounds.of(make.count)
+            if least is None or least < 0:
                 count = f"max({count}, 0)"
             extents = ", ".join([count, *map(self._text, make.shape)])
             shape = f"({extents})" if make.shape else extents
@@ -147,11 +149,9 @@ class StatementPrinter:
 
     def _keep(self, keep: Keep) -> Iterator[str]:
         name = self._expressions.name(keep.stack)
-        value = self._text(keep.value, 14)
+        value = self._text(keep.value)
         if keep.stack not in self._arrays and not keep.is_own and _may_change(keep.value):
-            value += ".copy()"
-        elif keep.stack in self._arrays:
-            value = self._text(keep.value)
+            value = f"{self._text(keep.value, 14)}.copy()"
         if keep.stack in self._growing:
             yield f"{name}.append({value})"
         else:
@@ -260,10 +260,6 @@ _PRINTERS: dict[type[Any], Callable[[StatementPrinter, Any], Iterator[str]]] = {
 
 def _innermost(stack: Name) -> Any:
     return stack.type.element if isinstance(stack.type, StackType) else stack.type
-
-
-def _is_size(count: Expression) -> bool:
-    return isinstance(count, Apply) and count.primitive.name == "size"
 
 
 def _picks_once(index: Expression) -> bool:
