@@ -255,7 +255,7 @@ def test_calls_and_results_are_broken_in_their_brackets() -> None:
     nested = "x = " + "f('a, b(', " * 12 + "0" + ")" * 12
     for line in (f"x[1:] = np.stack([{values}], axis=0)", f"return {values}", nested):
         lines = wrapped(f"    {line}")
-        assert 1 < len(lines)
+        assert len(lines) > 1
         assert max(map(len, lines)) <= 100
         assert _parsed(lines) == _parsed([f"    {line}"])
 
