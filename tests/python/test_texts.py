@@ -135,13 +135,11 @@ def test_a_while_loop_and_a_branch() -> None:
         """\
         def settle(x, tolerance):
             x = x.copy()
-            count = 0
             while np.sum(x * x) > tolerance:
                 if x[0] > 0.5:
                     x = x * 0.5
                 else:
                     x = np.sin(x)
-                count += 1
             return x"""
     )
 

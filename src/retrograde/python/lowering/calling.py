@@ -69,7 +69,7 @@ def _note(block: Block, calls: dict[Variable, str]) -> None:
                 calls[carried] = (
                     calls.get(carried)
                     or _given(carried)
-                    or (calls.get(initial, "x") if isinstance(initial, Variable) else "x")
+                    or (calls.get(initial, "x") if isinstance(initial, Variable) else _unnamed(statement))
                 )
         for inner in blocks_of(statement):
             _note(inner, calls)
@@ -78,6 +78,10 @@ def _note(block: Block, calls: dict[Variable, str]) -> None:
             source = _first_variable(statement, at) if isinstance(statement, Branch) else source
             kept = result.hint.startswith("kept_") and source is not None and not source.hint
             calls[result] = ("" if kept else _given(result)) or (calls.get(source, "x") if source is not None else "x")
+
+
+def _unnamed(loop: Loop) -> str:
+    return "g" if loop.place is not None and loop.place.reverses else "x"
 
 
 def _first_variable(branch: Branch, at: int) -> Variable | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import Apply, Bind, MakeStack, Procedure
-from retrograde.python.lowering.places import set_by, walk
+from retrograde.python.lowering.places import names_in, names_read, set_by, walk
 from retrograde.python.text.bounds import Bounds
 from retrograde.python.text.comments import Comments
 from retrograde.python.text.expressions import ExpressionPrinter
@@ -50,7 +50,8 @@ def python_text(procedure: Procedure) -> str:
     expressions = ExpressionPrinter(None, _has_wide_types_only(procedure), taken, Bounds(procedure))
     function = procedure.name.partition("_reversed")[0]
     comments = Comments(function)
-    lines = StatementPrinter(expressions, comments, numbers_of(procedure)).lines(procedure.actions)
+    read = names_read(procedure.actions).union(*map(names_in, procedure.results))
+    lines = StatementPrinter(expressions, comments, numbers_of(procedure), read).lines(procedure.actions)
     results = ", ".join(map(expressions.text, procedure.results))
     head = f"def {procedure.name}({', '.join(parameter.text for parameter in procedure.parameters)}):"
     body = [*_docstring(procedure), *lines, f"return {results}" if results else "return ()"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ class StatementPrinter:
         expressions: prints what they compute.
         comments: says which line of the user's function they come from; None for no comments.
         numbers: names that stand for numbers, never for arrays without axes.
+        read: the names that something reads.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class StatementPrinter:
         expressions: ExpressionPrinter,
         comments: Comments | None = None,
         numbers: frozenset[Name] = frozenset(),
+        read: Set[Name] = frozenset(),
     ) -> None:
+        self._read = read
         self._text = expressions.text
         self._expressions = expressions
         self._comments = comments
@@ -64,7 +67,7 @@ class StatementPrinter:
         done: list[str] = []
         for action in _with_exchanges(actions):
             place = getattr(action, "place", None)
-            if self._comments is not None and place is not None:
+            if self._comments is not None and place is not None and not _only_counts(action):
                 done += self._comments.before(place)
             for line in _PRINTERS[type(action)](self, action):
                 done += wrapped(line)
@@ -179,10 +182,11 @@ class StatementPrinter:
         if body and isinstance(body[0], Stop):
             first = body.pop(0)
             conditions.append(self._text(first.unless, 3 if conditions else 0))  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
-        yield f"{index} = 0"
+        counts = loop.limit is not None or loop.index in self._read
+        yield from [f"{index} = 0"] * counts
         yield f"while {' and '.join(conditions) or 'True'}:"
         yield from self._block(body)
-        yield f"{_INDENT}{index} += 1"
+        yield from [f"{_INDENT}{index} += 1"] * counts
 
     def _stop(self, stop: Stop) -> Iterator[str]:
         yield f"if not {self._text(stop.unless, 3)}:"
@@ -256,6 +260,16 @@ _PRINTERS: dict[type[Any], Callable[[StatementPrinter, Any], Iterator[str]]] = {
     If: StatementPrinter._if,  # pyright: ignore[reportPrivateUsage]
     Forget: StatementPrinter._forget,  # pyright: ignore[reportPrivateUsage]
 }
+
+
+def _only_counts(action: Action) -> bool:
+    """Whether it gives a name to an integer plus a number: no line of the user's is about that."""
+    if not isinstance(action, Bind) or not isinstance(action.value, Apply):
+        return False
+    kind = action.value.type
+    named = action.targets[0].text
+    shifts = action.value.primitive.name in ("add", "subtract") and not kind.rank and kind.dtype.kind == "i"
+    return shifts and ("_plus_" in named or "_less_" in named)
 
 
 def _innermost(stack: Name) -> Any:
