@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.python.lowering.model import Apply
+from retrograde.program.types import ArrayType
+from retrograde.python.lowering.model import Apply, Name
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, remapped
 from retrograde.python.nests.model import Constant, Let, Local, Nest, Scalar, Spelled, Store
-from retrograde.python.nests.scalars import cast, choose
+from retrograde.python.nests.scalars import cast, choose, spelled
 from retrograde.python.nests.translator import INT64, Translator
 
 COMBINE: dict[str, str] = {
@@ -28,6 +29,8 @@ COMBINE: dict[str, str] = {
     "and": "({0} and {1})",
 }
 """How what is there and what comes are combined into one."""
+_OF_SUMS = ("negative", "divide_or_zero")
+_COST_OF_QUOTIENT = 4
 
 
 def combined(by: str, present: Scalar, coming: Scalar) -> Scalar:
@@ -145,8 +148,10 @@ def reduction(by: str) -> Any:
 
 def sum_to(translator: Translator, expression: Apply) -> Field:
     """The sum over the axes along which an array of a shape would be repeated."""
-    field = translator.field(expression.operands[0])
-    shape = expression.operands[1]
+    inner, shape = expression.operands
+    if not shape and not expression.type.rank:
+        return _total(translator, inner, expression.type.dtype)
+    field = translator.field(inner)
     lead = field.rank - len(shape)
     wanted = tuple(translator.index(extent) for extent in shape)
     one = affine(1)
@@ -164,6 +169,26 @@ def sum_to(translator: Translator, expression: Apply) -> Field:
         return tuple(indices[axis - lead] for axis in kept)
 
     return remapped(result, wanted, inward)
+
+
+def _total(translator: Translator, expression: Any, dtype: np.dtype[Any]) -> Field:
+    """The sum of all elements: of quotients by one number, and of negatives, that of what they are of."""
+    if isinstance(expression, Apply) and expression.primitive.name in _OF_SUMS:
+        inner, *others = expression.operands
+        rank = expression.type.rank
+        if _is_of(inner, dtype, rank) and all(_is_of(other, dtype, 0) for other in others):
+            fields = [_total(translator, inner, dtype), *map(translator.field, others)]
+            scalars = [field.at(()) for field in fields]
+            value = spelled(expression.primitive, scalars, [field.weak for field in fields], expression.static)
+            return Field((), dtype, lambda _: value, cost=_COST_OF_QUOTIENT)
+    field = translator.field(expression)
+    return reduced(translator, field, tuple(range(field.rank)), "+", dtype) if field.rank else field
+
+
+def _is_of(expression: Any, dtype: np.dtype[Any], rank: int) -> bool:
+    return isinstance(expression, (Apply, Name)) and (
+        isinstance(expression.type, ArrayType) and (expression.type.dtype, expression.type.rank) == (dtype, rank)
+    )
 
 
 @contextmanager
