@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain, count
 from keyword import iskeyword
 from typing import Any
 
-from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
+from retrograde.python.compiling import Nests
 from retrograde.python.compiling.known import KNOWN, known_in
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
@@ -35,6 +34,7 @@ from retrograde.python.nests.regions import (
     function_text,
     regions_of,
 )
+from retrograde.python.nests.releasing import late, with_releases
 from retrograde.python.nests.reserving import reserving
 from retrograde.python.nests.scalars import HELPERS, dtype_text
 from retrograde.python.nests.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
@@ -51,34 +51,15 @@ import numpy as np
 _RESERVED = {INDEX, "np", "math", *KNOWN, *dir(builtins)}
 
 
-@dataclass(frozen=True, slots=True)
-class Nests:
-    """Text for Numba, and what goes with it.
+def nests_of(procedure: Procedure, frugal: bool = False) -> Nests:
+    """A procedure as loop nests in functions for Numba, and a Python function that calls them.
 
-    Attributes:
-        text: of a module.
-        compiled: the functions in it that are to be compiled, callees first.
-        driver: the function in it that does what the procedure does.
-        namespace: objects that the text needs under these names.
-        reasons: what runs as Python, and why.
-        regions: how many compiled regions there are.
+    Args:
+        procedure: what is to happen.
+        frugal: make arrays late, and let go of them, where memory is short.
     """
-
-    text: str
-    compiled: list[str]
-    driver: str
-    namespace: dict[str, Any]
-    reasons: list[tuple[Place | None, str]] = field(default_factory=list[tuple[Place | None, str]])
-
-    @property
-    def regions(self) -> int:
-        """How many functions are compiled."""
-        return len(self.compiled)
-
-
-def nests_of(procedure: Procedure) -> Nests:
-    """A procedure as loop nests in functions for Numba, and a Python function that calls them."""
-    return _Driver(with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))).nests()
+    apart = with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))
+    return _Driver(apart).nests(frugal)
 
 
 class _Driver:
@@ -139,7 +120,8 @@ class _Driver:
             (held,) = sizes[name].names
             self.translator.facts.lower[held] = affine(bound) + affine(sizes[name].constant).times(-1)
 
-    def nests(self) -> Nests:
+    def nests(self, frugal: bool) -> Nests:
+        """The text."""
         translator, procedure = self.translator, self.procedure
         for name in procedure.parameters:
             self._parameter(name)
@@ -147,13 +129,17 @@ class _Driver:
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
         parts = gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
-        segments = divided(fused(parts, translator.base_of))
+        parts = fused(parts, translator.base_of)
+        segments = divided(late(parts, translator.base_of) if frugal else parts)
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
+        if frugal:
+            segments = with_releases(segments, set(results))
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
         lines = self._lines(segments)
         compiled = [part for region in regions_of(segments) for part in region.parts]
-        body = [*self.prelude, *self.checks, *reserving(translator, compiled), *lines]
+        reserved = [] if frugal else reserving(translator, compiled)
+        body = [*self.prelude, *self.checks, *reserved, *lines]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")
         parameters = ", ".join(self.texts[name] for name in procedure.parameters)
         driver = [f"def {procedure.name}({parameters}):", *(f"    {line}" for line in body)]
@@ -227,7 +213,8 @@ class _Driver:
                     self.known.add(held)
                     known = variable(held)
                 extents.append(known)
-            self.translator.extents[text] = tuple(extents)
+            if self.translator.bindings[name] == 1 or None not in kind.sizes:
+                self.translator.extents[text] = tuple(extents)
             shape = f"({', '.join(map(str, extents))}{',' if len(extents) == 1 else ''})"
             message = f"{text} has another shape than the text was compiled for"
             self.checks.append(f"if {text}.shape != {shape}: raise ValueError({message!r})")

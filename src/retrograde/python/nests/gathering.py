@@ -22,6 +22,7 @@ from retrograde.python.nests.margins import (
     as_shifted,
     by_place,
     is_simple,
+    is_zero_in_margins,
     put,
     scaled,
     total,
@@ -41,11 +42,14 @@ from retrograde.python.nests.model import (
     elements_in,
     every_part,
     map_scalar,
+    scalars_in,
     value_of,
     with_value,
 )
 from retrograde.python.nests.summing import summed
 from retrograde.python.nests.translator import Translator
+
+_CHEAP = 4
 
 
 def gathered(translator: Translator, parts: list[Part], kept: set[str]) -> list[Part]:
@@ -59,7 +63,7 @@ def gathered(translator: Translator, parts: list[Part], kept: set[str]) -> list[
     margins = Margins()
     local = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
     simple = {name for name in local if is_simple(parts, name)}
-    copies_forwarded(parts, translator.base_of, simple)
+    copies_forwarded(parts, translator.base_of, simple, multiples=True)
     parts = without_unread(parts, kept)
     _unscaled(parts, simple)
     made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes}
@@ -140,6 +144,9 @@ def _turned(translator: Translator, run: list[Addition], simple: set[str], margi
             inner += [addition.nest for addition in group]
             continue
         gather = _Gather(translator, group)
+        if _may_read_in_place(translator, group, simple):
+            inner += gather.in_place()
+            continue
         gather.values = [
             by_place(addition)
             if addition.offsets == gather.middle
@@ -150,6 +157,24 @@ def _turned(translator: Translator, run: list[Addition], simple: set[str], margi
         inner.append(gather.interior())
         gather.ask(margins)
     return [*before, *borders, *inner]
+
+
+def _may_read_in_place(translator: Translator, group: list[Addition], simple: set[str]) -> bool:
+    """Whether two neighbours along one axis collect what is cheap, and would have to be copied to get a margin."""
+    if len(group) != 2:
+        return False
+    apart = [abs(one - other) for one, other in zip(group[0].offsets, group[1].offsets, strict=True)]
+    axis = max(range(len(apart)), key=apart.__getitem__)
+    extents = tuple(group[0].nest.extents)
+    if (
+        sum(map(bool, apart)) != 1
+        or apart[axis] > 2
+        or not translator.facts.never_negative(extents[axis] - apart[axis])
+    ):
+        return False
+    values = [by_place(addition) for addition in group]
+    costs = [sum(each.cost for each in scalars_in(value) if isinstance(each, Spelled)) for value in values]
+    return max(costs) <= _CHEAP and not all(is_zero_in_margins(translator, value, simple, extents) for value in values)
 
 
 class _Gather:
@@ -187,6 +212,24 @@ class _Gather:
                     nest = self._beside(axis, low, some)
                     nest.spares = (self.group[0].store.array, self.extents, indices)
                     parts.append(nest)
+        return parts
+
+    def in_place(self) -> list[Part]:
+        """Where two additions along one axis overlap, and the ends, each of which only one reaches; without margins."""
+        self.values = [by_place(addition) for addition in self.group]
+        first, last = sorted(range(2), key=lambda at: self.group[at].offsets)
+        starts, ends = self.group[first].offsets, self.group[last].offsets
+        axis = next(at for at in range(len(starts)) if starts[at] != ends[at])
+        apart = ends[axis] - starts[axis]
+        parts: list[Part] = []
+        for some, start, extent in (
+            ([first], affine(starts[axis]), affine(apart)),
+            ([first, last], affine(ends[axis]), self.extents[axis] - apart),
+            ([last], self.extents[axis] + starts[axis], affine(apart)),
+        ):
+            places = [start if at == axis else affine(offset) for at, offset in enumerate(starts)]
+            extents = [extent if at == axis else each for at, each in enumerate(self.extents)]
+            parts.append(self._block(places, extents, sorted(some)))
         return parts
 
     def ask(self, margins: Margins) -> None:
