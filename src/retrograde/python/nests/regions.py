@@ -14,6 +14,8 @@ from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_pa
 from retrograde.python.nests.printing import lines_of
 from retrograde.python.nests.residing import mirrored, settled, without_twins
 from retrograde.python.nests.rotating import rotated
+from retrograde.python.nests.transposing import transposed
+from retrograde.python.nests.turning import turned
 
 _MOST_NESTS = 16
 
@@ -174,7 +176,9 @@ def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterat
     simple = {name for name in simple if is_simple(parts, name)}
     without_twins(parts, simple)
     parts = mirrored(without_unread(parts, kept), base_of, simple)
-    return hoisted(in_lanes(settled(parts, base_of, names), base_of, names), kept)
+    parts = turned(settled(parts, base_of, names), base_of, names)
+    parts = transposed(parts, base_of, names)
+    return hoisted(in_lanes(parts, base_of, names), kept)
 
 
 def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
