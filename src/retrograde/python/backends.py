@@ -57,7 +57,7 @@ def _compiled(program: Program, frugal: bool) -> Runnable:
     from retrograde.python.nests.demoted import Demoted
 
     try:
-        nests = nests_of(lower(program, frugal))
+        nests = nests_of(lower(program, frugal), frugal)
     except Demoted as demoted:
         return replace(_readable(program, frugal), reasons=[(None, str(demoted))])
     module = compile_text(nests.text, nests.compiled, namespace=nests.namespace)

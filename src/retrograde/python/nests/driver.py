@@ -25,6 +25,7 @@ from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
+from retrograde.python.nests.releasing import late, with_releases
 from retrograde.python.nests.scalars import HELPERS, dtype_text
 from retrograde.python.nests.splitting import with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
@@ -65,9 +66,14 @@ class Nests:
         return len(self.compiled)
 
 
-def nests_of(procedure: Procedure) -> Nests:
-    """A procedure as loop nests in functions for Numba, and a Python function that calls them."""
-    return _Driver(with_indices_apart(with_parameters_apart(procedure))).nests()
+def nests_of(procedure: Procedure, frugal: bool = False) -> Nests:
+    """A procedure as loop nests in functions for Numba, and a Python function that calls them.
+
+    Args:
+        procedure: what is to happen.
+        frugal: make arrays late, and let go of them, where memory is short.
+    """
+    return _Driver(with_indices_apart(with_parameters_apart(procedure))).nests(frugal)
 
 
 class _Driver:
@@ -128,18 +134,20 @@ class _Driver:
             (held,) = sizes[name].names
             self.translator.facts.lower[held] = affine(bound) + affine(sizes[name].constant).times(-1)
 
-    def nests(self) -> Nests:
+    def nests(self, frugal: bool) -> Nests:
+        """The text."""
         translator, procedure = self.translator, self.procedure
         for name in procedure.parameters:
             self._parameter(name)
         translate(translator, procedure.actions)
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        segments = divided(
-            gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
-        )
+        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
+        segments = divided(late(parts, translator.base_of) if frugal else parts)
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
+        if frugal:
+            segments = with_releases(segments, set(results))
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
         body = [*self.prelude, *self.checks, *self._lines(segments)]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")
