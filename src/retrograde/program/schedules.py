@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from retrograde.program.types import ArrayType, StackType, Type
+
 ADVANCE = 0
 """Run steps start to stop - 1 from the current values; in a sweep with a condition, while that holds."""
 RECORD = 1
@@ -41,6 +43,10 @@ class Schedule(Protocol):
         """How many slots for snapshots and for residuals a loop of so many steps takes; None where nobody knows."""
         ...
 
+    def room(self, count: int | None) -> int:
+        """How many slots one array needs whose first are for snapshots, and whose last are for residuals."""
+        ...
+
     def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
         """The rows of the forward sweep. Without a count they do not end, and whoever follows them stops.
 
@@ -53,3 +59,22 @@ class Schedule(Protocol):
     def reversal(self, count: int, snapshots: Sequence[Any]) -> Iterator[Rows]:
         """The rows of the reversal, after a sweep of so many steps."""
         ...
+
+
+def sharing_slots(snapshots: Sequence[Type], residuals: Sequence[Type]) -> list[tuple[int, int]]:
+    """The stacks of snapshots and of residuals that can share their slots: of arrays of one known size.
+
+    Returns:
+        Pairs of positions; none is in two of them.
+    """
+    left = list(range(len(residuals)))
+    pairs: list[tuple[int, int]] = []
+    for at, kind in enumerate(snapshots):
+        element = kind.element if isinstance(kind, StackType) else None
+        if not isinstance(element, ArrayType) or not element.rank or None in element.sizes:
+            continue
+        other = next((other for other in left if residuals[other] == kind), None)
+        if other is not None:
+            left.remove(other)
+            pairs.append((at, other))
+    return pairs

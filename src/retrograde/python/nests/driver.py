@@ -27,6 +27,7 @@ from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
 from retrograde.python.nests.releasing import late, with_releases
 from retrograde.python.nests.scalars import HELPERS, dtype_text
+from retrograde.python.nests.sharing_slots import with_slots_shared
 from retrograde.python.nests.splitting import with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
 from retrograde.python.nests.stacks_passed import stack_parameter, stack_result
@@ -73,7 +74,7 @@ def nests_of(procedure: Procedure, frugal: bool = False) -> Nests:
         procedure: what is to happen.
         frugal: make arrays late, and let go of them, where memory is short.
     """
-    return _Driver(with_indices_apart(with_parameters_apart(procedure))).nests(frugal)
+    return _Driver(with_slots_shared(with_indices_apart(with_parameters_apart(procedure)))).nests(frugal)
 
 
 class _Driver:
