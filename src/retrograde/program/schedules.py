@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograde.program.types import ArrayType, StackType, Type
+from retrograde.program.types import ArrayType, Extent, Size, StackType, Type
 
 ADVANCE = 0
 """Run steps start to stop - 1 from the current values; in a sweep with a condition, while that holds."""
@@ -61,8 +61,12 @@ class Schedule(Protocol):
         ...
 
 
+_CLOSE = 4
+"""By how many elements an axis of a residual may be shorter, and still share the slots of a state."""
+
+
 def sharing_slots(snapshots: Sequence[Type], residuals: Sequence[Type]) -> list[tuple[int, int]]:
-    """The stacks of snapshots and of residuals that can share their slots: of arrays of one known size.
+    """The stacks of snapshots and of residuals that can share their slots: of arrays of about the same known size.
 
     Returns:
         Pairs of positions; none is in two of them.
@@ -70,11 +74,27 @@ def sharing_slots(snapshots: Sequence[Type], residuals: Sequence[Type]) -> list[
     left = list(range(len(residuals)))
     pairs: list[tuple[int, int]] = []
     for at, kind in enumerate(snapshots):
-        element = kind.element if isinstance(kind, StackType) else None
-        if not isinstance(element, ArrayType) or not element.rank or None in element.sizes:
-            continue
-        other = next((other for other in left if residuals[other] == kind), None)
+        other = next((other for other in left if _has_room(kind, residuals[other])), None)
         if other is not None:
             left.remove(other)
             pairs.append((at, other))
     return pairs
+
+
+def _has_room(snapshot: Type, residual: Type) -> bool:
+    """Whether a slot for a state has room for a residual, and little more."""
+    if not isinstance(snapshot, StackType) or not isinstance(residual, StackType):
+        return False
+    one, other = snapshot.element, residual.element
+    if not isinstance(one, ArrayType) or not isinstance(other, ArrayType):
+        return False
+    if one.dtype != other.dtype or one.rank != other.rank or not one.rank:
+        return False
+    differences = map(_difference, one.sizes, other.sizes)
+    return all(difference is not None and 0 <= difference <= _CLOSE for difference in differences)
+
+
+def _difference(one: Extent, other: Extent) -> int | None:
+    if isinstance(one, Size) and isinstance(other, Size):
+        return one.offset - other.offset if one.name == other.name else None
+    return one - other if isinstance(one, int) and isinstance(other, int) else None

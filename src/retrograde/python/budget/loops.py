@@ -39,12 +39,13 @@ class ScheduledLoop:
         where = f" (line {place.line})" if place is not None else ""
         return f"loop of {', '.join(dict.fromkeys(carried))}{where}"
 
-    def shared_bytes(self, sizes: Sizes) -> int:
-        """The bytes of a state that can share their slots with as many of a residual's."""
+    def shared_bytes(self, sizes: Sizes) -> tuple[int, int]:
+        """The bytes of a state and of a residual that can share their slots."""
         snapshots = [stack.type for stack in self.sweep.snapshots]
         pairs = sharing_slots(snapshots, [stack.type for stack in self.sweep.residuals])
         state = self.replay.advance.parameters[1:]
-        return _bytes([state[at] for at, _ in pairs], sizes)
+        residuals = self.replay.record.results[len(self.replay.snapshots) :]
+        return _bytes([state[at] for at, _ in pairs], sizes), _bytes([residuals[at] for _, at in pairs], sizes)
 
     def planned(self, sizes: Sizes, steps: int | None) -> PlannedLoop:
         """What the planner is told; of a loop that a condition ends, as if it ran for a thousand steps."""
