@@ -290,7 +290,7 @@ class _Attempt:
             # A state on its way to disk or back is in memory once more.
             room = replace(room, running_bytes=room.running_bytes - planned.state(0))
         try:
-            way = fill(planned, room, planner, self.problem.preallocated)
+            way = fill(planned, room, planner, self.problem.preallocated, loop.shared_bytes(self.sizes))
         except BudgetError as error:
             lacking = max(1, error.minimum_bytes - room.running_bytes)
             raise BudgetError(
