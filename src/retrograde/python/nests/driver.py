@@ -55,6 +55,7 @@ class _Driver:
         self.count = 0
         self.functions: list[str] = []
         self.compiled: list[str] = []
+        self.inner: list[str] = []
         taken = set(self.texts.values())
         sizes = self._sizes(taken)
         self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
@@ -109,7 +110,8 @@ class _Driver:
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
         segments = divided(
-            gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
+            gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results)),
+            translator.base_of,
         )
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
@@ -120,10 +122,11 @@ class _Driver:
         driver = [f"def {procedure.name}({parameters}):", *(f"    {line}" for line in body)]
         helpers = [name for name in HELPERS if any(f"{name}(" in function for function in self.functions)]
         self.compiled[:0] = helpers
+        self.inner += helpers
         self.functions[:0] = [HELPERS[name] for name in helpers]
         text = "\n\n\n".join([_HEADER.rstrip(), *self.functions, "\n".join(driver)]) + "\n"
         namespace = translator.constants | translator.namespace
-        return Nests(text, self.compiled, procedure.name, namespace, translator.reasons)
+        return Nests(text, self.compiled, procedure.name, namespace, translator.reasons, self.inner)
 
     def _lines(self, segments: list[Segment]) -> list[str]:
         lines: list[str] = []
@@ -131,6 +134,7 @@ class _Driver:
             if isinstance(segment, Region):
                 for inner_name, inner in outlined(segment, self._new_function):
                     self._add_function(inner_name, inner)
+                    self.inner.append(inner_name)
                 name = self._new_function()
                 self._add_function(name, segment)
                 lines.append(call_text(name, segment))
