@@ -64,7 +64,7 @@ def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Exp
     if isinstance(choice, str) or choice[0].backend == "tape":
         return Explanation(name, "tape", choice if isinstance(choice, str) else choice[0].reason, read=False)
     found, inputs = choice
-    cotangents = _cotangents(found, inputs)
+    cotangents = example_cotangents(found, inputs)
     made, planned = found.prepared("joint", typed([*inputs, *cotangents], found.programs["joint"]))
     joint = found.programs["joint"] if planned is None else planned.program
     footprint = Footprint(joint, [*inputs, *(None for _ in joint.inputs[len(inputs) :])])
@@ -83,7 +83,7 @@ def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Exp
     )
 
 
-def _cotangents(found: Specialisation, inputs: list[Any]) -> list[Any]:
+def example_cotangents(found: Specialisation, inputs: list[Any]) -> list[Any]:
     """Arrays in the shapes of the outputs; where only a run can tell these, they are computed."""
     footprint = Footprint(found.programs["forward"], inputs)
     results = dict(zip(found.outputs.names, found.programs["forward"].block.results, strict=True))
