@@ -23,6 +23,7 @@ from retrograde.python.lowering.model import (
     Keep,
     MakeStack,
     Name,
+    Raise,
     Repeat,
     Stop,
     Write,
@@ -82,18 +83,20 @@ def _bind(translator: Translator, action: Bind) -> None:
 
 
 def _stretched(translator: Translator, field: Field, name: Name, value: Expression) -> Field:
-    """A constant array as large as the name's arrays are: one of ones stands where a branch has nothing to keep."""
+    """A constant array as large as the name's arrays are, as far as that is known.
+
+    One of a single element stands where a branch has nothing to keep.
+    """
     assert isinstance(name.type, ArrayType)
     constant: Any = value
     if not isinstance(value, np.ndarray) or constant.size != 1:
         return field
-    extents = [translator.extent(size) for size in name.type.sizes]
-    known = tuple(extent for extent in extents if extent is not None)
-    if len(known) != len(extents):
+    known = [translator.extent(size) for size in name.type.sizes]
+    if None in known:
         translator.stacks.hollow.add(name)
-        return field
+    extents = tuple(affine(1) if extent is None else extent for extent in known)
     scalar = Constant(constant.reshape(())[()], constant.dtype)
-    return field if known == field.extents else Field(known, constant.dtype, lambda _: scalar)
+    return field if extents == field.extents else Field(extents, constant.dtype, lambda _: scalar)
 
 
 def _bind_several(translator: Translator, action: Bind) -> None:
@@ -270,6 +273,10 @@ def _stop_unless(translator: Translator, action: Stop) -> None:
     translator.line(f"if not {_truth(translator, action.unless)}: break", translator.last_reads, {"#control"})
 
 
+def _raise(translator: Translator, action: Raise) -> None:
+    translator.line(f"if {_truth(translator, action.fails)}: raise {action.text}", translator.last_reads)
+
+
 def _truth(translator: Translator, condition: Expression) -> str:
     import numpy as np
 
@@ -321,6 +328,7 @@ _TRANSLATE: dict[type[Any], Any] = {
     ForEach: _for_each,
     Repeat: _repeat,
     Stop: _stop_unless,
+    Raise: _raise,
     If: _if,
     Forget: _forget,
 }
