@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import retrograde as rg
+from retrograde.python import pullbacks
 from retrograde.python.budget.planned import plan_program
 
 U = np.linspace(0.1, 0.9, 5000)
@@ -318,3 +319,25 @@ def test_the_text_within_a_budget_is_what_runs():
     exec(text, namespace)
     found = namespace["decays_reversed"](U, 0.9, STEPS, 1.0, *planned.schedules)
     np.testing.assert_array_equal(found, derivative(U, 0.9, STEPS))
+
+
+def test_a_pullback_with_room_for_everything_does_not_run_the_function_again(monkeypatch: pytest.MonkeyPatch):
+    runs: list[str] = []
+    plain_run = pullbacks.run
+
+    def counted(found: Any, which: str, inputs: Any) -> Any:
+        runs.append(which)
+        return plain_run(found, which, inputs)
+
+    monkeypatch.setattr(pullbacks, "run", counted)
+    for budget, expected in (("1 GB", ["sweep", "pullback"]), (STORE_ALL // 4, ["forward", "joint"])):
+        out, pullback = rg.vjp(burgers, "u", budget=budget, backend="python")(U, 0.1, STEPS)
+        pullback(np.ones_like(out))
+        assert runs == expected
+        runs.clear()
+
+
+def test_a_budget_too_small_for_a_pullback_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pullbacks, "run", lambda *given: pytest.fail("it ran"))
+    with pytest.raises(rg.BudgetError, match="too few for burgers_reversed"):
+        rg.vjp(burgers, "u", budget=U.nbytes, backend="python")(U, 0.1, STEPS)

@@ -6,8 +6,8 @@ from typing import Any
 
 from retrograde.autodiff.arguments import Function
 from retrograde.errors import UsageError
-from retrograde.python.explaining import as_derivative, example_cotangents
-from retrograde.python.running import typed
+from retrograde.python.explaining import as_derivative
+from retrograde.python.running import example_cotangents, typed
 
 
 def source(gradient_function: Function, *arguments: Any, backend: str = "python", **options: Any) -> str:

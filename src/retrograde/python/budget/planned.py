@@ -99,6 +99,13 @@ class PlannedProgram:
     schedules: list[Schedule]
     report: BudgetReport
 
+    @property
+    def has_room_for_residuals(self) -> bool:
+        """Whether a pullback may keep all residuals, for any number of calls, and run beside them."""
+        report = self.report
+        enough = report.budget_bytes is None or report.budget_bytes >= 2 * report.store_all_bytes
+        return enough and not self.schedules and not report.recomputed
+
 
 def plan_program(
     program: Program,
