@@ -47,7 +47,7 @@ def columns_below_the_diagonal(a, s):
     return a[0:m]
 
 
-@corpus(positive(5), real(5), again=(positive(3), real(3)))
+@corpus(positive(5), real(5))
 def lists_that_are_repeated(b, d):
     n = len(b)
     x = [0.0] * n
