@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -223,3 +225,73 @@ def test_a_budget_of_few_bytes_is_kept_or_refused(
     assert met
     assert least
     assert max(budgets[: len(least)]) < min(least) <= min(met)
+
+
+def test_states_go_to_disk_where_memory_has_no_room_for_them(backend: str, tmp_path: Path):
+    budget = 15 * U.nbytes
+    expected = rg.grad(decays, backend=backend)(U, 0.9, STEPS)
+    alone = rg.grad(decays, budget=budget, backend=backend)
+    for disk in (tmp_path, "1 GB", rg.DiskRoom("20 MB", tmp_path)):
+        derivative = rg.grad(decays, budget=budget, disk=disk, backend=backend)
+        np.testing.assert_array_equal(derivative(U, 0.9, STEPS), expected)
+        if backend == "python":
+            assert peak_bytes(lambda: derivative(U, 0.9, STEPS)) <= budget  # noqa: B023
+        ahead, without = (steps_ahead(rg.explain(each, U, 0.9, STEPS)) for each in (derivative, alone))
+        assert ahead < without
+    assert not list(tmp_path.iterdir())
+
+
+def steps_ahead(explained: Any) -> int:
+    (loop,) = explained.loops
+    return int(loop.text.partition(" steps run ahead")[0].rsplit(" ", 1)[1].replace(",", ""))
+
+
+def test_a_pullback_with_states_on_disk(tmp_path: Path):
+    derivative = rg.vjp(burgers, "u", budget=15 * U.nbytes, disk=tmp_path, backend="python")
+    out, pullback = derivative(U, 0.1, STEPS)
+    plain, plain_pullback = rg.vjp(burgers, "u", backend="python")(U, 0.1, STEPS)
+    np.testing.assert_array_equal(out, plain)
+    for cotangent in (np.ones_like(U), U):
+        np.testing.assert_array_equal(pullback(cotangent)[0], plain_pullback(cotangent)[0])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    derivative = rg.grad(decays, budget=15 * U.nbytes, disk=tmp_path, backend="python")
+    u = U.copy()
+    expected = derivative(u, 0.9, STEPS)
+    written = 0
+
+    def fills(write: Callable[[Any], int], content: Any) -> None:
+        nonlocal written
+        written += 1
+        if written > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(content)
+
+    monkeypatch.setattr("retrograde.runtime.disk._write_all", fills)
+    with pytest.raises(rg.TierError, match=f"cannot be written to {tmp_path}.*No space left.*free room there"):
+        derivative(u, 0.9, STEPS)
+    np.testing.assert_array_equal(u, U)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    np.testing.assert_array_equal(derivative(u, 0.9, STEPS), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"disk": "a lot", "budget": "1 MB"}, "disk='a lot' is no room on disk; give the most bytes"),
+        ({"disk": 3.5, "budget": "1 MB"}, "disk=3.5 is no room on disk"),
+        ({"disk": "1 GB"}, "there is none; give budget="),
+        ({"disk": "1 GB", "budget": "1 MB", "backend": "tape"}, "the tape keeps all it keeps in memory"),
+    ],
+)
+def test_a_disk_that_means_nothing(options: dict[str, Any], message: str):
+    with pytest.raises(rg.UsageError, match=message):
+        rg.grad(decays, **{"backend": "python", **options})(U, 0.9, STEPS)
+
+
+def test_a_function_that_is_left_to_the_tape_has_nothing_on_disk():
+    with pytest.raises(rg.UsageError, match="the tape keeps all it keeps in memory"):
+        rg.grad(lambda x: np.sum(x * x), budget="1 MB", disk="1 GB")(U)

@@ -137,3 +137,32 @@ def a_name_in_a_loop(x, n):
 
 def test_names_bound_again_in_loops_and_branches_keep_their_values() -> None:
     agreeing(a_name_in_a_loop, np.random.default_rng(10).standard_normal(6), 4)
+
+
+def of_slices(x, w):
+    low = x[1:] - 2.0 * x[:-1]
+    high = x[2:] * w[:-2]
+    return np.tanh(low[1:] - low[:-1]) + high * w[1:-1]
+
+
+def test_an_array_that_begins_with_zeros_is_set_once() -> None:
+    random = np.random.default_rng(11)
+    nests = agreeing(of_slices, random.standard_normal(9), random.standard_normal(9))
+    lines = [line.strip() for line in nests.text.splitlines()]
+    assert not any(line.endswith("] = 0.0") for line in lines)
+
+
+def a_part_of_a_part(x):
+    y = x[:-2] * 2.0
+    return np.sum(y[1:3] * x[4:6]) + np.sum(y[:2] ** 2) + np.sum(y[2:4])
+
+
+def test_blocks_of_an_array_that_is_larger_than_what_is_added() -> None:
+    agreeing(a_part_of_a_part, np.random.default_rng(12).standard_normal(9))
+
+
+def test_temporaries_stay_with_the_process() -> None:
+    random = np.random.default_rng(13)
+    nests = agreeing(star, random.standard_normal((6, 7)), random.standard_normal((6, 7)), 3)
+    driver = nests.text.split(f"def {nests.driver}(")[1]
+    assert sum(line.strip().startswith("np.empty(min(") for line in driver.splitlines()) == 1

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from functools import reduce
 
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.forwarding import copies_forwarded, without_unread
 from retrograde.python.nests.margins import (
     Addition,
     Margins,
+    addition_of,
     as_shifted,
     by_place,
     is_simple,
+    is_zero_in_margins,
     put,
     scaled,
+    total,
     values_names,
     widen,
 )
@@ -40,10 +42,14 @@ from retrograde.python.nests.model import (
     elements_in,
     every_part,
     map_scalar,
+    scalars_in,
     value_of,
     with_value,
 )
+from retrograde.python.nests.summing import summed
 from retrograde.python.nests.translator import Translator
+
+_CHEAP = 4
 
 
 def gathered(translator: Translator, parts: list[Part], kept: set[str]) -> list[Part]:
@@ -57,9 +63,12 @@ def gathered(translator: Translator, parts: list[Part], kept: set[str]) -> list[
     margins = Margins()
     local = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
     simple = {name for name in local if is_simple(parts, name)}
-    copies_forwarded(parts, translator.base_of, simple)
+    copies_forwarded(parts, translator.base_of, simple, multiples=True)
     parts = without_unread(parts, kept)
     _unscaled(parts, simple)
+    made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes}
+    shared = {*translator.aliases, *translator.aliases.values()}
+    parts = summed(translator, parts, made - shared, simple, margins)
     parts = _in_list(translator, parts, simple, margins)
     widen(translator, parts, margins)
     return parts
@@ -104,7 +113,7 @@ def _in_list(translator: Translator, parts: list[Part], simple: set[str], margin
         if isinstance(part, Suite):
             part.body = _in_list(translator, part.body, simple, margins)
             part.otherwise = _in_list(translator, part.otherwise, simple, margins)
-        addition = _addition(part)
+        addition = addition_of(part)
         if addition is None:
             close()
             result.append(part)
@@ -114,28 +123,6 @@ def _in_list(translator: Translator, parts: list[Part], simple: set[str], margin
         run.append(addition)
     close()
     return result
-
-
-def _addition(part: Part) -> Addition | None:
-    if not isinstance(part, Nest) or len(part.steps) != 1 or not part.free or not part.loops:
-        return None
-    (store,) = part.steps
-    if not isinstance(store, Store) or store.by != "+":
-        return None
-    rest = len(store.indices) - len(part.loops)
-    fixed, moving = store.indices[:rest], store.indices[rest:]
-    if rest < 0 or any(loop in index.names for index in fixed for loop in part.loops):
-        return None
-    offsets: list[int] = []
-    starts: list[Affine] = []
-    for index, loop in zip(moving, part.loops, strict=True):
-        start = index - variable(loop)
-        if index.factor(loop) != 1 or any(name in part.loops for name in start.names):
-            return None
-        offsets.append(start.constant)
-        starts.append(start - start.constant)
-    key = (store.array, fixed, tuple(starts), tuple(part.extents), store.dtype)
-    return Addition(part, store, tuple(offsets), key)
 
 
 def _commutes(translator: Translator, run: list[Addition], addition: Addition) -> bool:
@@ -157,6 +144,9 @@ def _turned(translator: Translator, run: list[Addition], simple: set[str], margi
             inner += [addition.nest for addition in group]
             continue
         gather = _Gather(translator, group)
+        if _may_read_in_place(translator, group, simple):
+            inner += gather.in_place()
+            continue
         gather.values = [
             by_place(addition)
             if addition.offsets == gather.middle
@@ -167,6 +157,24 @@ def _turned(translator: Translator, run: list[Addition], simple: set[str], margi
         inner.append(gather.interior())
         gather.ask(margins)
     return [*before, *borders, *inner]
+
+
+def _may_read_in_place(translator: Translator, group: list[Addition], simple: set[str]) -> bool:
+    """Whether two neighbours along one axis collect what is cheap, and would have to be copied to get a margin."""
+    if len(group) != 2:
+        return False
+    apart = [abs(one - other) for one, other in zip(group[0].offsets, group[1].offsets, strict=True)]
+    axis = max(range(len(apart)), key=apart.__getitem__)
+    extents = tuple(group[0].nest.extents)
+    if (
+        sum(map(bool, apart)) != 1
+        or apart[axis] > 2
+        or not translator.facts.never_negative(extents[axis] - apart[axis])
+    ):
+        return False
+    values = [by_place(addition) for addition in group]
+    costs = [sum(each.cost for each in scalars_in(value) if isinstance(each, Spelled)) for value in values]
+    return max(costs) <= _CHEAP and not all(is_zero_in_margins(translator, value, simple, extents) for value in values)
 
 
 class _Gather:
@@ -204,6 +212,24 @@ class _Gather:
                     nest = self._beside(axis, low, some)
                     nest.spares = (self.group[0].store.array, self.extents, indices)
                     parts.append(nest)
+        return parts
+
+    def in_place(self) -> list[Part]:
+        """Where two additions along one axis overlap, and the ends, each of which only one reaches; without margins."""
+        self.values = [by_place(addition) for addition in self.group]
+        first, last = sorted(range(2), key=lambda at: self.group[at].offsets)
+        starts, ends = self.group[first].offsets, self.group[last].offsets
+        axis = next(at for at in range(len(starts)) if starts[at] != ends[at])
+        apart = ends[axis] - starts[axis]
+        parts: list[Part] = []
+        for some, start, extent in (
+            ([first], affine(starts[axis]), affine(apart)),
+            ([first, last], affine(ends[axis]), self.extents[axis] - apart),
+            ([last], self.extents[axis] + starts[axis], affine(apart)),
+        ):
+            places = [start if at == axis else affine(offset) for at, offset in enumerate(starts)]
+            extents = [extent if at == axis else each for at, each in enumerate(self.extents)]
+            parts.append(self._block(places, extents, sorted(some)))
         return parts
 
     def ask(self, margins: Margins) -> None:
@@ -257,19 +283,3 @@ class _Gather:
         for axis, (start, extent, own) in enumerate(zip(starts, extents, self.extents, strict=True)):
             above = start + extent - own
             widths[axis] = max(widths[axis], *(side.constant for side in (start.times(-1), above) if side.is_constant))
-
-
-def total(shares: list[Scalar]) -> Scalar:
-    """A sum; what several are multiples of one number by is multiplied once."""
-    multiples = [found for share in shares if (found := scaled(share)) is not None]
-    factors = Counter(factor for _, factor in multiples)
-    result: list[Scalar] = []
-    for share in shares:
-        found = scaled(share)
-        if found is None or factors[found[1]] < 2:
-            result.append(share)
-        elif found in multiples:
-            together = total([one for one, factor in multiples if factor == found[1]])
-            result.append(Spelled("({0} * {1})", (together, found[1]), share.dtype))
-            multiples = [pair for pair in multiples if pair[1] != found[1]]
-    return reduce(lambda one, other: Spelled("({0} + {1})", (one, other), one.dtype), result)

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import numpy as np
 
@@ -52,6 +54,29 @@ class Addition:
     key: tuple[object, ...]
 
 
+def addition_of(part: Part, by: str = "+") -> Addition | None:
+    """A nest as an addition, if it is one; or as a store of the same form."""
+    if not isinstance(part, Nest) or len(part.steps) != 1 or not part.free or not part.loops:
+        return None
+    (store,) = part.steps
+    if not isinstance(store, Store) or store.by != by:
+        return None
+    rest = len(store.indices) - len(part.loops)
+    fixed, moving = store.indices[:rest], store.indices[rest:]
+    if rest < 0 or any(loop in index.names for index in fixed for loop in part.loops):
+        return None
+    offsets: list[int] = []
+    starts: list[Affine] = []
+    for index, loop in zip(moving, part.loops, strict=True):
+        start = index - variable(loop)
+        if index.factor(loop) != 1 or any(name in part.loops for name in start.names):
+            return None
+        offsets.append(start.constant)
+        starts.append(start - start.constant)
+    key = (store.array, fixed, tuple(starts), tuple(part.extents), store.dtype)
+    return Addition(part, store, tuple(offsets), key)
+
+
 def by_place(addition: Addition) -> Scalar:
     """What is added, by `#0`, `#1`, …"""
     return put(addition.store.value, {loop: variable(f"#{at}") for at, loop in enumerate(addition.nest.loops)})
@@ -59,26 +84,35 @@ def by_place(addition: Addition) -> Scalar:
 
 def as_shifted(translator: Translator, addition: Addition, simple: set[str], before: list[Part]) -> Scalar:
     """What is added, by `#0`, `#1`, …: of elements that can have a margin, and 0 in the margin."""
-    nest = addition.nest
-    values = {loop: variable(f"#{axis}") for axis, loop in enumerate(nest.loops)}
-    value = by_place(addition)
-    if _is_zero_in_margins(translator, value, simple, tuple(nest.extents)):
+    return _with_margins(translator, by_place(addition), addition.nest, simple, before)
+
+
+def _with_margins(translator: Translator, value: Scalar, nest: Nest, simple: set[str], before: list[Part]) -> Scalar:
+    names = values_names(len(nest.loops))
+    if isinstance(value, Element) and is_zero_in_margins(translator, value, simple, tuple(nest.extents)):
         return value
+    if isinstance(value, Spelled) and value.template == "(-{0})":
+        return replace(value, operands=(_with_margins(translator, value.operands[0], nest, simple, before),))
+    multiple = scaled(value)
+    if multiple is not None:
+        one = _with_margins(translator, multiple[0], nest, simple, before)
+        return Spelled("({0} * {1})", (one, multiple[1]), value.dtype)
+    own = tuple(map(variable, names))
     for part in before:
-        if isinstance(part, Nest) and part.extents == nest.extents and part.steps[0].value == put(value, _back(part)):  # pyright: ignore[reportAttributeAccessIssue]
-            array = part.steps[0].array  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-            return Element(array, tuple(values.values()), value.dtype)  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(part, Nest) and part.extents == nest.extents:
+            (step,) = part.steps
+            there = dict(zip(names, map(variable, part.loops), strict=True))
+            if isinstance(step, Store) and step.value == put(value, there):
+                return Element(step.array, own, value.dtype)
     with translator.into(before):
         made = translator.allocate(tuple(nest.extents), value.dtype)
     assert made.memory is not None
     simple.add(made.memory.array)
     loops = translator.loops(len(nest.loops))
     indices = tuple(map(variable, loops))
-    store = Store(
-        made.memory.array, indices, put(value, dict(zip(values_names(len(loops)), indices, strict=True))), value.dtype
-    )
+    store = Store(made.memory.array, indices, put(value, dict(zip(names, indices, strict=True))), value.dtype)
     before.append(Nest(loops, list(nest.extents), [store]))
-    return Element(made.memory.array, tuple(values.values()), value.dtype)
+    return Element(made.memory.array, own, value.dtype)
 
 
 def values_names(rank: int) -> list[str]:
@@ -86,18 +120,15 @@ def values_names(rank: int) -> list[str]:
     return [f"#{axis}" for axis in range(rank)]
 
 
-def _back(nest: Nest) -> dict[str, Affine]:
-    return {f"#{axis}": variable(loop) for axis, loop in enumerate(nest.loops)}
-
-
-def _is_zero_in_margins(translator: Translator, value: Scalar, simple: set[str], extents: Indices) -> bool:
+def is_zero_in_margins(translator: Translator, value: Scalar, simple: set[str], extents: Indices) -> bool:
+    """Whether a scalar, by `#0`, `#1`, …, can be had beyond these extents as zero."""
     if isinstance(value, Element):
         own = tuple(variable(name) for name in values_names(len(extents)))
         return value.array in simple and value.indices == own and translator.extents[value.array] == extents
     if isinstance(value, Spelled) and value.template == "(-{0})":
-        return _is_zero_in_margins(translator, value.operands[0], simple, extents)
+        return is_zero_in_margins(translator, value.operands[0], simple, extents)
     found = scaled(value)
-    return found is not None and _is_zero_in_margins(translator, found[0], simple, extents)
+    return found is not None and is_zero_in_margins(translator, found[0], simple, extents)
 
 
 def scaled(value: Scalar) -> tuple[Scalar, Constant] | None:
@@ -110,6 +141,22 @@ def scaled(value: Scalar) -> tuple[Scalar, Constant] | None:
     if not isinstance(other, Constant) or not np.isfinite(other.value):
         return None
     return None if isinstance(one, Constant) or one.dtype != value.dtype else (one, other)
+
+
+def total(shares: list[Scalar]) -> Scalar:
+    """A sum; what several are multiples of one number by is multiplied once."""
+    multiples = [found for share in shares if (found := scaled(share)) is not None]
+    factors = Counter(factor for _, factor in multiples)
+    result: list[Scalar] = []
+    for share in shares:
+        found = scaled(share)
+        if found is None or factors[found[1]] < 2:
+            result.append(share)
+        elif found in multiples:
+            together = total([one for one, factor in multiples if factor == found[1]])
+            result.append(Spelled("({0} * {1})", (together, found[1]), share.dtype))
+            multiples = [pair for pair in multiples if pair[1] != found[1]]
+    return reduce(lambda one, other: Spelled("({0} + {1})", (one, other), one.dtype), result)
 
 
 def put(value: Scalar, values: dict[str, Affine]) -> Scalar:

@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from retrograde.python.nests.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
 from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
+from retrograde.python.nests.laned import in_lanes
 from retrograde.python.nests.margins import is_simple
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
 from retrograde.python.nests.residing import mirrored, settled, without_twins
 from retrograde.python.nests.rotating import rotated
-from retrograde.python.nests.summing import in_lanes
 
 _MOST_NESTS = 16
 
@@ -119,7 +119,7 @@ def connected(
         aliased: arrays that have several names.
         names: new names for scalars.
     """
-    regions = list(_regions(segments))
+    regions = list(regions_of(segments))
     bound = {id(region): bound_in(region.parts) for region in regions}
     outside = set(given) | _python_binds(segments)
     live: dict[int, set[str]] = {}
@@ -185,12 +185,13 @@ def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list
     return parts
 
 
-def _regions(segments: list[Segment]) -> Iterator[Region]:
+def regions_of(segments: list[Segment]) -> Iterator[Region]:
+    """What is compiled, that in loops which run as Python included."""
     for segment in segments:
         if isinstance(segment, Region):
             yield segment
         elif isinstance(segment, PythonSuite):
-            yield from _regions(segment.inner)
+            yield from regions_of(segment.inner)
 
 
 def _python_binds(segments: list[Segment]) -> set[str]:
@@ -250,8 +251,12 @@ def _nest_reads(nest: Nest) -> set[str]:
 
 
 def function_text(name: str, region: Region, names: Iterator[str]) -> str:
-    """A region as a function."""
-    lines = lines_of(region.parts, names)
+    """A region as a function. What it allocates once may be large, where the sizes are not known beforehand."""
+    lines: list[str] = []
+    for part in region.parts:
+        lines += lines_of([part], names)
+        if isinstance(part, Line) and part.makes and part.reads and "np.empty(" in part.text:
+            lines.append(f"in_large_pages({part.makes})")
     if region.outputs:
         lines.append(f"return {', '.join(region.outputs)}")
     return "\n".join([f"def {name}({', '.join(region.inputs)}):", *(f"    {line}" for line in lines or ["pass"])])

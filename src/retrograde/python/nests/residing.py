@@ -28,6 +28,7 @@ from retrograde.python.nests.model import (
     elements_in,
     every_part,
     map_scalar,
+    names_read,
     reads_of,
     value_of,
     with_value,
@@ -320,7 +321,9 @@ def _in_versions(
     names: Iterator[str],
 ) -> Suite:
     later = Nest(list(nest.loops), list(nest.extents), list(nest.steps), nest.free)
-    own = {step.name: next(names) for step in nest.steps if isinstance(step, Let)}
+    lets = [step for step in nest.steps if isinstance(step, Let)]
+    carried = {let.name for let in lets if let.name in names_read(let.value)}
+    own = {let.name: next(names) for let in lets if let.name not in carried}
     later.steps = with_scalars(later.steps, own)
     forwarded(later, base_of, names, known)
     later.steps[:] = [

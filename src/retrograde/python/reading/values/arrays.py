@@ -142,13 +142,18 @@ class Array(Handle):
     def __getitem__(self, index: Any) -> Any:
         index = index_of(self.heap, index)
         if not is_basic(index):
-            return self.heap.wrap(self.read()[index])
+            return self._picked(index)
         if not picks_number(index, self.ndim):
             return self.viewed(index_view(self.heap.builder, index), contiguous=_stays_together(self, index))
         if not self.path:
-            return self.heap.wrap(self.read()[index])
+            return self._picked(index)
         path = joined(self.path, index_view(self.heap.builder, index), self._base_rank())
         return self.heap.wrap(_walk(self, path))
+
+    def _picked(self, index: Any) -> Any:
+        content = self.read()
+        found = content[index] if isinstance(content, Symbol) else PRIMITIVES["getitem"](content, index)
+        return self.heap.wrap(found)
 
     # Writing.
 
