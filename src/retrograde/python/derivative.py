@@ -53,7 +53,7 @@ class Derivative:
         """The derivative at arguments."""
         choice = self.choice(arguments, options)
         if isinstance(choice, str) or choice[0].backend == "tape":
-            self.request.refuse_names()
+            self.request.refuse_on_tape()
             return self._tape(*arguments, **options)
         found, inputs = choice
         if self.request.kind == "vjp":

@@ -31,6 +31,7 @@ from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, Size, StackType, Type
 from retrograde.python.lowering.broadcasting import broadcast_late
 from retrograde.python.lowering.checking import with_raises
+from retrograde.python.lowering.counting import count_directly
 from retrograde.python.lowering.operations import ENTRY, FULL, KEEP, MAKE_STACK, STOP, ZEROS
 from retrograde.python.lowering.ranges import put_ranges
 from retrograde.python.lowering.rewriting import drop_unused, map_statement, replaced, replacing, substitute_everywhere
@@ -50,6 +51,7 @@ def explicit(program: Program) -> Block:
     block = _Rewriting(inputs, sizes.hoist()).block(block)
     broadcast_late(block)
     put_ranges(block)
+    count_directly(block)
     drop_unused(block)
     return block
 

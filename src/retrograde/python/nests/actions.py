@@ -34,6 +34,7 @@ from retrograde.python.nests.affine import Affine, affine
 from retrograde.python.nests.branched import make_joined
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, remapped
+from retrograde.python.nests.listed import bind_listed, is_listed, keep_listed, make_listed
 from retrograde.python.nests.model import Constant, Let, Local, Nest, Spelled
 from retrograde.python.nests.printing import scalar_text
 from retrograde.python.nests.scalars import cast, dtype_text
@@ -82,18 +83,20 @@ def _bind(translator: Translator, action: Bind) -> None:
 
 
 def _stretched(translator: Translator, field: Field, name: Name, value: Expression) -> Field:
-    """A constant array as large as the name's arrays are: one of ones stands where a branch has nothing to keep."""
+    """A constant array as large as the name's arrays are, as far as that is known.
+
+    One of a single element stands where a branch has nothing to keep.
+    """
     assert isinstance(name.type, ArrayType)
     constant: Any = value
     if not isinstance(value, np.ndarray) or constant.size != 1:
         return field
-    extents = [translator.extent(size) for size in name.type.sizes]
-    known = tuple(extent for extent in extents if extent is not None)
-    if len(known) != len(extents):
+    known = [translator.extent(size) for size in name.type.sizes]
+    if None in known:
         translator.stacks.hollow.add(name)
-        return field
+    extents = tuple(affine(1) if extent is None else extent for extent in known)
     scalar = Constant(constant.reshape(())[()], constant.dtype)
-    return field if known == field.extents else Field(known, constant.dtype, lambda _: scalar)
+    return field if extents == field.extents else Field(extents, constant.dtype, lambda _: scalar)
 
 
 def _bind_several(translator: Translator, action: Bind) -> None:
@@ -157,6 +160,9 @@ def _bind_number(translator: Translator, name: Name, value: Expression) -> None:
 
 
 def _bind_stack(translator: Translator, name: Name, value: Expression) -> None:
+    if isinstance(value, Entry) and value.stack in translator.stacks.listed:
+        bind_listed(translator, name, value)
+        return
     if translator.bindings[name] > 1:
         raise Demoted("a stack is bound at several places")
     growing = translator.stacks.growing
@@ -296,8 +302,17 @@ def _if(translator: Translator, action: If) -> None:
 def _make_stack(translator: Translator, action: MakeStack) -> None:
     if action.stack in translator.stacks.joined:
         make_joined(translator, action.stack, action)
+    elif is_listed(translator, action):
+        make_listed(translator, action.stack, action)
     else:
         make_stack(translator, action)
+
+
+def _keep(translator: Translator, action: Keep) -> None:
+    if action.stack in translator.stacks.listed:
+        keep_listed(translator, action)
+    else:
+        keep(translator, action)
 
 
 def _forget(translator: Translator, action: Forget) -> None:
@@ -308,7 +323,7 @@ _TRANSLATE: dict[type[Any], Any] = {
     Bind: _bind,
     Write: _write,
     MakeStack: _make_stack,
-    Keep: keep,
+    Keep: _keep,
     For: _for,
     ForEach: _for_each,
     Repeat: _repeat,

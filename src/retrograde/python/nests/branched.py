@@ -14,6 +14,7 @@ from retrograde.python.lowering.places import inner_actions, walk
 from retrograde.python.nests.affine import affine
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Indices
+from retrograde.python.nests.listed import is_listed, make_listed
 from retrograde.python.nests.scalars import dtype_text
 from retrograde.python.nests.stacks import (
     Growing,
@@ -90,8 +91,11 @@ def make_joined(translator: Translator, stack: Name, maker: Maker) -> None:
         Demoted: it is kept in a stack that is an array.
     """
     stacks = translator.stacks
+    if any(is_listed(translator, each) for each in stacks.joined[stack]):
+        make_listed(translator, stack, maker)
+        return
     outer = stacks.outside(maker)
-    if outer is not None:
+    if outer is not None and outer[0] not in stacks.listed:
         if outer[0] not in stacks.growing:
             raise Demoted("a stack that branches make is kept in a stack of equal ones")
         base = stacks.bases.get(stack) or translator.fresh("base")
@@ -120,7 +124,7 @@ def _common_shape(translator: Translator, stack: Name, makers: list[Maker]) -> I
 def _shape_at(translator: Translator, stack: Name, maker: MakeStack) -> Indices | None:
     assert isinstance(stack.type, StackType)
     depth, element = depth_of(stack.type)
-    if maker.count is None or maker.slots:
+    if maker.count is None:
         return None
     return element_shape(translator, element) if depth == 1 else shape_of_inner(translator, stack)
 

@@ -20,7 +20,6 @@ from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, remapped, whole_array
 from retrograde.python.nests.model import Constant, Element, Local, Nest, Store, Whole
 from retrograde.python.nests.scalars import dtype_text
-from retrograde.python.nests.scheduled import check_slots
 from retrograde.python.nests.translator import INT64, Translator
 from retrograde.python.nests.writing import fitted
 
@@ -59,6 +58,11 @@ class Storage:
     shape: Indices | None
     data: Level | None
 
+    @property
+    def held(self) -> list[Level]:
+        """Everything that holds something."""
+        return [*self.levels, *([] if self.data is None else [self.data])]
+
 
 @dataclass(frozen=True, slots=True)
 class Growing:
@@ -84,6 +88,7 @@ class Stacks:
         joined: the stacks that are made at several places, or are empty at some, and what makes each.
         growing: the stacks that are part of a storage.
         forms: of the joined ones the extents of an entry, where they are arrays, or else what they are part of.
+        listed: the stacks that are lists of Python's.
         hollow: the names of arrays that have one element where a branch has nothing to keep.
         bases: of the joined ones that are kept in others the variable that says where they begin.
     """
@@ -93,6 +98,7 @@ class Stacks:
     growing: dict[Name, Growing] = field(default_factory=dict[Name, Growing])
     forms: dict[Name, Indices | Storage] = field(default_factory=dict[Name, "Indices | Storage"])
     bases: dict[Name, str] = field(default_factory=dict[Name, str])
+    listed: set[Name] = field(default_factory=set[Name])
     hollow: set[Name] = field(default_factory=set[Name])
 
     def outside(self, maker: Maker) -> tuple[Name, Expression] | None:
@@ -113,7 +119,6 @@ def depth_of(kind: StackType) -> tuple[int, ArrayType]:
 def make_stack(translator: Translator, action: MakeStack) -> None:
     """Room for the entries."""
     assert isinstance(action.stack.type, StackType)
-    check_slots(translator, action)
     stack, stacks = action.stack, translator.stacks
     _, element = depth_of(action.stack.type)
     outer = stacks.outside(action)
@@ -123,7 +128,7 @@ def make_stack(translator: Translator, action: MakeStack) -> None:
     if outer is not None and _fits_into(translator, action, *outer):
         translator.views[stack] = _sub(stack_field(translator, outer[0]), translator.index(outer[1]))
         return
-    shape = _known_shape(translator, action)
+    shape = known_shape(translator, action)
     if shape is not None and action.count is not None:
         count = translator.index(action.count)
         translator.allocate((count, *shape), element.dtype, translator.texts[stack])
@@ -131,7 +136,8 @@ def make_stack(translator: Translator, action: MakeStack) -> None:
     stacks.growing[stack] = Growing(_new_storage(translator, action), 0, affine(0))
 
 
-def _known_shape(translator: Translator, action: MakeStack) -> Indices | None:
+def known_shape(translator: Translator, action: MakeStack) -> Indices | None:
+    """The extents of a stack's entries, if they are known where it is made."""
     assert isinstance(action.stack.type, StackType)
     depth, element = depth_of(action.stack.type)
     if action.shape is not None:
@@ -143,12 +149,15 @@ def _known_shape(translator: Translator, action: MakeStack) -> Indices | None:
 
 def shape_of_inner(translator: Translator, stack: Name) -> Indices | None:
     """The number of entries that each of the stacks in a stack has, and their shape, if they are known beforehand."""
-    inner = [made for made, outer, _ in translator.stacks.around if outer is stack]
-    if len(inner) != 1 or not isinstance(inner[0], MakeStack):
+    shapes = {_given_shape(translator, made) for made, outer, _ in translator.stacks.around if outer is stack}
+    return shapes.pop() if len(shapes) == 1 else None
+
+
+def _given_shape(translator: Translator, maker: Maker) -> Indices | None:
+    """The number of entries of a stack and their shape, if the arguments alone say them."""
+    if not isinstance(maker, MakeStack) or maker.count is None or maker.slots:
         return None
-    (action,) = inner
-    count = None if action.count is None else translator.whole_of(action.count)
-    shape = _known_shape(translator, action)
+    count, shape = translator.whole_of(maker.count), known_shape(translator, maker)
     if count is None or shape is None or not all(map(translator.is_given, (count, *shape))):
         return None
     return (count, *shape)
@@ -164,7 +173,8 @@ def _fits_into(translator: Translator, action: MakeStack, outer: Name, index: Ex
     """Whether a stack can be filled right where it is going to be kept."""
     if action.count is None or outer in translator.stacks.growing:
         return False
-    if not isinstance(index, Name) or translator.texts.get(index) in translator.unstable:
+    place = translator.whole_of(index)
+    if place is None or translator.is_unstable(place):
         return False
     around = translator.extents.get(translator.texts[outer])
     return around is not None and around[1] == translator.index(action.count)
@@ -173,7 +183,9 @@ def _fits_into(translator: Translator, action: MakeStack, outer: Name, index: Ex
 def _new_storage(translator: Translator, action: MakeStack) -> Storage:
     assert isinstance(action.stack.type, StackType)
     depth, element = depth_of(action.stack.type)
-    shape = _known_shape(translator, action) if depth == 1 else element_shape(translator, element)
+    outer = translator.stacks.outside(action)
+    by_type = depth > 1 or (outer is not None and outer[0] in translator.stacks.listed)
+    shape = element_shape(translator, element) if by_type else known_shape(translator, action)
     if shape is None and depth > 1 and action.shape is not None:
         shape = tuple(translator.index(extent) for extent in action.shape[-element.rank :]) if element.rank else ()
     shape = None if shape is None else tuple(map(translator.lasting, shape))
@@ -290,6 +302,10 @@ def _sub(field: Field, index: Affine) -> Field:
 
 def entry_field(translator: Translator, entry: Entry) -> Field:
     """An entry of a stack, which is an array."""
+    if entry.stack in translator.stacks.listed:
+        from retrograde.python.nests.listed import listed_field
+
+        return listed_field(translator, entry)
     index = translator.lasting(translator.index(entry.index))
     place = translator.stacks.growing.get(entry.stack)
     if place is None:

@@ -257,9 +257,10 @@ class Translator(MemoryEmitter):
         if field.rank:
             name = self.as_array_variable(field)
             return name, {name}
-        return self._number_text(field)
+        return self.number_text(field)
 
-    def _number_text(self, field: Field) -> tuple[str, set[str]]:
+    def number_text(self, field: Field) -> tuple[str, set[str]]:
+        """A number as text for a call that runs as Python, and the variables that it reads."""
         value = self.let(field.at(()))
         if isinstance(value, Whole):
             return f"np.int64({value.value})", set(value.value.names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.changes import NameSlot, Place, State
 from retrograde.python.reading.frames import EXIT, RETURNED
 from retrograde.python.reading.kinds import (

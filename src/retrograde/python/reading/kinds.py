@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType, Extent, type_of
 from retrograde.python.reading.frames import Maybe, Unset
 from retrograde.python.reading.records import group_of, is_group, items_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading import names
 from retrograde.python.reading.changes import State
 from retrograde.python.reading.frames import CONTINUE, EXIT, NORMAL

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
 from retrograde.program.model import Block, Loop, Variable
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType
 from retrograde.python.reading.changes import NOTHING, Ending, NameSlot, Place, State, seen
 from retrograde.python.reading.frames import Maybe

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
 from retrograde.program.model import Variable
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import Size
 from retrograde.python.reading.regions import branch
 from retrograde.python.reading.signals import NeedsStatic, Unreachable

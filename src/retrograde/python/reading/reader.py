@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import RetrogradeError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.model import Variable
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.assumptions import Assumptions
 from retrograde.python.reading.frames import Frame, Maybe
 from retrograde.python.reading.inputs import Inputs

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from retrograde.errors import RetrogradeError, UnsupportedError
 from retrograde.program.model import Place
+from retrograde.program.symbol import NotConstant
 
 _TAPE = 'or call the function with backend="tape", which runs it as it is'
 
@@ -73,11 +74,10 @@ def at(place: Place | None, text: str, message: str) -> Refusal:
 
 def located(error: RetrogradeError, place: Place | None, text: str) -> RetrogradeError:
     """An error as one of its kind that says where it belongs."""
-    kind: type[RetrogradeError] = type(error)
+    kind = type(error)
     if issubclass(kind, Located):
         return error
-    if "__init__" in vars(kind):
-        kind = next(base for base in kind.__mro__[1:] if "__init__" not in vars(base))
+    kind = UnsupportedError if issubclass(kind, NotConstant) else kind
     with_place = type(kind.__name__, (Located, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
     return with_place(where(place, text, str(error)))
 

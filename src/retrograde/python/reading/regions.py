@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
 from retrograde.program.model import Block, Branch
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.changes import NOTHING, Ending, Place, State
 from retrograde.python.reading.frames import Unset
 from retrograde.python.reading.joining import Joined

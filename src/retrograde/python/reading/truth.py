@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values import Value
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ from retrograde.python.lowering.places import names_read
 from retrograde.python.text.comments import Comments
 from retrograde.python.text.constants import dtype_text
 from retrograde.python.text.expressions import ExpressionPrinter
+from retrograde.python.text.signs import negated
 from retrograde.python.text.wrapping import wrapped
 
 _INDENT = "    "
@@ -44,6 +45,7 @@ class StatementPrinter:
         expressions: prints what they compute.
         comments: says which line of the user's function they come from; None for no comments.
         numbers: names that stand for numbers, never for arrays without axes.
+        read: the names that something reads.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class StatementPrinter:
         expressions: ExpressionPrinter,
         comments: Comments | None = None,
         numbers: frozenset[Name] = frozenset(),
+        read: Set[Name] = frozenset(),
     ) -> None:
+        self._read = read
         self._text = expressions.text
         self._expressions = expressions
         self._comments = comments
@@ -64,7 +68,7 @@ class StatementPrinter:
         done: list[str] = []
         for action in _with_exchanges(actions):
             place = getattr(action, "place", None)
-            if self._comments is not None and place is not None:
+            if self._comments is not None and place is not None and not _only_counts(action):
                 done += self._comments.before(place)
             for line in _PRINTERS[type(action)](self, action):
                 done += wrapped(line)
@@ -107,8 +111,8 @@ class StatementPrinter:
             sign, value = self._sign(write)
             yield f"{place} {sign} {value}"
         elif _picks_once(write.index):
-            negated = isinstance(write.value, Apply) and write.value.primitive.name == "negative"
-            sign, value = ("-=", write.value.operands[0]) if negated else ("+=", write.value)
+            opposite = negated(write.value)
+            sign, value = ("+=", write.value) if opposite is None else ("-=", opposite)
             yield f"{place} {sign} {self._text(value)}"
         else:
             yield f"np.add.at({name}, {self._index_argument(write.index)}, {self._text(write.value)})"
@@ -139,7 +143,8 @@ class StatementPrinter:
         else:
             self._arrays.add(make.stack)
             count = self._text(make.count)
-            if not isinstance(make.count, int) and not _is_size(make.count):
+            least = self._expressions.bounds.of(make.count)
+            if least is None or least < 0:
                 count = f"max({count}, 0)"
             extents = ", ".join([count, *map(self._text, make.shape)])
             shape = f"({extents})" if make.shape else extents
@@ -148,11 +153,9 @@ class StatementPrinter:
 
     def _keep(self, keep: Keep) -> Iterator[str]:
         name = self._expressions.name(keep.stack)
-        value = self._text(keep.value, 14)
+        value = self._text(keep.value)
         if keep.stack not in self._arrays and not keep.is_own and _may_change(keep.value):
-            value += ".copy()"
-        elif keep.stack in self._arrays:
-            value = self._text(keep.value)
+            value = f"{self._text(keep.value, 14)}.copy()"
         if keep.stack in self._growing:
             yield f"{name}.append({value})"
         else:
@@ -180,10 +183,11 @@ class StatementPrinter:
         if body and isinstance(body[0], Stop):
             first = body.pop(0)
             conditions.append(self._text(first.unless, 3 if conditions else 0))  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
-        yield f"{index} = 0"
+        counts = loop.limit is not None or loop.index in self._read
+        yield from [f"{index} = 0"] * counts
         yield f"while {' and '.join(conditions) or 'True'}:"
         yield from self._block(body)
-        yield f"{_INDENT}{index} += 1"
+        yield from [f"{_INDENT}{index} += 1"] * counts
 
     def _stop(self, stop: Stop) -> Iterator[str]:
         yield f"if not {self._text(stop.unless, 3)}:"
@@ -271,12 +275,18 @@ _PRINTERS: dict[type[Any], Callable[[StatementPrinter, Any], Iterator[str]]] = {
 }
 
 
+def _only_counts(action: Action) -> bool:
+    """Whether it gives a name to an integer plus a number: no line of the user's is about that."""
+    if not isinstance(action, Bind) or not isinstance(action.value, Apply):
+        return False
+    kind = action.value.type
+    named = action.targets[0].text
+    shifts = action.value.primitive.name in ("add", "subtract") and not kind.rank and kind.dtype.kind == "i"
+    return shifts and ("_plus_" in named or "_less_" in named)
+
+
 def _innermost(stack: Name) -> Any:
     return stack.type.element if isinstance(stack.type, StackType) else stack.type
-
-
-def _is_size(count: Expression) -> bool:
-    return isinstance(count, Apply) and count.primitive.name == "size"
 
 
 def _picks_once(index: Expression) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import Symbol
 from retrograde.program.kinds import is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType, type_of
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.values.fitting import cast_to, check_kind, fitting

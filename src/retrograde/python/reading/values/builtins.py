@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
+from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import call, replaces
 from retrograde.python.reading.values.handle import Handle
@@ -239,41 +240,41 @@ def _fsum(heap: Heap, values: Any) -> Any:
 
 
 @replaces(math.isclose)
-def _isclose(heap: Heap, a: Any, b: Any, *, rel_tol: Any = 1e-9, abs_tol: Any = 0.0) -> Any:
+def _isclose(heap: Heap, a: Any, b: Any, *, rel_tol: Any = 1e-09, abs_tol: Any = 0.0) -> Any:
     if not any(isinstance(value, Handle) for value in (a, b, rel_tol, abs_tol)):
         return math.isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
-    one, other = (_double(heap, value) for value in (a, b))
-    near = np.maximum(rel_tol * np.maximum(np.abs(one), np.abs(other)), abs_tol)
-    return heap.number((one == other) | ((np.abs(one - other) <= near) & np.isfinite(one) & np.isfinite(other)), bool)
+    one, other, relative, absolute = (_double(heap, value) for value in (a, b, rel_tol, abs_tol))
+    allowed = np.maximum(relative * np.maximum(np.abs(one), np.abs(other)), absolute)
+    near = np.isfinite(one) & np.isfinite(other) & (np.abs(one - other) <= allowed)
+    return heap.number((one == other) | near, bool)
 
 
-def _declare_special(name: str, instead: str) -> None:
+def _declare_special(name: str, primitive: str) -> None:
     original = getattr(math, name)
 
-    def of_special(heap: Heap, value: Any) -> Any:
+    def special(heap: Heap, value: Any) -> Any:
         if not isinstance(value, Handle):
             return original(value)
-        from retrograde import special
+        return heap.number(heap.builder.emit(PRIMITIVES[primitive], (_double(heap, value),), {}), float)
 
-        return heap.number(getattr(special, instead)(_double(heap, value)), float)
-
-    replaces(original)(of_special)
+    replaces(original)(special)
 
 
-for _name, _instead in {"erf": "erf", "erfc": "erfc", "gamma": "gamma", "lgamma": "gammaln"}.items():
-    _declare_special(_name, _instead)
+for _name, _primitive in {"erf": "erf", "erfc": "erfc", "gamma": "gamma", "lgamma": "gammaln"}.items():
+    _declare_special(_name, _primitive)
 
 
-def _declare_known(name: str) -> None:
-    """Functions of integers that are few: their arguments are known before the run."""
+def _declare_counting(name: str) -> None:
     original = getattr(math, name)
 
     def of_known(heap: Heap, *values: Any) -> Any:
-        found = (value.known(f"an argument of math.{name}") if isinstance(value, Handle) else value for value in values)
-        return original(*found)
+        if any(isinstance(value, Array) for value in values):
+            raise UnsupportedError(f"math.{name} was asked of an array; give it whole numbers")
+        purpose = f"an argument of math.{name}"
+        return original(*(value.known(purpose) if isinstance(value, Number) else value for value in values))
 
     replaces(original)(of_known)
 
 
 for _name in ("gcd", "lcm", "factorial", "comb", "perm", "isqrt"):
-    _declare_known(_name)
+    _declare_counting(_name)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import NotConstant, Symbol
 from retrograde.program.in_place import slot
 from retrograde.program.kinds import is_list, is_ndarray, is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import NotConstant, Symbol
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.fitting import check_kind

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
 from retrograde.program.kinds import is_list, is_ndarray, is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import replaces
 from retrograde.python.reading.values.handle import Handle
@@ -210,6 +210,33 @@ def _indices(heap: Heap, dimensions: Any, dtype: Any = int, sparse: bool = False
     return heap.array(np.stack(whole))
 
 
+@replaces(np.r_)
+def _joined_rows(heap: Heap, *parts: Any) -> Array:
+    return _joined(heap, [_piece(heap, part, "np.r_") for part in parts], 0)
+
+
+@replaces(np.c_)
+def _joined_columns(heap: Heap, *parts: Any) -> Array:
+    pieces = [_piece(heap, part, "np.c_") for part in parts]
+    return _joined(heap, [piece[:, None] if piece.ndim == 1 else piece for piece in pieces], -1)
+
+
+def _joined(heap: Heap, pieces: list[Array], axis: int) -> Array:
+    return heap.array(np.concatenate([piece.operand() for piece in pieces], axis))
+
+
+def _piece(heap: Heap, part: Any, name: str) -> Array:
+    """One of the things between the brackets of `np.r_` or `np.c_`."""
+    if isinstance(part, str):
+        raise UnsupportedError(f"{name} was asked to join as {part!r} says; write np.concatenate(..., axis=...)")
+    if is_slice(part):
+        if isinstance(part.step, complex):
+            return as_array(heap, _linspace(heap, part.start, part.stop, int(abs(part.step))))
+        part = _arange(heap, 0 if part.start is None else part.start, part.stop, 1 if part.step is None else part.step)
+    made = as_array(heap, part)
+    return made if made.ndim else made[None]
+
+
 @replaces(np.fromiter)
 def _fromiter(heap: Heap, iter: Any, dtype: Any, count: Any = -1, **others: Any) -> Array:
     made = as_array(heap, iter if isinstance(iter, Handle) else list(iter), dtype)
@@ -269,26 +296,6 @@ def _ascontiguousarray(heap: Heap, a: Any, dtype: Any = None, **others: Any) -> 
 @replaces(np.copy)
 def _copy(heap: Heap, a: Any, order: str = "K", subok: bool = False) -> Array:
     return as_array(heap, a)
-
-
-def put_together(heap: Heap, maker: Any, index: Any) -> Any:
-    """`np.r_[index]` and `np.c_[index]`."""
-    from retrograde.python.reading.values.calls import call
-
-    parts = index if is_tuple(index) else (index,)
-    if any(isinstance(part, str) for part in parts):
-        raise UnsupportedError("np.r_ or np.c_ of a string was asked for; write np.concatenate(..., axis=...)")
-    arrays = [as_array(heap, _counted(heap, part) if is_slice(part) else part) for part in parts]
-    arrays = [array if array.ndim else array.reshape(1) for array in arrays]
-    return call(heap, np.concatenate if maker is np.r_ else np.column_stack, (arrays,))
-
-
-def _counted(heap: Heap, part: slice[Any, Any, Any]) -> Any:
-    """A slice between the brackets of `np.r_`: a range, or for a step such as `5j` so many numbers."""
-    start, step = 0 if part.start is None else part.start, 1 if part.step is None else part.step
-    if isinstance(step, complex):
-        return _linspace(heap, start, part.stop, int(abs(step)))
-    return _arange(heap, start, part.stop, step)
 
 
 @replaces(np.shape)

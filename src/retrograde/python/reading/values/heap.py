@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import Size
 from retrograde.python.reading.values.slots import CellSlot, Slot, Snapshot, snapshot
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Heap
 

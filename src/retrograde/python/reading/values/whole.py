@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
 from retrograde.program.model import Variable, variables_in
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import Size
 from retrograde.python.reading.values.heap import Heap
 from retrograde.python.reading.values.numbers import Number
