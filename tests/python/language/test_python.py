@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from language.corpus import Case, Corpus, check_gradients, check_text, check_values, positive, real
+from retrograde.errors import UnsupportedError
 from retrograde.python.reading import read
 
 corpus = Corpus()
