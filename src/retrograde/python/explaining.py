@@ -120,8 +120,8 @@ def as_derivative(function: Any, what: str) -> Derivative:
     if not isinstance(function, Derivative):
         kind = type(function).__name__
         raise UsageError(
-            f"rg.{what} was called with a{'n' * kind.startswith('int')} {kind}; give it what rg.grad, rg.value_and_grad "
-            f"or rg.vjp returns, and the arguments: rg.{what}(rg.grad(f), x)"
+            f"rg.{what} was called with a{'n' * kind.startswith('int')} {kind}; give it what rg.grad, "
+            f"rg.value_and_grad or rg.vjp returns, and the arguments: rg.{what}(rg.grad(f), x)"
         )
     return function
 
