@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -159,3 +160,15 @@ def test_the_folder_stays_below_its_size(folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(stored, "_MOST_BYTES", 200)
     stored._trim(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["1.code", "2.code"]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_as_it_was_after_compiling(enabled: bool) -> None:
+    module = compile_text(f"def f(x):\n    return x + {int(enabled)}\n", ["f"])
+    before = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        assert module.f(1) == 1 + enabled
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -10,6 +10,7 @@ import numpy as np
 
 from retrograde.autodiff.programs.reversal import reverse
 from retrograde.program.model import Program
+from retrograde.python.compiling.known import declare
 from retrograde.python.lowering import lower
 from retrograde.python.nests import Nests, nests_of
 from retrograde.python.reading import read
@@ -17,10 +18,18 @@ from retrograde.python.reading import read
 
 def compiled(nests: Nests) -> Callable[..., tuple[Any, ...]]:
     """The driver of nests, its functions compiled."""
+    declare(nests.namespace.values())
     module: dict[str, Any] = dict(nests.namespace)
     exec(compile(nests.text, "<nests>", "exec"), module)
     for name in nests.compiled:
         module[name] = numba.njit(error_model="numpy")(module[name])
+    return module[nests.driver]
+
+
+def uncompiled(nests: Nests) -> Callable[..., tuple[Any, ...]]:
+    """The driver of nests, its functions run by Python: slower, and at once."""
+    module: dict[str, Any] = dict(nests.namespace)
+    exec(compile(nests.text, "<nests>", "exec"), module)
     return module[nests.driver]
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from retrograde.errors import UsageError
 from retrograde.program.kinds import is_ndarray
+from retrograde.python.compiling.known import declare
 from retrograde.version import __version__
 
 _OPTIONS: Mapping[str, Any] = MappingProxyType({"error_model": "numpy", "nogil": True})
@@ -90,6 +91,7 @@ def _made(
     module.__dict__.update(namespace)
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     sys.modules[name] = module
+    declare(namespace.values())
     try:
         exec(compile(text, file, "exec"), module.__dict__)
         for function in names:
@@ -103,12 +105,13 @@ def _made(
 def _replace_by_compiled(module: ModuleType, digest: str, name: str, options: Mapping[str, Any]) -> None:
     from numba import njit
 
+    from retrograde.python.compiling.pipeline import TextCompiler
     from retrograde.python.compiling.stored import StoredCode
 
     function = module.__dict__.get(name)
     if function is None:
         raise UsageError(f"{name!r} was to be compiled, and the text of {module.__name__} defines no such function")
-    dispatcher: Any = njit(**options)(function)
+    dispatcher: Any = njit(pipeline_class=TextCompiler, **options)(function)
     if hasattr(dispatcher, "_cache"):  # with NUMBA_DISABLE_JIT it is the plain function
         dispatcher._cache = StoredCode(f"{digest[:40]}-{name}")
     module.__dict__[name] = dispatcher

@@ -38,12 +38,13 @@ from retrograde.python.lowering.model import (
     Keep,
     MakeStack,
     Name,
+    Raise,
     Repeat,
     Stop,
     Write,
 )
 from retrograde.python.lowering.naming import Names
-from retrograde.python.lowering.operations import COPY, ENTRY, KEEP, MAKE_STACK, STOP
+from retrograde.python.lowering.operations import COPY, ENTRY, KEEP, MAKE_STACK, RAISE, STOP
 from retrograde.python.lowering.owning import Owners
 from retrograde.python.lowering.places import names_in
 from retrograde.python.lowering.ranges import is_over_chunks
@@ -207,6 +208,8 @@ class Sequence:
             self.done.append(Keep(self._names.of(stack), self._resolve(index), self._resolve(value), place, is_own))
         elif primitive is STOP:
             self.done.append(Stop(self._resolve(operands[0]), place))
+        elif primitive is RAISE:
+            self.done.append(Raise(self._resolve(operands[0]), instruction.static["error"], place))
         elif primitive is MAKE_STACK:
             count, shape = operands
             slots = bool(instruction.static.get("slots"))

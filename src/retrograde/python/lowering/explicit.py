@@ -30,6 +30,7 @@ from retrograde.program.model import (
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, Size, StackType, Type
 from retrograde.python.lowering.broadcasting import broadcast_late
+from retrograde.python.lowering.checking import with_raises
 from retrograde.python.lowering.counting import count_directly
 from retrograde.python.lowering.operations import ENTRY, FULL, KEEP, MAKE_STACK, STOP, ZEROS
 from retrograde.python.lowering.ranges import put_ranges
@@ -44,6 +45,7 @@ def explicit(program: Program) -> Block:
     block = _shallow_block(program.block)
     prune(Program(program.name, block, list(program.output_names)))
     unfold(block)
+    with_raises(block)
     inputs = block.parameters
     sizes = _Sizes(block)
     block = _Rewriting(inputs, sizes.hoist()).block(block)

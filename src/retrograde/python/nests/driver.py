@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain, count
 from keyword import iskeyword
 from typing import Any
 
-from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
+from retrograde.python.compiling import Nests
+from retrograde.python.compiling.known import KNOWN, known_in
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.actions import (
     count_bindings,
-    stacks_around,
     translate,
-    written_names,
 )
 from retrograde.python.nests.affine import Affine, affine, variable
-from retrograde.python.nests.fusing import early_everywhere
+from retrograde.python.nests.branched import joined_stacks, stacks_around
+from retrograde.python.nests.fusing import early_everywhere, fused
 from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
-from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
+from retrograde.python.nests.regions import (
+    PythonSuite,
+    Region,
+    Segment,
+    call_text,
+    connected,
+    divided,
+    function_text,
+    regions_of,
+)
+from retrograde.python.nests.releasing import late, with_releases
+from retrograde.python.nests.reserving import reserving
 from retrograde.python.nests.scalars import HELPERS, dtype_text
-from retrograde.python.nests.splitting import with_indices_apart, with_parameters_apart
+from retrograde.python.nests.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
 from retrograde.python.nests.stacks_passed import stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
@@ -38,37 +48,18 @@ import numpy as np
 
 {INDEX} = np.uint64
 """
-_RESERVED = {INDEX, "np", "math", *dir(builtins)}
+_RESERVED = {INDEX, "np", "math", *KNOWN, *dir(builtins)}
 
 
-@dataclass(frozen=True, slots=True)
-class Nests:
-    """Text for Numba, and what goes with it.
+def nests_of(procedure: Procedure, frugal: bool = False) -> Nests:
+    """A procedure as loop nests in functions for Numba, and a Python function that calls them.
 
-    Attributes:
-        text: of a module.
-        compiled: the functions in it that are to be compiled, callees first.
-        driver: the function in it that does what the procedure does.
-        namespace: objects that the text needs under these names.
-        reasons: what runs as Python, and why.
-        regions: how many compiled regions there are.
+    Args:
+        procedure: what is to happen.
+        frugal: make arrays late, and let go of them, where memory is short.
     """
-
-    text: str
-    compiled: list[str]
-    driver: str
-    namespace: dict[str, Any]
-    reasons: list[tuple[Place | None, str]] = field(default_factory=list[tuple[Place | None, str]])
-
-    @property
-    def regions(self) -> int:
-        """How many functions are compiled."""
-        return len(self.compiled)
-
-
-def nests_of(procedure: Procedure) -> Nests:
-    """A procedure as loop nests in functions for Numba, and a Python function that calls them."""
-    return _Driver(with_indices_apart(with_parameters_apart(procedure))).nests()
+    apart = with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))
+    return _Driver(apart).nests(frugal)
 
 
 class _Driver:
@@ -86,8 +77,10 @@ class _Driver:
         self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
         if procedure.least_size:
             self._assume_sizes(sizes)
-        self.translator.written = written_names(procedure.actions)
-        self.translator.stacks = Stacks(stacks_around(procedure.actions))
+        joined = joined_stacks(procedure.actions)
+        self.translator.stacks = Stacks(stacks_around(procedure.actions), joined)
+        # A stack that is made again is another one: what was read of the one before is not read any more.
+        self.translator.unstable -= {self.texts[stack] for stack in joined}
         for action in walk(procedure.actions):
             if isinstance(action, For) and bindings[action.index] == _loops_with(procedure, action.index):
                 self.translator.unstable.discard(self.texts[action.index])
@@ -127,20 +120,26 @@ class _Driver:
             (held,) = sizes[name].names
             self.translator.facts.lower[held] = affine(bound) + affine(sizes[name].constant).times(-1)
 
-    def nests(self) -> Nests:
+    def nests(self, frugal: bool) -> Nests:
+        """The text."""
         translator, procedure = self.translator, self.procedure
         for name in procedure.parameters:
             self._parameter(name)
         translate(translator, procedure.actions)
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        segments = divided(
-            gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
-        )
+        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
+        parts = fused(parts, translator.base_of)
+        segments = divided(late(parts, translator.base_of) if frugal else parts)
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
+        if frugal:
+            segments = with_releases(segments, set(results))
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
-        body = [*self.prelude, *self.checks, *self._lines(segments)]
+        lines = self._lines(segments)
+        compiled = [part for region in regions_of(segments) for part in region.parts]
+        reserved = [] if frugal else reserving(translator, compiled)
+        body = [*self.prelude, *self.checks, *reserved, *lines]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")
         parameters = ", ".join(self.texts[name] for name in procedure.parameters)
         driver = [f"def {procedure.name}({parameters}):", *(f"    {line}" for line in body)]
@@ -148,7 +147,7 @@ class _Driver:
         self.compiled[:0] = helpers
         self.functions[:0] = [HELPERS[name] for name in helpers]
         text = "\n\n\n".join([_HEADER.rstrip(), *self.functions, "\n".join(driver)]) + "\n"
-        namespace = translator.constants | translator.namespace
+        namespace = translator.constants | translator.namespace | known_in(self.functions)
         return Nests(text, self.compiled, procedure.name, namespace, translator.reasons)
 
     def _lines(self, segments: list[Segment]) -> list[str]:
@@ -214,7 +213,8 @@ class _Driver:
                     self.known.add(held)
                     known = variable(held)
                 extents.append(known)
-            self.translator.extents[text] = tuple(extents)
+            if self.translator.bindings[name] == 1 or None not in kind.sizes:
+                self.translator.extents[text] = tuple(extents)
             shape = f"({', '.join(map(str, extents))}{',' if len(extents) == 1 else ''})"
             message = f"{text} has another shape than the text was compiled for"
             self.checks.append(f"if {text}.shape != {shape}: raise ValueError({message!r})")

@@ -103,6 +103,8 @@ def _merged(before: list[Part], nest: Nest, base_of: BaseOf) -> bool:
             moved = renamed(nest, part.loops)
             part.steps += moved.steps
             part.free = part.free and nest.free
+            if part.spares and part.spares != nest.spares and part.spares[0] in reads_of(nest) | writes_of(nest):
+                part.spares = None
             return True
         if conflict(part, nest, base_of):
             return False

@@ -158,6 +158,7 @@ class _Attempt:
             template = reader.located(_ending(self.source.node), lambda: self._return(value, outputs))
         returns = list(outputs)
         mutated, unclear = arguments.written(outputs)
+        outputs = {name: reader.checked(output) for name, output in outputs.items()}
         program = simplify(prune(reader.builder.finish(**outputs)))
         return Reading(
             program,

@@ -23,6 +23,7 @@ from retrograde.python.lowering.model import (
     Keep,
     MakeStack,
     Name,
+    Raise,
     Repeat,
     Stop,
     Write,
@@ -192,6 +193,17 @@ class StatementPrinter:
         yield f"if not {self._text(stop.unless, 3)}:"
         yield f"{_INDENT}break"
 
+    def _raise(self, check: Raise) -> Iterator[str]:
+        fails: Any = check.fails
+        if isinstance(fails, Apply) and fails.primitive.name == "logical_not":
+            yield f"if not {self._text(fails.operands[0], 3)}:"
+        elif not isinstance(fails, (Name, Apply, Entry)) and fails:
+            yield f"raise {check.text}"
+            return
+        else:
+            yield f"if {self._text(fails)}:"
+        yield f"{_INDENT}raise {check.text}"
+
     def _if(self, choice: If) -> Iterator[str]:
         condition = self._text(choice.condition)
         then, otherwise = choice.then, choice.otherwise
@@ -257,6 +269,7 @@ _PRINTERS: dict[type[Any], Callable[[StatementPrinter, Any], Iterator[str]]] = {
     ForEach: StatementPrinter._for_each,  # pyright: ignore[reportPrivateUsage]
     Repeat: StatementPrinter._repeat,  # pyright: ignore[reportPrivateUsage]
     Stop: StatementPrinter._stop,  # pyright: ignore[reportPrivateUsage]
+    Raise: StatementPrinter._raise,  # pyright: ignore[reportPrivateUsage]
     If: StatementPrinter._if,  # pyright: ignore[reportPrivateUsage]
     Forget: StatementPrinter._forget,  # pyright: ignore[reportPrivateUsage]
 }

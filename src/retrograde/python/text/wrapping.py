@@ -18,7 +18,7 @@ _STEP = "    "
 
 def wrapped(line: str) -> list[str]:
     """A statement as lines that are not too long."""
-    if len(line) <= _WIDTH or line.lstrip().startswith("#"):
+    if len(line) <= _WIDTH or line.lstrip().startswith(("#", "raise ")):
         return [line]
     text = line.lstrip()
     indent = line[: len(line) - len(text)]

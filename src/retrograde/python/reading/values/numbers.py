@@ -98,6 +98,13 @@ class Number(Handle):
         """Whether it is a whole number."""
         return self == self // 1
 
+    def bit_length(self) -> Any:
+        """Of an integer of Python, the bits that it takes."""
+        if self.kind is not int:
+            raise AttributeError(f"a number of {self.dtype} has no attribute 'bit_length'")
+        powers = 1 << np.arange(63)
+        return self.heap.number(np.sum(np.abs(self.symbol) >= powers), int)
+
     def operand(self) -> Symbol:
         """Its symbol."""
         return self.symbol
