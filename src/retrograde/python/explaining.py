@@ -102,9 +102,10 @@ def as_derivative(function: Any, what: str) -> Derivative:
         UsageError: it is something else.
     """
     if not isinstance(function, Derivative):
+        kind = type(function).__name__
         raise UsageError(
-            f"rg.{what} was called with a {type(function).__name__}; give it what rg.grad, rg.value_and_grad or rg.vjp "
-            f"returns, and the arguments: rg.{what}(rg.grad(f), x)"
+            f"rg.{what} was called with a{'n' * kind.startswith('int')} {kind}; give it what rg.grad, "
+            f"rg.value_and_grad or rg.vjp returns, and the arguments: rg.{what}(rg.grad(f), x)"
         )
     return function
 
