@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         value_grad_and_laplacian,
     )
     from retrograde.python import (
+        DiskRoom,
         Explanation,
         add_backward_pass,
         as_program,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 _ROOMS = ("linalg", "nn", "special", "torch")
 _OF_PROGRAMS = (
+    "DiskRoom",
     "Explanation",
     "add_backward_pass",
     "as_program",
@@ -87,6 +89,7 @@ __all__ = [
     "Choice",
     "Compute",
     "Disk",
+    "DiskRoom",
     "EventLog",
     "Explanation",
     "Free",

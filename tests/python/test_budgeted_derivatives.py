@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -180,3 +182,116 @@ def test_an_exception_in_the_middle_of_a_replay_leaves_the_arguments_alone(monke
 def test_limits_that_mean_nothing(options: dict[str, Any], message: str):
     with pytest.raises(rg.UsageError, match=message):
         rg.grad(decays, backend="python", **options)(U[:10], 0.9, 5)
+
+
+def orbits(prey, predators, rates, steps):
+    states = np.zeros((steps + 1, 2))
+    states[0] = prey, predators
+    for n in range(steps):
+        x, y = states[n]
+        states[n + 1] = x + 0.01 * x * (rates[0] - y), y + 0.01 * y * (x - rates[1])
+    return np.sum(states[-1] ** 2)
+
+
+def root(x, target):
+    while np.sum((x * x - target) ** 2) > 1e-18:
+        x = x - 0.05 * (x * x - target) / x
+    return np.sum(x)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "budgets"),
+    [
+        (orbits, (1.0, 0.5, np.array([1.0, 1.1]), 200), (12_000, 24_000, 40_000, 60_000)),
+        (root, (np.array([1.0, 2.0]), np.array([2.0, 3.0])), (6_000, 30_000, 60_000)),
+    ],
+)
+def test_a_budget_of_few_bytes_is_kept_or_refused(
+    function: Callable[..., Any], arguments: tuple[Any, ...], budgets: tuple[int, ...]
+):
+    """What Python itself takes counts as well: frames, numbers, what arrays are beside their elements."""
+    met: list[int] = []
+    least: list[int] = []
+    for budget in budgets:
+        derivative = rg.grad(function, budget=budget, backend="python")
+        try:
+            for _ in range(8):  # Python keeps some of what it frees for itself.
+                derivative(*arguments)
+        except rg.BudgetError as error:
+            least.append(error.minimum_bytes)
+            continue
+        assert peak_bytes(lambda: derivative(*arguments)) <= budget  # noqa: B023
+        met.append(budget)
+    assert met
+    assert least
+    assert max(budgets[: len(least)]) < min(least) <= min(met)
+
+
+def test_states_go_to_disk_where_memory_has_no_room_for_them(backend: str, tmp_path: Path):
+    budget = 15 * U.nbytes
+    expected = rg.grad(decays, backend=backend)(U, 0.9, STEPS)
+    alone = rg.grad(decays, budget=budget, backend=backend)
+    for disk in (tmp_path, "1 GB", rg.DiskRoom("20 MB", tmp_path)):
+        derivative = rg.grad(decays, budget=budget, disk=disk, backend=backend)
+        np.testing.assert_array_equal(derivative(U, 0.9, STEPS), expected)
+        if backend == "python":
+            assert peak_bytes(lambda: derivative(U, 0.9, STEPS)) <= budget  # noqa: B023
+        ahead, without = (steps_ahead(rg.explain(each, U, 0.9, STEPS)) for each in (derivative, alone))
+        assert ahead < without
+    assert not list(tmp_path.iterdir())
+
+
+def steps_ahead(explained: Any) -> int:
+    (loop,) = explained.loops
+    return int(loop.text.partition(" steps run ahead")[0].rsplit(" ", 1)[1].replace(",", ""))
+
+
+def test_a_pullback_with_states_on_disk(tmp_path: Path):
+    derivative = rg.vjp(burgers, "u", budget=15 * U.nbytes, disk=tmp_path, backend="python")
+    out, pullback = derivative(U, 0.1, STEPS)
+    plain, plain_pullback = rg.vjp(burgers, "u", backend="python")(U, 0.1, STEPS)
+    np.testing.assert_array_equal(out, plain)
+    for cotangent in (np.ones_like(U), U):
+        np.testing.assert_array_equal(pullback(cotangent)[0], plain_pullback(cotangent)[0])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    derivative = rg.grad(decays, budget=15 * U.nbytes, disk=tmp_path, backend="python")
+    u = U.copy()
+    expected = derivative(u, 0.9, STEPS)
+    written = 0
+
+    def fills(write: Callable[[Any], int], content: Any) -> None:
+        nonlocal written
+        written += 1
+        if written > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(content)
+
+    monkeypatch.setattr("retrograde.runtime.disk._write_all", fills)
+    with pytest.raises(rg.TierError, match=f"cannot be written to {tmp_path}.*No space left.*free room there"):
+        derivative(u, 0.9, STEPS)
+    np.testing.assert_array_equal(u, U)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    np.testing.assert_array_equal(derivative(u, 0.9, STEPS), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"disk": "a lot", "budget": "1 MB"}, "disk='a lot' is no room on disk; give the most bytes"),
+        ({"disk": 3.5, "budget": "1 MB"}, "disk=3.5 is no room on disk"),
+        ({"disk": "1 GB"}, "there is none; give budget="),
+        ({"disk": "1 GB", "budget": "1 MB", "backend": "tape"}, "the tape keeps all it keeps in memory"),
+    ],
+)
+def test_a_disk_that_means_nothing(options: dict[str, Any], message: str):
+    with pytest.raises(rg.UsageError, match=message):
+        rg.grad(decays, **{"backend": "python", **options})(U, 0.9, STEPS)
+
+
+def test_a_function_that_is_left_to_the_tape_has_nothing_on_disk():
+    with pytest.raises(rg.UsageError, match="the tape keeps all it keeps in memory"):
+        rg.grad(lambda x: np.sum(x * x), budget="1 MB", disk="1 GB")(U)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 from itertools import count
 from textwrap import dedent
@@ -17,6 +18,7 @@ from retrograde.python import operations
 from retrograde.python.lowering import lower
 from retrograde.python.reading import read
 from retrograde.python.text import given_operations, python_text, run_text
+from retrograde.python.text.wrapping import wrapped
 
 RANDOM = np.random.default_rng(11)
 _FILES = count()
@@ -133,13 +135,11 @@ def test_a_while_loop_and_a_branch() -> None:
         """\
         def settle(x, tolerance):
             x = x.copy()
-            count = 0
             while np.sum(x * x) > tolerance:
                 if x[0] > 0.5:
                     x = x * 0.5
                 else:
                     x = np.sin(x)
-                count += 1
             return x"""
     )
 
@@ -246,6 +246,64 @@ def test_long_lines_are_broken_at_operators() -> None:
     at = lines.index("    total = (")
     assert lines[at + 2].startswith("        + quite_a_long_name")
     assert lines[at + 3] == "    )"
+
+
+def test_calls_and_results_are_broken_in_their_brackets() -> None:
+    values = ", ".join(f"np.sin(quite_a_long_name_{letter})" for letter in "abcd")
+    nested = "x = " + "f('a, b(', " * 12 + "0" + ")" * 12
+    for line in (f"x[1:] = np.stack([{values}], axis=0)", f"return {values}", nested):
+        lines = wrapped(f"    {line}")
+        assert len(lines) > 1
+        assert max(map(len, lines)) <= 100
+        assert _parsed(lines) == _parsed([f"    {line}"])
+
+
+def _parsed(lines: list[str]) -> str:
+    return ast.dump(ast.parse("\n".join(["def f():", *lines])))
+
+
+def test_bounds_of_inner_loops_stay_as_they_were_written() -> None:
+    source = """\
+        def seidel(A, steps):
+            N = A.shape[0]
+            for t in range(0, steps - 1):
+                for i in range(1, N - 1):
+                    for j in range(N - 2, 0, -1):
+                        A[i, j] = np.sin(A[i, j - 1]) * 2.0
+    """
+    text = python_text(lower(_reversed(_function(source, "seidel"), (RANDOM.random((5, 5)), 3), ["A"])))
+    assert "for i in reversed(range(1, N - 1)):" in text
+    assert "0, -1)):" in text
+    assert "- 1 - 1" not in text
+
+
+@pytest.mark.parametrize(("span", "is_large_enough"), [("range(1, len(x))", True), ("range(n)", False)])
+def test_sizes_need_no_maximum_where_they_are_large_enough(span: str, is_large_enough: bool) -> None:
+    source = f"""\
+        def squares(x, n):
+            total = 0.0
+            for i in {span}:
+                total += x[i] * x[i] * total
+            return total
+    """
+    text = python_text(lower(_reversed(_function(source, "squares"), (RANDOM.random(5), 3), ["x"])))
+    assert ("max(" not in text) == is_large_enough
+    assert "np.empty(" in text
+
+
+def test_signs_and_conditions_are_written_the_short_way() -> None:
+    source = """\
+        def signs(x, y):
+            z = np.where(x > y, x, -y * 2.0)
+            for i in range(2):
+                z[i] -= x[i] * y[i]
+            return z
+    """
+    text = python_text(lower(_reversed(_function(source, "signs"), (RANDOM.random(5), RANDOM.random(5)), ["x", "y"])))
+    assert "+ -" not in text
+    assert "+= -" not in text
+    assert "logical_not" not in text
+    assert ",]" not in text
 
 
 def test_memory_is_let_go_of_in_loops_if_asked_for() -> None:

@@ -70,6 +70,6 @@ def _nests(program: Program, frugal: bool) -> Nests | str:
     from retrograde.python.nests.demoted import Demoted
 
     try:
-        return nests_of(lower(program, frugal))
+        return nests_of(lower(program, frugal), frugal)
     except Demoted as demoted:
         return str(demoted)

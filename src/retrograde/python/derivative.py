@@ -53,7 +53,7 @@ class Derivative:
         """The derivative at arguments."""
         choice = self.choice(arguments, options)
         if isinstance(choice, str) or choice[0].backend == "tape":
-            self.request.refuse_names()
+            self.request.refuse_on_tape()
             return self._tape(*arguments, **options)
         found, inputs = choice
         if self.request.kind == "vjp":
@@ -88,7 +88,7 @@ class Derivative:
         except UnsupportedError as error:
             if self.request.backend != "auto" or _TAPE in str(error):
                 raise
-            raise type(error)(f"{error}; or let the function run as it is: {_TAPE}") from error
+            raise UnsupportedError(f"{error}; or let the function run as it is: {_TAPE}") from error
 
     def specialisation(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Specialisation, list[Any]]:
         """What the derivative is at arguments, where the source is read for it; and the inputs of its programs."""

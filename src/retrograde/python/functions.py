@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retrograde.autodiff.arguments import Function, Wrt, check_primals
 from retrograde.autodiff.functions import BudgetLike
@@ -12,6 +12,9 @@ from retrograde.python.derivative import Derivative
 from retrograde.python.forward import pushed
 from retrograde.python.request import Of, Request
 
+if TYPE_CHECKING:
+    from retrograde.python.budget.spilling import DiskLike
+
 
 def value_and_grad(
     f: Function,
@@ -19,6 +22,7 @@ def value_and_grad(
     *,
     of: Of = None,
     budget: BudgetLike = None,
+    disk: DiskLike = None,
     strategy: str = "auto",
     backend: str = "auto",
     recompute: Sequence[str] = (),
@@ -35,6 +39,8 @@ def value_and_grad(
             array of several that are returned, or the name of an argument that the function changes.
         budget, strategy: the most bytes that may be held, and what is dropped to hold no more: see `GradientTape`. The
             arguments were there before and do not count.
+        disk: room for states of loops that the budget has none for, where that is quicker than computing them again:
+            the most bytes (`"80 GiB"`), a folder (a `pathlib.Path`), or both (`rg.DiskRoom`).
         recompute: variables of the function, by name, that are computed again in the backward pass in place of being
             kept, if what they are made of can be had.
         checkpoint: the same as `strategy="sqrt"`, for loops of at least 100 iterations: about as many snapshots as the
@@ -54,6 +60,7 @@ def value_and_grad(
         UnsupportedError: when it is called: something in the function cannot be read. The message names the line, and
             what to write instead; `backend="tape"` runs whatever Python runs.
         BudgetError: when it is called: there is no room for an operation.
+        TierError: when it is called: the disk is full; the message names the folder. The arguments are as they were.
 
     Example:
         >>> import numpy as np
@@ -61,7 +68,7 @@ def value_and_grad(
         >>> rg.value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
         (np.float64(5.0), array([2., 4.]))
     """
-    limits = _limits(budget, strategy, recompute, checkpoint, threshold)
+    limits = _limits(budget, disk, strategy, recompute, checkpoint, threshold)
     return Derivative(f, Request("value_and_grad", wrt, of, backend, **limits))
 
 
@@ -71,6 +78,7 @@ def grad(
     *,
     of: Of = None,
     budget: BudgetLike = None,
+    disk: DiskLike = None,
     strategy: str = "auto",
     backend: str = "auto",
     recompute: Sequence[str] = (),
@@ -89,7 +97,7 @@ def grad(
         >>> rg.grad(rg.grad(np.sin))(0.5) == -np.sin(0.5)
         np.True_
     """
-    limits = _limits(budget, strategy, recompute, checkpoint, threshold)
+    limits = _limits(budget, disk, strategy, recompute, checkpoint, threshold)
     return Derivative(f, Request("grad", wrt, of, backend, **limits))
 
 
@@ -99,6 +107,7 @@ def vjp(
     *,
     of: Of = None,
     budget: BudgetLike = None,
+    disk: DiskLike = None,
     strategy: str = "auto",
     backend: str = "auto",
     recompute: Sequence[str] = (),
@@ -113,7 +122,7 @@ def vjp(
             complex array in them is then None.
         of: as in `value_and_grad`, or a tuple of such. None for what the function returns; where it returns nothing,
             the argument that it changes, or the tuple of them.
-        budget, strategy, recompute, checkpoint, threshold, backend: as in `value_and_grad`.
+        budget, disk, strategy, recompute, checkpoint, threshold, backend: as in `value_and_grad`.
 
     Returns:
         A function of the same arguments that returns the outputs and the pullback. The pullback takes a cotangent for
@@ -126,7 +135,7 @@ def vjp(
         >>> pullback(np.array([2.0, 0.0]))
         (array([2., 0.]),)
     """
-    limits = _limits(budget, strategy, recompute, checkpoint, threshold)
+    limits = _limits(budget, disk, strategy, recompute, checkpoint, threshold)
     return Derivative(f, Request("vjp", wrt, of, backend, **limits))
 
 
@@ -168,7 +177,12 @@ def jvp(
 
 
 def _limits(
-    budget: BudgetLike, strategy: str, recompute: Sequence[str], checkpoint: bool, threshold: int | None
+    budget: BudgetLike,
+    disk: DiskLike,
+    strategy: str,
+    recompute: Sequence[str],
+    checkpoint: bool,
+    threshold: int | None,
 ) -> dict[str, Any]:
     if isinstance(recompute, str):
         raise UsageError(f"recompute={recompute!r} is one name; give a list of names: [{recompute!r}]")
@@ -178,4 +192,5 @@ def _limits(
                 f'checkpoint=True means strategy="sqrt", and strategy={strategy!r} was given; leave one out'
             )
         strategy, threshold = "sqrt", 100 if threshold is None else threshold
-    return {"budget": budget, "strategy": strategy, "recompute": tuple(recompute), "threshold": threshold}
+    names = tuple(recompute)
+    return {"budget": budget, "disk": disk, "strategy": strategy, "recompute": names, "threshold": threshold}

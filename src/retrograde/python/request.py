@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from retrograde.autodiff.arguments import Wrt
 from retrograde.autodiff.functions import BudgetLike
 from retrograde.errors import UsageError
 from retrograde.python.choosing import BACKENDS
+
+if TYPE_CHECKING:
+    from retrograde.python.budget.spilling import DiskLike
 
 Of: TypeAlias = str | tuple[str, ...] | None
 
@@ -26,6 +29,7 @@ class Request:
         strategy: what is dropped to hold no more.
         recompute: names of variables that are computed again in place of being kept.
         threshold: loops of fewer iterations keep everything.
+        disk: where states of loops may go that the budget has no room for.
     """
 
     kind: str
@@ -36,6 +40,7 @@ class Request:
     strategy: str = "auto"
     recompute: tuple[str, ...] = ()
     threshold: int | None = None
+    disk: DiskLike = None
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
@@ -46,15 +51,24 @@ class Request:
                 f'of={self.of!r} names no output; give "return", "return_0" for the first of several, the name of '
                 "an argument that the function changes, or a tuple of these"
             )
+        if self.disk is not None and self.budget is None:
+            raise UsageError(
+                f"disk={self.disk!r} is for what a budget in memory has no room for, and there is none; give budget="
+            )
         if self.backend == "tape":
-            self.refuse_names()
+            self.refuse_on_tape()
 
-    def refuse_names(self) -> None:
+    def refuse_on_tape(self) -> None:
         """See that nothing is asked of the tape that only a program can do.
 
         Raises:
-            UsageError: variables are to be recomputed.
+            UsageError: variables are to be recomputed, or states to go to disk.
         """
+        if self.disk is not None:
+            raise UsageError(
+                f"disk={self.disk!r} is for the states of loops that are read from the source, and the tape keeps all "
+                "it keeps in memory; leave it out, or give a function whose source can be read"
+            )
         if self.recompute:
             raise UsageError(
                 f"recompute={list(self.recompute)} names variables of the source, and the tape sees none; give a "

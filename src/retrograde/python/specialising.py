@@ -133,6 +133,7 @@ class Specialisation:
 
     def _plan(self, values: Sequence[Any], backend: str) -> Prepared:
         from retrograde.python.budget.planned import plan_program
+        from retrograde.python.budget.spilling import DiskRoom
 
         request = self.request
         threshold: dict[str, Any] = {} if request.threshold is None else {"threshold": request.threshold}
@@ -143,6 +144,7 @@ class Specialisation:
             _as_budget(request.budget),
             request.strategy,
             preallocated=compiled,
+            disk=DiskRoom.of(request.disk),
             **threshold,
         )
         return runnable(planned.program, backend, frugal=True), planned

@@ -14,6 +14,8 @@ from retrograde.errors import BudgetError, UsageError
 from retrograde.planning.loops import plan_loop
 from retrograde.program.model import Program
 from retrograde.python.budget.planned import PlannedProgram, plan_program
+from retrograde.python.budget.rows import Slots, ranged_rows
+from retrograde.python.budget.schedules import _Followed  # pyright: ignore[reportPrivateUsage]
 from retrograde.python.budget.strategies import STRATEGIES
 from retrograde.python.lowering import lower
 from retrograde.python.text import python_text, run_text
@@ -105,6 +107,18 @@ def test_a_budget_too_small_names_one_that_is_enough() -> None:
     assert caught.value.bound_bytes <= caught.value.minimum_bytes
     planned = plan_program(program, arguments, caught.value.minimum_bytes)
     assert same(planned.program(*arguments, *planned.schedules), program(*arguments))
+
+
+@pytest.mark.parametrize("room", [3, 9, 10, 40, 10_000])
+def test_rows_are_the_same_whether_or_not_there_is_room_to_write_them_down(room: int) -> None:
+    plan = plan_loop(40, 8, 64, residual_bytes=8)
+    whole = [tuple(row) for row in ranged_rows(plan, Slots())]
+    followed = _Followed(plan, room)
+    for _ in range(2):
+        rows = [tuple(row) for part in (followed.sweep(), followed.reversal()) for chunk in part for row in chunk]
+        assert rows == whole
+    assert list(followed.sweep())[-1][-1, 2] == 40
+    assert followed.written == (len(whole) if len(whole) <= room else 0)
 
 
 def test_loops_below_the_threshold_are_left_alone() -> None:

@@ -34,6 +34,38 @@ def two_arrays(a, b, steps):
         a[1:-1] = 0.33 * (b[:-2] * b[1:-1] + b[2:])
 
 
+@corpus(real(6, 4), 0.7, exact=False)
+def columns_below_the_diagonal(a, s):
+    n, m = a.shape
+    a = a.copy()
+    for k in range(m):
+        below = a[k:n, k]
+        first = np.zeros(n - k)
+        first[0] = 1
+        direction = s * first + below
+        a[k:n, k] = direction / np.linalg.norm(direction)
+    return a[0:m]
+
+
+@corpus(real(5, 3), 2, again=(real(4, 3), 3))
+def tables_that_are_known(f, steps):
+    shifts, weights = np.array([0, 1, -1]), np.array([0.5, 0.25, 0.25])
+    for _ in range(steps):
+        for i, shift, weight in zip(np.arange(3), shifts, weights):
+            f[:, i] = np.roll(f[:, i], shift) * weight + f[:, shifts[i]] ** 2
+        f[:, 0] += weights[[i, 0]].sum()
+
+
+@corpus(positive(5), real(5))
+def lists_that_are_repeated(b, d):
+    n = len(b)
+    x = [0.0] * n
+    x[-1] = d[-1] / b[-1]
+    for i in range(n - 2, -1, -1):
+        x[i] = (d[i] - b[i] * x[i + 1]) * len(n * (0,))
+    return x
+
+
 @corpus(real(6), again=(real(2),))
 def downwards(x):
     n = x.shape[0]

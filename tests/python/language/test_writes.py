@@ -85,6 +85,13 @@ def chained_over_itself(x):
     return x
 
 
+@corpus(real(3), real(3))
+def chained_into_results(x, y):
+    x, y = x[[2, 0, 1]], 2.0 * y
+    x[1:] = y[:-1] = np.sin(y[1:])
+    return x
+
+
 @corpus(real(4, 3), again=(real(3, 7),))
 def through_a_row(a):
     row = a[1]

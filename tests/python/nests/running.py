@@ -21,6 +21,13 @@ def compiled(nests: Nests) -> Callable[..., tuple[Any, ...]]:
     return getattr(module, nests.driver)
 
 
+def uncompiled(nests: Nests) -> Callable[..., tuple[Any, ...]]:
+    """The driver of nests, its functions run by Python: slower, and at once."""
+    module: dict[str, Any] = dict(nests.namespace)
+    exec(compile(nests.text, "<nests>", "exec"), module)
+    return module[nests.driver]
+
+
 def gradient_program(function: Callable[..., Any], *arguments: Any) -> tuple[Program, list[Any]]:
     """The reverse of a function by all its floating arguments, and arguments for it."""
     reading = read(function, arguments, {})

@@ -70,6 +70,11 @@ def _online(loop: Loop, recipe: Recipe) -> Iterator[LoopAction]:
     placement = Placement(recipe["slots"])
     for _ in range(loop.steps):
         yield from placement.advance()
+    yield from remaining(loop, recipe, placement)
+
+
+def remaining(loop: Loop, recipe: Recipe, placement: Placement) -> Iterator[LoopAction]:
+    """What is left to do when a loop that nobody knew the length of has ended."""
     units, decisions = decisions_of(loop, recipe)
     yield from walk(units, decisions, _between(placement, decisions))
 

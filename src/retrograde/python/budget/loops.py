@@ -10,7 +10,10 @@ from retrograde.planning.loops import Loop as PlannedLoop
 from retrograde.planning.loops import LoopPlan
 from retrograde.program.model import Block, Program, Replay, Statement, Sweep, Variable, blocks_of
 from retrograde.python.budget.sizes import Settled, Sizes
-from retrograde.python.budget.weights import array_bytes, peak_bytes, seconds
+from retrograde.python.budget.weights import SLOT_BYTES, WRITTEN_STEPS, array_bytes, peak_bytes, seconds
+
+_GUESSED_STEPS = 1000
+"""What is taken for the number of steps of a loop that a condition ends."""
 
 
 @dataclass(eq=False, slots=True)
@@ -35,10 +38,12 @@ class ScheduledLoop:
         where = f" (line {place.line})" if place is not None else ""
         return f"loop of {', '.join(dict.fromkeys(carried))}{where}"
 
-    def planned(self, sizes: Sizes, steps: int) -> PlannedLoop:
-        """What the planner is told."""
+    def planned(self, sizes: Sizes, steps: int | None) -> PlannedLoop:
+        """What the planner is told; of a loop that a condition ends, as if it ran for a thousand steps."""
         sweep, replay = self.sweep, self.replay
         state = _bytes(replay.advance.parameters[1:], sizes)
+        if steps is None or steps > WRITTEN_STEPS:
+            state += SLOT_BYTES
         residuals = _bytes(replay.record.results[len(replay.snapshots) :], sizes)
         around = _bytes(sweep.advance.parameters[1:], sizes)
         running = max(peak_bytes(block, sizes) for block in (sweep.advance, sweep.record))
@@ -47,7 +52,7 @@ class ScheduledLoop:
         cotangents = _bytes(replay.reverse.parameters[1 : 1 + len(replay.initial)], sizes)
         reversing = state + cotangents + peak_bytes(replay.reverse, sizes)
         return PlannedLoop(
-            steps,
+            _GUESSED_STEPS if steps is None else steps,
             state_bytes=state,
             residual_bytes=residuals,
             step_cost=seconds(replay.record, sizes),

@@ -28,11 +28,10 @@ from retrograde.python.budget.sizes import Sizes
 from retrograde.python.budget.spilling import DiskRoom, SpillingSchedule, disk_plan
 from retrograde.python.budget.strategies import WITHOUT_BUDGET, graph_strategy, loop_planner
 from retrograde.python.budget.ways import Planner, Way, curve, online_plan, quick_plan
+from retrograde.python.budget.weights import interpreter_bytes
 
-_GUESSED_STEPS = 1000
-"""What is taken for the number of steps of a loop that a condition ends."""
-
-_SEARCH_SECONDS = 1.0
+_SEARCH_SECONDS = 0.5
+"""For what is computed again around the loops: of the outermost loops alone; a fifth of it with those inside."""
 
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of inner loops: how far on the way from keeping everything to as little as they can."""
@@ -132,13 +131,14 @@ def plan_program(
     plain = clone(program)
     sizes = Sizes(plain, arguments, boxed=not preallocated)
     graph = graph_of(plain, sizes, {})
-    whole = graph.store_all_peak_bytes
+    beside = interpreter_bytes(plain.block, sizes)
+    whole = beside + graph.store_all_peak_bytes
     limit = None if budget is None else (budget if isinstance(budget, Budget) else Budget(budget)).resolve(whole)
     asked = strategy in WITHOUT_BUDGET
     endless = any(sizes.counts.get(pair.forward) is None for pair in pairs_of(plain))
     if not asked and (limit is None or (whole <= limit and not endless)):
         return PlannedProgram(plain, [], BudgetReport(limit, whole, whole, 0.0))
-    problem = _Problem(program, arguments, planner, strategy, threshold, preallocated, disk)
+    problem = _Problem(program, arguments, planner, strategy, threshold, preallocated, disk, beside)
     found = problem.best(limit, search=True)
     if not isinstance(found, _Attempt):
         assert limit is not None
@@ -146,7 +146,7 @@ def plan_program(
     return found.planned(limit, whole, graph.base_cost)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Problem:
     """A program, how to plan it, and for what sizes."""
 
@@ -157,14 +157,17 @@ class _Problem:
     threshold: int
     preallocated: bool
     disk: DiskRoom | None = None
+    beside_bytes: int = 0
+    _tried: list[_Attempt] = field(default_factory=list["_Attempt"])
 
     def best(self, limit: int | None, search: bool) -> _Attempt | list[BudgetError]:
         """The cheapest way within a limit that is in hand, or why there is none."""
         best: _Attempt | None = None
         errors: list[BudgetError] = []
+        left = None if limit is None else max(1, limit - self.beside_bytes)
         for attempt in self._attempts():
             try:
-                attempt.settle(limit, search)
+                attempt.settle(left, search)
             except BudgetError as error:
                 errors.append(error)
                 continue
@@ -176,10 +179,11 @@ class _Problem:
 
     def infeasible(self, limit: int, errors: list[BudgetError]) -> BudgetError:
         """The error that names a budget which is enough: the smallest of those that were tried."""
-        bound = min(error.bound_bytes for error in errors)
+        bound = self.beside_bytes + min(error.bound_bytes for error in errors)
         minimum = limit
         while errors:
-            minimum = max(minimum * 17 // 16, min(error.minimum_bytes for error in errors))
+            least = self.beside_bytes + min(error.minimum_bytes for error in errors)
+            minimum = max(minimum + 1 if minimum == limit else minimum * 17 // 16, least)
             found = self.best(minimum, search=False)
             errors = found if isinstance(found, list) else []
         return BudgetError(
@@ -193,10 +197,11 @@ class _Problem:
 
     def _attempts(self) -> Iterator[_Attempt]:
         """The outermost loops by themselves; then inner ones, too, from keeping everything there to next to nothing."""
-        yield _Attempt(self, None)
-        for share in _SHARES:
-            attempt = _Attempt(self, share)
-            if not attempt.inner:
+        for at, share in enumerate((None, *_SHARES)):
+            if at == len(self._tried):
+                self._tried.append(_Attempt(self, share))
+            attempt = self._tried[at]
+            if share is not None and not attempt.inner:
                 return
             yield attempt
 
@@ -232,6 +237,8 @@ class _Attempt:
         self.loops = [loop for loop in found if loop.schedule in outermost]
         self.inner = [loop for loop in found if loop.schedule not in outermost]
         self.ways = {}
+        for loop in self.inner:
+            self._settle_inner(loop)
 
     def _wanted(self, pair: Pair, sizes: Sizes) -> bool:
         steps = sizes.counts.get(pair.forward)
@@ -258,11 +265,10 @@ class _Attempt:
         Raises:
             BudgetError: there is none.
         """
-        for loop in self.inner:
-            self._settle_inner(loop)
         curves = {loop.schedule: self._curve(loop, limit) for loop in self.loops}
         self.graph = graph_of(self.program, self.sizes, curves)
-        self.plan = _planned(self.graph, limit, self.problem.strategy if search else None)
+        seconds = _SEARCH_SECONDS if self.share is None else _SEARCH_SECONDS / len(_SHARES)
+        self.plan = _planned(self.graph, limit, self.problem.strategy if search else None, seconds)
         for loop in self.loops:
             self._fill(loop, curves[loop.schedule], limit)
         self.cost = self.plan.cost
@@ -276,7 +282,7 @@ class _Attempt:
             return
         room = room_for(self.graph, self.plan, sweep, limit)
         steps = self._steps_of(loop)
-        planned = loop.planned(self.sizes, _GUESSED_STEPS if steps is None else steps)
+        planned = loop.planned(self.sizes, steps)
         planner = self.problem.planner if steps is not None else online_plan
         disk = self.problem.disk
         if disk is not None and steps is not None:
@@ -306,7 +312,7 @@ class _Attempt:
 
     def _curve(self, loop: ScheduledLoop, limit: int | None) -> list[Way]:
         steps = self._steps_of(loop)
-        planned = loop.planned(self.sizes, _GUESSED_STEPS if steps is None else steps)
+        planned = loop.planned(self.sizes, steps)
         if steps is None:
             return (
                 curve(planned, planner=online_plan, limit=limit)
@@ -324,7 +330,7 @@ class _Attempt:
         schedules = [self._schedule_of(by_schedule[variable]) for variable in order]
         overhead = self.cost / base_cost - 1 if base_cost else 0.0
         loops = tuple(self._reported(by_schedule[variable]) for variable in order)
-        report = BudgetReport(limit, self.peak_bytes, whole, overhead, recomputed, loops)
+        report = BudgetReport(limit, self.problem.beside_bytes + self.peak_bytes, whole, overhead, recomputed, loops)
         return PlannedProgram(self.program, schedules, report)
 
     def _schedule_of(self, loop: ScheduledLoop) -> Schedule:
@@ -367,11 +373,11 @@ def _called(operand: Any) -> str:
     return operand.hint or operand.name if isinstance(operand, Variable) else str(operand)
 
 
-def _planned(graph: Graph, limit: int | None, strategy: str | None) -> Plan:
+def _planned(graph: Graph, limit: int | None, strategy: str | None, seconds: float) -> Plan:
     """The cheapest that needs no search; what a strategy finds where nothing else is within the budget."""
     try:
         return plan_graph(graph, limit, "store_all", bound=False)
-    except BudgetError:
-        if strategy is None:
+    except BudgetError as error:
+        if strategy is None or error.bound_bytes > error.budget_bytes:
             raise
-        return plan_graph(graph, limit, graph_strategy(strategy), time_limit=_SEARCH_SECONDS)
+        return plan_graph(graph, limit, graph_strategy(strategy), time_limit=seconds)

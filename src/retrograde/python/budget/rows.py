@@ -12,7 +12,7 @@ from retrograde.planning.loops.recipes import decisions_of
 from retrograde.planning.loops.walk import Stretch, parts
 from retrograde.program.schedules import ADVANCE, CHECK, DROP, RECORD, RESTORE, REVERSE, SNAPSHOT, TAKE, Rows
 
-CHUNK_ROWS = 1024
+CHUNK_ROWS = 128
 
 TO_DISK = 100
 """Between two chunks: move what is in the slot to disk."""

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from retrograde.planning.loops import Loop, LoopPlan, OnlineLoop
+from retrograde.planning.loops import Loop, LoopPlan
+from retrograde.planning.loops.online import Placement
+from retrograde.planning.loops.recipes import Recipe, remaining
 from retrograde.program.schedules import Rows
 from retrograde.python.budget.rows import Slots, checked_rows, in_chunks, ranged_rows, rows_of, slots_of, swept
 
 _MOST_ROWS = 1 << 14
-"""Schedules of no more rows are written down when they are first asked for."""
+"""Rows that are written down when they are first asked for; a schedule of more is made anew each time."""
 
 
 class PlannedSchedule:
@@ -24,6 +26,7 @@ class PlannedSchedule:
     def __init__(self, plan_for: Callable[[int], LoopPlan]) -> None:
         self._plan_for = plan_for
         self._followed: dict[int, _Followed] = {}
+        self._left = _MOST_ROWS
 
     def plan(self, count: int) -> LoopPlan:
         """The plan of a loop of so many steps."""
@@ -44,21 +47,26 @@ class PlannedSchedule:
     def _of(self, count: int | None) -> _Followed:
         assert count is not None
         if count not in self._followed:
-            self._followed[count] = _Followed(self._plan_for(count))
+            followed = self._followed[count] = _Followed(self._plan_for(count), self._left)
+            self._left -= followed.written
         return self._followed[count]
 
 
 class _Followed:
     """A plan and its rows: written down if they are few, else made anew each time."""
 
-    def __init__(self, plan: LoopPlan) -> None:
+    def __init__(self, plan: LoopPlan, most: int) -> None:
         self.plan = plan
+        self.written = 0
         slots = Slots()
         rows = ranged_rows(plan, slots)
-        forward = list(in_chunks(islice(swept(rows, plan.loop.steps), _MOST_ROWS)))
-        back = list(in_chunks(islice(rows, _MOST_ROWS)))
-        if next(rows, None) is None:
+        forward = list(in_chunks(islice(swept(rows, plan.loop.steps), most + 1)))
+        left = most + 1 - sum(map(len, forward))
+        back = list(in_chunks(islice(rows, left)))
+        left -= sum(map(len, back))
+        if left:
             self._rows: tuple[list[Rows], list[Rows]] | None = (forward, back)
+            self.written = most + 1 - left
             self.slots = slots.most_states, slots.most_residuals
         else:
             self._rows = None
@@ -98,19 +106,18 @@ class OnlineSchedule:
 
     def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
         """The rows of the forward sweep, without an end: a chunk goes half as far again as those before it."""
-        online, slots = self._online(), Slots()
+        placement, slots = Placement(self._slots), Slots()
         while True:
-            ahead = min(max(_FEWEST_STEPS, online.steps // 2), _MOST_STEPS)
-            actions = (action for _ in range(ahead) for action in online.advance())
-            yield from in_chunks(checked_rows(rows_of(actions, slots), online.steps))
+            begun = placement.step
+            ahead = min(max(_FEWEST_STEPS, begun // 2), _MOST_STEPS)
+            actions = (action for _ in range(ahead) for action in placement.advance())
+            yield from in_chunks(checked_rows(rows_of(actions, slots), begun))
 
     def reversal(self, count: int, snapshots: Sequence[Any]) -> Iterator[Rows]:
         """The rows of the reversal: where the sweep has put its states follows from the number of steps."""
-        online, slots = self._online(), Slots()
+        placement, slots = Placement(self._slots), Slots()
         for _ in range(count):
-            for _ in rows_of(online.advance(), slots):
+            for _ in rows_of(placement.advance(), slots):
                 pass
-        yield from in_chunks(rows_of(online.finish().reversal(), slots))
-
-    def _online(self) -> OnlineLoop:
-        return OnlineLoop(Loop(1, state_bytes=1), self._slots)
+        recipe = Recipe("online", (("slots", min(self._slots, max(1, count))),))
+        yield from in_chunks(rows_of(remaining(Loop(count, state_bytes=1), recipe, placement), slots))

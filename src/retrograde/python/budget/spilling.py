@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
+from retrograde.errors import UsageError
+from retrograde.graph.units import parse_bytes
 from retrograde.planning.loops import Disk, Loop, LoopPlan, plan_of
 from retrograde.program.schedules import Rows
 from retrograde.python.budget.rows import OFF_DISK, TO_DISK, Row, Slots, in_chunks, ranged_rows, swept
@@ -15,26 +18,62 @@ from retrograde.runtime.disk import DiskTier
 
 @dataclass(frozen=True, slots=True)
 class DiskRoom:
-    """Room for states on disk.
+    """Room on disk for the states of loops that memory has none for; they are gone when the derivative is there.
 
-    Attributes:
-        capacity_bytes: the most bytes there; None for what the disk has.
+    Args:
+        capacity_bytes: the most bytes there: an int, `"80 GiB"`, or None for what the disk has.
         folder: where; the system's folder for temporary files if left out.
-        seconds_per_byte: of writing and of reading.
+        seconds_per_byte: of writing and of reading: beside the time of computing a state again it decides which states
+            go there.
+
+    Raises:
+        UsageError: an amount means nothing.
+
+    Example:
+        >>> DiskRoom("80 GiB", folder="/scratch").capacity_bytes
+        85899345920
     """
 
-    capacity_bytes: int | None = None
-    folder: str | None = None
+    capacity_bytes: int | str | None = None
+    folder: str | os.PathLike[str] | None = None
     seconds_per_byte: float = 1e-9
+
+    def __post_init__(self) -> None:
+        if self.capacity_bytes is not None:
+            object.__setattr__(self, "capacity_bytes", parse_bytes(self.capacity_bytes))
+
+    @staticmethod
+    def of(given: DiskLike) -> DiskRoom | None:
+        """The room that `disk=` asks for: a room, the most bytes, a folder as a path, or none.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        if given is None or isinstance(given, DiskRoom):
+            return given
+        if isinstance(given, os.PathLike):
+            return DiskRoom(folder=given)
+        try:
+            return DiskRoom(given)
+        except UsageError:
+            raise UsageError(
+                f'disk={given!r} is no room on disk; give the most bytes ("80 GiB"), a folder '
+                '(pathlib.Path("/scratch")), or both: DiskRoom("80 GiB", folder="/scratch")'
+            ) from None
 
     def beside(self, loop: Loop) -> Loop:
         """A loop that may store states here."""
         seconds = self.seconds_per_byte * loop.state(0)
+        assert not isinstance(self.capacity_bytes, str)
         return replace(loop, disk=Disk(self.capacity_bytes, seconds, seconds))
 
     def tier(self) -> DiskTier:
         """A place for the states of one run."""
         return DiskTier(self.capacity_bytes, self.folder)
+
+
+DiskLike: TypeAlias = "DiskRoom | int | str | os.PathLike[str] | None"
+"""Room on disk, as people ask for it."""
 
 
 def disk_plan(loop: Loop, budget_bytes: int | None) -> LoopPlan:
@@ -89,14 +128,18 @@ class SpillingSchedule:
 def _moving(rows: Iterator[Row], snapshots: Sequence[Any], tier: DiskTier) -> Iterator[Rows]:
     """Chunks of rows, with slots moved in between."""
     waiting: list[Row] = []
-    for row in rows:
-        if row[0] < TO_DISK:
-            waiting.append(row)
-            continue
+    try:
+        for row in rows:
+            if row[0] < TO_DISK:
+                waiting.append(row)
+                continue
+            yield from in_chunks(waiting)
+            waiting.clear()
+            _move(row, snapshots, tier)
         yield from in_chunks(waiting)
-        waiting.clear()
-        _move(row, snapshots, tier)
-    yield from in_chunks(waiting)
+    except BaseException:  # A run that fails, here or in what it computes, leaves no files behind.
+        tier.close()
+        raise
 
 
 def _move(row: Row, snapshots: Sequence[Any], tier: DiskTier) -> None:

@@ -29,7 +29,7 @@ _LONG = 4000
 _MOST_SLOTS = 1 << 20
 
 # A budget is looked for in many attempts, and most of them ask the same of a loop.
-_figures = lru_cache(256)(figures)
+_figures = lru_cache(1024)(figures)
 
 Planner = Callable[[Loop, int | None], LoopPlan]
 """From a loop and the bytes that are left to it to a plan; without bytes what the strategy does by itself."""
@@ -117,7 +117,7 @@ def quick_plan(loop: Loop, budget_bytes: int | None) -> LoopPlan:
 
 
 def _made(loop: Loop, recipe: Recipe, budget_bytes: int | None) -> LoopPlan:
-    found = _estimated(loop, recipe) if loop.steps > _COUNTED and loop.keeps_residuals else figures(loop, recipe)
+    found = _estimated(loop, recipe) if loop.steps > _COUNTED and loop.keeps_residuals else _figures(loop, recipe)
     return LoopPlan(loop, budget_bytes, recipe, found)
 
 

@@ -14,6 +14,7 @@ from retrograde.program.model import (
     Statement,
     Sweep,
     Variable,
+    all_variables,
     blocks_of,
     free_variables,
     operands_of,
@@ -88,6 +89,25 @@ class _Tally:
         if isinstance(statement, (Sweep, Replay)) and (settled := self._sizes.inner.get(statement.schedule)):
             return settled.sweep_bytes if isinstance(statement, Sweep) else settled.replay_bytes
         return max((self.peak(block, set()) for block in blocks_of(statement)), default=0)
+
+
+CALL_BYTES = 4096
+"""What calling a program takes in Python beside its values: frames of functions, iterators, what NumPy sets up."""
+NAME_BYTES = 16
+"""What a variable takes there: its place in a frame, or the number that it was last."""
+MAKING_BYTES = 16 * 1024
+"""What making rows of a schedule takes while a loop follows them."""
+SLOT_BYTES = 384
+"""What knowing where one state is takes meanwhile."""
+WRITTEN_STEPS = 4096
+"""Loops of no more steps follow rows that were written down when they were planned."""
+
+
+def interpreter_bytes(block: Block, sizes: Sizes) -> int:
+    """What Python takes to run a block, whatever the sizes of its arrays: small, unless the budget is, too."""
+    variables = len(all_variables(block))
+    made = sum(steps is None or steps > WRITTEN_STEPS for steps in sizes.counts.values())
+    return CALL_BYTES + NAME_BYTES * variables + (MAKING_BYTES if made else 0)
 
 
 def shares(instruction: Instruction) -> bool:

@@ -23,6 +23,7 @@ import numpy as np
 
 from retrograde.errors import UsageError
 from retrograde.program.kinds import is_ndarray
+from retrograde.python.compiling.known import declare
 from retrograde.version import __version__
 
 _OPTIONS: Mapping[str, Any] = MappingProxyType({"error_model": "numpy", "nogil": True})
@@ -94,6 +95,7 @@ def _made(
     module.__dict__.update(namespace)
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     sys.modules[name] = module
+    declare(namespace.values())
     try:
         exec(compile(text, file, "exec"), module.__dict__)
         for function, stored in compiled.items():

@@ -13,6 +13,7 @@ from retrograde.disk_cache import DiskCache
 from retrograde.program.model import Place, Program
 from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.python.compiling.content import digest_of, is_registered
+from retrograde.python.compiling.known import KNOWN
 
 _KINDS = "fciub"
 
@@ -99,6 +100,8 @@ def _read(document: dict[str, Any]) -> Nests | str:
 def _written(value: Any) -> list[Any] | None:
     if isinstance(value, Primitive):
         return ["primitive", value.name] if is_registered(value) else None
+    if any(value is function for function in KNOWN.values()):
+        return ["known", value.__name__]
     if isinstance(value, np.dtype):
         kind = cast("np.dtype[Any]", value)
         return ["dtype", kind.str] if kind.kind in _KINDS else None
@@ -114,6 +117,8 @@ def _written(value: Any) -> list[Any] | None:
 def _object(kind: str, *parts: Any) -> Any:
     if kind == "primitive":
         return PRIMITIVES[parts[0]]
+    if kind == "known":
+        return KNOWN[parts[0]]
     if kind == "dtype":
         return np.dtype(parts[0])
     dtype, shape, elements = parts

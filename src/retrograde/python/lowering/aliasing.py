@@ -50,6 +50,8 @@ def viewed(instruction: Instruction) -> Variable | None:
         return None
     if primitive.name == "getitem" and not _is_view(operands[1], instruction.results[0]):
         return None
+    if primitive.name == "sum_to" and rank_of(operands[0]) > rank_of(instruction.results[0]):
+        return None
     return operands[0] if isinstance(operands[0], Variable) else None
 
 

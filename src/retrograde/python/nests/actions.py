@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import (
     Action,
+    Apply,
     Bind,
     Entry,
     Expression,
@@ -22,15 +23,18 @@ from retrograde.python.lowering.model import (
     Keep,
     MakeStack,
     Name,
+    Raise,
     Repeat,
     Stop,
     Write,
 )
 from retrograde.python.lowering.operations import SLOTS
-from retrograde.python.lowering.places import inner_actions, set_by, walk
+from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.affine import Affine, affine
+from retrograde.python.nests.branched import make_joined
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, remapped
+from retrograde.python.nests.listed import bind_listed, is_listed, keep_listed, make_listed
 from retrograde.python.nests.model import Constant, Let, Local, Nest, Spelled
 from retrograde.python.nests.printing import scalar_text
 from retrograde.python.nests.scalars import cast, dtype_text
@@ -56,6 +60,9 @@ def _bind(translator: Translator, action: Bind) -> None:
         _bind_several(translator, action)
         return
     (name,) = action.targets
+    if name in translator.stacks.joined:
+        make_joined(translator, name, action)
+        return
     if isinstance(name.type, ScheduleType):
         raise Demoted("a schedule is bound")
     if isinstance(name.type, StackType):
@@ -76,17 +83,20 @@ def _bind(translator: Translator, action: Bind) -> None:
 
 
 def _stretched(translator: Translator, field: Field, name: Name, value: Expression) -> Field:
-    """A constant array as large as the name's arrays are: one of ones stands where a branch has nothing to keep."""
+    """A constant array as large as the name's arrays are, as far as that is known.
+
+    One of a single element stands where a branch has nothing to keep.
+    """
     assert isinstance(name.type, ArrayType)
     constant: Any = value
     if not isinstance(value, np.ndarray) or constant.size != 1:
         return field
-    extents = [translator.extent(size) for size in name.type.sizes]
-    known = tuple(extent for extent in extents if extent is not None)
-    if len(known) != len(extents):
-        raise Demoted("an array of one element stands for one of unknown size")
+    known = [translator.extent(size) for size in name.type.sizes]
+    if None in known:
+        translator.stacks.hollow.add(name)
+    extents = tuple(affine(1) if extent is None else extent for extent in known)
     scalar = Constant(constant.reshape(())[()], constant.dtype)
-    return field if known == field.extents else Field(known, constant.dtype, lambda _: scalar)
+    return field if extents == field.extents else Field(extents, constant.dtype, lambda _: scalar)
 
 
 def _bind_several(translator: Translator, action: Bind) -> None:
@@ -127,9 +137,8 @@ def _rebind(translator: Translator, name: Name, field: Field, value: Expression)
             return
         array = field.memory.array
         translator.alias(text, array)
-    elif field.memory is not None and name in translator.written:
-        raise Demoted("a view that is written is bound at several places")
     else:
+        # Nobody reads what a view is of behind a write into the view, so that it may as well be a copy.
         made = translator.materialized(_of_dtype(field, name), hint=text)
         assert made.memory is not None
         array = made.memory.array
@@ -151,14 +160,20 @@ def _bind_number(translator: Translator, name: Name, value: Expression) -> None:
 
 
 def _bind_stack(translator: Translator, name: Name, value: Expression) -> None:
+    if isinstance(value, Entry) and value.stack in translator.stacks.listed:
+        bind_listed(translator, name, value)
+        return
     if translator.bindings[name] > 1:
         raise Demoted("a stack is bound at several places")
+    growing = translator.stacks.growing
     if isinstance(value, Entry):
         place = inner_stack(translator, value)
         if place is None:
             translator.views[name] = entry_field(translator, value)
         else:
-            translator.stacks.growing[name] = place
+            growing[name] = place
+    elif isinstance(value, Name) and value in growing:
+        growing[name] = growing[value]
     elif isinstance(value, Name):
         from retrograde.python.nests.stacks import stack_field
 
@@ -169,13 +184,21 @@ def _bind_stack(translator: Translator, name: Name, value: Expression) -> None:
 
 def _write(translator: Translator, action: Write) -> None:
     target = translator.field(action.target)
+    before = translator.reached()
     value = translator.field(action.value)
     if not target.rank:
         _write_number(translator, action, value)
         return
     if target.memory is None:
         raise Demoted("what is written is no memory")
-    write_into(translator, target, action.index, value, action.adding)
+    try:
+        write_into(translator, target, action.index, value, action.adding)
+    except Demoted as reason:
+        translator.back_to(before)
+        primitive = PRIMITIVES["add_at" if action.adding else "update"]
+        assert isinstance(action.target.type, ArrayType)
+        written = Apply(primitive, (action.target, action.index, action.value), {}, action.target.type)
+        translator.fill(target, translator.as_python(written, str(reason)))
 
 
 def _write_number(translator: Translator, action: Write, value: Field) -> None:
@@ -250,6 +273,10 @@ def _stop_unless(translator: Translator, action: Stop) -> None:
     translator.line(f"if not {_truth(translator, action.unless)}: break", translator.last_reads, {"#control"})
 
 
+def _raise(translator: Translator, action: Raise) -> None:
+    translator.line(f"if {_truth(translator, action.fails)}: raise {action.text}", translator.last_reads)
+
+
 def _truth(translator: Translator, condition: Expression) -> str:
     import numpy as np
 
@@ -272,6 +299,22 @@ def _if(translator: Translator, action: If) -> None:
         translate(translator, action.otherwise)
 
 
+def _make_stack(translator: Translator, action: MakeStack) -> None:
+    if action.stack in translator.stacks.joined:
+        make_joined(translator, action.stack, action)
+    elif is_listed(translator, action):
+        make_listed(translator, action.stack, action)
+    else:
+        make_stack(translator, action)
+
+
+def _keep(translator: Translator, action: Keep) -> None:
+    if action.stack in translator.stacks.listed:
+        keep_listed(translator, action)
+    else:
+        keep(translator, action)
+
+
 def _forget(translator: Translator, action: Forget) -> None:
     del translator, action
 
@@ -279,12 +322,13 @@ def _forget(translator: Translator, action: Forget) -> None:
 _TRANSLATE: dict[type[Any], Any] = {
     Bind: _bind,
     Write: _write,
-    MakeStack: make_stack,
-    Keep: keep,
+    MakeStack: _make_stack,
+    Keep: _keep,
     For: _for,
     ForEach: _for_each,
     Repeat: _repeat,
     Stop: _stop_unless,
+    Raise: _raise,
     If: _if,
     Forget: _forget,
 }
@@ -300,20 +344,3 @@ def count_bindings(parameters: list[Name], actions: list[Action]) -> Counter[Nam
         if isinstance(action, Repeat):
             counts[action.index] += 1
     return counts
-
-
-def stacks_around(actions: list[Action]) -> list[tuple[MakeStack, Name, Expression]]:
-    """What makes a stack that is kept in another one, that other, and at which index."""
-    found: list[tuple[MakeStack, Name, Expression]] = []
-    for at, action in enumerate(actions):
-        for inner in inner_actions(action):
-            found += stacks_around(inner)
-        if isinstance(action, MakeStack):
-            keeps = (each for each in actions[at:] if isinstance(each, Keep) and each.value is action.stack)
-            found += [(action, each.stack, each.index) for each in islice(keeps, 1)]
-    return found
-
-
-def written_names(actions: list[Action]) -> set[Name]:
-    """The names that are written into."""
-    return {action.target for action in walk(actions) if isinstance(action, Write)}

@@ -77,13 +77,15 @@ _ROW = 64
 
 
 def _number(translator: Translator, field: Field, by: str, dtype: np.dtype[Any]) -> Field:
-    """All elements combined. A row of numbers takes them side by side, which processors do several at a time."""
+    """All elements combined. A row of factors takes them side by side, which processors do several at a time."""
     known = [extent.constant for extent in field.extents if extent.is_constant]
     if by not in ("+", "*") or dtype.kind != "f" or (len(known) == field.rank and np.prod(known) < _ROW):
         return _one_by_one(translator, field, by, dtype)
     if field.rank > 1:
         row = reduced(translator, field, tuple(range(field.rank - 1)), by, dtype)
         return _one_by_one(translator, row, by, dtype)
+    if by == "+":
+        return _one_by_one(translator, field, by, dtype)
     (extent,) = field.extents
     field = translator.cheap(field) if field.cost > _DEAR else field
     whole = translator.named(f"max({extent}, 0) // {_ROW}", (extent,))

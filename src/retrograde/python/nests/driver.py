@@ -10,23 +10,34 @@ from typing import Any
 
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
 from retrograde.python.compiling import Nests
+from retrograde.python.compiling.known import KNOWN, known_in
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.actions import (
     count_bindings,
-    stacks_around,
     translate,
-    written_names,
 )
 from retrograde.python.nests.affine import Affine, affine, variable
-from retrograde.python.nests.fusing import early_everywhere
+from retrograde.python.nests.branched import joined_stacks, stacks_around
+from retrograde.python.nests.fusing import early_everywhere, fused
 from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
-from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
+from retrograde.python.nests.regions import (
+    PythonSuite,
+    Region,
+    Segment,
+    call_text,
+    connected,
+    divided,
+    function_text,
+    regions_of,
+)
+from retrograde.python.nests.releasing import late, with_releases
+from retrograde.python.nests.reserving import reserving
 from retrograde.python.nests.scalars import HELPERS, dtype_text
-from retrograde.python.nests.splitting import with_indices_apart, with_parameters_apart
+from retrograde.python.nests.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
 from retrograde.python.nests.stacks_passed import stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
@@ -37,12 +48,18 @@ import numpy as np
 
 {INDEX} = np.uint64
 """
-_RESERVED = {INDEX, "np", "math", *dir(builtins)}
+_RESERVED = {INDEX, "np", "math", *KNOWN, *dir(builtins)}
 
 
-def nests_of(procedure: Procedure) -> Nests:
-    """A procedure as loop nests in functions for Numba, and a Python function that calls them."""
-    return _Driver(with_indices_apart(with_parameters_apart(procedure))).nests()
+def nests_of(procedure: Procedure, frugal: bool = False) -> Nests:
+    """A procedure as loop nests in functions for Numba, and a Python function that calls them.
+
+    Args:
+        procedure: what is to happen.
+        frugal: make arrays late, and let go of them, where memory is short.
+    """
+    apart = with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))
+    return _Driver(apart).nests(frugal)
 
 
 class _Driver:
@@ -61,8 +78,10 @@ class _Driver:
         self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
         if procedure.least_size:
             self._assume_sizes(sizes)
-        self.translator.written = written_names(procedure.actions)
-        self.translator.stacks = Stacks(stacks_around(procedure.actions))
+        joined = joined_stacks(procedure.actions)
+        self.translator.stacks = Stacks(stacks_around(procedure.actions), joined)
+        # A stack that is made again is another one: what was read of the one before is not read any more.
+        self.translator.unstable -= {self.texts[stack] for stack in joined}
         for action in walk(procedure.actions):
             if isinstance(action, For) and bindings[action.index] == _loops_with(procedure, action.index):
                 self.translator.unstable.discard(self.texts[action.index])
@@ -102,21 +121,26 @@ class _Driver:
             (held,) = sizes[name].names
             self.translator.facts.lower[held] = affine(bound) + affine(sizes[name].constant).times(-1)
 
-    def nests(self) -> Nests:
+    def nests(self, frugal: bool) -> Nests:
+        """The text."""
         translator, procedure = self.translator, self.procedure
         for name in procedure.parameters:
             self._parameter(name)
         translate(translator, procedure.actions)
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        segments = divided(
-            gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results)),
-            translator.base_of,
-        )
+        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
+        parts = fused(parts, translator.base_of)
+        segments = divided(late(parts, translator.base_of))
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
+        if frugal:
+            segments = with_releases(segments, set(results))
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
-        body = [*self.prelude, *self.checks, *self._lines(segments)]
+        lines = self._lines(segments)
+        compiled = [part for region in regions_of(segments) for part in region.parts]
+        reserved = [] if frugal else reserving(translator, compiled)
+        body = [*self.prelude, *self.checks, *reserved, *lines]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")
         parameters = ", ".join(self.texts[name] for name in procedure.parameters)
         driver = [f"def {procedure.name}({parameters}):", *(f"    {line}" for line in body)]
@@ -125,7 +149,7 @@ class _Driver:
         self.inner += helpers
         self.functions[:0] = [HELPERS[name] for name in helpers]
         text = "\n\n\n".join([_HEADER.rstrip(), *self.functions, "\n".join(driver)]) + "\n"
-        namespace = translator.constants | translator.namespace
+        namespace = translator.constants | translator.namespace | known_in(self.functions)
         return Nests(text, self.compiled, procedure.name, namespace, translator.reasons, self.inner)
 
     def _lines(self, segments: list[Segment]) -> list[str]:
@@ -192,7 +216,8 @@ class _Driver:
                     self.known.add(held)
                     known = variable(held)
                 extents.append(known)
-            self.translator.extents[text] = tuple(extents)
+            if self.translator.bindings[name] == 1 or None not in kind.sizes:
+                self.translator.extents[text] = tuple(extents)
             shape = f"({', '.join(map(str, extents))}{',' if len(extents) == 1 else ''})"
             message = f"{text} has another shape than the text was compiled for"
             self.checks.append(f"if {text}.shape != {shape}: raise ValueError({message!r})")

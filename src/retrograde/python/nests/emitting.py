@@ -46,7 +46,6 @@ class Emitter:
         self.stacks: Any = None
         self.checked: frozenset[str] = frozenset()
         self.held: dict[Any, Affine] = {}
-        self.written: set[Name] = set()
         self.functions: dict[str, str] = {}
         self.namespace: dict[str, Any] = {}
         self.reasons: list[tuple[Place | None, str]] = []
@@ -105,6 +104,15 @@ class Emitter:
     def loops(self, rank: int) -> list[str]:
         """New index variables."""
         return [self.fresh(f"k{axis}") for axis in range(rank)]
+
+    def reached(self) -> tuple[int, int, frozenset[str], dict[Any, Affine]]:
+        """Where parts go now, and what holds there: `back_to` takes back what was put since."""
+        return len(self.out), len(self.reasons), self.checked, dict(self.held)
+
+    def back_to(self, reached: tuple[int, int, frozenset[str], dict[Any, Affine]]) -> None:
+        """Take back the parts that were put since, and what they set."""
+        parts, reasons, self.checked, self.held = reached
+        del self.out[parts:], self.reasons[reasons:]
 
     @contextmanager
     def inside(self, header: str, reads: Any = (), writes: Any = ()) -> Generator[Suite]:

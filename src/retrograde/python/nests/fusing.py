@@ -83,26 +83,6 @@ def early_everywhere(parts: list[Part], base_of: BaseOf) -> list[Part]:
     return early(parts, base_of)
 
 
-def late(parts: list[Part], base_of: BaseOf) -> list[Part]:
-    """Allocations and first values right before what needs them, the first of which is the region that makes them."""
-    result: list[Part] = []
-    for part in reversed(parts):
-        at = 0
-        if _may_come_late(part):
-            while at < len(result) and not conflict(part, result[at], base_of):
-                at += 1
-        result.insert(at, part)
-    return result
-
-
-def _may_come_late(part: Part) -> bool:
-    if isinstance(part, Line):
-        return part.makes is not None
-    return isinstance(part, Nest) and all(
-        not (isinstance(step, Store) and step.by) and isinstance(value_of(step), Constant) for step in part.steps
-    )
-
-
 def conflict(one: Part, other: Part, base_of: BaseOf) -> bool:
     """Whether the order of two parts matters."""
     one_reads, one_writes = _based(reads_of(one), base_of), _based(writes_of(one), base_of)
@@ -123,6 +103,8 @@ def _merged(before: list[Part], nest: Nest, base_of: BaseOf) -> bool:
             moved = renamed(nest, part.loops)
             part.steps += moved.steps
             part.free = part.free and nest.free
+            if part.spares and part.spares != nest.spares and part.spares[0] in reads_of(nest) | writes_of(nest):
+                part.spares = None
             return True
         if conflict(part, nest, base_of):
             return False

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from retrograde.python.lowering.model import Apply
 from retrograde.python.nests.affine import variable
+from retrograde.python.nests.along_axis import add_along_axis, last_writes, take_along_axis
 from retrograde.python.nests.combining import place_of, recurrence, reduction, running, sum_to
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices
@@ -37,7 +38,7 @@ def _getitem(translator: Translator, expression: Apply) -> Field:
     parts = parts_of(translator, field.extents, expression.operands[1])
     if is_basic(parts):
         return sliced(field, parts)
-    if is_masked(parts):
+    if is_masked(parts, field.extents):
         return compressed(translator, field, parts)
     gather = gather_of(translator, parts)
     field = translator.cheap(field)
@@ -138,5 +139,8 @@ HANDLERS: dict[str, Callable[[Translator, Apply], Field]] = {
     "matmul": matmul,
     "einsum": einsum,
     "round": _round,
+    "take_along_axis": take_along_axis,
+    "add_along_axis": add_along_axis,
+    "last_writes": last_writes,
 }
 """Primitives that are more than element by element. What is in neither this table nor that of spellings is demoted."""

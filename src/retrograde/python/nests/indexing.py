@@ -228,6 +228,12 @@ def sliced(field: Field, parts: list[PartOfIndex]) -> Field:
     return remapped(field, extents, inward)
 
 
+def _places(translator: Translator, mask: Mask) -> list[Table]:
+    from retrograde.python.nests.selecting import places_of
+
+    return list(map(Table, places_of(translator, mask.field), mask.field.extents))
+
+
 @dataclass(slots=True)
 class Gather:
     """An index with integer arrays: how elements are found in loops over the result.
@@ -259,30 +265,27 @@ class Gather:
             elif isinstance(part, New):
                 next(outer)
             elif isinstance(part, Table):
-                found.append(self._looked_up(next(tables).at(inner), part.size, steps))
+                found.append(looked_up(self.translator, next(tables).at(inner), part.size, steps))
         return steps, tuple(found)
 
-    def _looked_up(self, value: Scalar, size: Affine, steps: list[Step]) -> Affine:
-        raw, name = self.translator.fresh("p"), self.translator.fresh("p")
-        steps.append(Let(raw, cast(value, INT64)))
-        local = Local(raw, INT64)
-        steps.append(
-            Let(name, Spelled("({0} + {1} if {0} < 0 else {0})", (local, Whole(size)), INT64, 1, True)),
-        )
-        front = Local(name, INT64)
-        outside = Spelled("({0} < 0 or {0} >= {1})", (front, Whole(size)), np.dtype(bool), 1, True)
-        steps.append(Check(outside, 'IndexError("an index is not inside its array")'))
-        return variable(name)
+
+def looked_up(translator: Translator, value: Scalar, size: Affine, steps: list[Step]) -> Affine:
+    """An index of an axis that is read from an array; steps are added that find it, and check that it is inside."""
+    raw, name = translator.fresh("p"), translator.fresh("p")
+    steps.append(Let(raw, cast(value, INT64)))
+    local = Local(raw, INT64)
+    steps.append(
+        Let(name, Spelled("({0} + {1} if {0} < 0 else {0})", (local, Whole(size)), INT64, 1, True)),
+    )
+    front = Local(name, INT64)
+    outside = Spelled("({0} < 0 or {0} >= {1})", (front, Whole(size)), np.dtype(bool), 1, True)
+    steps.append(Check(outside, 'IndexError("an index is not inside its array")'))
+    return variable(name)
 
 
 def gather_of(translator: Translator, parts: list[PartOfIndex]) -> Gather:
-    """An index with integer arrays.
-
-    Raises:
-        Demoted: it has masks, too.
-    """
-    if any(isinstance(part, Mask) for part in parts):
-        raise Demoted("an index has a mask beside other parts")
+    """An index with integer arrays; a mask in it stands for the places where it is true."""
+    parts = [each for part in parts for each in (_places(translator, part) if isinstance(part, Mask) else [part])]
     tables = [part.field for part in parts if isinstance(part, Table)]
     shape = translator.together(*(table.extents for table in tables))
     wide = [broadcast(table, shape) for table in tables]
@@ -305,6 +308,7 @@ __all__ = [
     "gather_of",
     "inside",
     "is_basic",
+    "looked_up",
     "parts_of",
     "sliced",
 ]

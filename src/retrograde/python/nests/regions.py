@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from retrograde.python.nests.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
-from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted, late
-from retrograde.python.nests.gathering import is_simple
+from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
+from retrograde.python.nests.laned import in_lanes
+from retrograde.python.nests.margins import is_simple
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
+from retrograde.python.nests.residing import mirrored, settled, without_twins
 from retrograde.python.nests.rotating import rotated
 
 _MOST_NESTS = 16
@@ -48,19 +50,18 @@ class PythonSuite:
 Segment: TypeAlias = "Region | Line | PythonSuite"
 
 
-def divided(parts: list[Part], base_of: BaseOf, in_loop: bool = False) -> list[Segment]:
+def divided(parts: list[Part], in_loop: bool = False) -> list[Segment]:
     """Parts as regions and what runs as Python.
 
     Args:
         parts: what happens, in order.
-        base_of: a name for all the names that may share an array.
         in_loop: whether a loop that runs as Python is around them.
     """
     segments: list[Segment] = []
     gathered: list[Part] = []
 
     def close() -> None:
-        for chunk in _chunks(late(gathered, base_of)):
+        for chunk in _chunks(gathered):
             segments.append(Region(chunk))
         gathered.clear()
 
@@ -71,7 +72,7 @@ def divided(parts: list[Part], base_of: BaseOf, in_loop: bool = False) -> list[S
         close()
         if isinstance(part, Suite):
             inside = in_loop or part.loops
-            body, otherwise = (divided(side, base_of, inside) for side in (part.body, part.otherwise))
+            body, otherwise = (divided(side, inside) for side in (part.body, part.otherwise))
             segments.append(PythonSuite(part, body, otherwise))
         else:
             segments.append(part)  # pyright: ignore[reportArgumentType]
@@ -119,22 +120,47 @@ def connected(
         aliased: arrays that have several names.
         names: new names for scalars.
     """
-    regions = list(_regions(segments))
+    regions = list(regions_of(segments))
     bound = {id(region): bound_in(region.parts) for region in regions}
     outside = set(given) | _python_binds(segments)
-    reads = {id(region): exposed(region.parts)[0] for region in regions}
-    python_reads = _python_reads(segments) | wanted
+    live: dict[int, set[str]] = {}
+    _live_before(segments, set(wanted), set(), live)
     for region in regions:
         others = [other for other in regions if other is not region]
         elsewhere = outside.union(*(bound[id(other)] for other in others))
-        needed = python_reads.union(*(reads[id(other)] for other in others)) | reads[id(region)]
-        mine = bound[id(region)]
-        region.outputs = sorted(mine & needed)
+        region.outputs = sorted(bound[id(region)] & live[id(region)])
         kept = set(region.outputs) | aliased
         region.parts = simplified(region.parts, kept, base_of, names)
         open_reads, sure = exposed(region.parts)
         unsure = {name for name in region.outputs if name not in sure}
         region.inputs = sorted((open_reads | unsure) & elsewhere | (open_reads - bound_in(region.parts)))
+
+
+def _live_before(segments: list[Segment], after: set[str], broken: set[str], found: dict[int, set[str]]) -> set[str]:
+    """The variables whose values are needed before segments.
+
+    Args:
+        segments: what happens, in order.
+        after: the variables that are needed behind them.
+        broken: the variables that are needed behind the loop around them.
+        found: takes what is needed behind each region.
+    """
+    for segment in reversed(segments):
+        if isinstance(segment, Region):
+            found[id(segment)] = after
+            reads, sure = exposed(segment.parts)
+            after = reads | (after - sure)
+        elif isinstance(segment, Line):
+            after = broken | after if may_break(segment) else after
+            after = {*segment.reads, *(segment.writes - segment.binds), *(after - segment.binds)}
+        elif segment.suite.loops:
+            before = _live_before(segment.body, after, after, {}) - segment.suite.writes
+            after = after | segment.suite.reads | before
+            after |= _live_before(segment.body, set(after), set(after), found) - segment.suite.writes
+        else:
+            then = _live_before(segment.body, after, broken, found)
+            after = then | _live_before(segment.otherwise, after, broken, found) | segment.suite.reads
+    return after - {"#control"}
 
 
 def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
@@ -144,7 +170,12 @@ def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterat
     copies_forwarded(parts, base_of, {name for name in simple if is_simple(parts, name)})
     parts = without_unread(contracted(parts, kept), kept)
     parts = rotated(hoisted(parts, kept), base_of, kept, names)
-    return without_unread(contracted(_forwarded(parts, base_of, names), kept), kept)
+    parts = without_unread(contracted(_forwarded(parts, base_of, names), kept), kept)
+    simple = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
+    simple = {name for name in simple if is_simple(parts, name)}
+    without_twins(parts, simple)
+    parts = mirrored(without_unread(parts, kept), base_of, simple)
+    return hoisted(in_lanes(settled(parts, base_of, names), base_of, names), kept)
 
 
 def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
@@ -155,12 +186,13 @@ def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list
     return parts
 
 
-def _regions(segments: list[Segment]) -> Iterator[Region]:
+def regions_of(segments: list[Segment]) -> Iterator[Region]:
+    """What is compiled, that in loops which run as Python included."""
     for segment in segments:
         if isinstance(segment, Region):
             yield segment
         elif isinstance(segment, PythonSuite):
-            yield from _regions(segment.inner)
+            yield from regions_of(segment.inner)
 
 
 def _python_binds(segments: list[Segment]) -> set[str]:
@@ -170,16 +202,6 @@ def _python_binds(segments: list[Segment]) -> set[str]:
             found |= segment.binds
         elif isinstance(segment, PythonSuite):
             found |= segment.suite.writes | _python_binds(segment.inner)
-    return found
-
-
-def _python_reads(segments: list[Segment]) -> set[str]:
-    found: set[str] = set()
-    for segment in segments:
-        if isinstance(segment, Line):
-            found |= segment.reads
-        elif isinstance(segment, PythonSuite):
-            found |= segment.suite.reads | _python_reads(segment.inner)
     return found
 
 
@@ -230,8 +252,12 @@ def _nest_reads(nest: Nest) -> set[str]:
 
 
 def function_text(name: str, region: Region, names: Iterator[str]) -> str:
-    """A region as a function."""
-    lines = lines_of(region.parts, names)
+    """A region as a function. What it allocates once may be large, where the sizes are not known beforehand."""
+    lines: list[str] = []
+    for part in region.parts:
+        lines += lines_of([part], names)
+        if isinstance(part, Line) and part.makes and part.reads and "np.empty(" in part.text:
+            lines.append(f"in_large_pages({part.makes})")
     if region.outputs:
         lines.append(f"return {', '.join(region.outputs)}")
     return "\n".join([f"def {name}({', '.join(region.inputs)}):", *(f"    {line}" for line in lines or ["pass"])])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from retrograde.program.types import ArrayType, StackType
-from retrograde.python.lowering.model import Apply, Bind, Expression, ForEach, MakeStack
+from retrograde.program.types import ArrayType
+from retrograde.python.lowering.model import Apply, Bind, Expression, ForEach
 from retrograde.python.nests.affine import affine
-from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.translator import Translator
 
 
@@ -20,19 +19,6 @@ def bind_slots(translator: Translator, action: Bind) -> None:
     translator.python_text(f"{', '.join(texts)} = {call}", {translator.texts[schedule], *reads}, texts)
     for text in texts:
         translator.facts.lower[text] = affine(0)
-
-
-def check_slots(translator: Translator, action: MakeStack) -> None:
-    """Refuse a stack of slots that is no array with an axis in front.
-
-    Raises:
-        Demoted: its entries differ in size, or are stacks.
-    """
-    assert isinstance(action.stack.type, StackType)
-    element = action.stack.type.element
-    known = isinstance(element, ArrayType) and None not in map(translator.extent, element.sizes)
-    if action.slots and not known:
-        raise Demoted("snapshots of arrays that change their size have no form for Numba")
 
 
 def for_each(translator: Translator, action: ForEach, translate: Any) -> None:

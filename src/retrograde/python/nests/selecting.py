@@ -6,31 +6,21 @@ from typing import Any
 
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.combining import over
-from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices
-from retrograde.python.nests.model import Nest, Spelled, Step, Store, elements_in, names_read
+from retrograde.python.nests.model import Nest, Spelled, Step, Store, Whole, elements_in, names_read
 from retrograde.python.nests.scalars import cast
 from retrograde.python.nests.translator import INT64, Translator
 
 
-def is_masked(parts: list[Any]) -> bool:
-    """Whether an index is one mask for all axes it is given for, and nothing else."""
-    from retrograde.python.nests.indexing import Mask
-
-    return sum(isinstance(part, Mask) for part in parts) == 1
-
-
-def _only_mask(parts: list[Any], extents: Indices) -> Field:
+def is_masked(parts: list[Any], extents: Indices) -> bool:
+    """Whether an index is one mask for the first axes, and takes all of the others."""
     from retrograde.python.nests.indexing import Mask
     from retrograde.python.nests.writing import is_all
 
-    masks = [part for part in parts if isinstance(part, Mask)]
-    if len(masks) != 1 or parts[0] is not masks[0]:
-        raise Demoted("an index has a mask beside other parts")
-    rest = extents[masks[0].field.rank :]
-    if not all(is_all(part, extent) for part, extent in zip(parts[1:], rest, strict=True)):
-        raise Demoted("an index has a mask beside other parts")
-    return masks[0].field
+    mask, *others = parts
+    if not isinstance(mask, Mask) or len(others) != len(extents) - mask.field.rank:
+        return False
+    return all(map(is_all, others, extents[mask.field.rank :]))
 
 
 def counted(translator: Translator, mask: Field) -> Affine:
@@ -54,7 +44,7 @@ def _text(scalar: Any) -> tuple[str, set[str]]:
 
 def compressed(translator: Translator, field: Field, parts: list[Any]) -> Field:
     """The elements where a mask is true."""
-    mask = _only_mask(parts, field.extents)
+    mask: Field = parts[0].field
     number = counted(translator, mask)
     rest = field.extents[mask.rank :]
     made = translator.allocate((number, *rest), field.dtype)
@@ -65,6 +55,23 @@ def compressed(translator: Translator, field: Field, parts: list[Any]) -> Field:
         return [Store(made.memory.array, made.memory.at((place, *inner)), field.at((*indices, *inner)), field.dtype)]
 
     _where_true(translator, mask, rest, step)
+    return made
+
+
+def places_of(translator: Translator, mask: Field) -> list[Field]:
+    """Along each axis of a mask the indices where it is true."""
+    number = counted(translator, mask)
+    made = [translator.allocate((number,), INT64) for _ in mask.extents]
+
+    def step(indices: Indices, place: Affine, inner: Indices) -> list[Step]:
+        assert not inner
+        memories = [field.memory for field in made if field.memory is not None]
+        return [
+            Store(memory.array, memory.at((place,)), Whole(index), INT64)
+            for memory, index in zip(memories, indices, strict=True)
+        ]
+
+    _where_true(translator, mask, (), step)
     return made
 
 
@@ -83,7 +90,7 @@ def _where_true(translator: Translator, mask: Field, rest: Indices, step: Any) -
 
 def write_compressed(translator: Translator, target: Field, parts: list[Any], value: Field, by: str) -> None:
     """`x[mask] = array`, which has an element for each place where the mask is true."""
-    mask = _only_mask(parts, target.extents)
+    mask: Field = parts[0].field
     rest = target.extents[mask.rank :]
     number = counted(translator, mask)
     from retrograde.python.nests.writing import fitted
@@ -103,4 +110,4 @@ def write_compressed(translator: Translator, target: Field, parts: list[Any], va
     _where_true(translator, mask, rest, step)
 
 
-__all__ = ["INT64", "Spelled", "compressed", "counted", "is_masked", "write_compressed"]
+__all__ = ["INT64", "Spelled", "compressed", "counted", "is_masked", "places_of", "write_compressed"]

@@ -9,21 +9,24 @@ is going to be kept, and keeping it copies nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
 from retrograde.program.types import ArrayType, StackType
-from retrograde.python.lowering.model import Entry, Expression, Keep, MakeStack, Name
+from retrograde.python.lowering.model import Bind, Entry, Expression, Keep, MakeStack, Name
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, remapped, whole_array
-from retrograde.python.nests.model import Element, Local, Nest, Store, Whole
+from retrograde.python.nests.model import Constant, Element, Local, Nest, Store, Whole
 from retrograde.python.nests.scalars import dtype_text
-from retrograde.python.nests.scheduled import check_slots
 from retrograde.python.nests.translator import INT64, Translator
 from retrograde.python.nests.writing import fitted
 
 _FIRST_ENTRIES = 64
+
+Maker: TypeAlias = MakeStack | Bind
+"""What makes a stack; a `Bind` makes an empty one."""
 
 
 @dataclass(eq=False, slots=True)
@@ -55,6 +58,11 @@ class Storage:
     shape: Indices | None
     data: Level | None
 
+    @property
+    def held(self) -> list[Level]:
+        """Everything that holds something."""
+        return [*self.levels, *([] if self.data is None else [self.data])]
+
 
 @dataclass(frozen=True, slots=True)
 class Growing:
@@ -77,11 +85,25 @@ class Stacks:
 
     Attributes:
         around: what makes a stack that is kept in another one, that other, and at which index.
+        joined: the stacks that are made at several places, or are empty at some, and what makes each.
         growing: the stacks that are part of a storage.
+        forms: of the joined ones the extents of an entry, where they are arrays, or else what they are part of.
+        listed: the stacks that are lists of Python's.
+        hollow: the names of arrays that have one element where a branch has nothing to keep.
+        bases: of the joined ones that are kept in others the variable that says where they begin.
     """
 
-    around: list[tuple[MakeStack, Name, Expression]]
+    around: list[tuple[Maker, Name, Expression]]
+    joined: dict[Name, list[Maker]]
     growing: dict[Name, Growing] = field(default_factory=dict[Name, Growing])
+    forms: dict[Name, Indices | Storage] = field(default_factory=dict[Name, "Indices | Storage"])
+    bases: dict[Name, str] = field(default_factory=dict[Name, str])
+    listed: set[Name] = field(default_factory=set[Name])
+    hollow: set[Name] = field(default_factory=set[Name])
+
+    def outside(self, maker: Maker) -> tuple[Name, Expression] | None:
+        """The stack that one is going to be kept in, and at which index."""
+        return next(((other, index) for made, other, index in self.around if made is maker), None)
 
 
 def depth_of(kind: StackType) -> tuple[int, ArrayType]:
@@ -97,18 +119,16 @@ def depth_of(kind: StackType) -> tuple[int, ArrayType]:
 def make_stack(translator: Translator, action: MakeStack) -> None:
     """Room for the entries."""
     assert isinstance(action.stack.type, StackType)
-    check_slots(translator, action)
     stack, stacks = action.stack, translator.stacks
     _, element = depth_of(action.stack.type)
-    outer = next(((other, index) for made, other, index in stacks.around if made is action), None)
+    outer = stacks.outside(action)
     if outer is not None and outer[0] in stacks.growing:
-        place = stacks.growing[outer[0]]
-        stacks.growing[stack] = _inside(translator, place.storage, place.level + 1)
+        stacks.growing[stack] = inside(translator, stacks.growing[outer[0]], translator.fresh("base"))
         return
     if outer is not None and _fits_into(translator, action, *outer):
         translator.views[stack] = _sub(stack_field(translator, outer[0]), translator.index(outer[1]))
         return
-    shape = _known_shape(translator, action)
+    shape = known_shape(translator, action)
     if shape is not None and action.count is not None:
         count = translator.index(action.count)
         translator.allocate((count, *shape), element.dtype, translator.texts[stack])
@@ -116,30 +136,35 @@ def make_stack(translator: Translator, action: MakeStack) -> None:
     stacks.growing[stack] = Growing(_new_storage(translator, action), 0, affine(0))
 
 
-def _known_shape(translator: Translator, action: MakeStack) -> Indices | None:
+def known_shape(translator: Translator, action: MakeStack) -> Indices | None:
+    """The extents of a stack's entries, if they are known where it is made."""
     assert isinstance(action.stack.type, StackType)
     depth, element = depth_of(action.stack.type)
     if action.shape is not None:
         return tuple(translator.index(extent) for extent in action.shape)
     if depth > 1:
-        return _shape_of_inner(translator, action.stack)
-    return _element_shape(translator, element)
+        return shape_of_inner(translator, action.stack)
+    return element_shape(translator, element)
 
 
-def _shape_of_inner(translator: Translator, stack: Name) -> Indices | None:
+def shape_of_inner(translator: Translator, stack: Name) -> Indices | None:
     """The number of entries that each of the stacks in a stack has, and their shape, if they are known beforehand."""
-    inner = [made for made, outer, _ in translator.stacks.around if outer is stack]
-    if len(inner) != 1:
+    shapes = {_given_shape(translator, made) for made, outer, _ in translator.stacks.around if outer is stack}
+    return shapes.pop() if len(shapes) == 1 else None
+
+
+def _given_shape(translator: Translator, maker: Maker) -> Indices | None:
+    """The number of entries of a stack and their shape, if the arguments alone say them."""
+    if not isinstance(maker, MakeStack) or maker.count is None or maker.slots:
         return None
-    (action,) = inner
-    count = None if action.count is None else translator.whole_of(action.count)
-    shape = _known_shape(translator, action)
+    count, shape = translator.whole_of(maker.count), known_shape(translator, maker)
     if count is None or shape is None or not all(map(translator.is_given, (count, *shape))):
         return None
     return (count, *shape)
 
 
-def _element_shape(translator: Translator, element: ArrayType) -> Indices | None:
+def element_shape(translator: Translator, element: ArrayType) -> Indices | None:
+    """The extents of what the innermost stacks are of, if they are known beforehand."""
     found = [extent for size in element.sizes if (extent := translator.extent(size)) is not None]
     return tuple(found) if len(found) == element.rank else None
 
@@ -148,7 +173,8 @@ def _fits_into(translator: Translator, action: MakeStack, outer: Name, index: Ex
     """Whether a stack can be filled right where it is going to be kept."""
     if action.count is None or outer in translator.stacks.growing:
         return False
-    if not isinstance(index, Name) or translator.texts.get(index) in translator.unstable:
+    place = translator.whole_of(index)
+    if place is None or translator.is_unstable(place):
         return False
     around = translator.extents.get(translator.texts[outer])
     return around is not None and around[1] == translator.index(action.count)
@@ -157,35 +183,64 @@ def _fits_into(translator: Translator, action: MakeStack, outer: Name, index: Ex
 def _new_storage(translator: Translator, action: MakeStack) -> Storage:
     assert isinstance(action.stack.type, StackType)
     depth, element = depth_of(action.stack.type)
-    text = translator.texts[action.stack]
-    shape = _known_shape(translator, action) if depth == 1 else _element_shape(translator, element)
+    outer = translator.stacks.outside(action)
+    by_type = depth > 1 or (outer is not None and outer[0] in translator.stacks.listed)
+    shape = element_shape(translator, element) if by_type else known_shape(translator, action)
     if shape is None and depth > 1 and action.shape is not None:
         shape = tuple(translator.index(extent) for extent in action.shape[-element.rank :]) if element.rank else ()
     shape = None if shape is None else tuple(map(translator.lasting, shape))
-    levels = [_new_level(translator, f"{text}_starts", "", "np.int64") for _ in range(depth - 1)]
+    storage = storage_of(translator, action.stack, shape)
+    start_storage(translator, storage)
+    return storage
+
+
+def storage_of(translator: Translator, stack: Name, shape: Indices | None) -> Storage:
+    """Variables for a stack that grows; they hold nothing yet."""
+    assert isinstance(stack.type, StackType)
+    depth, element = depth_of(stack.type)
+    text = translator.texts[stack]
+
+    def level(hint: str) -> Level:
+        return Level(translator.fresh(hint), translator.fresh(f"{hint}_used"))
+
+    levels = [level(f"{text}_starts") for _ in range(depth - 1)]
     if shape is not None:
-        extents = "".join(f", {translator.size_text(extent)}" for extent in shape)
-        names = {name for extent in shape for name in extent.names}
-        levels.append(_new_level(translator, text, extents, dtype_text(element.dtype), names))
-        return Storage(levels, element, shape, None)
-    levels.append(_new_level(translator, f"{text}_rows", f", {1 + element.rank}", "np.int64"))
-    return Storage(levels, element, None, _new_level(translator, f"{text}_data", "", dtype_text(element.dtype)))
+        return Storage([*levels, level(text)], element, shape, None)
+    return Storage([*levels, level(f"{text}_rows")], element, None, level(f"{text}_data"))
 
 
-def _new_level(translator: Translator, hint: str, extents: str, dtype: str, names: set[str] | None = None) -> Level:
-    level = Level(translator.fresh(hint), translator.fresh(f"{hint}_used"))
+def start_storage(translator: Translator, storage: Storage) -> None:
+    """Levels without entries."""
+    *outer, last = storage.levels
+    for level in outer:
+        _start(translator, level, "", "np.int64")
+    dtype = dtype_text(storage.element.dtype)
+    if storage.shape is not None:
+        extents = "".join(f", {translator.size_text(extent)}" for extent in storage.shape)
+        _start(translator, last, extents, dtype, {name for extent in storage.shape for name in extent.names})
+        return
+    assert storage.data is not None
+    _start(translator, last, f", {1 + storage.element.rank}", "np.int64")
+    _start(translator, storage.data, "", dtype)
+
+
+def _start(translator: Translator, level: Level, extents: str, dtype: str, names: set[str] | None = None) -> None:
     translator.line(f"{level.array} = np.empty(({_FIRST_ENTRIES}{extents or ','}), {dtype})", names or (), level.array)
     translator.line(f"{level.used} = 0", (), level.used)
-    return level
 
 
-def _inside(translator: Translator, storage: Storage, level: int) -> Growing:
-    """A new stack behind those that a level has."""
-    used = storage.levels[level].used
-    base = translator.fresh("base")
+def inside(translator: Translator, outer: Growing, base: str) -> Growing:
+    """A new stack behind those that the level inside of a stack has.
+
+    Args:
+        translator: where the code goes.
+        outer: the stack that it is going to be kept in.
+        base: the variable that says where it begins.
+    """
+    used = outer.storage.levels[outer.level + 1].used
     translator.line(f"{base} = {used}", used, base)
     translator.facts.lower[base] = affine(0)
-    return Growing(storage, level, variable(base))
+    return Growing(outer.storage, outer.level + 1, variable(base))
 
 
 def keep(translator: Translator, action: Keep) -> None:
@@ -201,7 +256,21 @@ def keep(translator: Translator, action: Keep) -> None:
     value = _value(translator, action.value)
     if value.memory is not None and value.memory == target.memory:
         return
-    translator.fill(target, fitted(translator, value, target.extents))
+    _fill(translator, target, value, action.value)
+
+
+def _fill(translator: Translator, target: Field, value: Field, expression: Expression) -> None:
+    """Put a value into an entry; what stands where there is nothing to keep becomes zeros."""
+    if not isinstance(expression, Name) or expression not in translator.stacks.hollow or value.rank != target.rank:
+        translator.fill(target, fitted(translator, value, target.extents))
+        return
+    pairs = list(zip(value.extents, target.extents, strict=True))
+    fits = " and ".join(f"{own} == {wide}" for own, wide in pairs)
+    with translator.inside(f"if {fits}:", {name for pair in pairs for each in pair for name in each.names}) as suite:
+        translator.fill(target, Field(target.extents, value.dtype, value.at))
+    with translator.into(suite.otherwise):
+        zero = Constant(target.dtype.type(0), target.dtype)
+        translator.fill(target, Field(target.extents, target.dtype, lambda _: zero))
 
 
 def _value(translator: Translator, value: Expression) -> Field:
@@ -219,7 +288,9 @@ def stack_field(translator: Translator, stack: Name) -> Field:
     assert isinstance(stack.type, StackType)
     text = translator.texts[stack]
     depth, element = depth_of(stack.type)
-    extents = translator.extents.get(text)
+    stacks: Stacks = translator.stacks
+    form = stacks.forms.get(stack)
+    extents = (variable(f"{text}_length"), *form) if isinstance(form, tuple) else translator.extents.get(text)
     if extents is None or len(extents) != depth + element.rank:
         raise Demoted("a stack that is made elsewhere is used")
     return whole_array(text, extents, element.dtype)
@@ -231,6 +302,10 @@ def _sub(field: Field, index: Affine) -> Field:
 
 def entry_field(translator: Translator, entry: Entry) -> Field:
     """An entry of a stack, which is an array."""
+    if entry.stack in translator.stacks.listed:
+        from retrograde.python.nests.listed import listed_field
+
+        return listed_field(translator, entry)
     index = translator.lasting(translator.index(entry.index))
     place = translator.stacks.growing.get(entry.stack)
     if place is None:
@@ -240,8 +315,11 @@ def entry_field(translator: Translator, entry: Entry) -> Field:
     if storage.data is None:
         assert storage.shape is not None
         return _sub(_elements(storage), row)
-    start, *extents = (_read(translator, storage.levels[-1].array, row, at) for at in range(1 + storage.element.rank))
-    return _block(translator, storage.data.array, start, tuple(extents), storage.element.dtype)
+    rows = storage.levels[-1].array
+    start = _read(translator, rows, row, 0)
+    known = map(translator.extent, storage.element.sizes)
+    extents = tuple(_read(translator, rows, row, at) if one is None else one for at, one in enumerate(known, 1))
+    return _block(translator, storage.data.array, start, extents, storage.element.dtype)
 
 
 def _elements(storage: Storage) -> Field:
@@ -280,8 +358,7 @@ def _keep_growing(translator: Translator, place: Growing, index: Affine, value: 
         return
     field = translator.field(value)
     if storage.data is None:
-        target = _sub(_elements(storage), row)
-        translator.fill(target, fitted(translator, field, target.extents))
+        _fill(translator, _sub(_elements(storage), row), field, value)
         return
     _append(translator, storage, row, field)
 

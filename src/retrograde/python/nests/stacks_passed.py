@@ -64,7 +64,7 @@ def stack_result(translator: Translator, stack: Name) -> str:
     name = translator.fresh("result")
     if place is None:
         array = translator.as_array_variable(stack_field(translator, stack))
-        text = array if depth == 1 and known else _taken_apart(array, depth, element, known)
+        text = array if depth == 1 and known else taken_apart(array, depth, element, known)
         translator.python_text(f"{name} = {text}", {array}, {name})
         return name
     storage = place.storage
@@ -76,14 +76,14 @@ def stack_result(translator: Translator, stack: Name) -> str:
         return name
     if (storage.shape is not None) != known:
         raise Demoted("a stack is returned of which more is known than its type says")
-    held = [*storage.levels, *([] if storage.data is None else [storage.data])]
+    held = storage.held
     parts = ", ".join(f"{level.array}[:{level.used}]" for level in held)
     names = {each for level in held for each in (level.array, level.used)}
     translator.python_text(f"{name} = ({parts},)", names, {name})
     return name
 
 
-def _taken_apart(array: str, depth: int, element: ArrayType, known: bool) -> str:
+def taken_apart(array: str, depth: int, element: ArrayType, known: bool) -> str:
     """An array of equal entries in the form of a stack that grows."""
     size = f"math.prod({array}.shape[{{0}}:{{1}}])"
     starts = [f"np.arange({size.format(0, at + 1)}) * {array}.shape[{at + 1}]" for at in range(depth - 1)]

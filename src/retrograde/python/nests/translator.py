@@ -72,7 +72,7 @@ class Translator(MemoryEmitter):
         from retrograde.python.nests.handlers import HANDLERS
 
         handler = HANDLERS.get(expression.primitive.name)
-        before = len(self.out)
+        before = self.reached()
         try:
             if handler is not None:
                 return handler(self, expression)
@@ -80,7 +80,7 @@ class Translator(MemoryEmitter):
                 return self.elementwise(expression)
             raise Demoted(f"{expression.primitive.name} has no form for Numba")
         except Demoted as reason:
-            del self.out[before:]
+            self.back_to(before)
             return self.as_python(expression, str(reason))
 
     def elementwise(self, expression: Apply) -> Field:
@@ -257,9 +257,10 @@ class Translator(MemoryEmitter):
         if field.rank:
             name = self.as_array_variable(field)
             return name, {name}
-        return self._number_text(field)
+        return self.number_text(field)
 
-    def _number_text(self, field: Field) -> tuple[str, set[str]]:
+    def number_text(self, field: Field) -> tuple[str, set[str]]:
+        """A number as text for a call that runs as Python, and the variables that it reads."""
         value = self.let(field.at(()))
         if isinstance(value, Whole):
             return f"np.int64({value.value})", set(value.value.names)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from retrograde.python.lowering.model import Expression
 from retrograde.python.nests.affine import Affine, affine, variable
-from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, broadcast, remapped
-from retrograde.python.nests.indexing import Mask, PartOfIndex, gather_of, is_basic, parts_of, sliced
+from retrograde.python.nests.indexing import PartOfIndex, gather_of, is_basic, parts_of, sliced
 from retrograde.python.nests.model import Element, Scalar, Store, elements_in
 from retrograde.python.nests.scalars import cast, choose
+from retrograde.python.nests.selecting import is_masked, write_compressed
 from retrograde.python.nests.translator import Translator
 
 
@@ -22,7 +24,7 @@ def write_into(translator: Translator, target: Field, index: Expression, value: 
     by = "+" if adding else ""
     if is_basic(parts):
         _store(translator, sliced(target, parts), value, by)
-    elif any(isinstance(part, Mask) for part in parts):
+    elif is_masked(parts, target.extents):
         _write_masked(translator, target, parts, value, by)
     else:
         _scatter(translator, target, parts, value, by)
@@ -83,20 +85,12 @@ def never_equal(translator: Translator, one: Affine, other: Affine) -> bool:
     return facts.never_negative(difference - 1) or facts.never_negative(difference.times(-1) - 1)
 
 
-def _write_masked(translator: Translator, target: Field, parts: list[PartOfIndex], value: Field, by: str) -> None:
+def _write_masked(translator: Translator, target: Field, parts: list[Any], value: Field, by: str) -> None:
     """`x[mask] = number`: everywhere, what was there where the mask is false."""
-    masks = [part for part in parts if isinstance(part, Mask)]
-    plain = sum(not isinstance(part, Mask) for part in parts)
-    if len(masks) != 1 or value.rank or masks[0].field.rank + plain != target.rank:
-        from retrograde.python.nests.selecting import write_compressed
-
+    mask: Field = parts[0].field
+    if value.rank:
         write_compressed(translator, target, parts, value, by)
         return
-    if not all(
-        is_all(part, extent) for part, extent in zip(parts[1:], target.extents[masks[0].field.rank :], strict=True)
-    ):
-        raise Demoted("an index has a mask beside other parts")
-    mask = masks[0].field
     value = _number(translator, value)
     width = mask.rank
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from retrograde.errors import RetrogradeError, UnsupportedError
 from retrograde.program.model import Place
+from retrograde.program.symbol import NotConstant
 
 _TAPE = 'or call the function with backend="tape", which runs it as it is'
 
@@ -21,12 +22,13 @@ REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.Yield: ("`yield`", f"write the values into an array and return it, {_TAPE}"),
     ast.YieldFrom: ("`yield from`", f"write the values into an array and return it, {_TAPE}"),
     ast.Global: ("`global`", "return the value, and let the caller assign it"),
-    ast.Nonlocal: ("`nonlocal`", "return the value from the inner function, and assign it outside"),
+    ast.Nonlocal: (
+        "`nonlocal` for a name of a function that is not itself read",
+        "return the value from the inner function, and assign it outside",
+    ),
     ast.ClassDef: ("a class definition", "define the class outside of the function"),
-    ast.Import: ("`import`", "import at the top of the file"),
-    ast.ImportFrom: ("`import`", "import at the top of the file"),
-    ast.Raise: ("`raise` where only the run knows whether it is reached", f"check arguments before the call, {_TAPE}"),
-    ast.Match: ("`match`", "write `if` and `elif`"),
+    ast.ImportFrom: ("`import *`", "import at the top of the file"),
+    ast.Match: ("this pattern of a `match`", "write `if` and `elif`"),
 }
 """For each kind of node that is refused: how people call it, and what to write instead."""
 
@@ -75,8 +77,15 @@ def located(error: RetrogradeError, place: Place | None, text: str) -> Retrograd
     kind = type(error)
     if issubclass(kind, Located):
         return error
+    kind = UnsupportedError if issubclass(kind, NotConstant) else kind
     with_place = type(kind.__name__, (Located, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
     return with_place(where(place, text, str(error)))
+
+
+def note(error: Exception, place: Place | None, text: str) -> None:
+    """Say beside an error of Python or NumPy where in the user's source it came up."""
+    if not getattr(error, "__notes__", None):
+        error.add_note(where(place, text, "came up here, while the function was read into a program"))
 
 
 def refuse(place: Place | None, text: str, what: str, remedy: str) -> NoReturn:

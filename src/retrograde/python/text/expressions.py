@@ -13,11 +13,15 @@ from retrograde.program.kinds import as_tuple, is_list, is_ndarray, is_slice, is
 from retrograde.program.primitive import PRIMITIVES, Primitive
 from retrograde.program.types import ArrayType
 from retrograde.python.lowering.model import Apply, Entry, Expression, Name
+from retrograde.python.text.bounds import Bounds
 from retrograde.python.text.constants import array_text, dtype_text, number_text
+from retrograde.python.text.signs import negated
 from retrograde.python.text.spellings import DEFAULTS, INFIX, REDUCTIONS, SEARCHES, TEMPLATES, numpy_name
 from retrograde.rules.contraction.pairwise import layout_of
 
 _LOWEST, _UNARY, _POWER, _ATOM = 0, 11, 12, 14
+
+_OPPOSITES = {"add": "-", "subtract": "+"}
 
 Text = tuple[str, int]
 """An expression's text, and how strongly its outermost operator binds."""
@@ -30,6 +34,7 @@ class ExpressionPrinter:
         spell: what a name is called.
         plain_numbers: whether NumPy's numbers of the default precisions may be written as Python's.
         taken: names that operations must not have.
+        bounds: of the integers that are named.
 
     Attributes:
         imported: operations to import from `retrograde.python.operations`, and what the text calls them.
@@ -43,7 +48,9 @@ class ExpressionPrinter:
         spell: Callable[[Name], str] | None = None,
         plain_numbers: bool = True,
         taken: Iterable[str] = (),
+        bounds: Bounds | None = None,
     ) -> None:
+        self.bounds = bounds or Bounds()
         self._taken = frozenset(taken)
         self._spell: Callable[[Name], str] = spell or _own_text
         self._plain_numbers = plain_numbers
@@ -69,7 +76,7 @@ class ExpressionPrinter:
     def index(self, index: Expression) -> str:
         """What stands in the brackets."""
         if is_tuple(index) and index:
-            return ", ".join(map(self._index_part, index)) + ("," if len(index) == 1 else "")
+            return ", ".join(map(self._index_part, index))
         return self._index_part(index)
 
     def _index_part(self, part: Expression) -> str:
@@ -121,6 +128,9 @@ class ExpressionPrinter:
         if name in INFIX and self._may_be_infix(apply):
             sign, strength = INFIX[name]
             left, right = apply.operands
+            opposite = negated(right) if name in _OPPOSITES else None
+            if opposite is not None:
+                sign, right = _OPPOSITES[name], opposite
             return f"{self.text(left, strength + (strength == 4))} {sign} {self.text(right, strength + 1)}", strength
         if name in TEMPLATES:
             return self._filled(TEMPLATES[name], apply), _ATOM
@@ -185,8 +195,6 @@ class ExpressionPrinter:
             key = match[1]
             if key == "*":
                 return ", ".join(map(self.text, apply.operands))
-            if key == "zero":
-                return number_text(_zero_like(apply.type), True)
             if key == "shape1":
                 return self._shape(operands["shape"])
             if key.rstrip(".!") in operands:
@@ -249,6 +257,8 @@ def _size(printer: ExpressionPrinter, apply: Apply) -> Text:
     size = f"{printer.text(apply.operands[0], _ATOM)}.shape[{axis}]"
     if offset >= 0:
         return (f"{size} + {offset}", 9) if offset else (size, _ATOM)
+    if printer.bounds.of_extent(apply.operands[0], axis) + offset >= 0:
+        return f"{size} - {-offset}", 9
     return f"max({size} - {-offset}, 0)", _ATOM
 
 
@@ -315,21 +325,23 @@ def _eye(printer: ExpressionPrinter, apply: Apply) -> Text | None:
     return f"np.eye({sizes}{offset}{dtype})", _ATOM
 
 
-def _where(printer: ExpressionPrinter, apply: Apply) -> Text | None:
-    """One of two numbers; NumPy's function would make an array without axes of them."""
+def _where(printer: ExpressionPrinter, apply: Apply) -> Text:
     condition, *values = apply.operands
     return _chosen(printer, apply, condition, values)
 
 
-def _masked(printer: ExpressionPrinter, apply: Apply) -> Text | None:
+def _masked(printer: ExpressionPrinter, apply: Apply) -> Text:
     value, condition = apply.operands
     return _chosen(printer, apply, condition, [value, _zero_like(apply.type)])
 
 
-def _chosen(printer: ExpressionPrinter, apply: Apply, condition: Expression, values: list[Expression]) -> Text | None:
+def _chosen(printer: ExpressionPrinter, apply: Apply, condition: Expression, values: list[Expression]) -> Text:
+    """One of two values; of numbers NumPy's function would make an array without axes."""
+    if isinstance(condition, Apply) and condition.primitive.name == "logical_not":
+        condition, values = condition.operands[0], values[::-1]
     kinds = {_dtype_of(value) for value in values if isinstance(value, (Name, Apply, Entry))}
     if apply.type.rank or kinds != {apply.type.dtype}:
-        return None
+        return f"np.where({', '.join(map(printer.text, (condition, *values)))})", _ATOM
     return f"{printer.text(values[0], 2)} if {printer.text(condition, 2)} else {printer.text(values[1], 2)}", 1
 
 

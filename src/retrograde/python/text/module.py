@@ -12,7 +12,8 @@ import numpy as np
 
 from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import Apply, Bind, MakeStack, Procedure
-from retrograde.python.lowering.places import set_by, walk
+from retrograde.python.lowering.places import names_in, names_read, set_by, walk
+from retrograde.python.text.bounds import Bounds
 from retrograde.python.text.comments import Comments
 from retrograde.python.text.expressions import ExpressionPrinter
 from retrograde.python.text.numbers import numbers_of
@@ -46,10 +47,11 @@ def python_text(procedure: Procedure) -> str:
     """
     taken = {name.text for action in walk(procedure.actions) for name in set_by(action)}
     taken |= {parameter.text for parameter in procedure.parameters}
-    expressions = ExpressionPrinter(plain_numbers=_has_wide_types_only(procedure), taken=taken)
+    expressions = ExpressionPrinter(None, _has_wide_types_only(procedure), taken, Bounds(procedure))
     function = procedure.name.partition("_reversed")[0]
     comments = Comments(function)
-    lines = StatementPrinter(expressions, comments, numbers_of(procedure)).lines(procedure.actions)
+    read = names_read(procedure.actions).union(*map(names_in, procedure.results))
+    lines = StatementPrinter(expressions, comments, numbers_of(procedure), read).lines(procedure.actions)
     results = ", ".join(map(expressions.text, procedure.results))
     head = f"def {procedure.name}({', '.join(parameter.text for parameter in procedure.parameters)}):"
     body = [*_docstring(procedure), *lines, f"return {results}" if results else "return ()"]

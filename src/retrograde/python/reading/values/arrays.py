@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import Symbol
 from retrograde.program.kinds import is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType, type_of
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.values.fitting import cast_to, check_kind, fitting
@@ -23,7 +23,7 @@ from retrograde.python.reading.values.indexing import index_of, is_basic, is_who
 from retrograde.python.reading.values.numbers import kind_of
 from retrograde.python.reading.values.operations import binary, opened
 from retrograde.python.reading.values.slicing import sliced_type
-from retrograde.python.reading.values.views import View, index_view, joined
+from retrograde.python.reading.values.views import View, index_view, joined, takes_all, takes_each
 
 
 class Array(Handle):
@@ -142,13 +142,18 @@ class Array(Handle):
     def __getitem__(self, index: Any) -> Any:
         index = index_of(self.heap, index)
         if not is_basic(index):
-            return self.heap.wrap(self.read()[index])
+            return self._picked(index)
         if not picks_number(index, self.ndim):
             return self.viewed(index_view(self.heap.builder, index), contiguous=_stays_together(self, index))
         if not self.path:
-            return self.heap.wrap(self.read()[index])
+            return self._picked(index)
         path = joined(self.path, index_view(self.heap.builder, index), self._base_rank())
         return self.heap.wrap(_walk(self, path))
+
+    def _picked(self, index: Any) -> Any:
+        content = self.read()
+        found = content[index] if isinstance(content, Symbol) else PRIMITIVES["getitem"](content, index)
+        return self.heap.wrap(found)
 
     # Writing.
 
@@ -389,22 +394,17 @@ def _index(array: Array, view: View) -> Any:
     return symbols(array.heap.builder, view.operands)[0]
 
 
-def _is_all(part: Any) -> bool:
-    """Whether part of an index is `:`; a bound that is a symbol is not to be compared."""
-    return is_slice(part) and part.start is None and part.stop is None and part.step is None
-
-
 def _stays_together(array: Array, index: Any) -> bool:
     """Whether a part by a basic index certainly lies in memory row by row: ints, a slice, then whole axes."""
     if not array.contiguous:
         return False
     parts = [part for part in (index if is_tuple(index) else (index,)) if part is not None and part is not Ellipsis]
     if Ellipsis in [part for part in (index if is_tuple(index) else (index,)) if part is Ellipsis]:
-        return all(map(_is_all, parts))
+        return all(map(takes_all, parts))
     first = next((at for at, part in enumerate(parts) if is_slice(part)), len(parts))
-    if first < len(parts) and parts[first].step not in (None, 1):
+    if first < len(parts) and not takes_each(parts[first]):
         return False
-    return all(map(_is_all, parts[first + 1 :]))
+    return all(map(takes_all, parts[first + 1 :]))
 
 
 def _is_number(value: Any) -> bool:

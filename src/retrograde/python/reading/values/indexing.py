@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UsageError
-from retrograde.program.builder import Symbol
 from retrograde.program.kinds import as_tuple, is_list, is_ndarray, is_slice, is_tuple
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Heap
 

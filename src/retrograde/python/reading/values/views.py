@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.kinds import as_tuple, is_slice
 from retrograde.program.model import Variable, map_operand
 from retrograde.program.primitive import PRIMITIVES, Primitive
+from retrograde.program.symbol import Symbol
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def composed(first: Any, second: Any, rank: int) -> Any:
             parts.append(merged)
         else:
             parts.append(part)
-    while len(parts) > 1 and parts[-1] == slice(None):
+    while len(parts) > 1 and takes_all(parts[-1]):
         parts.pop()
     return parts[0] if len(parts) == 1 else tuple(parts)
 
@@ -137,19 +138,29 @@ def _spelled(index: Any, rank: int) -> tuple[Any, ...] | None:
 
 def _merged(outer: slice, inner: Any) -> Any:
     """The part of an index for a part of what a slice picks; None if it cannot be said, or may miss an error."""
-    if outer == slice(None):
+    if takes_all(outer):
         return inner
-    if is_slice(inner) and inner == slice(None):
+    if takes_all(inner):
         return outer
-    if outer.stop is not None or outer.step not in (None, 1) or not _is_count(outer.start):
+    if outer.stop is not None or not takes_each(outer) or not _is_count(outer.start):
         return None
     if _is_count(inner):
         return outer.start + inner
-    if not is_slice(inner) or inner.step not in (None, 1):
+    if not is_slice(inner) or not takes_each(inner):
         return None
     if not (inner.start is None or _is_count(inner.start)) or not (inner.stop is None or _is_count(inner.stop)):
         return None
     return slice(outer.start + (inner.start or 0), None if inner.stop is None else outer.start + inner.stop)
+
+
+def takes_all(part: Any) -> bool:
+    """Whether part of an index is `:`; a bound that is a symbol is not to be compared."""
+    return is_slice(part) and part.start is None and part.stop is None and part.step is None
+
+
+def takes_each(part: Any) -> bool:
+    """Whether the step of a slice is 1; one that is a symbol is not to be compared."""
+    return part.step is None or (isinstance(part.step, int) and part.step == 1)
 
 
 def _is_count(part: Any) -> bool:
