@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -223,6 +224,20 @@ def test_integers_that_grow_too_large_are_an_error(backend: str) -> None:
         rg.grad(grows, backend=backend)(np.ones(2), 30)
     with pytest.raises(OverflowError, match=r"write 2\.0 \*\* n"):
         rg.grad(powers, backend="python")(np.ones(2), 70)
+
+
+@pytest.mark.parametrize("convert", [int, round, np.floor, math.ceil])
+def test_what_is_no_integer_does_not_become_one(convert: Any) -> None:
+    def binned(x):
+        counts = np.zeros(4)
+        for i in range(len(x)):
+            counts[int(convert(np.log(x[i]))) % 4] += x[i]
+        return counts @ counts
+
+    derivative = rg.grad(binned, backend="python")
+    assert derivative(np.array([1.5, 3.0]))[1] != 0.0
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=r"line \d+: NaN, an infinity or more"):
+        derivative(np.array([1.5, -3.0]))
 
 
 def test_division_of_integers_by_zero_is_an_error() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +150,18 @@ def written_by_out(x, a):
         np.clip(y, 0.2, 4.0, out=y)
         x = x + np.r_[y[:2], x[0], 1.0] * np.c_[x, y][:, 1]
     return x
+
+
+@corpus(positive(5), 3, again=(positive(6), 2))
+def slices_and_defaults(x, n):
+    part = slice(None, n)
+    parts = {"a": x[part]}
+    parts.setdefault("b", x[1])
+    for _ in range(2):
+        x[part] = x[part] * x[:n][::-1]
+    if x[0] > 100.0:
+        warnings.warn("large", stacklevel=1)
+    return np.sum(parts["a"]) * parts.get("b", x[0]) + parts.get("c", x[2])
 
 
 @corpus(positive(5))
