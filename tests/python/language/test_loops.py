@@ -34,6 +34,12 @@ def two_arrays(a, b, steps):
         a[1:-1] = 0.33 * (b[:-2] * b[1:-1] + b[2:])
 
 
+@corpus(real(6, 2), 3, again=(real(7, 2), 2))
+def ranges_as_indices(x, n):
+    y = x[range(n)] * x[range(1, n + 1), 0][:, None]
+    return y + x[range(2), range(2)]
+
+
 @corpus(0.3, 5, again=(1.9, 40))
 def returns_before_several_statements(x, n):
     t = 0.0
