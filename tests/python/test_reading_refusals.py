@@ -366,6 +366,14 @@ def test_arrays_that_cannot_become_constants_are_refused_at_their_line() -> None
         read(spelled, (np.ones(3),))
 
 
+def test_a_number_has_no_elements() -> None:
+    def first(x):
+        return x[...] * x[0]
+
+    with pytest.raises(UsageError, match=r"line \d+, in first: `return .*a number was indexed"):
+        read(first, (2.0,))
+
+
 def test_a_constant_of_a_primitive_is_no_symbol() -> None:
     builder = ProgramBuilder("constants")
     x, alpha = builder.input("x", "float64", ("n",)), builder.input("alpha", "float64")

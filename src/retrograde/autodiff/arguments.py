@@ -31,12 +31,20 @@ def places_of(f: Function, wrt: tuple[int | str, ...], arguments: Any, options: 
         if place not in options and not (isinstance(place, int) and 0 <= place < len(arguments)):
             raise UsageError(
                 f"wrt={asked!r} names no argument of this call, which has {len(arguments)} positional ones"
-                f"{' and ' + ', '.join(options) if options else ''}; name one that is passed"
+                f"{' and ' + ', '.join(options) if options else ''}; name one that is passed{_known_names(f)}"
             )
         if place in places:
             raise UsageError(f"wrt={wrt!r} names an argument twice ({asked!r}); name each once")
         places.append(place)
     return places
+
+
+def _known_names(f: Function) -> str:
+    try:
+        names = list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):
+        return ""
+    return f" (its arguments are {', '.join(names)})" if names else ""
 
 
 def check_primals(primals: Any) -> None:

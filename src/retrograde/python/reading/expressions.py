@@ -127,7 +127,12 @@ def item(owner: Any, index: Any) -> Any:
 
     Raises:
         NeedsStatic: the index of a list or dict is a number that only the run knows.
+        UsageError: it is a number, which has no items.
     """
+    if isinstance(owner, Number):
+        if index is Ellipsis or (isinstance(index, tuple) and not index):
+            return owner
+        raise UsageError("a number was indexed, which has no elements; pass an array, or leave the index out")
     if isinstance(owner, dict) and isinstance(index, Number):
         index = index.known("the key of a dict")
     return owner[index]
