@@ -37,6 +37,7 @@ def two_arrays(a, b, steps):
 @corpus(real(6, 2), 3, again=(real(7, 2), 2))
 def ranges_as_indices(x, n):
     y = x[range(n)] * x[range(1, n + 1), 0][:, None]
+    y[range(2)] *= 3.0
     return y + x[range(2), range(2)]
 
 
