@@ -20,7 +20,7 @@ def places_of(f: Function, wrt: tuple[int | str, ...], arguments: Any, options: 
     """Positions of positional arguments and names of keyword arguments, for positions and names as asked for.
 
     Raises:
-        UsageError: one names no argument of the call.
+        UsageError: one names no argument of the call, or one that another has named.
     """
     places: list[int | str] = []
     for asked in wrt:
@@ -33,6 +33,8 @@ def places_of(f: Function, wrt: tuple[int | str, ...], arguments: Any, options: 
                 f"wrt={asked!r} names no argument of this call, which has {len(arguments)} positional ones"
                 f"{' and ' + ', '.join(options) if options else ''}; name one that is passed{_known_names(f)}"
             )
+        if place in places:
+            raise UsageError(f"wrt={wrt!r} names an argument twice ({asked!r}); name each once")
         places.append(place)
     return places
 

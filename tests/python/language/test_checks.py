@@ -28,6 +28,16 @@ def raises_early(x, least):
     return total
 
 
+@corpus(positive(4), 9)
+def raises_behind_a_loop_that_returns(x, most):
+    for turn in range(most):
+        x = np.tanh(x)
+        if x.sum() < 2.0:
+            return x, turn
+    message = f"no end after {most}"
+    raise RuntimeError(message)
+
+
 @corpus(positive(5), 50.0, again=(positive(8), 40.0))
 def raises_in_loop(x, most):
     total = 0.0

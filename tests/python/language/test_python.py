@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from language.corpus import Case, Corpus, check_gradients, check_text, check_values, positive, real
+from retrograde.errors import UnsupportedError
 from retrograde.python.reading import read
 
 corpus = Corpus()
@@ -190,3 +191,8 @@ def test_zip_of_other_lengths_is_an_error() -> None:
 def test_integers_of_numpy_have_no_bit_length() -> None:
     with pytest.raises(AttributeError, match="bit_length"):
         read(lambda k: k[0].bit_length(), (np.ones(3, int),))
+
+
+def test_strings_of_r_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match=r"np\.r_.*np\.concatenate"):
+        read(lambda x: np.r_["r", x], (np.ones(3),))

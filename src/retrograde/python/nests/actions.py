@@ -223,7 +223,8 @@ def _for(translator: Translator, action: For) -> None:
     facts.lower[text], facts.upper[text] = low, high
     if abs(action.step) == 1 or not action.backward:
         header = f"for {text} in range({_range_text(start, stop, action.step, action.backward)}):"
-        with translator.inside(header, names, {text}):
+        with translator.inside(header, names, {text}) as suite:
+            suite.over = (text, low, high + 1) if abs(action.step) == 1 else None
             translate(translator, action.body)
     else:
         counter = translator.fresh("count")
@@ -274,7 +275,7 @@ def _stop_unless(translator: Translator, action: Stop) -> None:
 
 
 def _raise(translator: Translator, action: Raise) -> None:
-    translator.line(f"if {_truth(translator, action.fails)}: raise {action.text}", translator.last_reads)
+    translator.line(f"if {_truth(translator, action.fails)}: raise {action.text}", translator.last_reads, {"#control"})
 
 
 def _truth(translator: Translator, condition: Expression) -> str:

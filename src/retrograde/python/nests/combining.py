@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from retrograde.program.primitive import PRIMITIVES
 from retrograde.python.lowering.model import Apply
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, remapped
 from retrograde.python.nests.model import Constant, Let, Local, Nest, Scalar, Spelled, Store
-from retrograde.python.nests.scalars import cast, choose
+from retrograde.python.nests.scalars import cast, choose, spelled
 from retrograde.python.nests.translator import INT64, Translator
 
 COMBINE: dict[str, str] = {
@@ -141,6 +142,21 @@ def reduction(by: str) -> Any:
         return with_axes_kept(result, axes, field.rank) if expression.static["keepdims"] else result
 
     return translate
+
+
+def norm(translator: Translator, expression: Apply) -> Field:
+    """The root of the sum of squares along axes; of complex numbers, of the squares of their sizes."""
+    field, axes, dtype = translator.field(expression.operands[0]), expression.static["axis"], expression.type.dtype
+
+    def square(indices: Indices) -> Scalar:
+        if field.dtype.kind == "c":
+            size = "({0}.real * {0}.real + {0}.imag * {0}.imag)"
+            return Spelled(size, (field.at(indices),), dtype, 3, True)
+        return Spelled("({0} * {0})", (cast(field.at(indices), dtype),), dtype, 1, True)
+
+    total = reduced(translator, Field(field.extents, dtype, square, cost=field.cost + 3), axes, "+", dtype)
+    root = Field(total.extents, dtype, lambda indices: spelled(PRIMITIVES["sqrt"], [total.at(indices)], [False], {}))
+    return with_axes_kept(root, axes, field.rank) if expression.static["keepdims"] else root
 
 
 def sum_to(translator: Translator, expression: Apply) -> Field:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from retrograde.errors import RetrogradeError, UnsupportedError
 from retrograde.program.model import Place
@@ -78,7 +78,7 @@ def located(error: RetrogradeError, place: Place | None, text: str) -> Retrograd
     if issubclass(kind, Located):
         return error
     kind = UnsupportedError if issubclass(kind, NotConstant) else kind
-    with_place = type(kind.__name__, (Located, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    with_place: Any = type(kind.__name__, (Located, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
     return with_place(where(place, text, str(error)))
 
 

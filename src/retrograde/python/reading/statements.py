@@ -64,6 +64,10 @@ def _rest(reader: Reader, code: Number, statement: ast.stmt, rest: Sequence[ast.
             (only,) = ways
             reader.frame.names[EXIT] = NORMAL if only is CONTINUE and ends_body else only
 
+    if raises(rest):
+        raise_where(reader, goes_on(reader, code), rest)
+        left()
+        return
     live = reader.frame.liveness.after(rest[-1])
     branch(reader, goes_on(reader, code), lambda: execute(reader, rest, ends_body=ends_body), left, live)
 
