@@ -350,7 +350,7 @@ def test_what_is_kept_is_copied_if_a_later_iteration_writes_it() -> None:
             return total
     """
     program = _reversed(_function(source, "turns"), (RANDOM.random(6), RANDOM.random(6), 4), ["a", "b"])
-    inputs = (RANDOM.random(6), RANDOM.random(6), 4, 1.0)
+    inputs = (RANDOM.random(6), RANDOM.random(6), 4, 1.0, RANDOM.random(6), RANDOM.random(6))
     found = run_text(python_text(lower(program)), program.name)(*inputs)
     for one, other in zip(found, program(*inputs), strict=True):
         np.testing.assert_array_equal(one, other)
