@@ -11,6 +11,7 @@ the sum stands, and machine code for it needs no leave to reorder anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -138,8 +139,7 @@ def _typer(count: int) -> Any:
 
 def _lowering(function: Any) -> Any:
     """What puts a sum into a function that is being compiled."""
-    along = function in (sum_along, product_sum_along)
-    width = 3 if along else 2
+    width = 3 if function in (sum_along, product_sum_along) else 2
 
     def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         *parts, count = arguments
@@ -154,7 +154,7 @@ def _lowering(function: Any) -> Any:
             pointer, step = _place(context, builder, kinds[at : at + width], parts[at : at + width], size_bytes)
             backward = function is product_sum_backward and at > 0
             rows.append(_Row(builder, pointer, element, size_bytes, step, backward))
-        return _called(builder, rows, count) if along else _Sum(builder, rows, count).total()
+        return _called(builder, rows, count)
 
     return lower
 
@@ -178,24 +178,22 @@ def _place(context: Any, builder: Any, kinds: Any, parts: Any, size_bytes: int) 
 
 
 def _called(builder: Any, rows: list[_Row], count: Any) -> Any:
-    """A sum at steps as the call of a function, of which there is one in a module: its instructions are many."""
+    """A sum as the call of a function, of which there is one in a module: its instructions are many."""
     from llvmlite import ir  # pyright: ignore[reportMissingTypeStubs]
     from numba.core import cgutils
 
     element = rows[0].element
-    operands = [operand for row in rows for operand in (row.pointer, row.step)]
+    operands = [operand for row in rows for operand in row.operands]
     kind = ir.FunctionType(element, [*(operand.type for operand in operands), count.type])
-    made = cgutils.get_or_insert_function(builder.module, kind, f"retrograde_sum_along_{len(rows)}_{element}")
+    name = "_".join(["retrograde_sum", *(row.way for row in rows), str(element)])
+    made = cgutils.get_or_insert_function(builder.module, kind, name)
     if made.is_declaration:
         made.linkage = "linkonce_odr"
         made.attributes.add("noinline")
         inner = ir.IRBuilder(made.append_basic_block("entry"))
         *given, length = made.args
-        own = [
-            _Row(inner, pointer, element, rows[0].bytes, step)
-            for pointer, step in zip(given[::2], given[1::2], strict=True)
-        ]
-        inner.ret(_Sum(inner, own, length).total())
+        arguments = iter(given)
+        inner.ret(_Sum(inner, [row.within(inner, arguments) for row in rows], length).total())
     return builder.call(made, [*operands, count])
 
 
@@ -211,6 +209,14 @@ class _Row:
         self.bytes = size_bytes
         self.step = step
         self.backward = backward
+        self.operands = [pointer] if step is None else [pointer, step]
+        self.way = "along" if step is not None else "backward" if backward else "forward"
+
+    def within(self, builder: Any, arguments: Iterator[Any]) -> _Row:
+        """The same row inside of a function that is called with its operands."""
+        pointer = next(arguments)
+        step = None if self.step is None else next(arguments)
+        return _Row(builder, pointer, self.element, self.bytes, step, self.backward)
 
     def one(self, at: Any) -> Any:
         """An element."""
