@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import logging
+import random
 import re
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -107,6 +110,20 @@ def matches(x):
     match {"a": x}:
         case {"a": y, **rest}:
             return y, rest
+
+
+def takes_the_time(x):
+    start = time.perf_counter()
+    return x * 2.0, time.perf_counter() - start
+
+
+def draws_of_python(x):
+    return x * random.random()
+
+
+def logs(x):
+    logging.getLogger("x").info("doubled")
+    return x
 
 
 def appends_outside(x):
@@ -235,6 +252,9 @@ REFUSED = [
     (opens_file, 'open("file")', "files", "before the call"),
     (evaluates, 'eval("x")', "`eval`", "write the expression out"),
     (matches, "match {", "`match`", "`if`"),
+    (takes_the_time, "time.perf_counter()", "the time", "around the call"),
+    (draws_of_python, "random.random()", "random numbers of Python's own", "default_rng"),
+    (logs, 'logging.getLogger("x")', "logging", "return what"),
     (appends_outside, "CACHE.append(x)", "CACHE", "as an argument"),
     (writes_outside, "STATE[0] = x[0]", "STATE", "as an argument"),
     (raises_its_own, 'raise OwnError("positive")', "a OwnError is raised", "ValueError"),
@@ -364,6 +384,14 @@ def test_arrays_that_cannot_become_constants_are_refused_at_their_line() -> None
 
     with pytest.raises(UnsupportedError, match=r"line .* in spelled: `np.array2string"):
         read(spelled, (np.ones(3),))
+
+
+def test_a_number_has_no_elements() -> None:
+    def first(x):
+        return x[...] * x[0]
+
+    with pytest.raises(UsageError, match=r"line \d+, in first: `return .*a number was indexed"):
+        read(first, (2.0,))
 
 
 def test_a_constant_of_a_primitive_is_no_symbol() -> None:

@@ -59,7 +59,7 @@ def _compiled(program: Program, frugal: bool) -> Runnable:
     nests = stored_nests(program, frugal, lambda: _nests(program, frugal))
     if isinstance(nests, str):
         return replace(_readable(program, frugal), reasons=[(None, nests)])
-    module = compile_text(nests.text, nests.compiled, namespace=nests.namespace)
+    module = compile_text(nests.text, nests.compiled, inner=nests.inner, namespace=nests.namespace)
     return Runnable(getattr(module, nests.driver), nests.text, nests.reasons, nests.regions)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from language.corpus import as_text, leaves_of
+from language.corpus import as_text, function_of, leaves_of
 from language.drawn_functions import Drawer
 from retrograde.autodiff.programs.reversal import reverse
 from retrograde.errors import UnsupportedError
@@ -42,12 +41,7 @@ class Drawn:
     @cached_property
     def function(self) -> Callable[..., Any]:
         """The function `f` of the text, whose source can be had as if it stood in a file."""
-        file = f"<drawn {self.seed}>"
-        text = self.drawer.helpers + self.source
-        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-        space: dict[str, Any] = {"np": np, "__name__": "drawn"}
-        exec(compile(text, file, "exec"), space)
-        return space["f"]
+        return function_of(self.drawer.helpers + self.source, str(self.seed))
 
     def given(self) -> tuple[Any, ...]:
         """Arguments for it, made anew."""

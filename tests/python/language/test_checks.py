@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,16 @@ def raises_early(x, least):
     for i in range(len(x)):
         total += np.log(x[i]) * x[i]
     return total
+
+
+@corpus(positive(4), 9)
+def raises_behind_a_loop_that_returns(x, most):
+    for turn in range(most):
+        x = np.tanh(x)
+        if x.sum() < 2.0:
+            return x, turn
+    message = f"no end after {most}"
+    raise RuntimeError(message)
 
 
 @corpus(positive(5), 50.0, again=(positive(8), 40.0))
@@ -213,6 +224,20 @@ def test_integers_that_grow_too_large_are_an_error(backend: str) -> None:
         rg.grad(grows, backend=backend)(np.ones(2), 30)
     with pytest.raises(OverflowError, match=r"write 2\.0 \*\* n"):
         rg.grad(powers, backend="python")(np.ones(2), 70)
+
+
+@pytest.mark.parametrize("convert", [int, round, np.floor, math.ceil])
+def test_what_is_no_integer_does_not_become_one(convert: Any) -> None:
+    def binned(x):
+        counts = np.zeros(4)
+        for i in range(len(x)):
+            counts[int(convert(np.log(x[i]))) % 4] += x[i]
+        return counts @ counts
+
+    derivative = rg.grad(binned, backend="python")
+    assert derivative(np.array([1.5, 3.0]))[1] != 0.0
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=r"line \d+: NaN, an infinity or more"):
+        derivative(np.array([1.5, -3.0]))
 
 
 def test_division_of_integers_by_zero_is_an_error() -> None:

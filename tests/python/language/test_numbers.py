@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from language.corpus import Case, Corpus, check_gradients, check_text, check_values, real
 
@@ -47,6 +48,15 @@ def special_functions_of_math(a, b, n):
     if math.isclose(a, b, abs_tol=0.1) or not math.isclose(a * 3, a + a + a):
         total = total * 7
     return total / math.factorial(n) + math.comb(n, 2) * b
+
+
+@corpus(100.0, 0.3, np.array([90.0, 105.0]), exact=False)
+def option_prices(spot, volatility, strikes):
+    d = np.log(spot / strikes) / volatility + 0.5 * volatility
+    prices = spot * norm.cdf(d) - strikes * norm.cdf(d - volatility)
+    for k in range(2):
+        prices = prices + norm.pdf(strikes[k], spot, scale=20.0) * norm.sf(d[k])
+    return prices + norm.logcdf(-volatility) * norm.ppf(volatility, loc=spot) + norm.logpdf(volatility) * norm.ppf(0.3)
 
 
 @corpus(real(4), 6, again=(real(4, seed=3), 2))

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from language.corpus import Case, Read, check_gradients
-from language.drawn_functions import function_of
+from language.corpus import Case, Read, check_gradients, function_of
 
 _random = np.random.default_rng(0)
 _S = _random.normal(size=(4, 4))

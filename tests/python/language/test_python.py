@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from language.corpus import Case, Corpus, check_gradients, check_text, check_values, positive, real
+from retrograde.errors import UnsupportedError
 from retrograde.python.reading import read
 
 corpus = Corpus()
@@ -150,6 +152,18 @@ def written_by_out(x, a):
     return x
 
 
+@corpus(positive(5), 3, again=(positive(6), 2))
+def slices_and_defaults(x, n):
+    part = slice(None, n)
+    parts = {"a": x[part]}
+    parts.setdefault("b", x[1])
+    for _ in range(2):
+        x[part] = x[part] * x[:n][::-1]
+    if x[0] > 100.0:
+        warnings.warn("large", stacklevel=1)
+    return np.sum(parts["a"]) * parts.get("b", x[0]) + parts.get("c", x[2])
+
+
 @corpus(positive(5))
 def loops_under_errstate(x):
     with np.errstate(all="ignore"):
@@ -190,3 +204,8 @@ def test_zip_of_other_lengths_is_an_error() -> None:
 def test_integers_of_numpy_have_no_bit_length() -> None:
     with pytest.raises(AttributeError, match="bit_length"):
         read(lambda k: k[0].bit_length(), (np.ones(3, int),))
+
+
+def test_strings_of_r_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match=r"np\.r_.*np\.concatenate"):
+        read(lambda x: np.r_["r", x], (np.ones(3),))

@@ -215,6 +215,31 @@ def aliases(x):
     return x[2] + w.sum() + z.sum()
 
 
+@corpus(real(5), real(5, seed=2), 3, again=(real(4), real(4, seed=2), 2))
+def arguments_change_places(a, b, steps):
+    for _ in range(steps):
+        b[1:-1] = a[:-2] * a[2:]
+        a, b = b, a
+        a[0] += 1.0
+    return a @ b
+
+
+@corpus(real(5), real(5, seed=2), real(5, seed=3), 4, again=(real(5), real(5, seed=2), real(5, seed=3), 5))
+def arguments_go_round(a, b, c, steps):
+    old = b
+    for _ in range(steps):
+        c[1:] = a[:-1] * b[1:]
+        a, b, c = b, c, a
+    return old * a
+
+
+@corpus(positive(5), positive(5, seed=2), 0.3, again=(positive(5), positive(5, seed=2), 0.1))
+def arguments_change_places_while(a, b, least):
+    while np.max(a) > least:
+        b[...] = 0.5 * np.sin(a)
+        a, b = b, a
+
+
 @pytest.mark.parametrize("case", corpus.cases, ids=repr)
 def test_values(case: Case) -> None:
     check_values(case)

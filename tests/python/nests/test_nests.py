@@ -198,14 +198,30 @@ def halves(x: Array, rows: int) -> Array:
     return x
 
 
+def lengths(a: Array, b: Array, z: Array) -> Array:
+    rows = np.linalg.norm(a[:, None] - b, axis=2)
+    return rows / np.linalg.norm(z) + np.linalg.norm(a, axis=1, keepdims=True) * np.linalg.norm(a[0] * np.int64(2))
+
+
+def normalized(a: Array, b: Array) -> Array:
+    a = (a - np.mean(a, axis=0)) / np.sqrt(np.var(a, axis=0) + 1e-5)
+    return a * np.std(b) + np.var(b, axis=1, keepdims=True, ddof=1).sum() + np.std(b, axis=(0, 1))
+
+
+PAIR = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(2, 3))
+
+
 @pytest.mark.parametrize(
     ("function", "arguments"),
     [
-        (long_body, (RANDOM.normal(size=9), RANDOM.normal(size=9), 2, 2)),
+        (lengths, (*PAIR, RANDOM.normal(size=70) + 1j)),
+        (lengths, (*PAIR, RANDOM.normal(size=(2, 2)))),
+        (normalized, PAIR),
+        (long_body, (RANDOM.uniform(-0.5, 0.5, 9), RANDOM.uniform(-0.5, 0.5, 9), 2, 2)),
         (halves, (RANDOM.normal(size=(2, 8)), 16)),
     ],
 )
-def test_long_bodies_and_entries_of_growing_stacks(function: Any, arguments: tuple[Any, ...]) -> None:
+def test_texts_that_are_run_by_python(function: Any, arguments: tuple[Any, ...]) -> None:
     program, inputs = gradient_program(function, *arguments)
     found, wanted = uncompiled(nests_of(lower(program)))(*inputs), program(*inputs)
     for value, other in zip(found, wanted, strict=True):

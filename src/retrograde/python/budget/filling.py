@@ -71,19 +71,30 @@ def _stored(graph: Graph, sweep: int) -> set[int]:
     return {storage for storage in graph.allocated_storages(sweep) if graph.storages[storage].name == STORED}
 
 
-def fill(loop: Loop, room: Room, planner: Planner, preallocated: bool) -> Way:
+def fill(loop: Loop, room: Room, planner: Planner, preallocated: bool, shared: tuple[int, int] = (0, 0)) -> Way:
     """The best way to run a loop in a room.
+
+    Args:
+        loop: that is to run.
+        room: what is left to it.
+        planner: what makes plans.
+        preallocated: whether slots are allocated once and stay.
+        shared: the bytes of a state and of a residual that share their slots.
 
     Raises:
         BudgetError: there is none.
     """
     budget = room.running_bytes
-    if preallocated and planner is auto_plan:
+    if preallocated and shared[0] > shared[1]:
+        # What shares a slot takes all of it.
+        loop = replace(loop, residual_bytes=loop.residual(0) + shared[0] - shared[1])
+        shared = shared[0], shared[0]
+    if preallocated and planner is auto_plan and shared != (loop.state(0), loop.residual(0)):
         planner = quick_plan  # Its schedules need all of their slots at the same time.
     least: int | None = None
     for _ in range(_TRIALS):
         way = Way.of(planner(loop, max(0, budget)))
-        needed = slot_bytes(loop, way.plan) if preallocated else 0
+        needed = slot_bytes(loop, way.plan, shared) if preallocated else 0
         excess = max(way.kept_bytes - room.keeping_bytes, needed - room.running_bytes)
         if excess <= 0:
             return way
@@ -97,12 +108,13 @@ def fill(loop: Loop, room: Room, planner: Planner, preallocated: bool) -> Way:
     )
 
 
-def slot_bytes(loop: Loop, plan: LoopPlan) -> int:
+def slot_bytes(loop: Loop, plan: LoopPlan, shared: tuple[int, int] = (0, 0)) -> int:
     """The bytes of a loop whose slots are allocated once and stay."""
-    states, residuals = slots_of(plan)
+    states, residuals, together = slots_of(plan)
     steps = max(1, loop.steps)
     workspace = max(loop.needed_bytes(step) - loop.residual(step) for step in range(1 if loop.uniform else steps))
-    return states * loop.state(0) + residuals * loop.residual(0) + workspace
+    apart = states * (loop.state(0) - shared[0]) + residuals * (loop.residual(0) - shared[1])
+    return together * shared[0] + apart + workspace
 
 
 def with_way(graph: Graph, plan: Plan, sweep: int, way: Way, limit: int) -> tuple[Graph, Plan]:

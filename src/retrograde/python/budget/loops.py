@@ -9,6 +9,7 @@ from typing import Any
 from retrograde.planning.loops import Loop as PlannedLoop
 from retrograde.planning.loops import LoopPlan
 from retrograde.program.model import Block, Program, Replay, Statement, Sweep, Variable, blocks_of
+from retrograde.program.schedules import sharing_slots
 from retrograde.python.budget.sizes import Settled, Sizes
 from retrograde.python.budget.weights import SLOT_BYTES, WRITTEN_STEPS, array_bytes, peak_bytes, seconds
 
@@ -37,6 +38,14 @@ class ScheduledLoop:
         place = self.sweep.place
         where = f" (line {place.line})" if place is not None else ""
         return f"loop of {', '.join(dict.fromkeys(carried))}{where}"
+
+    def shared_bytes(self, sizes: Sizes) -> tuple[int, int]:
+        """The bytes of a state and of a residual that can share their slots."""
+        snapshots = [stack.type for stack in self.sweep.snapshots]
+        pairs = sharing_slots(snapshots, [stack.type for stack in self.sweep.residuals])
+        state = self.replay.advance.parameters[1:]
+        residuals = self.replay.record.results[len(self.replay.snapshots) :]
+        return _bytes([state[at] for at, _ in pairs], sizes), _bytes([residuals[at] for _, at in pairs], sizes)
 
     def planned(self, sizes: Sizes, steps: int | None) -> PlannedLoop:
         """What the planner is told; of a loop that a condition ends, as if it ran for a thousand steps."""

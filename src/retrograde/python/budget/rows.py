@@ -29,21 +29,30 @@ class Slots:
     Attributes:
         most_states: how many slots for states there have been at a time.
         most_residuals: how many for residuals.
+        most_together: how many at a time in one array whose first are for states, and whose last are for residuals.
     """
 
     def __init__(self) -> None:
-        self.most_states = self.most_residuals = 0
+        self.most_states = self.most_residuals = self.most_together = 0
+        self._behind_states = 0
         self._states: dict[int, int] = {}
         self._free: list[int] = []
         self._residuals = 0
+
+    @property
+    def most(self) -> tuple[int, int, int]:
+        """For states, for residuals, and in one array for both."""
+        return self.most_states, self.most_residuals, self.most_together
 
     def store(self, step: int) -> int:
         """A slot for a state."""
         if self._free:
             slot = self._free.pop()
         else:
-            slot = self.most_states
-            self.most_states += 1
+            slot = self._behind_states
+            self._behind_states += 1
+            self.most_states = max(self.most_states, self._behind_states)
+            self.most_together = max(self.most_together, self._behind_states + self._residuals)
         self._states[step] = slot
         return slot
 
@@ -56,6 +65,8 @@ class Slots:
         slot = self._states.pop(step)
         self._free.append(slot)
         self._free.sort(reverse=True)
+        while self._free and self._free[0] == self._behind_states - 1:
+            self._behind_states = self._free.pop(0)
         return slot
 
     def take(self, count: int) -> int:
@@ -63,6 +74,7 @@ class Slots:
         slot = self._residuals
         self._residuals += count
         self.most_residuals = max(self.most_residuals, self._residuals)
+        self.most_together = max(self.most_together, self._behind_states + self._residuals)
         return slot
 
     def give_back(self, count: int) -> int:
@@ -191,15 +203,20 @@ def in_chunks(rows: Iterable[Row], length: int = CHUNK_ROWS) -> Iterator[Rows]:
         yield np.frombuffer(chunk, np.int64).reshape(-1, 4)
 
 
-def slots_of(plan: LoopPlan) -> tuple[int, int]:
-    """How many slots for states and for residuals a plan takes.
+def slots_of(plan: LoopPlan) -> tuple[int, int, int]:
+    """How many slots for states and for residuals a plan takes, and how many in one array for both.
 
     Where every unit of steps is recorded and reversed before the next, the numbers of its recipe say so.
     """
     numbers = dict(plan.recipe.numbers)
     if plan.strategy == "revolve":
-        return numbers["slots"], numbers["length"]
+        return numbers["slots"], numbers["length"], numbers["slots"] + numbers["length"]
+    return counted_slots(plan)
+
+
+def counted_slots(plan: LoopPlan) -> tuple[int, int, int]:
+    """The same, counted along the rows."""
     slots = Slots()
     for _ in ranged_rows(plan, slots):
         pass
-    return slots.most_states, slots.most_residuals
+    return slots.most

@@ -34,7 +34,11 @@ class PlannedSchedule:
 
     def slots(self, count: int | None) -> tuple[int, int]:
         """How many slots for snapshots and for residuals a loop takes."""
-        return self._of(count).slots
+        return self._of(count).slots[:2]
+
+    def room(self, count: int | None) -> int:
+        """How many slots one array needs whose first are for snapshots, and whose last are for residuals."""
+        return self._of(count).slots[2]
 
     def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
         """The rows of the forward sweep."""
@@ -67,7 +71,7 @@ class _Followed:
         if left:
             self._rows: tuple[list[Rows], list[Rows]] | None = (forward, back)
             self.written = most + 1 - left
-            self.slots = slots.most_states, slots.most_residuals
+            self.slots = slots.most
         else:
             self._rows = None
             self.slots = slots_of(plan)
@@ -103,6 +107,10 @@ class OnlineSchedule:
     def slots(self, count: int | None) -> tuple[int, int]:
         """How many slots for snapshots and for residuals a loop takes."""
         return self._slots, 1
+
+    def room(self, count: int | None) -> int:
+        """How many slots one array needs whose first are for snapshots, and whose last are for residuals."""
+        return self._slots + 1
 
     def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
         """The rows of the forward sweep, without an end: a chunk goes half as far again as those before it."""

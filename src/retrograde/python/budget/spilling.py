@@ -12,7 +12,7 @@ from retrograde.errors import UsageError
 from retrograde.graph.units import parse_bytes
 from retrograde.planning.loops import Disk, Loop, LoopPlan, plan_of
 from retrograde.program.schedules import Rows
-from retrograde.python.budget.rows import OFF_DISK, TO_DISK, Row, Slots, in_chunks, ranged_rows, swept
+from retrograde.python.budget.rows import OFF_DISK, TO_DISK, Row, Slots, counted_slots, in_chunks, ranged_rows, swept
 from retrograde.runtime.disk import DiskTier
 
 
@@ -93,10 +93,7 @@ class SpillingSchedule:
         self._plan = plan
         self._make_tier = make_tier
         self._running = threading.local()
-        slots = Slots()
-        for _ in ranged_rows(plan, slots):
-            pass
-        self._slots = slots.most_states, slots.most_residuals
+        self._slots = counted_slots(plan)
 
     def plan(self, count: int) -> LoopPlan:
         """The plan."""
@@ -104,7 +101,11 @@ class SpillingSchedule:
 
     def slots(self, count: int | None) -> tuple[int, int]:
         """How many slots for snapshots and for residuals the loop takes in memory."""
-        return self._slots
+        return self._slots[:2]
+
+    def room(self, count: int | None) -> int:
+        """How many slots one array needs whose first are for snapshots, and whose last are for residuals."""
+        return self._slots[2]
 
     def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
         """The rows of the forward sweep."""

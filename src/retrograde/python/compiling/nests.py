@@ -28,6 +28,7 @@ class Nests:
         driver: the function in it that does what the procedure does.
         namespace: objects that the text needs under these names.
         reasons: what runs as Python, and why.
+        inner: those of the compiled functions that nothing but the others calls.
         regions: how many compiled regions there are.
     """
 
@@ -36,6 +37,8 @@ class Nests:
     driver: str
     namespace: dict[str, Any]
     reasons: list[tuple[Place | None, str]] = field(default_factory=list[tuple[Place | None, str]])
+
+    inner: list[str] = field(default_factory=list[str])
 
     @property
     def regions(self) -> int:
@@ -79,6 +82,7 @@ def _document(nests: Nests | str) -> dict[str, Any] | None:
     return {
         "text": nests.text,
         "compiled": nests.compiled,
+        "inner": nests.inner,
         "driver": nests.driver,
         "namespace": namespace,
         "reasons": reasons,
@@ -90,7 +94,7 @@ def _read(document: dict[str, Any]) -> Nests | str:
         return document["demoted"]
     namespace = {name: _object(*written) for name, written in document["namespace"].items()}
     reasons = [(None if place is None else Place(**place), reason) for place, reason in document["reasons"]]
-    return Nests(document["text"], document["compiled"], document["driver"], namespace, reasons)
+    return Nests(document["text"], document["compiled"], document["driver"], namespace, reasons, document["inner"])
 
 
 def _written(value: Any) -> list[Any] | None:

@@ -7,13 +7,22 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
-from numba.core.typed_passes import InlineOverloads, NopythonTypeInference, PreLowerStripPhis
+from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import (
+    AnnotateTypes,
+    InlineOverloads,
+    IRLegalization,
+    NoPythonBackend,
+    NoPythonSupportedFeatureValidation,
+    NopythonTypeInference,
+    PreLowerStripPhis,
+)
 from numba.core.untyped_passes import (
     FixupArgs,
     GenericRewrites,
@@ -23,6 +32,8 @@ from numba.core.untyped_passes import (
     TranslateByteCode,
 )
 
+from retrograde.python.compiling.elements import ElementLowering, InnerLowering
+
 
 class TextCompiler(CompilerBase):
     """Numba's compiler without the passes that find nothing in generated text.
@@ -30,6 +41,8 @@ class TextCompiler(CompilerBase):
     Closures, `with`, comprehensions, branches that constants decide, and sums of whole arrays do not occur in it. Each
     pass that looks for them analyses the whole function again; together they take a seventh of the time.
     """
+
+    lowering: type[ElementLowering] = ElementLowering
 
     def define_pipelines(self) -> list[Any]:
         """The passes, in order."""
@@ -43,7 +56,11 @@ class TextCompiler(CompilerBase):
         passes.add_pass(NopythonTypeInference, "nopython frontend")
         passes.add_pass(PreLowerStripPhis, "remove phis nodes")
         passes.add_pass(InlineOverloads, "inline overloaded functions")
-        passes.passes.extend(DefaultPassBuilder.define_nopython_lowering_pipeline(self.state).passes)
+        passes.add_pass(NoPythonSupportedFeatureValidation, "ensure features that are in use are in a valid form")
+        passes.add_pass(IRLegalization, "ensure IR is legal prior to lowering")
+        passes.add_pass(AnnotateTypes, "annotate types")
+        passes.add_pass(self.lowering, "native lowering")
+        passes.add_pass(NoPythonBackend, "nopython mode backend")
         passes.finalize()
         return [passes]
 
@@ -51,6 +68,23 @@ class TextCompiler(CompilerBase):
         """A function compiled."""
         with _without_collector():
             return super().compile_extra(func)
+
+
+class InnerCompiler(TextCompiler):
+    """The same for functions that only compiled functions call."""
+
+    lowering = InnerLowering
+
+
+class InnerDispatcher(CPUDispatcher):
+    """A function that only compiled functions call: it has nothing to enter it by from Python."""
+
+    def __init__(self, function: Any, options: Mapping[str, Any]) -> None:
+        super().__init__(function, targetoptions={"nopython": True, **options}, pipeline_class=InnerCompiler)
+
+    def add_overload(self, cres: Any) -> None:
+        """Keep what was compiled for a signature."""
+        self.overloads[tuple(cres.signature.args)] = cres
 
 
 @contextmanager

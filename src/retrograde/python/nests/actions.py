@@ -275,7 +275,7 @@ def _stop_unless(translator: Translator, action: Stop) -> None:
 
 
 def _raise(translator: Translator, action: Raise) -> None:
-    translator.line(f"if {_truth(translator, action.fails)}: raise {action.text}", translator.last_reads)
+    translator.line(f"if {_truth(translator, action.fails)}: raise {action.text}", translator.last_reads, {"#control"})
 
 
 def _truth(translator: Translator, condition: Expression) -> str:

@@ -19,7 +19,7 @@ from retrograde.python.nests.actions import (
 )
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.branched import joined_stacks, stacks_around
-from retrograde.python.nests.fusing import early_everywhere, fused
+from retrograde.python.nests.fusing import early_everywhere, fused, late
 from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.outlining import outlined
@@ -34,9 +34,10 @@ from retrograde.python.nests.regions import (
     function_text,
     regions_of,
 )
-from retrograde.python.nests.releasing import late, with_releases
+from retrograde.python.nests.releasing import with_releases
 from retrograde.python.nests.reserving import reserving
 from retrograde.python.nests.scalars import HELPERS, dtype_text
+from retrograde.python.nests.sharing_slots import Shared, with_slots_shared
 from retrograde.python.nests.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
 from retrograde.python.nests.stacks_passed import stack_parameter, stack_result
@@ -59,11 +60,11 @@ def nests_of(procedure: Procedure, frugal: bool = False) -> Nests:
         frugal: make arrays late, and let go of them, where memory is short.
     """
     apart = with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))
-    return _Driver(apart).nests(frugal)
+    return _Driver(*with_slots_shared(apart)).nests(frugal)
 
 
 class _Driver:
-    def __init__(self, procedure: Procedure) -> None:
+    def __init__(self, procedure: Procedure, shared: Shared) -> None:
         self.procedure = procedure
         self.texts = _texts(procedure)
         bindings = count_bindings(procedure.parameters, procedure.actions)
@@ -72,13 +73,14 @@ class _Driver:
         self.count = 0
         self.functions: list[str] = []
         self.compiled: list[str] = []
+        self.inner: list[str] = []
         taken = set(self.texts.values())
         sizes = self._sizes(taken)
         self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
         if procedure.least_size:
             self._assume_sizes(sizes)
         joined = joined_stacks(procedure.actions)
-        self.translator.stacks = Stacks(stacks_around(procedure.actions), joined)
+        self.translator.stacks = Stacks(stacks_around(procedure.actions), joined, shared)
         # A stack that is made again is another one: what was read of the one before is not read any more.
         self.translator.unstable -= {self.texts[stack] for stack in joined}
         for action in walk(procedure.actions):
@@ -128,9 +130,10 @@ class _Driver:
         translate(translator, procedure.actions)
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
-        parts = fused(parts, translator.base_of)
-        segments = divided(late(parts, translator.base_of) if frugal else parts)
+        kept = aliased | set(results)
+        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), kept)
+        parts = fused(parts, translator.base_of, kept)
+        segments = divided(late(parts, translator.base_of) if frugal else parts, translator.base_of)
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
         if frugal:
@@ -145,10 +148,11 @@ class _Driver:
         driver = [f"def {procedure.name}({parameters}):", *(f"    {line}" for line in body)]
         helpers = [name for name in HELPERS if any(f"{name}(" in function for function in self.functions)]
         self.compiled[:0] = helpers
+        self.inner += helpers
         self.functions[:0] = [HELPERS[name] for name in helpers]
         text = "\n\n\n".join([_HEADER.rstrip(), *self.functions, "\n".join(driver)]) + "\n"
         namespace = translator.constants | translator.namespace | known_in(self.functions)
-        return Nests(text, self.compiled, procedure.name, namespace, translator.reasons)
+        return Nests(text, self.compiled, procedure.name, namespace, translator.reasons, self.inner)
 
     def _lines(self, segments: list[Segment]) -> list[str]:
         lines: list[str] = []
@@ -156,6 +160,7 @@ class _Driver:
             if isinstance(segment, Region):
                 for inner_name, inner in outlined(segment, self._new_function):
                     self._add_function(inner_name, inner)
+                    self.inner.append(inner_name)
                 name = self._new_function()
                 self._add_function(name, segment)
                 lines.append(call_text(name, segment))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from retrograde.python.nests.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
-from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
+from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted, late
 from retrograde.python.nests.laned import in_lanes
 from retrograde.python.nests.margins import is_simple
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
@@ -52,18 +52,19 @@ class PythonSuite:
 Segment: TypeAlias = "Region | Line | PythonSuite"
 
 
-def divided(parts: list[Part], in_loop: bool = False) -> list[Segment]:
+def divided(parts: list[Part], base_of: BaseOf, in_loop: bool = False) -> list[Segment]:
     """Parts as regions and what runs as Python.
 
     Args:
         parts: what happens, in order.
+        base_of: a name for all the names that may share an array.
         in_loop: whether a loop that runs as Python is around them.
     """
     segments: list[Segment] = []
     gathered: list[Part] = []
 
     def close() -> None:
-        for chunk in _chunks(gathered):
+        for chunk in _chunks(late(gathered, base_of)):
             segments.append(Region(chunk))
         gathered.clear()
 
@@ -74,7 +75,8 @@ def divided(parts: list[Part], in_loop: bool = False) -> list[Segment]:
         close()
         if isinstance(part, Suite):
             inside = in_loop or part.loops
-            segments.append(PythonSuite(part, divided(part.body, inside), divided(part.otherwise, inside)))
+            body, otherwise = (divided(side, base_of, inside) for side in (part.body, part.otherwise))
+            segments.append(PythonSuite(part, body, otherwise))
         else:
             segments.append(part)  # pyright: ignore[reportArgumentType]
     close()
@@ -166,7 +168,7 @@ def _live_before(segments: list[Segment], after: set[str], broken: set[str], fou
 
 def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
     """The parts of a function in fewer and larger nests."""
-    parts = _forwarded(fused(parts, base_of), base_of, names)
+    parts = _forwarded(fused(parts, base_of, kept), base_of, names)
     simple = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
     copies_forwarded(parts, base_of, {name for name in simple if is_simple(parts, name)})
     parts = without_unread(contracted(parts, kept), kept)

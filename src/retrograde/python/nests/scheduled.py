@@ -15,8 +15,10 @@ def bind_slots(translator: Translator, action: Bind) -> None:
     schedule, count = action.value.operands
     number, reads = _number(translator, count)
     texts = [translator.texts[name] for name in action.targets]
-    call = f"{translator.texts[schedule]}.slots({number})"
-    translator.python_text(f"{', '.join(texts)} = {call}", {translator.texts[schedule], *reads}, texts)
+    text = translator.texts[schedule]
+    translator.python_text(f"{', '.join(texts[:2])} = {text}.slots({number})", {text, *reads}, texts[:2])
+    for room in texts[2:]:
+        translator.python_text(f"{room} = {text}.room({number})", {text, *reads}, {room})
     for text in texts:
         translator.facts.lower[text] = affine(0)
 

@@ -86,6 +86,7 @@ class Stacks:
     Attributes:
         around: what makes a stack that is kept in another one, that other, and at which index.
         joined: the stacks that are made at several places, or are empty at some, and what makes each.
+        shared: of stacks of residuals the stack of states in whose array they are, and how many slots that has.
         growing: the stacks that are part of a storage.
         forms: of the joined ones the extents of an entry, where they are arrays, or else what they are part of.
         listed: the stacks that are lists of Python's.
@@ -95,6 +96,7 @@ class Stacks:
 
     around: list[tuple[Maker, Name, Expression]]
     joined: dict[Name, list[Maker]]
+    shared: dict[Name, tuple[Name, Name]] = field(default_factory=dict[Name, "tuple[Name, Name]"])
     growing: dict[Name, Growing] = field(default_factory=dict[Name, Growing])
     forms: dict[Name, Indices | Storage] = field(default_factory=dict[Name, "Indices | Storage"])
     bases: dict[Name, str] = field(default_factory=dict[Name, str])
@@ -129,11 +131,22 @@ def make_stack(translator: Translator, action: MakeStack) -> None:
         translator.views[stack] = _sub(stack_field(translator, outer[0]), translator.index(outer[1]))
         return
     shape = known_shape(translator, action)
+    if shape is not None and stack in stacks.shared and stacks.shared[stack][0] not in stacks.listed:
+        translator.views[stack] = _from_behind(translator, action, shape)
+        return
     if shape is not None and action.count is not None:
         count = translator.index(action.count)
         translator.allocate((count, *shape), element.dtype, translator.texts[stack])
         return
     stacks.growing[stack] = Growing(_new_storage(translator, action), 0, affine(0))
+
+
+def _from_behind(translator: Translator, action: MakeStack, shape: Indices) -> Field:
+    """The slots of another stack, counted from the last."""
+    states, room = translator.stacks.shared[action.stack]
+    last = translator.index(room) - 1
+    extents = (translator.index(action.count), *shape)
+    return remapped(stack_field(translator, states), extents, lambda indices: (last - indices[0], *indices[1:]))
 
 
 def known_shape(translator: Translator, action: MakeStack) -> Indices | None:

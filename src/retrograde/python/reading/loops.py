@@ -20,6 +20,7 @@ from retrograde.program.model import Block, Loop, Variable
 from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType
 from retrograde.python.reading.changes import NOTHING, Ending, NameSlot, Place, State, seen
+from retrograde.python.reading.exchanges import Exchange, exchange_of
 from retrograde.python.reading.frames import Maybe
 from retrograde.python.reading.joining import Made, hint_for, hint_of, without_flag
 from retrograde.python.reading.kinds import (
@@ -105,6 +106,11 @@ def _is_same_kind(one: Kind, other: Kind) -> bool:
     return one is other or (not isinstance(one, Fixed) and one == other)
 
 
+def _turns(count: Any) -> Any:
+    """How often a loop with a count runs."""
+    return max(count, 0) if isinstance(count, int) else np.maximum(count.symbol, 0)
+
+
 class LoopReading:
     """The reading of one loop.
 
@@ -142,6 +148,7 @@ class LoopReading:
         self._state = State(reader)
         self._carried: dict[Any, Carried] = {}
         self._poisoned: dict[Any, str | None] = {}
+        self._exchange: Exchange | None = None
 
     def read(self) -> None:
         """Put the loop into the program; names, items and array objects are what it made of them."""
@@ -198,6 +205,7 @@ class LoopReading:
                 stable = False
         if not stable:
             return block, None, list(zip(new, ends[len(carried) :], strict=True))
+        self._exchange = exchange_of(carried)
         with builder.inside(block):
             self._leave(block)
         return block, self._asked(self._condition) if self._condition is not None else None, None
@@ -325,4 +333,7 @@ class LoopReading:
             self._note_counted()
         for cell, reason in self._poisoned.items():
             cell.poison = reason
+        if self._exchange is not None:
+            turns = Symbol(builder, results[0]) if end is not None else _turns(self._count)
+            self._exchange.after(reader, turns)
         reader.regions[self._key] = [key for key in self._carried if isinstance(key, str)]

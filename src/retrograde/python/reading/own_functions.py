@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import operator
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +154,12 @@ def _accumulated(reader: Reader, values: Any, function: Any = operator.add, *, i
     return total
 
 
+def _warned(reader: Reader, message: Any, category: Any = None, *_: Any, **options: Any) -> None:
+    """A warning: given while the function is read, where the run certainly comes to it; a program gives none."""
+    if reader.is_certain and not is_dynamic(message):
+        warnings.warn(message, category, stacklevel=2)
+
+
 def _starred(reader: Reader, function: Any, values: Any) -> list[Any]:
     return [reader.call(function, list(value), {}) for value in elements_known(reader, values)]
 
@@ -171,6 +178,8 @@ OWN: dict[Any, Callable[..., Any]] = {
     itertools.starmap: _starred,
     is_sequence: lambda reader, *given: is_sequence(*given),
     is_mapping: lambda reader, *given: is_mapping(*given),
+    slice: lambda reader, *bounds: slice(*bounds),
+    warnings.warn: _warned,
     np.ndindex: combine_ndindex,
     np.ndenumerate: combine_ndenumerate,
     copy.deepcopy: _copied,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from retrograde.errors import RetrogradeError, UnsupportedError
 from retrograde.program.model import Place
@@ -53,6 +53,22 @@ CALLS: dict[str, tuple[str, str]] = {
 """For each builtin function that is refused: what it would do, and what to write instead."""
 
 
+_RUN = f"what it does belongs to a run, and a program is made once; do it outside of the function, {_TAPE}"
+
+EFFECTS: dict[str, tuple[str, str]] = {
+    "random": ("random numbers of Python's own", "draw from np.random.default_rng(seed)"),
+    "secrets": ("random numbers of Python's own", "draw from np.random.default_rng(seed)"),
+    "time": ("the time", f"measure around the call, {_TAPE}"),
+    "datetime": ("dates and times", f"pass what is needed as a number, {_TAPE}"),
+    "logging": ("logging", f"return what is to be logged, {_TAPE}"),
+    **dict.fromkeys(("os", "posix", "nt", "posixpath", "ntpath", "sys", "io", "_io"), ("the system", _RUN)),
+    **dict.fromkeys(("pathlib", "shutil", "subprocess", "socket", "tempfile"), ("the system", _RUN)),
+    **dict.fromkeys(("pickle", "_pickle", "json", "csv", "_csv"), ("files", _RUN)),
+    **dict.fromkeys(("threading", "_thread", "multiprocessing", "concurrent", "asyncio"), ("threads", _RUN)),
+}
+"""For each module of Python whose functions are refused, since they have effects: what they are, what to write."""
+
+
 class Located:
     """An error that says already where in the user's source it belongs."""
 
@@ -78,7 +94,7 @@ def located(error: RetrogradeError, place: Place | None, text: str) -> Retrograd
     if issubclass(kind, Located):
         return error
     kind = UnsupportedError if issubclass(kind, NotConstant) else kind
-    with_place = type(kind.__name__, (Located, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    with_place: Any = type(kind.__name__, (Located, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
     return with_place(where(place, text, str(error)))
 
 

@@ -122,7 +122,7 @@ class Array(Handle):
         if not self.ndim:
             raise TypeError("len() of an array without axes")
         extent = self.shape[0]
-        return extent if isinstance(extent, int) else extent.__index__()
+        return extent if isinstance(extent, int) else extent.known("the length of an array that is made a sequence")
 
     def __iter__(self) -> Iterator[Any]:
         for row in range(len(self)):

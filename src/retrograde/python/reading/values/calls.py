@@ -17,6 +17,7 @@ from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.symbol import NotConstant, Symbol
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.values.arrays import Array
+from retrograde.python.reading.values.distributions import of_normal
 from retrograde.python.reading.values.fitting import check_kind
 from retrograde.python.reading.values.handle import Handle, Value
 from retrograde.python.reading.values.heap import Heap
@@ -74,7 +75,7 @@ def call(heap: Heap, function: Any, arguments: tuple[Any, ...] = (), keywords: d
 
 def _replacement(function: Any) -> Replacement | None:
     try:
-        return REPLACEMENTS.get(function)
+        return REPLACEMENTS.get(function) or of_normal(function)
     except TypeError:  # not hashable
         return None
 
