@@ -25,7 +25,7 @@ from retrograde.program.model import (
 )
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType
-from retrograde.python.lowering.aliasing import Aliases, is_write, viewed
+from retrograde.python.lowering.aliasing import Aliases, is_write, may_share, viewed
 from retrograde.python.lowering.model import (
     Action,
     Apply,
@@ -234,7 +234,7 @@ class Sequence:
         if not isinstance(source, Variable) or self._names.of(source) is not self._names.of(result):
             return False
         waiting = [pending for pending in self._pending.values() if source in pending.leaves]
-        if any(isinstance(each.expression, Apply) and each.expression.primitive.views is not None for each in waiting):
+        if any(isinstance(each.expression, Apply) and may_share(each.expression.primitive) for each in waiting):
             return False
         for pending in waiting:
             pending.leaves = pending.leaves - {source} | {result}
