@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
+BEGIN, END = "<!-- kernel_times.py --page writes from here -->", "<!-- to here -->"
 COLUMNS = {"retrograde": "retrograde", "jax": "JAX", "dace": "DaCe", "hand": "by hand", "forward": "forward"}
 
 
@@ -30,6 +32,15 @@ def tables(rows: list[Row]) -> str:
     """A table for each size, and below it how the contestants compare."""
     sizes = dict.fromkeys(row["size"] for row in rows)
     return "\n\n".join(_table(size, [row for row in rows if row["size"] == size]) for size in sizes)
+
+
+def put_into(page: Path, text: str) -> None:
+    """Put the tables into a page of the documentation, in the place of those between the two comments."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise SystemExit(f"{page} has no place for tables; put {BEGIN} and {END} where they belong")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
 def _table(size: str, rows: list[Row]) -> str:

@@ -5,7 +5,7 @@ Each contestant is a process of its own, with one thread; they are timed call by
     python benchmarks/kernel_times.py --jax …/bin/python --dace …/bin/python --sizes S M --out kernels.json [kernel …]
 
 A contestant that cannot do a kernel is left out of its row, with what it said. `--table` prints the tables of what was
-measured before.
+measured before, and `--page docs/benchmarks.md` puts them there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kernel_paths import HERE, SEARCHED
-from kernel_tables import tables
+from kernel_tables import put_into, tables
 from kernels import KERNELS
 
 ONE_THREAD = {
@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=300.0, help="of arguments, at most")
     parser.add_argument("--out", type=Path, default=Path("kernels.json"))
     parser.add_argument("--table", action="store_true", help="print the tables of --out, measure nothing")
+    parser.add_argument("--page", type=Path, help="a page to put the tables into (docs/benchmarks.md)")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = json.loads(options.out.read_text()) if options.out.exists() else []
     if not options.table:
@@ -156,6 +157,8 @@ def main() -> None:
         for contestant in contestants:
             contestant.stop()
     print(tables(rows))
+    if options.page:
+        put_into(options.page, tables(rows))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def _run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def test_every_example_is_tested_and_short():
     assert {path.stem for path in EXAMPLES} == {
+        "a_flood_and_its_gradient",
         "accelerate_loop",
         "differentiate_a_simulation",
         "execute_callbacks",
@@ -126,6 +127,16 @@ def test_differentiate_a_simulation(capsys):
     *program, by_program, forward, difference, second = _run("differentiate_a_simulation", capsys)
     assert program[0].startswith("program misfit_reversed(state: float64[n]")
     assert all(line.endswith("agree: True") for line in (by_program, forward, difference, second))
+
+
+def test_a_flood_and_its_gradient(capsys):
+    lines = _run("a_flood_and_its_gradient", capsys)
+    assert "def flood_reversed(depth, inflow, friction, crest, d_return):" in lines
+    assert sum(line.endswith(": True") for line in lines) == 4
+    peaks = re.search(r"([\d.]+) KiB at once \(([\d.]+) MiB", "".join(lines))
+    used, plain = float(peaks[1]), float(peaks[2])
+    assert used * 1024 <= 0.01 * plain * 2**20
+    assert "  in Python   nothing" in lines
 
 
 def test_train_a_digit_classifier(capsys):

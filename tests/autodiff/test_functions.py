@@ -120,6 +120,8 @@ def test_a_gradient_of_what_is_no_real_scalar() -> None:
 def test_a_wrt_that_names_nothing() -> None:
     with pytest.raises(UsageError, match="wrt='y' names no argument of this call, which has 2 positional ones"):
         rg.grad(_scaled, "y")(X, 2.0)
+    with pytest.raises(UsageError, match=r"name one that is passed \(its arguments are \w+, "):
+        rg.grad(_scaled, "y")(X, 2.0)
     with pytest.raises(
         UsageError, match="wrt=2 names no argument of this call, which has 2 positional ones and offset"
     ):

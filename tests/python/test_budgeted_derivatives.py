@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import retrograde as rg
+from retrograde.python import pullbacks
+from retrograde.python.budget.planned import plan_program
 
 U = np.linspace(0.1, 0.9, 5000)
 STEPS = 200
@@ -295,3 +297,47 @@ def test_a_disk_that_means_nothing(options: dict[str, Any], message: str):
 def test_a_function_that_is_left_to_the_tape_has_nothing_on_disk():
     with pytest.raises(rg.UsageError, match="the tape keeps all it keeps in memory"):
         rg.grad(lambda x: np.sum(x * x), budget="1 MB", disk="1 GB")(U)
+
+
+def test_the_text_within_a_budget_is_what_runs():
+    derivative = rg.grad(decays, budget=STORE_ALL // 10, backend="python")
+    text = rg.source(derivative, U, 0.9, STEPS)
+    assert "def decays_reversed(u, rate, steps, d_return, schedule):" in text
+    assert "`schedule` says in which order steps run" in text
+    assert "2 reverse, 3 snapshot" in text
+    assert "for each slot" in text
+    assert "# reverses line" in text
+    assert "schedule" not in rg.source(rg.grad(decays, backend="python"), U, 0.9, STEPS)
+    with pytest.raises(rg.BudgetError, match="too few for decays_reversed"):
+        rg.source(rg.grad(decays, budget=U.nbytes, backend="python"), U, 0.9, STEPS)
+    planned = plan_program(
+        rg.add_backward_pass(rg.as_program(decays, U, 0.9, STEPS), ["return"], ["u"]),
+        (U, 0.9, STEPS, 1.0),
+        STORE_ALL // 10,
+    )
+    namespace: dict[str, Any] = {}
+    exec(text, namespace)
+    found = namespace["decays_reversed"](U, 0.9, STEPS, 1.0, *planned.schedules)
+    np.testing.assert_array_equal(found, derivative(U, 0.9, STEPS))
+
+
+def test_a_pullback_with_room_for_everything_does_not_run_the_function_again(monkeypatch: pytest.MonkeyPatch):
+    runs: list[str] = []
+    plain_run = pullbacks.run
+
+    def counted(found: Any, which: str, inputs: Any) -> Any:
+        runs.append(which)
+        return plain_run(found, which, inputs)
+
+    monkeypatch.setattr(pullbacks, "run", counted)
+    for budget, expected in (("1 GB", ["sweep", "pullback"]), (STORE_ALL // 4, ["forward", "joint"])):
+        out, pullback = rg.vjp(burgers, "u", budget=budget, backend="python")(U, 0.1, STEPS)
+        pullback(np.ones_like(out))
+        assert runs == expected
+        runs.clear()
+
+
+def test_a_budget_too_small_for_a_pullback_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pullbacks, "run", lambda *given: pytest.fail("it ran"))
+    with pytest.raises(rg.BudgetError, match="too few for burgers_reversed"):
+        rg.vjp(burgers, "u", budget=U.nbytes, backend="python")(U, 0.1, STEPS)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,3 +161,62 @@ def test_the_folder_stays_below_its_size(folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(stored, "_MOST_BYTES", 200)
     stored._trim(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["1.code", "2.code"]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_as_it_was_after_compiling(enabled: bool) -> None:
+    module = compile_text(f"def f(x):\n    return x + {int(enabled)}\n", ["f"])
+    before = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        assert module.f(1) == 1 + enabled
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+_ELEMENTS = """
+import numpy as np
+
+at = np.uint64
+
+def moved(target, source, i):
+    target[at(i), 0] = source[at(i + 1), at(0)]
+    target[at(i), 1] = source[-1, i]
+
+def all_moved(target, source, flags, line):
+    for i in range(source.shape[0] - 1):
+        moved(target, source, i)
+        flags[at(i)] = target[at(i), 1] == source[1, 0]
+        line[at(i)] = i + 0.5
+    line[-1] = 7
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "int8", "uint16", "bool"])
+def test_elements_are_reached_as_numpy_reaches_them(dtype: str):
+    module = compile_text(_ELEMENTS, ["moved", "all_moved"], inner=["moved"])
+    plain: dict[str, Any] = {}
+    exec(_ELEMENTS, plain)
+    source = (np.arange(12).reshape(4, 3) * (1.5 if dtype[0] in "fc" else 1)).astype(dtype)
+    found, wanted = ([np.zeros((3, 2), dtype), source.copy(), np.zeros(3, bool), np.zeros(4, dtype)] for _ in range(2))
+    module.all_moved(*found)
+    plain["all_moved"](*wanted)
+    for one, other in zip(found, wanted, strict=True):
+        assert one.dtype == other.dtype
+        assert one.tolist() == other.tolist()
+
+
+def test_a_view_with_gaps_is_reached_as_well():
+    module = compile_text(_ELEMENTS, ["moved", "all_moved"], inner=["moved"])
+    wide = np.arange(48.0).reshape(8, 6)
+    target, flags, line = np.zeros((3, 2)), np.zeros(3, bool), np.zeros(4)
+    module.all_moved(target, wide[::2, ::2], flags, line)
+    assert target.tolist() == [[12.0, 36.0], [24.0, 38.0], [36.0, 40.0]]
+    assert line.tolist() == [0.5, 1.5, 2.5, 7.0]
+
+
+def test_what_only_compiled_functions_call_has_no_file_of_its_own(folder: Path):
+    module = compile_text(_ELEMENTS + "# kept\n", ["moved", "all_moved"], inner=["moved"])
+    module.all_moved(np.zeros((1, 2)), np.ones((2, 1)), np.zeros(1, bool), np.zeros(1))
+    assert [path.name.split("-")[1] for path in folder.glob("*.code")] == ["all_moved"]

@@ -170,11 +170,20 @@ def test_an_array_that_is_written_is_not_passed_twice():
         rg.vjp(relax, backend="python")(U, U)
 
 
+def tabled(u, at):
+    total = 0.0
+    for i in range(2):
+        total += u[i] * {1.0: 2.0, 3.0: 4.0}[at]
+    return total
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: rg.grad(smooth, "v", backend="python")(U, 0.9, 1), r"wrt='v' names no argument"),
         (lambda: rg.grad(smooth, 7, backend="python")(U, 0.9, 1), r"wrt=7 names no argument"),
+        (lambda: rg.grad(smooth, (0, "u"), backend="python")(U, 0.9, 1), r"wrt=\(0, 'u'\) names an argument twice"),
+        (lambda: rg.grad(tabled, (0, "at"), backend="python")(U, 1.0), r"by argument 'at' .* know it beforehand"),
         (lambda: rg.grad(smooth, "steps", backend="python")(U, 0.9, 1), r"argument 'steps' .* there is int64"),
         (lambda: rg.grad(smooth, of="rate", backend="python")(U, 0.9, 1), r"of='rate' names no output of smooth"),
         (lambda: rg.grad(smooth, of="rates", backend="tape")(U, 0.9, 1), r"of='rates' names no output of smooth"),

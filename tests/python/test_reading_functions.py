@@ -341,11 +341,27 @@ def swapped(a, b, steps):
     return a
 
 
-def test_arguments_that_change_places_in_a_loop_are_unclear(random: Any) -> None:
-    x, y = random.standard_normal(5), random.standard_normal(5)
-    reading = read(swapped, (x, y, 3))
+def test_arguments_that_change_places_in_a_loop(random: Any) -> None:
+    for steps in (0, 1, 2, 3):
+        x, y = random.standard_normal(3), random.standard_normal(3)
+        reading = read(swapped, (x, y, 2))
+        assert set(reading.mutated) == {"a", "b"}
+        found = run(reading, x, y, steps)
+        np.testing.assert_array_equal(found["return"], swapped(x, y, steps))
+        np.testing.assert_array_equal(found["a"], x)
+        np.testing.assert_array_equal(found["b"], y)
+
+
+def swapped_by_data(a, b, steps):
+    for _ in range(steps):
+        b *= a
+        if a[0] > 0.0:
+            a, b = b, a
+
+
+def test_arguments_that_change_places_in_some_iterations_are_unclear(random: Any) -> None:
+    reading = read(swapped_by_data, (random.standard_normal(3), random.standard_normal(3), 3))
     assert set(reading.unclear) == {"a", "b"}
-    np.testing.assert_array_equal(run(reading, x, y, 3)["return"], swapped(x.copy(), y.copy(), 3))
 
 
 def sizes(x, y):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 from itertools import count
 from textwrap import dedent
@@ -17,6 +18,7 @@ from retrograde.python import operations
 from retrograde.python.lowering import lower
 from retrograde.python.reading import read
 from retrograde.python.text import given_operations, python_text, run_text
+from retrograde.python.text.wrapping import wrapped
 from retrograde.rules.reductions.sums import sum_to
 
 RANDOM = np.random.default_rng(11)
@@ -134,13 +136,11 @@ def test_a_while_loop_and_a_branch() -> None:
         """\
         def settle(x, tolerance):
             x = x.copy()
-            count = 0
             while np.sum(x * x) > tolerance:
                 if x[0] > 0.5:
                     x = x * 0.5
                 else:
                     x = np.sin(x)
-                count += 1
             return x"""
     )
 
@@ -249,6 +249,78 @@ def test_long_lines_are_broken_at_operators() -> None:
     assert lines[at + 3] == "    )"
 
 
+def test_calls_and_results_are_broken_in_their_brackets() -> None:
+    values = ", ".join(f"np.sin(quite_a_long_name_{letter})" for letter in "abcd")
+    nested = "x = " + "f('a, b(', " * 12 + "0" + ")" * 12
+    for line in (f"x[1:] = np.stack([{values}], axis=0)", f"return {values}", nested):
+        lines = wrapped(f"    {line}")
+        assert len(lines) > 1
+        assert max(map(len, lines)) <= 100
+        assert _parsed(lines) == _parsed([f"    {line}"])
+
+
+def _parsed(lines: list[str]) -> str:
+    return ast.dump(ast.parse("\n".join(["def f():", *lines])))
+
+
+def test_bounds_of_inner_loops_stay_as_they_were_written() -> None:
+    source = """\
+        def seidel(A, steps):
+            N = A.shape[0]
+            for t in range(0, steps - 1):
+                for i in range(1, N - 1):
+                    for j in range(N - 2, 0, -1):
+                        A[i, j] = np.sin(A[i, j - 1]) * 2.0
+    """
+    text = python_text(lower(_reversed(_function(source, "seidel"), (RANDOM.random((5, 5)), 3), ["A"])))
+    assert "for i in reversed(range(1, N - 1)):" in text
+    assert "0, -1)):" in text
+    assert "- 1 - 1" not in text
+
+
+@pytest.mark.parametrize(("span", "is_large_enough"), [("range(1, len(x))", True), ("range(n)", False)])
+def test_sizes_need_no_maximum_where_they_are_large_enough(span: str, is_large_enough: bool) -> None:
+    source = f"""\
+        def squares(x, n):
+            total = 0.0
+            for i in {span}:
+                total += x[i] * x[i] * total
+            return total
+    """
+    text = python_text(lower(_reversed(_function(source, "squares"), (RANDOM.random(5), 3), ["x"])))
+    assert ("max(" not in text) == is_large_enough
+    assert "np.empty(" in text
+
+
+def test_signs_and_conditions_are_written_the_short_way() -> None:
+    source = """\
+        def signs(x, y):
+            z = np.where(x > y, x, -y * 2.0)
+            for i in range(2):
+                z[i] -= x[i] * y[i]
+            return z
+    """
+    text = python_text(lower(_reversed(_function(source, "signs"), (RANDOM.random(5), RANDOM.random(5)), ["x", "y"])))
+    assert "+ -" not in text
+    assert "+= -" not in text
+    assert "logical_not" not in text
+    assert ",]" not in text
+
+
+def test_numbers_are_not_spread_for_what_broadcasts_by_itself() -> None:
+    source = """\
+        def powers(u):
+            for _ in range(2):
+                u = np.sin(u)
+            return np.sum(u**4)
+    """
+    program = _reversed(_function(source, "powers"), (RANDOM.random(4),), ["u"])
+    text = python_text(lower(program))
+    assert "multiply_or_zero(d_return, 4 * u ** 3)" in text
+    u = RANDOM.random(4)
+    np.testing.assert_array_equal(run_text(text, program.name)(u, 2.0), program(u, 2.0)[0])
+
+
 def test_memory_is_let_go_of_in_loops_if_asked_for() -> None:
     builder = ProgramBuilder("frugal")
     u, steps = builder.input("u", "float64", ("n",)), builder.input("steps", "int64")
@@ -279,7 +351,7 @@ def test_what_is_kept_is_copied_if_a_later_iteration_writes_it() -> None:
             return total
     """
     program = _reversed(_function(source, "turns"), (RANDOM.random(6), RANDOM.random(6), 4), ["a", "b"])
-    inputs = (RANDOM.random(6), RANDOM.random(6), 4, 1.0)
+    inputs = (RANDOM.random(6), RANDOM.random(6), 4, 1.0, RANDOM.random(6), RANDOM.random(6))
     found = run_text(python_text(lower(program)), program.name)(*inputs)
     for one, other in zip(found, program(*inputs), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -20,7 +20,7 @@ def places_of(f: Function, wrt: tuple[int | str, ...], arguments: Any, options: 
     """Positions of positional arguments and names of keyword arguments, for positions and names as asked for.
 
     Raises:
-        UsageError: one names no argument of the call.
+        UsageError: one names no argument of the call, or one that another has named.
     """
     places: list[int | str] = []
     for asked in wrt:
@@ -31,10 +31,20 @@ def places_of(f: Function, wrt: tuple[int | str, ...], arguments: Any, options: 
         if place not in options and not (isinstance(place, int) and 0 <= place < len(arguments)):
             raise UsageError(
                 f"wrt={asked!r} names no argument of this call, which has {len(arguments)} positional ones"
-                f"{' and ' + ', '.join(options) if options else ''}; name one that is passed"
+                f"{' and ' + ', '.join(options) if options else ''}; name one that is passed{_known_names(f)}"
             )
+        if place in places:
+            raise UsageError(f"wrt={wrt!r} names an argument twice ({asked!r}); name each once")
         places.append(place)
     return places
+
+
+def _known_names(f: Function) -> str:
+    try:
+        names = list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):
+        return ""
+    return f" (its arguments are {', '.join(names)})" if names else ""
 
 
 def check_primals(primals: Any) -> None:

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from copy import copy
 from itertools import chain, count
 from keyword import iskeyword
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.array_like import ArrayLike
+from retrograde.errors import UsageError
 from retrograde.program.check import check
-from retrograde.program.kinds import as_tuple, is_integer, is_slice, is_tuple
+from retrograde.program.kinds import as_tuple
+from retrograde.program.known import known_of, moved_extent
 from retrograde.program.model import (
     Block,
     Branch,
@@ -27,97 +27,10 @@ from retrograde.program.model import (
     map_operand,
 )
 from retrograde.program.primitive import PRIMITIVES, Primitive
+from retrograde.program.sizes import Sizes
+from retrograde.program.symbol import NotConstant, Symbol
 from retrograde.program.types import ArrayType, Extent, Size, Type, array_type, type_of
-
-
-class NotConstant(UnsupportedError):
-    """A number of a program was to be one that is known while the program is built.
-
-    Attributes:
-        symbol: the number.
-    """
-
-    def __init__(self, message: str, symbol: Symbol) -> None:
-        super().__init__(message)
-        self.symbol = symbol
-
-
-class Symbol(ArrayLike):
-    """A variable of a program under construction, in the hands of NumPy code."""
-
-    __slots__ = ("builder", "variable")
-    _state = ("variable", "builder")
-    kind: ClassVar[str] = "a symbol of a program"
-    level: ClassVar[int] = 0  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    builder: ProgramBuilder
-    variable: Variable
-
-    def __init__(self, builder: ProgramBuilder, variable: Variable) -> None:
-        self.builder = builder
-        self.variable = variable
-
-    @property
-    def _array_type(self) -> ArrayType:
-        if not isinstance(self.variable.type, ArrayType):
-            raise UsageError(f"{self.variable!r} was used as an array; a stack can only be consumed by a loop")
-        return self.variable.type
-
-    @property
-    def shape(self) -> tuple[Any, ...]:
-        """The extents of the axes: ints where they are known, and integer symbols where only the run knows them."""
-        return self.builder.shape_of(self.variable)
-
-    @property
-    def extents(self) -> tuple[Extent, ...]:
-        """What is known of the shape, as something to compare."""
-        return self._array_type.sizes
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of the elements."""
-        return self._array_type.dtype
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self._array_type.rank
-
-    def __repr__(self) -> str:
-        return f"symbol({self.variable!r})"
-
-    def __bool__(self) -> bool:
-        raise NotConstant(
-            f"the truth of {self.variable!r} was asked for while a program is built, and only the run knows it; "
-            "use np.where, or the builder's branch",
-            self,
-        )
-
-    def _no_conversion(self, to: str) -> Exception:
-        return NotConstant(str(super()._no_conversion(to)), self)
-
-    def zeros(self, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Any:
-        """Zeros in the same program."""
-        return self.builder.zeros(shape, dtype)
-
-    def _same_array_type(self, other: Any) -> Any:
-        """As for any array-like; where only the run knows whether the shape is the same, the run checks."""
-        if other.ndim == self.ndim and None in (*self.extents, *other.extents):
-            other = PRIMITIVES["broadcast_to"](other, self.shape)
-        return super()._same_array_type(other)
-
-    def process(self, primitive: Primitive, operands: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
-        """Put an instruction into the program."""
-        result = self.builder.emit(primitive, operands, static)
-        if (
-            isinstance(result, Symbol)
-            and primitive.views is not None
-            and result.ndim
-            and primitive.views(*operands)
-            and isinstance(operands[0], Symbol)
-        ):
-            result.note_view_of(operands[0], (primitive, *operands[1:]))
-        return result
+from retrograde.program.widening import widened
 
 
 class ProgramBuilder:
@@ -130,6 +43,7 @@ class ProgramBuilder:
         place: where in the user's source the next statements come from.
         retreats: how often statements were taken back: what was set before may be set no more.
         least_size: what the named sizes of the inputs are at least, in every run.
+        sizes: of arrays, as operands.
 
     Example:
         >>> import retrograde.rules
@@ -148,13 +62,12 @@ class ProgramBuilder:
         self.least_size = 0
         self._root = block or Block()
         self._open = [self._root]
-        self._sizes: dict[tuple[Any, ...], tuple[Block, Variable]] = {}
-        self._axes: dict[str, tuple[Variable, int | None, int]] = {}
+        self.sizes = Sizes(self, self._root)
         self.retreats = 0
         self._letters = count()
         self._taken = {variable.name for variable in all_variables(self._root)}
         for variable in self._root.parameters:
-            self._note_axes(variable)
+            self._note_input(variable)
 
     def input(
         self, name: str, dtype: Any, sizes: tuple[int | str | Size | None, ...] = (), extent: Size | None = None
@@ -170,9 +83,8 @@ class ProgramBuilder:
         if any(variable.name == name for variable in self._root.parameters):
             raise UsageError(f"program {self.name} has an input {name!r} already; give this one another name")
         variable = Variable(name, array_type(dtype, sizes), extent, name)
-        self._taken.add(name)
         self._root.parameters.append(variable)
-        self._note_axes(variable)
+        self._note_input(variable)
         return Symbol(self, variable)
 
     def finish(self, **outputs: Any) -> Program:
@@ -242,10 +154,10 @@ class ProgramBuilder:
         types = [_type_of(start) for start in starts]
         while True:
             block = self._region(body, types)
-            widened = self._widened(types, [_type_of(result) for result in block.results])
-            if widened == types:
+            wider = widened(self.name, types, [_type_of(result) for result in block.results])
+            if wider == types:
                 break
-            types = widened
+            types = wider
         end = None if condition is None else self._region(condition, types)
         results = [self.variable(kind) for kind in types]
         loop = Loop(count, False, starts, [], block, results, end, self.place)
@@ -272,7 +184,7 @@ class ProgramBuilder:
             with self.inside(block):
                 returned = function()
                 block.results = [self.atom(_as_array(value)) for value in as_tuple(returned)]
-        types = self._widened(*([_type_of(result) for result in block.results] for block in blocks))
+        types = widened(self.name, *([_type_of(result) for result in block.results] for block in blocks))
         results = [self.variable(kind) for kind in types]
         self._open[-1].statements.append(Branch(self.atom(condition), *blocks, results, self.place))
         return self._symbols(results)
@@ -293,7 +205,7 @@ class ProgramBuilder:
         known = (known_of(name, atom) for name, atom in zip(names, atoms, strict=True))
         results = list(map(self.variable, as_tuple(primitive.result(*known, **static))))
         if primitive.name in ("add", "subtract"):
-            results[0].extent = _moved_extent(primitive.name, *atoms)
+            results[0].extent = moved_extent(primitive.name, *atoms)
         self._open[-1].statements.append(Instruction(primitive, atoms, dict(static), results, self.place))
         symbols = tuple(Symbol(self, result) for result in results)
         return symbols if primitive.outputs else symbols[0]
@@ -326,13 +238,14 @@ class ProgramBuilder:
 
     def checkpoint(self) -> Callable[[], None]:
         """What takes the program back to where it is now: the statements of open blocks, and the names in use."""
-        letters, taken, sizes = copy(self._letters), set(self._taken), dict(self._sizes)
+        letters, taken, forget_sizes = copy(self._letters), set(self._taken), self.sizes.checkpoint()
         lengths = [(block, len(block.statements)) for block in self._open]
 
         def back() -> None:
             self.retreats += 1
             inputs = {variable.name for variable in self._root.parameters}
-            self._letters, self._taken, self._sizes = copy(letters), taken | inputs | self._axes.keys(), dict(sizes)
+            self._letters, self._taken = copy(letters), taken | inputs | self.sizes.names
+            forget_sizes()
             for block, length in lengths:
                 del block.statements[length:]
 
@@ -392,79 +305,13 @@ class ProgramBuilder:
         """Put a region at the end of the block that is open."""
         self._open[-1].statements.append(statement)
 
-    def shape_of(self, variable: Variable) -> tuple[Any, ...]:
-        """A variable's shape, for an operand: ints, and symbols of sizes that only the run knows."""
-        if not isinstance(variable.type, ArrayType):
-            raise UsageError(f"the shape of {variable!r} was asked for; a stack has none")
-        return tuple(self._extent(variable, axis, size) for axis, size in enumerate(variable.type.sizes))
-
-    def named_extent(self, extent: Extent) -> Any:
-        """A size as an operand, if it can be had without an array of that size; else None."""
-        if isinstance(extent, int):
-            return extent
-        if isinstance(extent, Size) and extent.name in self._axes:
-            variable, axis, offset = self._axes[extent.name]
-            return self._size(self._root, variable, axis, extent.offset - offset, extent)
-        return None
-
-    def is_named(self, extent: Extent) -> bool:
-        """Whether a size can be had without an array of that size."""
-        return isinstance(extent, int) or (isinstance(extent, Size) and extent.name in self._axes)
-
     def zeros(self, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Any:
         """Zeros of a shape that may hold symbols."""
         return self.emit(PRIMITIVES["broadcast_to"], (np.zeros((), dtype), shape), {})
 
-    def _extent(self, variable: Variable, axis: int, size: Extent) -> Any:
-        named = self.named_extent(size)
-        return self._size(self._open[-1], variable, axis, 0, size) if named is None else named
-
-    def _size(self, block: Block, variable: Variable, axis: int | None, offset: int, extent: Extent) -> Symbol:
-        if axis is None and not offset:
-            return Symbol(self, variable)
-        key = (variable, axis, offset)
-        found = self._sizes.get(key)
-        if found is None or found[0] not in self._open:
-            with self.inside(block):
-                number = Symbol(self, variable)
-                result = (
-                    self.emit(PRIMITIVES["add"], (number, offset), {})
-                    if axis is None
-                    else self.emit(PRIMITIVES["size"], (number,), {"axis": axis, "offset": offset})
-                )
-            result.variable.extent = extent
-            found = self._sizes[key] = (block, result.variable)
-        return Symbol(self, found[1])
-
-    def _note_axes(self, variable: Variable) -> None:
-        self._taken.add(variable.name)
-        for axis, size in enumerate(variable.type.sizes if isinstance(variable.type, ArrayType) else ()):
-            if isinstance(size, Size):
-                self._taken.add(size.name)
-                self._axes.setdefault(size.name, (variable, axis, size.offset))
-        if isinstance(variable.extent, Size):
-            self._taken.add(variable.extent.name)
-            self._axes.setdefault(variable.extent.name, (variable, None, variable.extent.offset))
-
-    def _widened(self, before: list[Type], after: list[Type]) -> list[Type]:
-        if len(before) != len(after):
-            raise UsageError(
-                f"a region of program {self.name} gave {len(after)} values where {len(before)} are expected"
-            )
-        return [self._widen(one, other) for one, other in zip(before, after, strict=True)]
-
-    def _widen(self, one: Type, other: Type) -> Type:
-        if (
-            not isinstance(one, ArrayType)
-            or not isinstance(other, ArrayType)
-            or (one.dtype, one.rank) != (other.dtype, other.rank)
-        ):
-            raise UsageError(
-                f"a region of program {self.name} gave {other} where {one} is expected; a value keeps its dtype and "
-                "rank (`x.astype(...)` changes a dtype)"
-            )
-        sizes = (mine if mine == theirs else None for mine, theirs in zip(one.sizes, other.sizes, strict=True))
-        return ArrayType(one.dtype, tuple(sizes))
+    def _note_input(self, variable: Variable) -> None:
+        self.sizes.note(variable)
+        self._taken |= {variable.name, *self.sizes.names}
 
     def _symbols(self, variables: list[Variable]) -> Any:
         symbols = tuple(Symbol(self, variable) for variable in variables)
@@ -477,39 +324,6 @@ def _as_array(value: Any) -> Any:
 
 def _type_of(atom: Any) -> Type:
     return atom.type if isinstance(atom, Variable) else type_of(atom)
-
-
-def known_of(name: str, operand: Any) -> Any:
-    """What a type rule is told of an operand with a name."""
-    if name == "shape":
-        return tuple(part.extent if isinstance(part, Variable) else part for part in operand)
-    if name == "index":
-        parts = tuple(
-            _known_slice(part) if is_slice(part) else map_operand(_known_part, part) for part in as_tuple(operand)
-        )
-        return parts if is_tuple(operand) else parts[0]
-    return map_operand(_known_part, operand)
-
-
-def _known_slice(part: slice) -> slice:
-    """A slice, with sizes in place of the integers that are sizes."""
-    return map_operand(lambda bound: (isinstance(bound, Variable) and bound.extent) or _known_part(bound), part)
-
-
-def _moved_extent(name: str, one: Any, other: Any) -> Extent:
-    """The size that an integer is which was made by adding a constant to a size."""
-    if name == "add" and is_integer(one):
-        one, other = other, one
-    if isinstance(one, Variable) and isinstance(one.extent, Size) and is_integer(other):
-        moved = int(other)
-        return Size(one.extent.name, one.extent.offset + (moved if name == "add" else -moved))
-    return None
-
-
-def _known_part(part: Any) -> Any:
-    if isinstance(part, Variable):
-        return part.type
-    return type_of(part) if isinstance(part, (np.ndarray, np.generic)) else part
 
 
 def _letters(number: int) -> str:

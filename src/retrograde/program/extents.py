@@ -108,7 +108,7 @@ class Extents:
     def origins(self, variable: Variable, axis: int) -> Iterator[tuple[Variable, int | None]]:
         """Where else an extent can be read: axes of other arrays, or integers, for which the axis is None."""
         wanted = self.key(variable, axis)
-        if isinstance(wanted, _Sum) and not wanted.constant:
+        if isinstance(wanted, _Sum) and not wanted.constant and len(wanted.terms) == 1:
             yield from ((atom, None) for atom, factor in wanted.terms if isinstance(atom, Variable) and factor == 1)
         waiting, seen = [(variable, axis)], set[_Axis]()
         while waiting:

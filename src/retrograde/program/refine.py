@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from retrograde.program.builder import known_of
 from retrograde.program.integers import Integers, as_size, size
 from retrograde.program.kinds import as_tuple, is_integer, is_slice
+from retrograde.program.known import known_of
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, all_variables, blocks_of
 from retrograde.program.places import extent_of_slice
 from retrograde.program.types import ArrayType, Extent, Type

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from retrograde.program.builder import known_of
 from retrograde.program.clone import clone, prune
 from retrograde.program.extents import Extents, operand_key
 from retrograde.program.integers import Integers
+from retrograde.program.known import known_of
 from retrograde.program.model import (
     Block,
     Branch,

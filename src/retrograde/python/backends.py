@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retrograde.program.model import Place, Program
+
+if TYPE_CHECKING:
+    from retrograde.python.compiling import Nests
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,22 @@ def _readable(program: Program, frugal: bool) -> Runnable:
 
 
 def _compiled(program: Program, frugal: bool) -> Runnable:
-    from retrograde.python.compiling import compile_text
+    from retrograde.python.compiling import compile_text, stored_nests
+
+    nests = stored_nests(program, frugal, lambda: _nests(program, frugal))
+    if isinstance(nests, str):
+        return replace(_readable(program, frugal), reasons=[(None, nests)])
+    module = compile_text(nests.text, nests.compiled, inner=nests.inner, namespace=nests.namespace)
+    return Runnable(getattr(module, nests.driver), nests.text, nests.reasons, nests.regions)
+
+
+def _nests(program: Program, frugal: bool) -> Nests | str:
+    """A program as loop nests, or why there are none."""
     from retrograde.python.lowering import lower
     from retrograde.python.nests import nests_of
     from retrograde.python.nests.demoted import Demoted
 
     try:
-        nests = nests_of(lower(program, frugal), frugal)
+        return nests_of(lower(program, frugal), frugal)
     except Demoted as demoted:
-        return replace(_readable(program, frugal), reasons=[(None, str(demoted))])
-    module = compile_text(nests.text, nests.compiled, namespace=nests.namespace)
-    return Runnable(getattr(module, nests.driver), nests.text, nests.reasons, nests.regions)
+        return str(demoted)

@@ -88,7 +88,7 @@ class Derivative:
         except UnsupportedError as error:
             if self.request.backend != "auto" or _TAPE in str(error):
                 raise
-            raise type(error)(f"{error}; or let the function run as it is: {_TAPE}") from error
+            raise UnsupportedError(f"{error}; or let the function run as it is: {_TAPE}") from error
 
     def specialisation(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Specialisation, list[Any]]:
         """What the derivative is at arguments, where the source is read for it; and the inputs of its programs."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from retrograde.autodiff.arguments import Function, name_of
 from retrograde.errors import UsageError
 from retrograde.graph.units import format_bytes
@@ -27,9 +25,7 @@ from retrograde.program.types import ArrayType, StackType
 from retrograde.python.derivative import Derivative
 from retrograde.python.explanation import Budgeted, Explanation, Kept, Part
 from retrograde.python.footprint import Footprint
-from retrograde.python.outputs import type_of_output
-from retrograde.python.running import run, typed
-from retrograde.python.specialising import Specialisation
+from retrograde.python.running import example_cotangents, typed
 
 if TYPE_CHECKING:
     from retrograde.python.budget.planned import BudgetReport, LoopReport
@@ -64,7 +60,7 @@ def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Exp
     if isinstance(choice, str) or choice[0].backend == "tape":
         return Explanation(name, "tape", choice if isinstance(choice, str) else choice[0].reason, read=False)
     found, inputs = choice
-    cotangents = _cotangents(found, inputs)
+    cotangents = example_cotangents(found, inputs)
     made, planned = found.prepared("joint", typed([*inputs, *cotangents], found.programs["joint"]))
     joint = found.programs["joint"] if planned is None else planned.program
     footprint = Footprint(joint, [*inputs, *(None for _ in joint.inputs[len(inputs) :])])
@@ -81,18 +77,6 @@ def explain(gradient_function: Function, *arguments: Any, **options: Any) -> Exp
         loops=() if report is None else tuple(_loop_part(loop) for loop in report.loops),
         budget=None if report is None else _budgeted(report),
     )
-
-
-def _cotangents(found: Specialisation, inputs: list[Any]) -> list[Any]:
-    """Arrays in the shapes of the outputs; where only a run can tell these, they are computed."""
-    footprint = Footprint(found.programs["forward"], inputs)
-    results = dict(zip(found.outputs.names, found.programs["forward"].block.results, strict=True))
-    shapes = [footprint.shape_of(results[output.name]) for output in found.active]
-    if None in shapes:
-        values = dict(zip(found.outputs.names, run(found, "forward", inputs), strict=True))
-        shapes = [np.shape(values[output.name]) for output in found.active]
-    dtypes = [type_of_output(output).dtype for output in found.active]
-    return [np.broadcast_to(dtype.type(1), shape or ()) for dtype, shape in zip(dtypes, shapes, strict=True)]
 
 
 def _budgeted(report: BudgetReport) -> Budgeted:
@@ -118,9 +102,10 @@ def as_derivative(function: Any, what: str) -> Derivative:
         UsageError: it is something else.
     """
     if not isinstance(function, Derivative):
+        kind = type(function).__name__
         raise UsageError(
-            f"rg.{what} was called with a {type(function).__name__}; give it what rg.grad, rg.value_and_grad or rg.vjp "
-            f"returns, and the arguments: rg.{what}(rg.grad(f), x)"
+            f"rg.{what} was called with a{'n' * kind.startswith('int')} {kind}; give it what rg.grad, "
+            f"rg.value_and_grad or rg.vjp returns, and the arguments: rg.{what}(rg.grad(f), x)"
         )
     return function
 

@@ -155,15 +155,24 @@ def chosen_of(
         for name, leaf in zip(found, value, strict=True):
             kind = types.get(name) if name is not None else None
             if name is None or not isinstance(kind, ArrayType) or not kind.differentiable:
-                dtype = leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
-                raise UsageError(
-                    f"the derivative of {name_of(f)} by argument {at!r} was asked for, where there is {dtype}; a "
-                    "derivative is by floating-point or complex arrays: convert it (x.astype(float)), or leave it out "
-                    "of wrt"
-                )
+                raise _not_differentiable(f, at, leaf)
             names.append(name)
         counts.append(len(found))
     return Chosen(places, names, counts, several)
+
+
+def _not_differentiable(f: Function, at: int | str, leaf: Any) -> UsageError:
+    dtype = leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
+    asked = f"the derivative of {name_of(f)} by argument {at!r} was asked for"
+    if is_differentiable(dtype):
+        return UsageError(
+            f"{asked}, whose value is used where a program has to know it beforehand (a size, an index of a list, a "
+            'function that is not known to programs); write that with NumPy\'s functions, or use backend="tape"'
+        )
+    return UsageError(
+        f"{asked}, where there is {dtype}; a derivative is by floating-point or complex arrays: convert it "
+        "(x.astype(float)), or leave it out of wrt"
+    )
 
 
 def _inputs_at(

@@ -12,7 +12,8 @@ from retrograde.autodiff import containers
 from retrograde.autodiff.arguments import Function, name_of
 from retrograde.autodiff.cotangents import seed
 from retrograde.errors import UsageError
-from retrograde.python.running import run
+from retrograde.program.dispatch import Intercepting
+from retrograde.python.running import example_cotangents, run, typed
 from retrograde.python.specialising import Specialisation
 
 
@@ -20,7 +21,7 @@ def value_and_pullback(
     f: Function, found: Specialisation, inputs: list[Any], arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Any, Function]:
     """The outputs at a call's arguments, and the function from their cotangents to those of the arguments."""
-    results, gradients = (_again if found.request.is_planned else _in_two_parts)(f, found, inputs)
+    results, gradients = (_planned if found.request.is_planned else _in_two_parts)(f, found, inputs)
     form = found.chosen.form(arguments, options)
     targets = {name: _only_form(result) for name, result in zip(found.outputs.names, results, strict=True)}
     slots = found.outputs.rebuild([_Slot(name) for name in found.outputs.names])
@@ -53,6 +54,20 @@ def _in_two_parts(f: Function, found: Specialisation, inputs: list[Any]) -> tupl
         return [by_name[name] for name in found.programs["joint"].output_names]
 
     return [made[name] for name in found.outputs.names], gradients
+
+
+def _planned(f: Function, found: Specialisation, inputs: list[Any]) -> tuple[list[Any], _Gradients]:
+    """The outputs, and a pullback that stays inside the budget: planned before anything runs, where sizes are known.
+
+    Raises:
+        BudgetError: the budget is too small.
+    """
+    if any(isinstance(given, Intercepting) for given in inputs):
+        return _again(f, found, inputs)
+    _, plan = found.prepared("joint", typed([*inputs, *example_cotangents(found, inputs)], found.programs["joint"]))
+    if plan is not None and plan.has_room_for_residuals:
+        return _in_two_parts(f, found, inputs)
+    return _again(f, found, inputs)
 
 
 def _again(f: Function, found: Specialisation, inputs: list[Any]) -> tuple[list[Any], _Gradients]:

@@ -10,6 +10,7 @@ import numpy as np
 from retrograde.program.dispatch import Intercepting
 from retrograde.program.evaluate import evaluate
 from retrograde.program.model import Program
+from retrograde.python.footprint import Footprint
 from retrograde.python.outputs import type_of_output
 from retrograde.python.specialising import Specialisation
 
@@ -51,6 +52,18 @@ def typed(values: Sequence[Any], program: Program) -> list[Any]:
     """Values for a program's inputs, numbers as NumPy's scalars."""
     pairs = zip(values, program.inputs, strict=True)
     return [given if np.ndim(given) else type_of_output(variable).dtype.type(given) for given, variable in pairs]
+
+
+def example_cotangents(found: Specialisation, inputs: Sequence[Any]) -> list[Any]:
+    """Arrays in the shapes of the outputs, without the memory; where only a run can tell the shapes, it is run."""
+    footprint = Footprint(found.programs["forward"], inputs)
+    results = dict(zip(found.outputs.names, found.programs["forward"].block.results, strict=True))
+    shapes = [footprint.shape_of(results[output.name]) for output in found.active]
+    if None in shapes:
+        values = dict(zip(found.outputs.names, run(found, "forward", inputs), strict=True))
+        shapes = [np.shape(values[output.name]) for output in found.active]
+    dtypes = [type_of_output(output).dtype for output in found.active]
+    return [np.broadcast_to(dtype.type(1), shape or ()) for dtype, shape in zip(dtypes, shapes, strict=True)]
 
 
 def _holds_intercepting(given: Any) -> bool:

@@ -28,7 +28,9 @@ def of_ufunc(ufunc: np.ufunc) -> TypeRule:
 
 
 def _resolvable(operand: Any) -> Any:
-    return operand.dtype if isinstance(operand, ArrayType) else operand.__class__
+    if isinstance(operand, ArrayType):
+        return operand.dtype
+    return np.dtype(bool) if isinstance(operand, bool) else operand.__class__
 
 
 def sizes_of(operand: Any) -> tuple[Extent, ...]:

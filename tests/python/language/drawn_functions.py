@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import linecache
 import random
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import numpy as np
 N = 5
 """The length of every vector and the sides of every matrix."""
 
-_HELPERS = """
+HELPERS = """
 def shifted(v, by=0.25):
     return 0.5 * v + by
 
@@ -29,28 +27,14 @@ def bounded(v):
 """
 
 
-def function_of(source: str, name: str) -> Callable[..., Any]:
-    """The function that source text defines, whose source can be had as if it stood in a file."""
-    file = f"<drawn {name}>"
-    text = _HELPERS + source
-    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    space: dict[str, Any] = {"np": np, "__name__": "drawn"}
-    exec(compile(text, file, "exec"), space)
-    return space["f"]
-
-
-def arguments(seed: int) -> tuple[Any, ...]:
-    """Arguments for a drawn function: two vectors, a matrix, a float, an int."""
-    drawn = np.random.default_rng(seed)
-    return drawn.uniform(-1, 1, N), drawn.uniform(-1, 1, N), drawn.uniform(-1, 1, (N, N)), float(drawn.uniform()), 3
-
-
 class Drawer:
     """Writes one function.
 
     Args:
         seed: of all choices.
     """
+
+    helpers = HELPERS
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -74,6 +58,12 @@ class Drawer:
             results.append(self.random.choice(self.matrices))
         self._say(f"return {', '.join(results)}")
         return "\n".join(self.lines) + "\n"
+
+    @staticmethod
+    def arguments(seed: int) -> tuple[Any, ...]:
+        """Arguments for a function: two vectors, a matrix, a float, an int."""
+        drawn = np.random.default_rng(seed)
+        return drawn.uniform(-1, 1, N), drawn.uniform(-1, 1, N), drawn.uniform(-1, 1, (N, N)), float(drawn.uniform()), 3
 
     # Statements.
 

@@ -8,8 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from language.corpus import Case, check_text, check_values, cplx, real
-from language.drawn_functions import function_of
+from language.corpus import Case, check_text, check_values, cplx, function_of, real
 
 GIVEN = {
     "x": real(6),

@@ -34,6 +34,76 @@ def two_arrays(a, b, steps):
         a[1:-1] = 0.33 * (b[:-2] * b[1:-1] + b[2:])
 
 
+@corpus(real(6, 2), 3, again=(real(7, 2), 2))
+def ranges_as_indices(x, n):
+    y = x[range(n)] * x[range(1, n + 1), 0][:, None]
+    y[range(2)] *= 3.0
+    return y + x[range(2), range(2)]
+
+
+@corpus(0.3, 5, again=(1.9, 40))
+def returns_before_several_statements(x, n):
+    t = 0.0
+    for i in range(n):
+        d = np.sin(t + x)
+        if t > 2.5:
+            return t * d
+        t += 0.5 * d
+    y = t * x
+    if y > 0.2:
+        y = y * 3.0
+        return y * y
+    z = y + 1.0
+    return z
+
+
+@corpus(0.3, 5, again=(2.9, 7))
+def breaks_or_returns_before_several_statements(x, n):
+    t = 0.0
+    for i in range(n):
+        d = np.sin(t + x)
+        if d < 0.2:
+            break
+        t += 0.5 * d
+        if t > 20.0:
+            return 0.0
+    y = t * x
+    y = y * y
+    return y
+
+
+@corpus(real(6, 4), 0.7, exact=False)
+def columns_below_the_diagonal(a, s):
+    n, m = a.shape
+    a = a.copy()
+    for k in range(m):
+        below = a[k:n, k]
+        first = np.zeros(n - k)
+        first[0] = 1
+        direction = s * first + below
+        a[k:n, k] = direction / np.linalg.norm(direction)
+    return a[0:m]
+
+
+@corpus(real(5, 3), 2, again=(real(4, 3), 3))
+def tables_that_are_known(f, steps):
+    shifts, weights = np.array([0, 1, -1]), np.array([0.5, 0.25, 0.25])
+    for _ in range(steps):
+        for i, shift, weight in zip(np.arange(3), shifts, weights):
+            f[:, i] = np.roll(f[:, i], shift) * weight + f[:, shifts[i]] ** 2
+        f[:, 0] += weights[[i, 0]].sum()
+
+
+@corpus(positive(5), real(5))
+def lists_that_are_repeated(b, d):
+    n = len(b)
+    x = [0.0] * n
+    x[-1] = d[-1] / b[-1]
+    for i in range(n - 2, -1, -1):
+        x[i] = (d[i] - b[i] * x[i + 1]) * len(n * (0,))
+    return x
+
+
 @corpus(real(6), again=(real(2),))
 def downwards(x):
     n = x.shape[0]

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from language.corpus import Case, Corpus, check_gradients, check_text, check_values, real
 
@@ -39,6 +40,34 @@ def floating(a, b, n):
 @corpus(1.3, 0.4, exact=False)
 def with_math(a, b):
     return math.exp(-a) * math.pi + math.floor(b) + a * np.pi + math.sqrt(a) * math.sin(b) - math.hypot(a, b)
+
+
+@corpus(0.3, 0.7, 4, exact=False)
+def special_functions_of_math(a, b, n):
+    total = math.erf(a) + math.erfc(b) * math.gamma(a + 1) - math.lgamma(b + 2)
+    if math.isclose(a, b, abs_tol=0.1) or not math.isclose(a * 3, a + a + a):
+        total = total * 7
+    return total / math.factorial(n) + math.comb(n, 2) * b
+
+
+@corpus(100.0, 0.3, np.array([90.0, 105.0]), exact=False)
+def option_prices(spot, volatility, strikes):
+    d = np.log(spot / strikes) / volatility + 0.5 * volatility
+    prices = spot * norm.cdf(d) - strikes * norm.cdf(d - volatility)
+    for k in range(2):
+        prices = prices + norm.pdf(strikes[k], spot, scale=20.0) * norm.sf(d[k])
+    return prices + norm.logcdf(-volatility) * norm.ppf(volatility, loc=spot) + norm.logpdf(volatility) * norm.ppf(0.3)
+
+
+@corpus(real(4), 6, again=(real(4, seed=3), 2))
+def flags_that_are_compared_by_identity(x, n):
+    done, turns = False, 0
+    while done is False:
+        x = np.tanh(1.5 * x)
+        turns += 1
+        if turns >= n or x.sum() > 3:
+            done = True
+    return x if done is not False else x * 0
 
 
 @corpus(real(3), 2.5)

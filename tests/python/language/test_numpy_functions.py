@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from language.corpus import Case, Read, check_gradients
-from language.drawn_functions import function_of
+from language.corpus import Case, Read, check_gradients, function_of
 
 _random = np.random.default_rng(0)
 _S = _random.normal(size=(4, 4))
@@ -32,6 +31,21 @@ GIVEN: dict[str, Any] = {
 }
 
 EXPRESSIONS = """
+V*True+W*False
+np.indices((n,4))
+np.indices(A.shape,sparse=True)[1]*V[0]
+np.r_[V,s,0.0]
+np.r_[0:n,V]
+np.r_[0:1:5j]*s
+np.r_[A,A]
+np.c_[V,W]
+np.c_[A,A[:,0]]
+np.fromiter((v*2 for v in V),dtype=float)
+np.fromiter(V,float,n)
+np.iscomplexobj(Z)*V
+np.isrealobj(Z)*V
+np.interp(V,np.arange(6.0),W)
+np.interp(s,V.cumsum(),W)
 np.where(V>0,V,W)
 np.where(V>0)[0]
 np.nonzero(V>0)

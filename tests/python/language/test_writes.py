@@ -85,6 +85,13 @@ def chained_over_itself(x):
     return x
 
 
+@corpus(real(3), real(3))
+def chained_into_results(x, y):
+    x, y = x[[2, 0, 1]], 2.0 * y
+    x[1:] = y[:-1] = np.sin(y[1:])
+    return x
+
+
 @corpus(real(4, 3), again=(real(3, 7),))
 def through_a_row(a):
     row = a[1]
@@ -206,6 +213,31 @@ def aliases(x):
     z[0] = 10.0
     w[1] *= 2.0
     return x[2] + w.sum() + z.sum()
+
+
+@corpus(real(5), real(5, seed=2), 3, again=(real(4), real(4, seed=2), 2))
+def arguments_change_places(a, b, steps):
+    for _ in range(steps):
+        b[1:-1] = a[:-2] * a[2:]
+        a, b = b, a
+        a[0] += 1.0
+    return a @ b
+
+
+@corpus(real(5), real(5, seed=2), real(5, seed=3), 4, again=(real(5), real(5, seed=2), real(5, seed=3), 5))
+def arguments_go_round(a, b, c, steps):
+    old = b
+    for _ in range(steps):
+        c[1:] = a[:-1] * b[1:]
+        a, b, c = b, c, a
+    return old * a
+
+
+@corpus(positive(5), positive(5, seed=2), 0.3, again=(positive(5), positive(5, seed=2), 0.1))
+def arguments_change_places_while(a, b, least):
+    while np.max(a) > least:
+        b[...] = 0.5 * np.sin(a)
+        a, b = b, a
 
 
 @pytest.mark.parametrize("case", corpus.cases, ids=repr)

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 
 from retrograde.autodiff.programs.reversal import reverse
 from retrograde.program.model import Program
+from retrograde.python.compiling import Nests, compile_text
 from retrograde.python.lowering import lower
-from retrograde.python.nests import Nests, nests_of
+from retrograde.python.nests import nests_of
 from retrograde.python.reading import read
 
 
 def compiled(nests: Nests) -> Callable[..., tuple[Any, ...]]:
     """The driver of nests, its functions compiled."""
+    module = compile_text(nests.text, nests.compiled, inner=nests.inner, namespace=nests.namespace)
+    return getattr(module, nests.driver)
+
+
+def uncompiled(nests: Nests) -> Callable[..., tuple[Any, ...]]:
+    """The driver of nests, its functions run by Python: slower, and at once."""
     module: dict[str, Any] = dict(nests.namespace)
     exec(compile(nests.text, "<nests>", "exec"), module)
-    for name in nests.compiled:
-        module[name] = numba.njit(error_model="numpy")(module[name])
     return module[nests.driver]
 
 

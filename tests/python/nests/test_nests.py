@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nests.running import checked, compiled, gradient_program
+from nests.running import checked, compiled, gradient_program, uncompiled
 
 from retrograde.python.lowering import lower
 from retrograde.python.nests import nests_of
@@ -167,3 +167,62 @@ def test_the_adjoint_of_a_stencil_is_a_gather() -> None:
     text = nests_of(lower(program)).text
     assert "np.zeros" in text
     assert "for side in range(4):" in text
+
+
+def smoothed(u: Array, f: Array, turns: int) -> Array:
+    for _ in range(turns):
+        new = u.copy()
+        new[1:-1] = 0.5 * np.sin(u[:-2] + u[2:]) - f[1:-1] * u[1:-1]
+        u = new
+    return u
+
+
+def long_body(u: Array, f: Array, steps: int, turns: int) -> Array:
+    for _ in range(steps):
+        u = smoothed(u, f, turns)
+        coarse = smoothed(u[::2] * 0.5, f[::2], turns)
+        u[::2] += smoothed(coarse, u[::2], turns)
+        u = smoothed(u, f * u, turns)
+        u[1:] = smoothed(u[1:], u[:-1] * f[1:], turns)
+        coarse = smoothed(u[::2] * 0.5, f[::2], turns)
+        u[::2] += smoothed(coarse, u[::2], turns)
+        u = smoothed(u, f * u, turns)
+    return u
+
+
+def halves(x: Array, rows: int) -> Array:
+    while x.shape[0] < rows:
+        middle = int(x.shape[1] / 2)
+        turned = np.cos(np.arange(x.shape[0]) / x.shape[0])[:, None] * x[:, middle:]
+        x = np.vstack([x[:, :middle] ** 2 + turned, x[:, :middle] - turned])
+    return x
+
+
+def lengths(a: Array, b: Array, z: Array) -> Array:
+    rows = np.linalg.norm(a[:, None] - b, axis=2)
+    return rows / np.linalg.norm(z) + np.linalg.norm(a, axis=1, keepdims=True) * np.linalg.norm(a[0] * np.int64(2))
+
+
+def normalized(a: Array, b: Array) -> Array:
+    a = (a - np.mean(a, axis=0)) / np.sqrt(np.var(a, axis=0) + 1e-5)
+    return a * np.std(b) + np.var(b, axis=1, keepdims=True, ddof=1).sum() + np.std(b, axis=(0, 1))
+
+
+PAIR = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (lengths, (*PAIR, RANDOM.normal(size=70) + 1j)),
+        (lengths, (*PAIR, RANDOM.normal(size=(2, 2)))),
+        (normalized, PAIR),
+        (long_body, (RANDOM.uniform(-0.5, 0.5, 9), RANDOM.uniform(-0.5, 0.5, 9), 2, 2)),
+        (halves, (RANDOM.normal(size=(2, 8)), 16)),
+    ],
+)
+def test_texts_that_are_run_by_python(function: Any, arguments: tuple[Any, ...]) -> None:
+    program, inputs = gradient_program(function, *arguments)
+    found, wanted = uncompiled(nests_of(lower(program)))(*inputs), program(*inputs)
+    for value, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(value, other, rtol=1e-12, atol=1e-12)

@@ -12,9 +12,9 @@ from retrograde.autodiff.budgeted.held import Held
 from retrograde.autodiff.custom.rules import Rules
 from retrograde.autodiff.tape.tracked import TrackedArray
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import Symbol
 from retrograde.program.dispatch import Intercepting, apply
 from retrograde.program.primitive import Array, Primitive, RuleFunction, TypeRule
+from retrograde.program.symbol import Symbol
 
 _NO_RULES: Mapping[str, RuleFunction] = MappingProxyType({})
 

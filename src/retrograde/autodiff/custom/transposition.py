@@ -16,9 +16,9 @@ from retrograde.autodiff.tape.gradient_tape import GradientTape, stop_gradient
 from retrograde.autodiff.tape.tracked import TrackedArray
 from retrograde.errors import UnsupportedError
 from retrograde.program.array_like import ArrayLike, holds_number
-from retrograde.program.builder import Symbol
 from retrograde.program.dispatch import Intercepting, apply, new_level
 from retrograde.program.primitive import Array, Primitive
+from retrograde.program.symbol import Symbol
 
 
 class Carried(ArrayLike):

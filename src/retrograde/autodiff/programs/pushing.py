@@ -13,11 +13,12 @@ from retrograde.autodiff.forward.pushing import push_of
 from retrograde.autodiff.programs.activity import active_operands, active_variables
 from retrograde.autodiff.programs.names import find_input, find_output
 from retrograde.errors import UsageError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.kinds import is_list
 from retrograde.program.model import Block, Branch, Instruction, Loop, Program, Variable, map_operand, variables_in
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.simplify import simplify
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType, same_sizes
 
 

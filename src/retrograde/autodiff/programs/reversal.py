@@ -21,7 +21,7 @@ from retrograde.autodiff.programs.names import find_input, find_output, type_of_
 from retrograde.autodiff.programs.policy import ResidualPolicy
 from retrograde.autodiff.programs.residuals import Residuals
 from retrograde.autodiff.programs.scopes import BranchScope, LoopScope, OuterScope, Scope, shape_at
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.check import check
 from retrograde.program.model import (
     Block,
@@ -39,6 +39,7 @@ from retrograde.program.model import (
 )
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.simplify import simplify
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType, same_sizes
 
 Cotangents = dict[Variable, Any]
@@ -224,7 +225,7 @@ class _Reversal:
         consumed = [self.builder.atom(cotangents.pop(loop.results[at])) for at in stacks]
         body = Block([self.builder.variable(loop.index.type, hint=loop.index.hint or "i")])
         into = [loop.carried[at] for at in places] + around
-        body.parameters += [self.builder.variable(variable.type, hint=_named(variable)) for variable in into]
+        body.parameters += [self._cotangent_of(variable) for variable in into]
         body.parameters += [self.builder.variable(_type_of(loop.body.results[at]), hint="d_kept") for at in stacks]
         starts = list(map(self.builder.atom, initial))
         backward = Loop(_count(loop, scope), not loop.backward, starts, consumed, body, [], place=self.builder.place)
@@ -244,9 +245,9 @@ class _Reversal:
             going += [inner.pop(element) for element in elements]
             body.results = list(map(self.builder.atom, going))
         self.builder.append(backward)
-        backward.results = [self.builder.variable(variable.type, hint=_named(variable)) for variable in into]
+        backward.results = [self._cotangent_of(variable) for variable in into]
         of_stacks = [loop.consumed[loop.elements.index(element)] for element in elements]
-        backward.results += [self.builder.variable(stack.type, hint=_named(stack)) for stack in of_stacks]
+        backward.results += [self._cotangent_of(stack) for stack in of_stacks]
         results = [Symbol(self.builder, result) for result in backward.results]
         # What is used from around the loop may be what a carried value starts as, too: its sum is there first.
         cotangents.update(zip(around, results[len(places) :], strict=False))
@@ -254,6 +255,12 @@ class _Reversal:
             self._add_if_active(cotangents, loop.initial[at], result)
         for stack, result in zip(of_stacks, results[len(into) :], strict=True):
             self._add_if_active(cotangents, stack, result)
+
+    def _cotangent_of(self, variable: Variable) -> Variable:
+        """A variable of a loop or branch for a cotangent; texts have its name only if somebody named the variable."""
+        cotangent = self.builder.variable(variable.type, f"d_{variable.hint or variable.name}")
+        cotangent.hint = f"d_{variable.hint}" if variable.hint else ""
+        return cotangent
 
     def _add_if_active(self, cotangents: Cotangents, operand: Any, share: Any) -> None:
         if self._is_active(operand):
@@ -287,7 +294,7 @@ class _Reversal:
             with self.builder.inside(backward):
                 backward.results = [self.builder.atom(self._taken(inner, variable, block, scope)) for variable in into]
         condition = scope.read(branch.condition) if isinstance(branch.condition, Variable) else branch.condition
-        results = [self.builder.variable(variable.type, hint=_named(variable)) for variable in into]
+        results = [self._cotangent_of(variable) for variable in into]
         self.builder.append(Branch(self.builder.atom(condition), sides[0][1], sides[1][1], results, self.builder.place))
         for variable, result in zip(into, results, strict=True):
             cotangents[variable] = Symbol(self.builder, result)
@@ -301,11 +308,6 @@ def _keeps_shape(instruction: Instruction, operand: Variable, scope: Scope) -> b
 def _used_in(branch: Branch) -> list[Variable]:
     given = [*branch.then.results, *branch.otherwise.results]
     return [*free_variables(branch.then, branch.otherwise), *variables_in(tuple(given))]
-
-
-def _named(variable: Variable) -> str:
-    """What the cotangent of a variable is called."""
-    return f"d_{variable.hint or variable.name}"
 
 
 def _count(loop: Loop, scope: Scope) -> Any:

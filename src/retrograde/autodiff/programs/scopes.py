@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from retrograde.autodiff.programs.residuals import Recipe, Residuals
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, map_operand, variables_in
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType, StackType, Type
 
 
@@ -204,7 +205,7 @@ def shape_at(scope: Scope, builder: ProgramBuilder, block: Block, variable: Vari
         return ()
     extents: list[Any] = []
     for axis, size in enumerate(variable.type.sizes):
-        known = builder.named_extent(size)
+        known = builder.sizes.named(size)
         extents.append(scope.read(_size_of(scope, builder, block, variable, axis)) if known is None else known)
     return tuple(extents)
 

@@ -17,13 +17,13 @@ from retrograde.program.check import check
 from retrograde.program.clone import clone
 from retrograde.program.model import Program, Variable
 from retrograde.program.schedules import Schedule
-from retrograde.program.types import ScheduleType
 from retrograde.python.budget.describing import graph_of
 from retrograde.python.budget.filling import fill, room_for, with_way
-from retrograde.python.budget.loops import ScheduledLoop, scheduled_loops, settle
-from retrograde.python.budget.pairs import Pair, pairs_of, schedule_pair
+from retrograde.python.budget.loops import ScheduledLoop, settle
+from retrograde.python.budget.pairs import pairs_of
 from retrograde.python.budget.rewriting import rewrite
 from retrograde.python.budget.schedules import OnlineSchedule, PlannedSchedule
+from retrograde.python.budget.scheduling import ScheduledProgram, with_schedules
 from retrograde.python.budget.sizes import Sizes
 from retrograde.python.budget.spilling import DiskRoom, SpillingSchedule, disk_plan
 from retrograde.python.budget.strategies import WITHOUT_BUDGET, graph_strategy, loop_planner
@@ -99,6 +99,13 @@ class PlannedProgram:
     schedules: list[Schedule]
     report: BudgetReport
 
+    @property
+    def has_room_for_residuals(self) -> bool:
+        """Whether a pullback may keep all residuals, for any number of calls, and run beside them."""
+        report = self.report
+        enough = report.budget_bytes is None or report.budget_bytes >= 2 * report.store_all_bytes
+        return enough and not self.schedules and not report.recomputed
+
 
 def plan_program(
     program: Program,
@@ -135,10 +142,12 @@ def plan_program(
     whole = beside + graph.store_all_peak_bytes
     limit = None if budget is None else (budget if isinstance(budget, Budget) else Budget(budget)).resolve(whole)
     asked = strategy in WITHOUT_BUDGET
-    endless = any(sizes.counts.get(pair.forward) is None for pair in pairs_of(plain))
+    steps = [sizes.counts.get(pair.forward) for pair in pairs_of(plain)]
+    endless = None in steps
     if not asked and (limit is None or (whole <= limit and not endless)):
         return PlannedProgram(plain, [], BudgetReport(limit, whole, whole, 0.0))
-    problem = _Problem(program, arguments, planner, strategy, threshold, preallocated, disk, beside)
+    wanted = [count is None or count >= max(2, threshold) for count in steps]
+    problem = _Problem(program, arguments, planner, strategy, preallocated, disk, beside, wanted)
     found = problem.best(limit, search=True)
     if not isinstance(found, _Attempt):
         assert limit is not None
@@ -154,11 +163,11 @@ class _Problem:
     arguments: Sequence[Any]
     planner: Planner
     strategy: str
-    threshold: int
     preallocated: bool
-    disk: DiskRoom | None = None
-    beside_bytes: int = 0
-    _tried: list[_Attempt] = field(default_factory=list["_Attempt"])
+    disk: DiskRoom | None
+    beside_bytes: int
+    wanted: list[bool]
+    _made: dict[bool, ScheduledProgram] = field(default_factory=dict[bool, ScheduledProgram])
 
     def best(self, limit: int | None, search: bool) -> _Attempt | list[BudgetError]:
         """The cheapest way within a limit that is in hand, or why there is none."""
@@ -197,13 +206,19 @@ class _Problem:
 
     def _attempts(self) -> Iterator[_Attempt]:
         """The outermost loops by themselves; then inner ones, too, from keeping everything there to next to nothing."""
-        for at, share in enumerate((None, *_SHARES)):
-            if at == len(self._tried):
-                self._tried.append(_Attempt(self, share))
-            attempt = self._tried[at]
-            if share is not None and not attempt.inner:
+        yield _Attempt(self, None, self._scheduled(nested=False))
+        for share in _SHARES:
+            attempt = _Attempt(self, share, self._scheduled(nested=True))
+            if not attempt.inner:
                 return
             yield attempt
+
+    def _scheduled(self, nested: bool) -> ScheduledProgram:
+        if nested not in self._made:
+            boxed = not self.preallocated
+            made = with_schedules(self.program, self.arguments, self.wanted, nested=nested, boxed=boxed)
+            self._made[nested] = made
+        return self._made[nested]
 
 
 @dataclass(eq=False)
@@ -212,52 +227,32 @@ class _Attempt:
 
     problem: _Problem
     share: float | None
-    program: Program = field(init=False)
-    sizes: Sizes = field(init=False)
-    loops: list[ScheduledLoop] = field(init=False)
-    inner: list[ScheduledLoop] = field(init=False)
-    ways: dict[Variable, Way] = field(init=False)
+    scheduled: ScheduledProgram
+    ways: dict[Variable, Way] = field(default_factory=dict[Variable, Way])
     graph: Graph = field(init=False)
     plan: Plan = field(init=False)
     peak_bytes: int = field(init=False, default=0)
     cost: float = field(init=False, default=0.0)
 
-    def __post_init__(self) -> None:
-        problem, boxed = self.problem, not self.problem.preallocated
-        self.program = clone(problem.program)
-        before = Sizes(self.program, problem.arguments, boxed=boxed)
-        outer = [pair for pair in pairs_of(self.program) if self._wanted(pair, before)]
-        if self.share is None:
-            outer = [pair for pair in outer if pair.forward in self.program.block.statements]
-        names = {self._schedule(pair, nested=self.share is not None) for pair in outer}
-        check(self.program)
-        self.sizes = Sizes(self.program, [*problem.arguments, *self._placeholders()], boxed=boxed)
-        found = scheduled_loops(self.program)
-        outermost = {loop.schedule for loop in found if loop.sweep in self.program.block.statements} & names
-        self.loops = [loop for loop in found if loop.schedule in outermost]
-        self.inner = [loop for loop in found if loop.schedule not in outermost]
-        self.ways = {}
-        for loop in self.inner:
-            self._settle_inner(loop)
+    @property
+    def program(self) -> Program:
+        """The program, which attempts share: only the one that is taken changes it."""
+        return self.scheduled.program
 
-    def _wanted(self, pair: Pair, sizes: Sizes) -> bool:
-        steps = sizes.counts.get(pair.forward)
-        return steps is None or steps >= max(2, self.problem.threshold)
+    @property
+    def sizes(self) -> Sizes:
+        """The sizes of its values; what inner loops take is as the attempt settled them that was last at it."""
+        return self.scheduled.sizes
 
-    def _schedule(self, pair: Pair, nested: bool) -> Variable:
-        for inner in pair.inner if nested else ():
-            self._schedule(inner, nested)
-        taken = [variable.name for variable in self.program.inputs]
-        name = "schedule"
-        while name in taken:
-            name = f"schedule{int(name.removeprefix('schedule') or 1) + 1}"
-        schedule = Variable(name, ScheduleType(), hint=name)
-        self.program.block.parameters.append(schedule)
-        schedule_pair(pair, schedule)
-        return schedule
+    @property
+    def loops(self) -> list[ScheduledLoop]:
+        """The outermost ones."""
+        return self.scheduled.loops
 
-    def _placeholders(self) -> list[None]:
-        return [None] * (len(self.program.inputs) - len(self.problem.arguments))
+    @property
+    def inner(self) -> list[ScheduledLoop]:
+        """Those inside them."""
+        return self.scheduled.inner
 
     def settle(self, limit: int | None, search: bool) -> None:
         """Decide on a way for each loop.
@@ -265,6 +260,8 @@ class _Attempt:
         Raises:
             BudgetError: there is none.
         """
+        for loop in self.inner:
+            self._settle_inner(loop)
         curves = {loop.schedule: self._curve(loop, limit) for loop in self.loops}
         self.graph = graph_of(self.program, self.sizes, curves)
         seconds = _SEARCH_SECONDS if self.share is None else _SEARCH_SECONDS / len(_SHARES)

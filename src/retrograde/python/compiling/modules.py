@@ -13,7 +13,7 @@ import linecache
 import platform
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from threading import RLock
 from types import MappingProxyType, ModuleType
@@ -23,6 +23,7 @@ import numpy as np
 
 from retrograde.errors import UsageError
 from retrograde.program.kinds import is_ndarray
+from retrograde.python.compiling.known import declare
 from retrograde.version import __version__
 
 _OPTIONS: Mapping[str, Any] = MappingProxyType({"error_model": "numpy", "nogil": True})
@@ -35,6 +36,7 @@ def compile_text(
     text: str,
     names: Sequence[str] = (),
     *,
+    inner: Collection[str] = (),
     namespace: Mapping[str, Any] = MappingProxyType({}),
     options: Mapping[str, Any] = _OPTIONS,
 ) -> ModuleType:
@@ -46,6 +48,7 @@ def compile_text(
     Args:
         text: the module's source.
         names: the functions in it to compile, callees before those that call them.
+        inner: those of them that nothing but the others calls.
         namespace: objects that the text uses by name. Compiled functions may use the numbers and arrays among them,
             which belong to the content.
         options: of `numba.njit`.
@@ -61,12 +64,13 @@ def compile_text(
         >>> module.double(1.5)
         3.0
     """
-    digest = _digest(text, names, namespace, options)
+    digest = _digest(text, names, inner, namespace, options)
     key = (digest, *(id(value) for value in namespace.values()))
     with _lock:
         module = _modules.get(key)
         if module is None:
-            module = _modules[key] = _made(_free_name(digest), digest, text, names, namespace, options)
+            compiled = {name: None if name in inner else (f"{digest[:40]}-{name}") for name in names}
+            module = _modules[key] = _made(_free_name(digest), text, compiled, namespace, options)
         _modules.move_to_end(key)
         while len(_modules) > _MOST_MODULES:
             _forget(_modules.popitem(last=False)[1].__name__)
@@ -82,35 +86,41 @@ def _free_name(digest: str) -> str:
 
 
 def _made(
-    name: str, digest: str, text: str, names: Sequence[str], namespace: Mapping[str, Any], options: Mapping[str, Any]
+    name: str, text: str, compiled: Mapping[str, str | None], namespace: Mapping[str, Any], options: Mapping[str, Any]
 ) -> ModuleType:
+    """A module, some functions of which are compiled: each under a name on disk, or as part of others."""
     file = f"<{name}>"
     module = ModuleType(name)
     module.__file__ = file
     module.__dict__.update(namespace)
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     sys.modules[name] = module
+    declare(namespace.values())
     try:
         exec(compile(text, file, "exec"), module.__dict__)
-        for function in names:
-            _replace_by_compiled(module, digest, function, options)
+        for function, stored in compiled.items():
+            _replace_by_compiled(module, function, stored, options)
     except BaseException:
         _forget(name)
         raise
     return module
 
 
-def _replace_by_compiled(module: ModuleType, digest: str, name: str, options: Mapping[str, Any]) -> None:
+def _replace_by_compiled(module: ModuleType, name: str, stored: str | None, options: Mapping[str, Any]) -> None:
     from numba import njit
 
+    from retrograde.python.compiling.pipeline import InnerDispatcher, TextCompiler
     from retrograde.python.compiling.stored import StoredCode
 
     function = module.__dict__.get(name)
     if function is None:
         raise UsageError(f"{name!r} was to be compiled, and the text of {module.__name__} defines no such function")
-    dispatcher: Any = njit(**options)(function)
+    dispatcher: Any = njit(pipeline_class=TextCompiler, **options)(function)
     if hasattr(dispatcher, "_cache"):  # with NUMBA_DISABLE_JIT it is the plain function
-        dispatcher._cache = StoredCode(f"{digest[:40]}-{name}")
+        if stored is None:
+            dispatcher = InnerDispatcher(function, options)
+        else:
+            dispatcher._cache = StoredCode(stored)
     module.__dict__[name] = dispatcher
 
 
@@ -119,10 +129,12 @@ def _forget(name: str) -> None:
     linecache.cache.pop(f"<{name}>", None)
 
 
-def _digest(text: str, names: Sequence[str], namespace: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+def _digest(
+    text: str, names: Sequence[str], inner: Collection[str], namespace: Mapping[str, Any], options: Mapping[str, Any]
+) -> str:
     content = {
         "text": text,
-        "names": list(names),
+        "names": [(name, name in inner) for name in names],
         "namespace": {key: _written(value) for key, value in sorted(namespace.items())},
         "options": {key: repr(value) for key, value in sorted(options.items())},
         "versions": _versions() if names else (),

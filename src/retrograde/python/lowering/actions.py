@@ -25,7 +25,7 @@ from retrograde.program.model import (
 )
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType
-from retrograde.python.lowering.aliasing import Aliases, is_write, may_share, viewed
+from retrograde.python.lowering.aliasing import MAY_RETURN_OPERAND, Aliases, is_write, rank_of, viewed
 from retrograde.python.lowering.model import (
     Action,
     Apply,
@@ -38,12 +38,13 @@ from retrograde.python.lowering.model import (
     Keep,
     MakeStack,
     Name,
+    Raise,
     Repeat,
     Stop,
     Write,
 )
 from retrograde.python.lowering.naming import Names
-from retrograde.python.lowering.operations import COPY, ENTRY, KEEP, MAKE_STACK, STOP
+from retrograde.python.lowering.operations import COPY, ENTRY, KEEP, MAKE_STACK, RAISE, STOP
 from retrograde.python.lowering.owning import Owners
 from retrograde.python.lowering.places import names_in
 from retrograde.python.lowering.ranges import is_over_chunks
@@ -54,13 +55,18 @@ _LONGEST = 12
 
 @dataclass(slots=True)
 class _Pending:
-    """A value that waits for who reads it."""
+    """A value that waits for who reads it.
+
+    Attributes:
+        at: how many actions there were when it was made.
+    """
 
     expression: Expression
     place: Place | None
     leaves: set[Variable]
     operations: int
     readers: int
+    at: int
 
 
 class Emission:
@@ -174,9 +180,13 @@ class Sequence:
         return leaves, operations
 
     def _bind_pending(self, chosen: list[Variable]) -> None:
+        """Compute what waits: a number that was made of numbers where it was made, anything else as late as can be."""
         for variable in chosen:
             pending = self._pending.pop(variable)
-            self.done.append(Bind([self._names.of(variable)], pending.expression, pending.place))
+            at = len(self.done) if any(map(rank_of, pending.leaves)) else pending.at
+            self.done.insert(at, Bind([self._names.of(variable)], pending.expression, pending.place))
+            for other in self._pending.values():
+                other.at += other.at >= at
 
     def _before_naming(self, targets: list[Name]) -> None:
         """Compute what waits and reads names that are about to stand for something else."""
@@ -198,6 +208,8 @@ class Sequence:
             self.done.append(Keep(self._names.of(stack), self._resolve(index), self._resolve(value), place, is_own))
         elif primitive is STOP:
             self.done.append(Stop(self._resolve(operands[0]), place))
+        elif primitive is RAISE:
+            self.done.append(Raise(self._resolve(operands[0]), instruction.static["error"], place))
         elif primitive is MAKE_STACK:
             count, shape = operands
             slots = bool(instruction.static.get("slots"))
@@ -220,7 +232,7 @@ class Sequence:
         if self._can_wait(instruction, operations):
             result = instruction.results[0]
             readers = self._emission.readers[result]
-            self._pending[result] = _Pending(value, instruction.place, leaves, operations, readers)
+            self._pending[result] = _Pending(value, instruction.place, leaves, operations, readers, len(self.done))
             return
         targets = [self._names.of(result) for result in instruction.results]
         if not self._copied_in_place(instruction):
@@ -234,7 +246,7 @@ class Sequence:
         if not isinstance(source, Variable) or self._names.of(source) is not self._names.of(result):
             return False
         waiting = [pending for pending in self._pending.values() if source in pending.leaves]
-        if any(isinstance(each.expression, Apply) and may_share(each.expression.primitive) for each in waiting):
+        if any(_may_share(pending.expression) for pending in waiting):
             return False
         for pending in waiting:
             pending.leaves = pending.leaves - {source} | {result}
@@ -292,6 +304,13 @@ class Sequence:
         self._bind_pending(list(self._pending))
         then, otherwise = (self._emission.actions(side, branch.results) for side in (branch.then, branch.otherwise))
         self.done.append(If(condition, then, otherwise, branch.place))
+
+
+def _may_share(expression: Expression) -> bool:
+    """Whether the value may be the memory of what it reads."""
+    return isinstance(expression, Apply) and (
+        expression.primitive.views is not None or expression.primitive.name in MAY_RETURN_OPERAND
+    )
 
 
 def _is_count(instruction: Instruction) -> bool:

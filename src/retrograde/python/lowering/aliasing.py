@@ -11,7 +11,6 @@ from typing import Any
 
 from retrograde.program.kinds import as_tuple, is_ndarray, is_slice
 from retrograde.program.model import Block, Branch, Instruction, Loop, Variable, all_variables
-from retrograde.program.primitive import Primitive
 from retrograde.program.types import ArrayType
 from retrograde.python.lowering.operations import ENTRY
 
@@ -44,17 +43,14 @@ def is_copy(instruction: Instruction) -> bool:
     return instruction.primitive.name == "positive" and rank_of(instruction.results[0]) > 0
 
 
-def may_share(primitive: Primitive) -> bool:
-    """Whether what a primitive gives may share memory with what it is given."""
-    return primitive.views is not None or primitive.name in MAY_RETURN_OPERAND
-
-
 def viewed(instruction: Instruction) -> Variable | None:
     """The operand whose memory the result of an instruction may share."""
     primitive, operands = instruction.primitive, instruction.operands
-    if primitive is not ENTRY and not may_share(primitive):
+    if primitive is not ENTRY and primitive.views is None and primitive.name not in MAY_RETURN_OPERAND:
         return None
     if primitive.name == "getitem" and not _is_view(operands[1], instruction.results[0]):
+        return None
+    if primitive.name == "sum_to" and rank_of(operands[0]) > rank_of(instruction.results[0]):
         return None
     return operands[0] if isinstance(operands[0], Variable) else None
 

@@ -8,7 +8,10 @@ from retrograde.program.model import Block, Instruction, Variable, blocks_of
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType
 
-_BROADCASTING = frozenset({"add", "subtract", "multiply", "divide", "maximum", "minimum"})
+_BROADCASTING = frozenset(
+    {"add", "subtract", "multiply", "divide", "maximum", "minimum"}
+    | {"multiply_or_zero", "divide_or_zero", "divide_chosen"}
+)
 
 
 def broadcast_late(block: Block) -> None:

@@ -15,6 +15,8 @@ _OPERATIONS = {
     "subtract": "difference",
     "multiply": "product",
     "divide": "quotient",
+    "astype": "number",
+    "floor_divide": "count",
     "einsum": "product",
     "matmul": "product",
     "where": "chosen",
@@ -33,6 +35,9 @@ _OPERATIONS = {
 
 _PARTS = {"getitem": "part", "transpose": "turned", "reshape": "shaped", "broadcast_to": "spread"}
 """What a result is to its operand."""
+
+_ALONE = {"sum": "total"}
+"""What a result is whose operand has no name."""
 
 _SHIFTS = {"add": "plus", "subtract": "less"}
 
@@ -64,7 +69,7 @@ def _note(block: Block, calls: dict[Variable, str]) -> None:
                 calls[carried] = (
                     calls.get(carried)
                     or _given(carried)
-                    or (calls.get(initial, "x") if isinstance(initial, Variable) else "x")
+                    or (calls.get(initial, "x") if isinstance(initial, Variable) else _unnamed(statement))
                 )
         for inner in blocks_of(statement):
             _note(inner, calls)
@@ -73,6 +78,10 @@ def _note(block: Block, calls: dict[Variable, str]) -> None:
             source = _first_variable(statement, at) if isinstance(statement, Branch) else source
             kept = result.hint.startswith("kept_") and source is not None and not source.hint
             calls[result] = ("" if kept else _given(result)) or (calls.get(source, "x") if source is not None else "x")
+
+
+def _unnamed(loop: Loop) -> str:
+    return "g" if loop.place is not None and loop.place.reverses else "x"
 
 
 def _first_variable(branch: Branch, at: int) -> Variable | None:
@@ -129,7 +138,8 @@ def _of_operand(instruction: Instruction, calls: dict[Variable, str]) -> str:
     of = calls.get(operand, "") if isinstance(operand, Variable) and operand.hint else ""
     part = _PARTS.get(name)
     made = (f"{of}_{part}" if of else part) if part else f"{name}_{of}" if of else name
-    return made if len(made) <= _LONGEST else part or name
+    made = made if len(made) <= _LONGEST else part or name
+    return _ALONE.get(made, made)
 
 
 def _size_name(size: Size) -> str:

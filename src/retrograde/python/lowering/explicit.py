@@ -30,6 +30,8 @@ from retrograde.program.model import (
 from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType, Size, StackType, Type
 from retrograde.python.lowering.broadcasting import broadcast_late
+from retrograde.python.lowering.checking import with_raises
+from retrograde.python.lowering.counting import count_directly
 from retrograde.python.lowering.operations import ENTRY, FULL, KEEP, MAKE_STACK, STOP, ZEROS
 from retrograde.python.lowering.ranges import put_ranges
 from retrograde.python.lowering.rewriting import drop_unused, map_statement, replaced, replacing, substitute_everywhere
@@ -43,11 +45,13 @@ def explicit(program: Program) -> Block:
     block = _shallow_block(program.block)
     prune(Program(program.name, block, list(program.output_names)))
     unfold(block)
+    with_raises(block)
     inputs = block.parameters
     sizes = _Sizes(block)
     block = _Rewriting(inputs, sizes.hoist()).block(block)
     broadcast_late(block)
     put_ranges(block)
+    count_directly(block)
     drop_unused(block)
     return block
 

@@ -186,6 +186,27 @@ class Stop:
 
 
 @dataclass(eq=False, slots=True)
+class Raise:
+    """Raise an exception where a condition holds.
+
+    Attributes:
+        fails: the condition.
+        error: the type of the exception, and its arguments.
+    """
+
+    fails: Expression
+    error: tuple[type[Exception], tuple[Any, ...]]
+    place: Place | None = None
+
+    @property
+    def text(self) -> str:
+        """The exception as Python and Numba spell it."""
+        kind, arguments = self.error
+        home = "np.linalg." if kind.__module__.startswith("numpy") else ""
+        return f"{home}{kind.__name__}({', '.join(map(repr, arguments))})"
+
+
+@dataclass(eq=False, slots=True)
 class If:
     """One of two sequences of actions."""
 
@@ -202,7 +223,7 @@ class Forget:
     names: list[Name]
 
 
-Action: TypeAlias = Bind | Write | MakeStack | Keep | For | ForEach | Repeat | Stop | If | Forget
+Action: TypeAlias = Bind | Write | MakeStack | Keep | For | ForEach | Repeat | Stop | Raise | If | Forget
 
 
 @dataclass(eq=False, slots=True)

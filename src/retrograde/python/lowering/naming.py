@@ -20,8 +20,11 @@ from retrograde.python.lowering.operations import COPY
 
 _CONFUSING = frozenset({"l", "O", "I"})
 
-RESERVED = frozenset({"np", "ops", "range", "reversed", "max", "min", "len", "abs", "int", "float", "bool", "complex"})
-"""Names that the text uses for other things."""
+RESERVED = frozenset(
+    {"np", "ops", "range", "reversed", "max", "min", "len", "abs", "int", "float", "bool", "complex"}
+    | {"sum", "round", "pow", "any", "all"}
+)
+"""Names that the text, or who reads it, uses for other things."""
 
 
 class Names:

@@ -11,6 +11,7 @@ import numpy as np
 
 from retrograde.program.primitive import Primitive
 from retrograde.program.types import ArrayType, Extent
+from retrograde.rules.checks import raise_error
 
 
 def _zeros_type(shape: tuple[Extent, ...], dtype: np.dtype[Any]) -> ArrayType:
@@ -105,3 +106,13 @@ STOP = Primitive(
     registered=False,
 )
 """Ends the loop around it where the first operand is false; the others are what the loop then gives."""
+
+RAISE = Primitive(
+    "raise",
+    lambda fails, error: raise_error(error) if fails else None,
+    ("fails",),
+    static=("error",),
+    result=lambda fails, error: (),
+    registered=False,
+)
+"""Raises an exception if its operand is true; without a result."""

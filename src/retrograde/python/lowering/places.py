@@ -18,6 +18,7 @@ from retrograde.python.lowering.model import (
     Keep,
     MakeStack,
     Name,
+    Raise,
     Repeat,
     Stop,
     Write,
@@ -62,6 +63,7 @@ _READS: dict[type[Action], tuple[str, ...]] = {
     ForEach: ("source",),
     Repeat: ("limit",),
     Stop: ("unless",),
+    Raise: ("fails",),
     If: ("condition",),
     Forget: (),
 }

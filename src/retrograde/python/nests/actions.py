@@ -23,6 +23,7 @@ from retrograde.python.lowering.model import (
     Keep,
     MakeStack,
     Name,
+    Raise,
     Repeat,
     Stop,
     Write,
@@ -222,7 +223,8 @@ def _for(translator: Translator, action: For) -> None:
     facts.lower[text], facts.upper[text] = low, high
     if abs(action.step) == 1 or not action.backward:
         header = f"for {text} in range({_range_text(start, stop, action.step, action.backward)}):"
-        with translator.inside(header, names, {text}):
+        with translator.inside(header, names, {text}) as suite:
+            suite.over = (text, low, high + 1) if abs(action.step) == 1 else None
             translate(translator, action.body)
     else:
         counter = translator.fresh("count")
@@ -270,6 +272,10 @@ def _repeat(translator: Translator, action: Repeat) -> None:
 
 def _stop_unless(translator: Translator, action: Stop) -> None:
     translator.line(f"if not {_truth(translator, action.unless)}: break", translator.last_reads, {"#control"})
+
+
+def _raise(translator: Translator, action: Raise) -> None:
+    translator.line(f"if {_truth(translator, action.fails)}: raise {action.text}", translator.last_reads, {"#control"})
 
 
 def _truth(translator: Translator, condition: Expression) -> str:
@@ -323,6 +329,7 @@ _TRANSLATE: dict[type[Any], Any] = {
     ForEach: _for_each,
     Repeat: _repeat,
     Stop: _stop_unless,
+    Raise: _raise,
     If: _if,
     Forget: _forget,
 }

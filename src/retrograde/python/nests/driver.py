@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain, count
 from keyword import iskeyword
 from typing import Any
 
-from retrograde.program.model import Place
 from retrograde.program.types import ArrayType, ScheduleType, Size, StackType
+from retrograde.python.compiling import Nests
+from retrograde.python.compiling.known import KNOWN, known_in
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.actions import (
@@ -19,16 +19,26 @@ from retrograde.python.nests.actions import (
 )
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.branched import joined_stacks, stacks_around
-from retrograde.python.nests.fusing import early_everywhere
+from retrograde.python.nests.fusing import early_everywhere, fused, late
 from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
-from retrograde.python.nests.regions import PythonSuite, Region, Segment, call_text, connected, divided, function_text
-from retrograde.python.nests.releasing import late, with_releases
+from retrograde.python.nests.regions import (
+    PythonSuite,
+    Region,
+    Segment,
+    call_text,
+    connected,
+    divided,
+    function_text,
+    regions_of,
+)
+from retrograde.python.nests.releasing import with_releases
+from retrograde.python.nests.reserving import reserving
 from retrograde.python.nests.scalars import HELPERS, dtype_text
 from retrograde.python.nests.sharing_slots import Shared, with_slots_shared
-from retrograde.python.nests.splitting import with_indices_apart, with_parameters_apart
+from retrograde.python.nests.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
 from retrograde.python.nests.stacks import Stacks
 from retrograde.python.nests.stacks_passed import stack_parameter, stack_result
 from retrograde.python.nests.translator import Translator
@@ -39,32 +49,7 @@ import numpy as np
 
 {INDEX} = np.uint64
 """
-_RESERVED = {INDEX, "np", "math", *dir(builtins)}
-
-
-@dataclass(frozen=True, slots=True)
-class Nests:
-    """Text for Numba, and what goes with it.
-
-    Attributes:
-        text: of a module.
-        compiled: the functions in it that are to be compiled, callees first.
-        driver: the function in it that does what the procedure does.
-        namespace: objects that the text needs under these names.
-        reasons: what runs as Python, and why.
-        regions: how many compiled regions there are.
-    """
-
-    text: str
-    compiled: list[str]
-    driver: str
-    namespace: dict[str, Any]
-    reasons: list[tuple[Place | None, str]] = field(default_factory=list[tuple[Place | None, str]])
-
-    @property
-    def regions(self) -> int:
-        """How many functions are compiled."""
-        return len(self.compiled)
+_RESERVED = {INDEX, "np", "math", *KNOWN, *dir(builtins)}
 
 
 def nests_of(procedure: Procedure, frugal: bool = False) -> Nests:
@@ -74,7 +59,8 @@ def nests_of(procedure: Procedure, frugal: bool = False) -> Nests:
         procedure: what is to happen.
         frugal: make arrays late, and let go of them, where memory is short.
     """
-    return _Driver(*with_slots_shared(with_indices_apart(with_parameters_apart(procedure)))).nests(frugal)
+    apart = with_indices_apart(with_bindings_apart(with_parameters_apart(procedure)))
+    return _Driver(*with_slots_shared(apart)).nests(frugal)
 
 
 class _Driver:
@@ -87,6 +73,7 @@ class _Driver:
         self.count = 0
         self.functions: list[str] = []
         self.compiled: list[str] = []
+        self.inner: list[str] = []
         taken = set(self.texts.values())
         sizes = self._sizes(taken)
         self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
@@ -143,23 +130,29 @@ class _Driver:
         translate(translator, procedure.actions)
         results = self._results()
         aliased = set(translator.aliases) | set(translator.aliases.values())
-        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), aliased | set(results))
-        segments = divided(late(parts, translator.base_of) if frugal else parts)
+        kept = aliased | set(results)
+        parts = gathered(translator, early_everywhere(translator.out, translator.base_of), kept)
+        parts = fused(parts, translator.base_of, kept)
+        segments = divided(late(parts, translator.base_of) if frugal else parts, translator.base_of)
         given, names = self.known | set(translator.constants), _new_names(translator)
         connected(segments, given, set(results), translator.base_of, aliased, names)
         if frugal:
             segments = with_releases(segments, set(results))
         returned = [self._result_text(*pair) for pair in zip(procedure.results, results, strict=True)]
-        body = [*self.prelude, *self.checks, *self._lines(segments)]
+        lines = self._lines(segments)
+        compiled = [part for region in regions_of(segments) for part in region.parts]
+        reserved = [] if frugal else reserving(translator, compiled)
+        body = [*self.prelude, *self.checks, *reserved, *lines]
         body.append(f"return ({', '.join(returned)}{',' if len(returned) == 1 else ''})")
         parameters = ", ".join(self.texts[name] for name in procedure.parameters)
         driver = [f"def {procedure.name}({parameters}):", *(f"    {line}" for line in body)]
         helpers = [name for name in HELPERS if any(f"{name}(" in function for function in self.functions)]
         self.compiled[:0] = helpers
+        self.inner += helpers
         self.functions[:0] = [HELPERS[name] for name in helpers]
         text = "\n\n\n".join([_HEADER.rstrip(), *self.functions, "\n".join(driver)]) + "\n"
-        namespace = translator.constants | translator.namespace
-        return Nests(text, self.compiled, procedure.name, namespace, translator.reasons)
+        namespace = translator.constants | translator.namespace | known_in(self.functions)
+        return Nests(text, self.compiled, procedure.name, namespace, translator.reasons, self.inner)
 
     def _lines(self, segments: list[Segment]) -> list[str]:
         lines: list[str] = []
@@ -167,6 +160,7 @@ class _Driver:
             if isinstance(segment, Region):
                 for inner_name, inner in outlined(segment, self._new_function):
                     self._add_function(inner_name, inner)
+                    self.inner.append(inner_name)
                 name = self._new_function()
                 self._add_function(name, segment)
                 lines.append(call_text(name, segment))
@@ -224,7 +218,8 @@ class _Driver:
                     self.known.add(held)
                     known = variable(held)
                 extents.append(known)
-            self.translator.extents[text] = tuple(extents)
+            if self.translator.bindings[name] == 1 or None not in kind.sizes:
+                self.translator.extents[text] = tuple(extents)
             shape = f"({', '.join(map(str, extents))}{',' if len(extents) == 1 else ''})"
             message = f"{text} has another shape than the text was compiled for"
             self.checks.append(f"if {text}.shape != {shape}: raise ValueError({message!r})")

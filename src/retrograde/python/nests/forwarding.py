@@ -18,6 +18,7 @@ from retrograde.python.nests.model import (
     Nest,
     Part,
     Scalar,
+    Spelled,
     Step,
     Store,
     Suite,
@@ -107,7 +108,7 @@ def _pass_on(nest: Nest, store: Store, later: list[Part], base_of: Callable[[str
         return
     if not is_own(store.indices, nest.loops):
         return
-    block = store.array, tuple(nest.extents), _by_place(store.indices, nest.loops)
+    block = store.array, tuple(nest.extents), by_place(store.indices, nest.loops)
     moving = {name for index in (*block[1], *block[2]) for name in index.names}
     for part in later:
         if moving & writes_of(part):
@@ -117,52 +118,72 @@ def _pass_on(nest: Nest, store: Store, later: list[Part], base_of: Callable[[str
         if not isinstance(part, Line) and part.spares == block:
             continue
         if isinstance(part, Nest) and _overwrites(part, block, base_of):
-            place = store.array, tuple(index.put(_to_loops(part.loops)) for index in block[2])
+            place = store.array, tuple(index.put(to_loops(part.loops)) for index in block[2])
             forwarded(part, base_of, names, {place: store.value})
             if not any(base_of(each.array) == base for step in part.steps for each in elements_in(value_of(step))):
                 nest.steps.remove(store)
         return
 
 
-def copies_forwarded(parts: list[Part], base_of: Callable[[str], str], simple: set[str]) -> None:
-    """Have nests read an array where it is, not a copy of it, as long as it is not written.
+def copies_forwarded(
+    parts: list[Part], base_of: Callable[[str], str], simple: set[str], multiples: bool = False
+) -> None:
+    """Have nests read an array where it is, not a copy or its negative, as long as it is not written.
 
     Args:
         parts: all of a function.
         base_of: a name for all the names that may share an array.
         simple: arrays that only nests use.
+        multiples: whether the same is done for multiples by numbers.
     """
     for at, part in enumerate(parts):
         if isinstance(part, Suite):
-            copies_forwarded(part.body, base_of, simple)
-            copies_forwarded(part.otherwise, base_of, simple)
+            copies_forwarded(part.body, base_of, simple, multiples)
+            copies_forwarded(part.otherwise, base_of, simple, multiples)
         elif isinstance(part, Nest):
             for step in [step for step in part.steps if isinstance(step, Store) and step.array in simple]:
-                source = _source(part, step)
+                source = _source(part, step, multiples)
                 if source is not None and not step.by and is_own(step.indices, part.loops):
-                    _read_source(part, step, source, parts[at + 1 :], base_of)
+                    _read_source(part, step, *source, parts[at + 1 :], base_of)
 
 
-def _source(nest: Nest, store: Store) -> Element | None:
-    """The element that a store copies; it is not written in the same nest."""
+def _source(nest: Nest, store: Store, multiples: bool) -> tuple[Element, Scalar] | None:
+    """The element that a store copies, and what it makes of it; the element is not written in the same nest."""
     value = store.value
     if isinstance(value, Local):
         lets = [step for step in nest.steps if isinstance(step, Let) and step.name == value.name]
         value = lets[0].value if len(lets) == 1 else value
-    if not isinstance(value, Element) or value.dtype != store.dtype:
+    found = _only_element(value, multiples)
+    if found is None or found.dtype != store.dtype:
         return None
     written = {
         step.array if isinstance(step, Store) else step.name for step in nest.steps if not isinstance(step, Check)
     }
-    moving = {name for index in value.indices for name in index.names}
-    return None if value.array in written or moving & written else value
+    moving = {name for index in found.indices for name in index.names}
+    return None if found.array in written or moving & written else (found, value)
 
 
-def _read_source(nest: Nest, store: Store, source: Element, later: list[Part], base_of: Callable[[str], str]) -> None:
+def _only_element(value: Scalar, multiples: bool) -> Element | None:
+    """The element that a scalar is, or is the negative or a multiple of."""
+    if isinstance(value, Element):
+        return value
+    if not isinstance(value, Spelled):
+        return None
+    if value.template == "(-{0})":
+        return _only_element(value.operands[0], multiples)
+    if not multiples or value.template != "({0} * {1})":
+        return None
+    others = [operand for operand in value.operands if not isinstance(operand, Constant)]
+    return _only_element(others[0], multiples) if len(others) == 1 and others[0].dtype == value.dtype else None
+
+
+def _read_source(
+    nest: Nest, store: Store, source: Element, value: Scalar, later: list[Part], base_of: Callable[[str], str]
+) -> None:
     """Replace reads of a copy, up to the first write into what it is a copy of."""
     base = base_of(source.array)
-    places = _by_place(store.indices, nest.loops)
-    block = source.array, tuple(nest.extents), _by_place(source.indices, nest.loops)
+    places = by_place(store.indices, nest.loops)
+    block = source.array, tuple(nest.extents), by_place(source.indices, nest.loops)
     if any(index.factor(f"#{axis}") != 1 or len(index.terms) != 1 for axis, index in enumerate(places)):
         return
     starts = {f"#{axis}": index.constant for axis, index in enumerate(places)}
@@ -172,7 +193,8 @@ def _read_source(nest: Nest, store: Store, source: Element, later: list[Part], b
         if not isinstance(part, Element) or part.array != store.array:
             return part
         moved = {name: index - starts[name] for name, index in zip(starts, part.indices, strict=True)}
-        return Element(source.array, tuple(index.put(moved) for index in block[2]), part.dtype)
+        element = Element(source.array, tuple(index.put(moved) for index in block[2]), part.dtype)
+        return map_scalar(lambda each: element if isinstance(each, Element) else each, value)
 
     for part in later:
         writes = {base_of(name) for name in writes_of(part)}
@@ -242,12 +264,14 @@ def _dropped(parts: list[Part], unread: set[str]) -> list[Part]:
     return result
 
 
-def _by_place(indices: tuple[Affine, ...], loops: list[str]) -> tuple[Affine, ...]:
+def by_place(indices: tuple[Affine, ...], loops: list[str]) -> tuple[Affine, ...]:
+    """Indices with `#0`, `#1`, … in place of the variables of loops."""
     values = {loop: variable(f"#{axis}") for axis, loop in enumerate(loops)}
     return tuple(index.put(values) for index in indices)
 
 
-def _to_loops(loops: list[str]) -> dict[str, Affine]:
+def to_loops(loops: list[str]) -> dict[str, Affine]:
+    """The variables of loops for `#0`, `#1`, …"""
     return {f"#{axis}": variable(loop) for axis, loop in enumerate(loops)}
 
 
@@ -257,7 +281,7 @@ def _overwrites(nest: Nest, block: Block, base_of: Callable[[str], str]) -> bool
     if tuple(nest.extents) != extents:
         return False
     touched = [access for access in accesses(nest) if base_of(access[0]) == base_of(array)]
-    return all(name == array and _by_place(place, nest.loops) == indices for name, place, _ in touched) and any(
+    return all(name == array and by_place(place, nest.loops) == indices for name, place, _ in touched) and any(
         writing for _, _, writing in touched
     )
 

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from retrograde.python.nests.affine import Affine, variable
 from retrograde.python.nests.model import (
@@ -30,37 +32,57 @@ from retrograde.python.nests.model import (
     writes_of,
 )
 
-_MOST_PAIRS = 75
+_MOST_COMPARISONS = 120  # LLVM vectorizes a loop that needs up to 128
 _MOST_STEPS = 60
 
 BaseOf = Callable[[str], str]
 
 
-def fused(parts: list[Part], base_of: BaseOf) -> list[Part]:
+def fused(parts: list[Part], base_of: BaseOf, kept: set[str]) -> list[Part]:
     """Parts with nests merged, where that changes nothing of what is computed.
 
     Args:
         parts: what happens, in order.
         base_of: a name for all the names that may share an array.
+        kept: variables that are used elsewhere, or by another name.
     """
+    made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
+    users: Counter[str] = Counter()
+    for part in every_part(parts):
+        if isinstance(part, Nest):
+            users.update(_arrays(part))
+        elif isinstance(part, Line):
+            made -= (part.reads | part.writes) - {part.makes}
+        else:
+            made -= part.reads | part.writes
+    return _fused(parts, base_of, Counter({name: count for name, count in users.items() if name in made}))
+
+
+def _fused(parts: list[Part], base_of: BaseOf, users: Counter[str]) -> list[Part]:
     result: list[Part] = []
     for part in early(parts, base_of):
         if isinstance(part, Suite):
-            part.body, part.otherwise = fused(part.body, base_of), fused(part.otherwise, base_of)
-        if not isinstance(part, Nest) or not part.loops or not _merged(result, part, base_of):
+            part.body, part.otherwise = _fused(part.body, base_of, users), _fused(part.otherwise, base_of, users)
+        if not isinstance(part, Nest) or not part.loops or not _merged(result, part, base_of, users):
             result.append(part)
     return result
+
+
+def _arrays(nest: Nest) -> set[str]:
+    return {array for array, _, _ in accesses(nest)}
 
 
 def early(parts: list[Part], base_of: BaseOf) -> list[Part]:
     """Allocations and checks as early as they can stand, so that nests come to lie side by side."""
     result: list[Part] = []
+    needs: list[Needs] = []
     for part in parts:
-        at = len(result)
+        at, own = len(result), _needs(part, base_of)
         if _may_come_early(part):
-            while at and not conflict(result[at - 1], part, base_of):
+            while at and not _clash(needs[at - 1], own):
                 at -= 1
         result.insert(at, part)
+        needs.insert(at, own)
     return result
 
 
@@ -83,30 +105,86 @@ def early_everywhere(parts: list[Part], base_of: BaseOf) -> list[Part]:
     return early(parts, base_of)
 
 
+def late(parts: list[Part], base_of: BaseOf) -> list[Part]:
+    """Allocations and first values right before what needs them, the first of which is the region that makes them."""
+    result: list[Part] = []
+    needs: list[Needs] = []
+    for part in reversed(parts):
+        at, own = 0, _needs(part, base_of)
+        if _may_come_late(part):
+            while at < len(result) and not _clash(own, needs[at]):
+                at += 1
+        result.insert(at, part)
+        needs.insert(at, own)
+    return result
+
+
+def _may_come_late(part: Part) -> bool:
+    if isinstance(part, Line):
+        return part.makes is not None
+    return isinstance(part, Nest) and all(
+        not (isinstance(step, Store) and step.by) and isinstance(value_of(step), Constant) for step in part.steps
+    )
+
+
 def conflict(one: Part, other: Part, base_of: BaseOf) -> bool:
     """Whether the order of two parts matters."""
-    one_reads, one_writes = _based(reads_of(one), base_of), _based(writes_of(one), base_of)
-    other_reads, other_writes = _based(reads_of(other), base_of), _based(writes_of(other), base_of)
+    return _clash(_needs(one, base_of), _needs(other, base_of))
+
+
+Needs = tuple[set[str], set[str]]
+"""What a part reads and what it writes, by names that stand for all that may share an array."""
+
+
+def _needs(part: Part, base_of: BaseOf) -> Needs:
+    return _based(reads_of(part), base_of), _based(writes_of(part), base_of)
+
+
+def _clash(one: Needs, other: Needs) -> bool:
+    (one_reads, one_writes), (other_reads, other_writes) = one, other
     if "#control" in one_writes or "#control" in other_writes:
         return True
-    return bool(one_writes & (other_reads | other_writes) or one_reads & other_writes)
+    return not (
+        one_writes.isdisjoint(other_reads)
+        and one_writes.isdisjoint(other_writes)
+        and one_reads.isdisjoint(other_writes)
+    )
 
 
 def _based(names: set[str], base_of: BaseOf) -> set[str]:
     return {base_of(name) for name in names}
 
 
-def _merged(before: list[Part], nest: Nest, base_of: BaseOf) -> bool:
-    """Merge a nest into an earlier one, if there is one that it can move up to."""
+def _merged(before: list[Part], nest: Nest, base_of: BaseOf, users: Counter[str]) -> bool:
+    """Merge a nest into an earlier one that it can move up to: that with which it shares most of what only nests use.
+
+    Args:
+        before: what is there.
+        nest: what comes.
+        base_of: a name for all the names that may share an array.
+        users: how many nests use an array that nothing else uses.
+    """
+    reached: list[Nest] = []
     for part in reversed(before):
-        if isinstance(part, Nest) and part.extents == nest.extents and fits(part, nest, base_of):
-            moved = renamed(nest, part.loops)
-            part.steps += moved.steps
-            part.free = part.free and nest.free
-            return True
+        if isinstance(part, Nest) and part.extents == nest.extents:
+            reached.append(part)
         if conflict(part, nest, base_of):
-            return False
+            break
+    arrays = _arrays(nest) & users.keys()
+    for part in sorted(reached, key=lambda each: -len(arrays & _arrays(each))):
+        if fits(part, nest, base_of, users):
+            users.subtract(arrays & _arrays(part))
+            _take(part, nest)
+            return True
     return False
+
+
+def _take(nest: Nest, other: Nest) -> None:
+    """Have a nest do what another one does, too."""
+    nest.steps += renamed(other, nest.loops).steps
+    nest.free = nest.free and other.free
+    if nest.spares and nest.spares != other.spares and nest.spares[0] in reads_of(other) | writes_of(other):
+        nest.spares = None
 
 
 def with_scalars(steps: list[Step], names: dict[str, str]) -> list[Step]:
@@ -156,20 +234,37 @@ def accesses(nest: Nest) -> list[Access]:
     return found
 
 
-def fits(one: Nest, other: Nest, base_of: BaseOf) -> bool:
-    """Whether two nests over the same extents may become one."""
+def fits(one: Nest, other: Nest, base_of: BaseOf, users: Mapping[str, int] = MappingProxyType({})) -> bool:
+    """Whether two nests over the same extents may become one.
+
+    A loop that writes many arrays and reads many others would not be vectorized, as they may overlap; those that it
+    alone would use, by `users`, become scalars, and so are not among them.
+    """
     if len(one.steps) + len(other.steps) > _MOST_STEPS:
         return False
     other = renamed(other, one.loops)
     if _scalars_clash(one, other):
         return False
     together = accesses(one) + accesses(other)
-    written = {base_of(array) for array, _, writing in together if writing}
-    if len(written) * len({base_of(array) for array, _, _ in together} - written) > _MOST_PAIRS:
+    both = [_arrays(one), _arrays(other)]
+    inside = {array for array in both[0] | both[1] if users.get(array) == (array in both[0]) + (array in both[1])}
+    if _comparisons([access for access in together if access[0] not in inside]) > _MOST_COMPARISONS:
         return False
+    written = {base_of(array) for array, _, writing in together if writing}
     first = {base_of(array) for array, _, _ in accesses(one)}
     shared = first & {base_of(array) for array, _, _ in accesses(other)} & written
     return all(_same_places(together, base, one.loops, base_of) for base in shared)
+
+
+def _comparisons(together: list[Access]) -> int:
+    """How many pairs of rows have to be compared before a loop is known to write none that it reads elsewhere."""
+    written = {_row(array, indices) for array, indices, writing in together if writing}
+    others = {_row(array, indices) for array, indices, _ in together} - written
+    return len(written) * len(others) + len(written) * (len(written) - 1) // 2
+
+
+def _row(array: str, indices: tuple[Affine, ...]) -> tuple[object, ...]:
+    return array, indices[:-1], indices[-1].terms if indices else ()
 
 
 def _same_places(together: list[Access], base: str, loops: list[str], base_of: BaseOf) -> bool:
@@ -224,20 +319,23 @@ def contracted(parts: list[Part], kept: set[str]) -> list[Part]:
         kept: variables that are used outside of it.
     """
     made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
+    users: dict[str, list[Part]] = {name: [] for name in made}
+    for part in every_part(parts):
+        for name in _used(part) & made:
+            users[name].append(part)
     gone: set[str] = set()
-    for name in made:
-        users = [part for part in every_part(parts) if _uses(part, name)]
-        if len(users) == 1 and isinstance(users[0], Nest) and _contract(users[0], name):
+    for name, found in users.items():
+        if len(found) == 1 and isinstance(found[0], Nest) and _contract(found[0], name):
             gone.add(name)
     return _without(parts, gone)
 
 
-def _uses(part: Part, name: str) -> bool:
-    if isinstance(part, Line) and part.makes == name:
-        return False
+def _used(part: Part) -> set[str]:
+    if isinstance(part, Line):
+        return set(part.reads | part.writes) - {part.makes or ""}
     if isinstance(part, Suite):
-        return name in part.reads or name in part.writes
-    return name in reads_of(part) or name in writes_of(part)
+        return set(part.reads | part.writes)
+    return reads_of(part) | writes_of(part)
 
 
 def _contract(nest: Nest, name: str) -> bool:

@@ -10,12 +10,25 @@ array with a margin of zeros, so that elements near the edge need no case of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import numpy as np
+import operator
+from collections import Counter
 
 from retrograde.python.nests.affine import Affine, affine, variable
-from retrograde.python.nests.fields import Indices
+from retrograde.python.nests.forwarding import copies_forwarded, without_unread
+from retrograde.python.nests.margins import (
+    Addition,
+    Margins,
+    addition_of,
+    as_shifted,
+    by_place,
+    is_simple,
+    is_zero_in_margins,
+    put,
+    scaled,
+    total,
+    values_names,
+    widen,
+)
 from retrograde.python.nests.model import (
     Constant,
     Element,
@@ -24,41 +37,19 @@ from retrograde.python.nests.model import (
     Part,
     Scalar,
     Spelled,
-    Step,
     Store,
     Suite,
     elements_in,
     every_part,
     map_scalar,
-    reads_of,
+    scalars_in,
     value_of,
     with_value,
-    writes_of,
 )
-from retrograde.python.nests.scalars import dtype_text
+from retrograde.python.nests.summing import summed
 from retrograde.python.nests.translator import Translator
 
-
-@dataclass(frozen=True, slots=True)
-class Addition:
-    """A nest that adds a value to shifted elements: `array[fixed…, k + offset…] += value(k)`."""
-
-    nest: Nest
-    store: Store
-    offsets: tuple[int, ...]
-    key: tuple[object, ...]
-
-
-@dataclass(slots=True)
-class Margins:
-    """The arrays that get a margin of zeros, and how wide along each axis."""
-
-    widths: dict[str, list[int]] = field(default_factory=dict[str, "list[int]"])
-
-    def ask(self, array: str, widths: list[int]) -> None:
-        """Have an array's margin be at least that wide."""
-        present = self.widths.setdefault(array, [0] * len(widths))
-        self.widths[array] = [max(pair) for pair in zip(present, widths, strict=True)]
+_CHEAP = 4
 
 
 def gathered(translator: Translator, parts: list[Part], kept: set[str]) -> list[Part]:
@@ -72,9 +63,42 @@ def gathered(translator: Translator, parts: list[Part], kept: set[str]) -> list[
     margins = Margins()
     local = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
     simple = {name for name in local if is_simple(parts, name)}
+    copies_forwarded(parts, translator.base_of, simple, multiples=True)
+    parts = without_unread(parts, kept)
+    _unscaled(parts, simple)
+    made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes}
+    shared = {*translator.aliases, *translator.aliases.values()}
+    parts = summed(translator, parts, made - shared, simple, margins)
     parts = _in_list(translator, parts, simple, margins)
-    _widen(translator, parts, margins)
+    widen(translator, parts, margins)
     return parts
+
+
+def _unscaled(parts: list[Part], simple: set[str]) -> None:
+    """Have arrays that hold a multiple of others' elements hold these, where they are read more than once.
+
+    A sum of multiples then is the multiple of a sum, and the array may turn out to be a copy.
+    """
+    nests = [part for part in every_part(parts) if isinstance(part, Nest)]
+    reads = Counter(each.array for nest in nests for step in nest.steps for each in elements_in(value_of(step)))
+    stored = Counter(step.array for nest in nests for step in nest.steps if isinstance(step, Store))
+    factors: dict[str, Constant] = {}
+    for nest in nests:
+        for at, step in enumerate(nest.steps):
+            found = scaled(step.value) if isinstance(step, Store) else None
+            if found is None or not isinstance(step, Store) or not isinstance(found[0], Element) or step.by:
+                continue
+            if step.array in simple and stored[step.array] == 1 and reads[step.array] > 1:
+                factors[step.array] = found[1]
+                nest.steps[at] = with_value(step, found[0])
+
+    def leaf(part: Scalar) -> Scalar:
+        if isinstance(part, Element) and part.array in factors:
+            return Spelled("({0} * {1})", (part, factors[part.array]), part.dtype)
+        return part
+
+    for nest in nests if factors else ():
+        nest.steps[:] = [with_value(step, map_scalar(leaf, value_of(step))) for step in nest.steps]
 
 
 def _in_list(translator: Translator, parts: list[Part], simple: set[str], margins: Margins) -> list[Part]:
@@ -89,7 +113,7 @@ def _in_list(translator: Translator, parts: list[Part], simple: set[str], margin
         if isinstance(part, Suite):
             part.body = _in_list(translator, part.body, simple, margins)
             part.otherwise = _in_list(translator, part.otherwise, simple, margins)
-        addition = _addition(part)
+        addition = addition_of(part)
         if addition is None:
             close()
             result.append(part)
@@ -99,28 +123,6 @@ def _in_list(translator: Translator, parts: list[Part], simple: set[str], margin
         run.append(addition)
     close()
     return result
-
-
-def _addition(part: Part) -> Addition | None:
-    if not isinstance(part, Nest) or len(part.steps) != 1 or not part.free or not part.loops:
-        return None
-    (store,) = part.steps
-    if not isinstance(store, Store) or store.by != "+":
-        return None
-    rest = len(store.indices) - len(part.loops)
-    fixed, moving = store.indices[:rest], store.indices[rest:]
-    if rest < 0 or any(loop in index.names for index in fixed for loop in part.loops):
-        return None
-    offsets: list[int] = []
-    starts: list[Affine] = []
-    for index, loop in zip(moving, part.loops, strict=True):
-        start = index - variable(loop)
-        if index.factor(loop) != 1 or any(name in part.loops for name in start.names):
-            return None
-        offsets.append(start.constant)
-        starts.append(start - start.constant)
-    key = (store.array, fixed, tuple(starts), tuple(part.extents), store.dtype)
-    return Addition(part, store, tuple(offsets), key)
 
 
 def _commutes(translator: Translator, run: list[Addition], addition: Addition) -> bool:
@@ -141,232 +143,143 @@ def _turned(translator: Translator, run: list[Addition], simple: set[str], margi
         if len({addition.offsets for addition in group}) < 2:
             inner += [addition.nest for addition in group]
             continue
-        least = [min(offsets) for offsets in zip(*(addition.offsets for addition in group), strict=True)]
-        most = [max(offsets) for offsets in zip(*(addition.offsets for addition in group), strict=True)]
-        middle = tuple((low + high) // 2 for low, high in zip(least, most, strict=True))
-        values = [
-            _by_place(addition) if addition.offsets == middle else _as_shifted(translator, addition, simple, before)
+        gather = _Gather(translator, group)
+        if _may_read_in_place(translator, group, simple):
+            inner += gather.in_place()
+            continue
+        gather.values = [
+            by_place(addition)
+            if addition.offsets == gather.middle
+            else as_shifted(translator, addition, simple, before)
             for addition in group
         ]
-        gather = _Gather(translator, group, values, least, most)
-        for addition, value in zip(group, values, strict=True):
-            for element in elements_in(value) if addition.offsets != middle else ():
-                rank = len(element.indices) - len(least)
-                margins.ask(element.array, [0] * rank + [high - low for low, high in zip(least, most, strict=True)])
         borders += gather.border()
         inner.append(gather.interior())
+        gather.ask(margins)
     return [*before, *borders, *inner]
 
 
-def _by_place(addition: Addition) -> Scalar:
-    """What is added, by `#0`, `#1`, …"""
-    return _put(addition.store.value, {loop: variable(f"#{at}") for at, loop in enumerate(addition.nest.loops)})
-
-
-def _as_shifted(translator: Translator, addition: Addition, simple: set[str], before: list[Part]) -> Scalar:
-    """What is added, by `#0`, `#1`, …: of elements that can have a margin, and 0 in the margin."""
-    nest = addition.nest
-    values = {loop: variable(f"#{axis}") for axis, loop in enumerate(nest.loops)}
-    value = _by_place(addition)
-    if _is_zero_in_margins(value, simple, len(nest.loops)):
-        return value
-    for part in before:
-        if isinstance(part, Nest) and part.extents == nest.extents and part.steps[0].value == _put(value, _back(part)):  # pyright: ignore[reportAttributeAccessIssue]
-            array = part.steps[0].array  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-            return Element(array, tuple(values.values()), value.dtype)  # pyright: ignore[reportUnknownArgumentType]
-    with translator.into(before):
-        made = translator.allocate(tuple(nest.extents), value.dtype)
-    assert made.memory is not None
-    simple.add(made.memory.array)
-    loops = translator.loops(len(nest.loops))
-    indices = tuple(map(variable, loops))
-    store = Store(
-        made.memory.array, indices, _put(value, dict(zip(values_names(len(loops)), indices, strict=True))), value.dtype
-    )
-    before.append(Nest(loops, list(nest.extents), [store]))
-    return Element(made.memory.array, tuple(values.values()), value.dtype)
-
-
-def values_names(rank: int) -> list[str]:
-    """The variables that stand for indices."""
-    return [f"#{axis}" for axis in range(rank)]
-
-
-def _back(nest: Nest) -> dict[str, Affine]:
-    return {f"#{axis}": variable(loop) for axis, loop in enumerate(nest.loops)}
-
-
-def _is_zero_in_margins(value: Scalar, simple: set[str], rank: int) -> bool:
-    if isinstance(value, Element):
-        own = tuple(variable(name) for name in values_names(rank))
-        return value.array in simple and value.indices == own
-    if not isinstance(value, Spelled):
+def _may_read_in_place(translator: Translator, group: list[Addition], simple: set[str]) -> bool:
+    """Whether two neighbours along one axis collect what is cheap, and would have to be copied to get a margin."""
+    if len(group) != 2:
         return False
-    if value.template in ("(-{0})", "{0}"):
-        return _is_zero_in_margins(value.operands[0], simple, rank)
-    if value.template == "({0} * {1})":
-        one, other = value.operands
-        if isinstance(one, Constant):
-            one, other = other, one
-        return isinstance(other, Constant) and bool(np.isfinite(other.value)) and _is_zero_in_margins(one, simple, rank)
-    return False
-
-
-def _put(value: Scalar, values: dict[str, Affine]) -> Scalar:
-    from retrograde.python.nests.model import Whole
-
-    def leaf(part: Scalar) -> Scalar:
-        if isinstance(part, Element):
-            return Element(part.array, tuple(index.put(values) for index in part.indices), part.dtype)
-        return Whole(part.value.put(values)) if isinstance(part, Whole) else part
-
-    return map_scalar(leaf, value)
+    apart = [abs(one - other) for one, other in zip(group[0].offsets, group[1].offsets, strict=True)]
+    axis = max(range(len(apart)), key=apart.__getitem__)
+    extents = tuple(group[0].nest.extents)
+    if (
+        sum(map(bool, apart)) != 1
+        or apart[axis] > 2
+        or not translator.facts.never_negative(extents[axis] - apart[axis])
+    ):
+        return False
+    values = [by_place(addition) for addition in group]
+    costs = [sum(each.cost for each in scalars_in(value) if isinstance(each, Spelled)) for value in values]
+    return max(costs) <= _CHEAP and not all(is_zero_in_margins(translator, value, simple, extents) for value in values)
 
 
 class _Gather:
     """A group of additions as what each element collects."""
 
-    def __init__(
-        self, translator: Translator, group: list[Addition], values: list[Scalar], least: list[int], most: list[int]
-    ) -> None:
+    def __init__(self, translator: Translator, group: list[Addition]) -> None:
         self.translator = translator
         self.group = group
-        self.values = values
-        self.least, self.most = least, most
-        self.middle = tuple((low + high) // 2 for low, high in zip(least, most, strict=True))
-        self.extents = group[0].nest.extents
+        self.values: list[Scalar] = []
+        offsets = list(zip(*(addition.offsets for addition in group), strict=True))
+        self.middle = tuple((min(each) + max(each)) // 2 for each in offsets)
+        self.extents = tuple(group[0].nest.extents)
         store = group[0].store
         rest = len(store.indices) - len(self.extents)
         self.fixed = store.indices[:rest]
         moving = zip(store.indices[rest:], group[0].nest.loops, group[0].offsets, strict=True)
         self.starts = [index - variable(loop) - offset for index, loop, offset in moving]
+        self.needed: dict[int, list[int]] = {}
 
     def interior(self) -> Nest:
         """The elements in the middle, over the same indices as the additions."""
-        loops = self.translator.loops(len(self.extents))
-        return Nest(
-            loops, list(self.extents), [self._store(tuple(map(variable, loops)), tuple(map(affine, self.middle)), True)]
-        )
+        return self._block(list(map(affine, self.middle)), list(self.extents), list(range(len(self.group))))
 
     def border(self) -> list[Part]:
-        """The elements around them: a slab on each side of each axis."""
-        slabs = self._slabs()
-        if not slabs:
-            return []
-        if len(self.extents) == 1:
-            parts: list[Nest | Suite] = [self._slab(starts, extents) for starts, extents in slabs]
-        else:
-            parts = [self._slabs_in_turn(slabs)]
+        """The elements around them: a block on each side of each axis, which collects what reaches it."""
         own = tuple(variable(name) for name in values_names(len(self.extents)))
         moved = zip(own, self.starts, self.middle, strict=True)
         indices = (*self.fixed, *(index + start + middle for index, start, middle in moved))
-        for part in parts:
-            part.spares = (self.group[0].store.array, tuple(self.extents), indices)
-        return [*parts]
+        parts: list[Part] = []
+        for axis, middle in enumerate(self.middle):
+            for low in (True, False):
+                beyond = operator.lt if low else operator.gt
+                some = [at for at, addition in enumerate(self.group) if beyond(addition.offsets[axis], middle)]
+                if some:
+                    nest = self._beside(axis, low, some)
+                    nest.spares = (self.group[0].store.array, self.extents, indices)
+                    parts.append(nest)
+        return parts
 
-    def _slabs(self) -> list[tuple[list[Affine], list[Affine]]]:
-        """Where each slab starts, in offsets, and how long it is along each axis."""
-        slabs: list[tuple[list[Affine], list[Affine]]] = []
-        rank = len(self.extents)
-        for axis in range(rank):
-            low, middle, high = self.least[axis], self.middle[axis], self.most[axis]
-            for start, width in ((affine(low), middle - low), (self.extents[axis] + middle, high - middle)):
-                if width:
-                    starts = [affine(self.middle[at]) for at in range(axis)] + [start]
-                    extents = [self.extents[at] for at in range(axis)] + [affine(width)]
-                    for at in range(axis + 1, rank):
-                        starts.append(affine(self.least[at]))
-                        extents.append(self.extents[at] + (self.most[at] - self.least[at]))
-                    slabs.append((starts, extents))
-        return slabs
+    def in_place(self) -> list[Part]:
+        """Where two additions along one axis overlap, and the ends, each of which only one reaches; without margins."""
+        self.values = [by_place(addition) for addition in self.group]
+        first, last = sorted(range(2), key=lambda at: self.group[at].offsets)
+        starts, ends = self.group[first].offsets, self.group[last].offsets
+        axis = next(at for at in range(len(starts)) if starts[at] != ends[at])
+        apart = ends[axis] - starts[axis]
+        parts: list[Part] = []
+        for some, start, extent in (
+            ([first], affine(starts[axis]), affine(apart)),
+            ([first, last], affine(ends[axis]), self.extents[axis] - apart),
+            ([last], self.extents[axis] + starts[axis], affine(apart)),
+        ):
+            places = [start if at == axis else affine(offset) for at, offset in enumerate(starts)]
+            extents = [extent if at == axis else each for at, each in enumerate(self.extents)]
+            parts.append(self._block(places, extents, sorted(some)))
+        return parts
 
-    def _slab(self, starts: list[Affine], extents: list[Affine]) -> Nest:
+    def ask(self, margins: Margins) -> None:
+        """Have what is added be zero as far around as it is read."""
+        for at, widths in self.needed.items():
+            if self.group[at].offsets != self.middle:
+                for element in elements_in(self.values[at]):
+                    margins.ask(element.array, widths)
+
+    def _beside(self, axis: int, low: bool, some: list[int]) -> Nest:
+        """The block on one side of an axis, within what is left by the axes before."""
+        starts: list[Affine] = []
+        extents: list[Affine] = []
+        for at, (middle, extent) in enumerate(zip(self.middle, self.extents, strict=True)):
+            offsets = [self.group[addition].offsets[at] for addition in some]
+            if at < axis:
+                starts.append(affine(middle))
+                extents.append(extent)
+            elif at > axis:
+                starts.append(affine(min(offsets)))
+                extents.append(extent + (max(offsets) - min(offsets)))
+            elif low:
+                starts.append(affine(min(offsets)))
+                extents.append(affine(middle - min(offsets)))
+            else:
+                starts.append(extent + middle)
+                extents.append(affine(max(offsets) - middle))
+        return self._block(starts, extents, some)
+
+    def _block(self, starts: list[Affine], extents: list[Affine], some: list[int]) -> Nest:
+        """A nest over elements from `starts` on, offsets counted, which collect some of the additions."""
         loops = self.translator.loops(len(extents))
-        return Nest(loops, extents, [self._store(tuple(map(variable, loops)), tuple(starts))])
-
-    def _slabs_in_turn(self, slabs: list[tuple[list[Affine], list[Affine]]]) -> Suite:
-        translator = self.translator
-        side = translator.fresh("side")
-        suite = Suite(f"for {side} in range({len(slabs)}):", [], frozenset(), frozenset({side}))
-        with translator.into(suite.body):
-            bounds = [
-                [self._chosen(side, [slab[which][axis] for slab in slabs]) for axis in range(len(self.extents))]
-                for which in (0, 1)
-            ]
-        suite.body.append(self._slab(*bounds))
-        return suite
-
-    def _chosen(self, side: str, choices: list[Affine]) -> Affine:
-        if len(set(choices)) == 1:
-            return choices[0]
-        text = f"({choices[-1]})"
-        for at in reversed(range(len(choices) - 1)):
-            text = f"({choices[at]}) if {side} == {at} else {text}"
-        name = self.translator.fresh("p")
-        names = {each for choice in choices for each in choice.names}
-        self.translator.line(f"{name} = {text}", {side, *names}, name)
-        return variable(name)
-
-    def _store(self, indices: Indices, starts: Indices, in_the_middle: bool = False) -> Step:
-        """The sum that the element at `indices + starts` collects, `starts` being where offsets begin.
-
-        What is added without an offset from the middle does not reach the border.
-        """
+        indices = [
+            affine(0) if extent == affine(1) else variable(loop) for loop, extent in zip(loops, extents, strict=True)
+        ]
         store = self.group[0].store
-        total: Scalar | None = None
-        for addition, value in zip(self.group, self.values, strict=True):
-            if addition.offsets == self.middle and not in_the_middle:
-                continue
-            places = {
-                f"#{axis}": index + start - offset
-                for axis, (index, start, offset) in enumerate(zip(indices, starts, addition.offsets, strict=True))
-            }
-            share = _put(value, places)
-            total = share if total is None else Spelled("({0} + {1})", (total, share), store.dtype)
-        assert total is not None
+        shares: list[Scalar] = []
+        for at in some:
+            offsets = self.group[at].offsets
+            places = [index + start - offset for index, start, offset in zip(indices, starts, offsets, strict=True)]
+            shares.append(put(self.values[at], dict(zip(values_names(len(places)), places, strict=True))))
+            self._reach(at, [start - offset for start, offset in zip(starts, offsets, strict=True)], extents)
         moved = (index + start + own for index, start, own in zip(indices, starts, self.starts, strict=True))
-        return Store(store.array, (*self.fixed, *moved), total, store.dtype, "+")
+        step = Store(store.array, (*self.fixed, *moved), total(shares), store.dtype, "+")
+        left = [at for at, extent in enumerate(extents) if extent != affine(1)]
+        return Nest([loops[at] for at in left], [extents[at] for at in left], [step])
 
-
-def is_simple(parts: list[Part], name: str) -> bool:
-    """Whether an array is used by nests alone, element by element."""
-    for part in every_part(parts):
-        if isinstance(part, Line) and part.makes != name and (name in part.reads or name in part.writes):
-            return False
-        if isinstance(part, Suite) and (name in part.reads or name in part.writes):
-            return False
-    return True
-
-
-def _widen(translator: Translator, parts: list[Part], margins: Margins) -> None:
-    """Give arrays their margins: they begin with zeros, and what was at an index is further in."""
-
-    def moved(array: str, indices: Indices) -> Indices:
-        widths = margins.widths.get(array)
-        return indices if widths is None else tuple(map(Affine.__add__, indices, widths))
-
-    def leaf(part: Scalar) -> Scalar:
-        return Element(part.array, moved(part.array, part.indices), part.dtype) if isinstance(part, Element) else part
-
-    for part in every_part(parts):
-        if isinstance(part, Line) and part.makes in margins.widths:
-            _zeroed(translator, part, margins.widths[part.makes])
-        if isinstance(part, Nest):
-            for at, step in enumerate(part.steps):
-                step = with_value(step, map_scalar(leaf, value_of(step)))
-                if isinstance(step, Store):
-                    step = Store(step.array, moved(step.array, step.indices), step.value, step.dtype, step.by)
-                part.steps[at] = step
-
-
-def _zeroed(translator: Translator, line: Line, widths: list[int]) -> None:
-    name = line.makes
-    assert name is not None
-    extents = tuple(extent + 2 * width for extent, width in zip(translator.extents[name], widths, strict=True))
-    translator.extents[name] = extents
-    shape = ", ".join(map(translator.size_text, extents))
-    dtype = line.text.rsplit(", ", 1)[1].rstrip(")")
-    line.text = f"{name} = np.zeros(({shape}{',' if len(extents) == 1 else ''}), {dtype})"
-
-
-__all__ = ["dtype_text", "gathered", "reads_of", "writes_of"]
+    def _reach(self, addition: int, starts: list[Affine], extents: list[Affine]) -> None:
+        """Take note how far outside of what is added a block reads."""
+        widths = self.needed.setdefault(addition, [0] * len(starts))
+        for axis, (start, extent, own) in enumerate(zip(starts, extents, self.extents, strict=True)):
+            above = start + extent - own
+            widths[axis] = max(widths[axis], *(side.constant for side in (start.times(-1), above) if side.is_constant))

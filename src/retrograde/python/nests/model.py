@@ -144,7 +144,12 @@ class Line:
 
 @dataclass(eq=False, slots=True)
 class Suite:
-    """A header (`for`, `while`, `if`) and what stands under it, and for a branch what stands under its `else`."""
+    """A header (`for`, `while`, `if`) and what stands under it, and for a branch what stands under its `else`.
+
+    Attributes:
+        over: of a loop that takes every integer of a range, in either direction: its variable, the least integer, and
+            what all of them are below.
+    """
 
     header: str
     body: list[Part]
@@ -152,6 +157,7 @@ class Suite:
     writes: frozenset[str] = frozenset()
     otherwise: list[Part] = field(default_factory=list["Part"])
     spares: Block | None = None
+    over: tuple[str, Affine, Affine] | None = None
 
     @property
     def inner(self) -> list[Part]:

@@ -13,9 +13,11 @@ _CHUNK = 12
 
 def outlined(region: Region, new_name: Callable[[], str]) -> list[tuple[str, Region]]:
     """Take pieces out of the long loops of a region; the functions that they become, callees first."""
-    made: list[tuple[str, Region]] = []
-    region.parts = _shortened(region.parts, region, made, new_name, in_loop=False)
-    return made
+    if weight_of(region.parts) <= _LONG:
+        return []
+    live: dict[int, set[str]] = {}
+    live_before(region.parts, set(region.outputs), set(), live)
+    return _Outlining(region, live, new_name).made()
 
 
 def weight(part: Part) -> int:
@@ -23,64 +25,99 @@ def weight(part: Part) -> int:
     return sum(isinstance(each, Nest) and bool(each.loops) for each in every_part([part]))
 
 
-def _shortened(
-    parts: list[Part], region: Region, made: list[tuple[str, Region]], new_name: Callable[[], str], in_loop: bool
-) -> list[Part]:
-    for part in parts:
-        if isinstance(part, Suite) and weight(part) > _LONG:
-            inside = in_loop or part.loops
-            part.body = _shortened(part.body, region, made, new_name, inside)
-            part.otherwise = _shortened(part.otherwise, region, made, new_name, inside)
-    if not in_loop or sum(map(weight, parts)) <= _LONG:
-        return parts
-    result: list[Part] = []
-    chunk: list[Part] = []
-    for part in parts:
+def weight_of(parts: list[Part]) -> int:
+    """How many loops parts have together."""
+    return sum(map(weight, parts))
+
+
+def live_before(parts: list[Part], after: set[str], broken: set[str], found: dict[int, set[str]]) -> set[str]:
+    """The variables whose values are needed before parts.
+
+    Args:
+        parts: what happens, in order.
+        after: the variables that are needed behind them.
+        broken: the variables that are needed behind the loop around them.
+        found: takes what is needed behind each part.
+    """
+    for part in reversed(parts):
         if may_break(part):
-            _close(chunk, result, region, made, new_name)
-            result.append(part)
-            continue
-        if chunk and sum(map(weight, chunk)) + weight(part) > _CHUNK:
-            _close(chunk, result, region, made, new_name)
-        chunk.append(part)
-    _close(chunk, result, region, made, new_name)
-    return result
+            after = after | broken
+        found[id(part)] = after
+        if not isinstance(part, Suite):
+            reads, sure = exposed([part])
+            after = reads | (after - sure)
+        elif part.loops:
+            before = live_before(part.body, after, after, {}) - part.writes
+            after = after | part.reads | before
+            after = after | (live_before(part.body, after, after, found) - part.writes)
+        else:
+            then = live_before(part.body, after, broken, found)
+            after = then | live_before(part.otherwise, after, broken, found) | part.reads
+    return after - {"#control"}
 
 
-def _close(
-    chunk: list[Part],
-    result: list[Part],
-    region: Region,
-    made: list[tuple[str, Region]],
-    new_name: Callable[[], str],
-) -> None:
-    if sum(map(weight, chunk)) < 2:
-        result += chunk
-    else:
-        name = new_name()
-        piece = _piece(list(chunk), region)
-        made.append((name, piece))
-        writes = frozenset(name for part in piece.parts for name in writes_of(part)) & {*piece.inputs, *piece.outputs}
-        result.append(Line(call_text(name, piece), frozenset(piece.inputs), writes, None, frozenset(piece.outputs)))
-    chunk.clear()
+class _Outlining:
+    """Pieces taken out of a region.
 
+    Args:
+        region: which; its parts are changed.
+        live: the variables that are needed behind each part, by its identity.
+        new_name: names for functions.
+    """
 
-def _piece(parts: list[Part], region: Region) -> Region:
-    """A region of its own, whose variables are those of the region around it."""
-    inside = {id(part) for part in every_part(parts)}
-    others: list[Part] = [
-        part for part in every_part(region.parts) if id(part) not in inside and not isinstance(part, Suite)
-    ]
-    suites = [part for part in every_part(region.parts) if id(part) not in inside and isinstance(part, Suite)]
-    bound = bound_in(parts)
-    elsewhere = set(region.inputs) | bound_in(others) | {name for suite in suites for name in suite.writes}
-    open_reads, sure = exposed(parts)
-    needed = set(region.outputs) | open_reads
-    for part in others:
-        needed |= exposed([part])[0]
-    for suite in suites:
-        needed |= suite.reads
-    outputs = sorted(bound & needed)
-    unsure = {name for name in outputs if name not in sure}
-    inputs = sorted((open_reads | unsure) & elsewhere | (open_reads - bound))
-    return Region(parts, inputs, outputs)
+    def __init__(self, region: Region, live: dict[int, set[str]], new_name: Callable[[], str]) -> None:
+        self._region = region
+        self._live = live
+        self._new_name = new_name
+        self._made: list[tuple[str, Region]] = []
+
+    def made(self) -> list[tuple[str, Region]]:
+        """Take them out; the functions that they become, callees first."""
+        self._region.parts = self._shortened(self._region.parts, in_loop=False)
+        return self._made
+
+    def _shortened(self, parts: list[Part], in_loop: bool) -> list[Part]:
+        for part in parts:
+            if isinstance(part, Suite) and weight(part) > _LONG:
+                inside = in_loop or part.loops
+                part.body = self._shortened(part.body, inside)
+                part.otherwise = self._shortened(part.otherwise, inside)
+        if not in_loop or weight_of(parts) <= _LONG:
+            return parts
+        result: list[Part] = []
+        chunk: list[Part] = []
+        for part in parts:
+            if may_break(part):
+                self._close(chunk, result)
+                result.append(part)
+                continue
+            if chunk and weight_of(chunk) + weight(part) > _CHUNK:
+                self._close(chunk, result)
+            chunk.append(part)
+        self._close(chunk, result)
+        return result
+
+    def _close(self, chunk: list[Part], result: list[Part]) -> None:
+        if weight_of(chunk) < 2:
+            result += chunk
+        else:
+            name = self._new_name()
+            piece = self._piece(list(chunk))
+            self._made.append((name, piece))
+            writes = frozenset(name for part in piece.parts for name in writes_of(part))
+            writes &= {*piece.inputs, *piece.outputs}
+            result.append(Line(call_text(name, piece), frozenset(piece.inputs), writes, None, frozenset(piece.outputs)))
+        chunk.clear()
+
+    def _piece(self, parts: list[Part]) -> Region:
+        """A region of its own, whose variables are those of the region around it."""
+        inside = {id(part) for part in every_part(parts)}
+        around = [part for part in every_part(self._region.parts) if id(part) not in inside]
+        elsewhere = set(self._region.inputs) | bound_in([part for part in around if not isinstance(part, Suite)])
+        elsewhere |= {name for suite in around if isinstance(suite, Suite) for name in suite.writes}
+        bound = bound_in(parts)
+        open_reads, sure = exposed(parts)
+        outputs = sorted(bound & self._live[id(parts[-1])])
+        unsure = {name for name in outputs if name not in sure}
+        inputs = sorted((open_reads | unsure) & elsewhere | (open_reads - bound))
+        return Region(parts, inputs, outputs)

@@ -163,7 +163,7 @@ def contracted(
     assert made.memory is not None
     begin = start_of("+", dtype)
     translator.fill(made, Field(extents, dtype, lambda _: begin))
-    order = _order(one, other, first, second, out, inner)
+    order = _order(first, second, out, inner)
     loops = dict(zip(order, translator.loops(len(order)), strict=True))
     at = {label: variable(loop) for label, loop in loops.items()}
     place = made.memory.at(tuple(at[label] for label in out))
@@ -213,9 +213,8 @@ def _sizes(translator: Translator, one: Field, other: Field, first: str, second:
     return sizes
 
 
-def _order(one: Field, other: Field, first: str, second: str, out: str, inner: list[str]) -> list[str]:
+def _order(first: str, second: str, out: str, inner: list[str]) -> list[str]:
     """Labels for loops, outermost first: innermost along the memory of as many arrays as possible."""
-    del one, other
     ends = [labels[-1] for labels in (first, second, out) if labels]
     last = max((label for label in out), key=lambda label: (ends.count(label), out.index(label)))
     if ends.count(last) >= 2:

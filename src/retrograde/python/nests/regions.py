@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from retrograde.python.nests.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
-from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted
-from retrograde.python.nests.gathering import is_simple
+from retrograde.python.nests.fusing import BaseOf, contracted, fused, hoisted, late
+from retrograde.python.nests.laned import in_lanes
+from retrograde.python.nests.margins import is_simple
 from retrograde.python.nests.model import Let, Line, Nest, Part, Suite, every_part, reads_of
 from retrograde.python.nests.printing import lines_of
+from retrograde.python.nests.residing import mirrored, settled, without_twins
 from retrograde.python.nests.rotating import rotated
+from retrograde.python.nests.transposing import transposed
+from retrograde.python.nests.turning import turned
 
 _MOST_NESTS = 16
 
@@ -48,18 +52,19 @@ class PythonSuite:
 Segment: TypeAlias = "Region | Line | PythonSuite"
 
 
-def divided(parts: list[Part], in_loop: bool = False) -> list[Segment]:
+def divided(parts: list[Part], base_of: BaseOf, in_loop: bool = False) -> list[Segment]:
     """Parts as regions and what runs as Python.
 
     Args:
         parts: what happens, in order.
+        base_of: a name for all the names that may share an array.
         in_loop: whether a loop that runs as Python is around them.
     """
     segments: list[Segment] = []
     gathered: list[Part] = []
 
     def close() -> None:
-        for chunk in _chunks(gathered):
+        for chunk in _chunks(late(gathered, base_of)):
             segments.append(Region(chunk))
         gathered.clear()
 
@@ -70,7 +75,8 @@ def divided(parts: list[Part], in_loop: bool = False) -> list[Segment]:
         close()
         if isinstance(part, Suite):
             inside = in_loop or part.loops
-            segments.append(PythonSuite(part, divided(part.body, inside), divided(part.otherwise, inside)))
+            body, otherwise = (divided(side, base_of, inside) for side in (part.body, part.otherwise))
+            segments.append(PythonSuite(part, body, otherwise))
         else:
             segments.append(part)  # pyright: ignore[reportArgumentType]
     close()
@@ -117,7 +123,7 @@ def connected(
         aliased: arrays that have several names.
         names: new names for scalars.
     """
-    regions = list(_regions(segments))
+    regions = list(regions_of(segments))
     bound = {id(region): bound_in(region.parts) for region in regions}
     outside = set(given) | _python_binds(segments)
     live: dict[int, set[str]] = {}
@@ -162,12 +168,19 @@ def _live_before(segments: list[Segment], after: set[str], broken: set[str], fou
 
 def simplified(parts: list[Part], kept: set[str], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
     """The parts of a function in fewer and larger nests."""
-    parts = _forwarded(fused(parts, base_of), base_of, names)
+    parts = _forwarded(fused(parts, base_of, kept), base_of, names)
     simple = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
     copies_forwarded(parts, base_of, {name for name in simple if is_simple(parts, name)})
     parts = without_unread(contracted(parts, kept), kept)
     parts = rotated(hoisted(parts, kept), base_of, kept, names)
-    return without_unread(contracted(_forwarded(parts, base_of, names), kept), kept)
+    parts = without_unread(contracted(_forwarded(parts, base_of, names), kept), kept)
+    simple = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
+    simple = {name for name in simple if is_simple(parts, name)}
+    without_twins(parts, simple)
+    parts = mirrored(without_unread(parts, kept), base_of, simple)
+    parts = turned(settled(parts, base_of, names), base_of, names)
+    parts = transposed(parts, base_of, names)
+    return hoisted(in_lanes(parts, base_of, names), kept)
 
 
 def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list[Part]:
@@ -178,12 +191,13 @@ def _forwarded(parts: list[Part], base_of: BaseOf, names: Iterator[str]) -> list
     return parts
 
 
-def _regions(segments: list[Segment]) -> Iterator[Region]:
+def regions_of(segments: list[Segment]) -> Iterator[Region]:
+    """What is compiled, that in loops which run as Python included."""
     for segment in segments:
         if isinstance(segment, Region):
             yield segment
         elif isinstance(segment, PythonSuite):
-            yield from _regions(segment.inner)
+            yield from regions_of(segment.inner)
 
 
 def _python_binds(segments: list[Segment]) -> set[str]:
@@ -243,8 +257,12 @@ def _nest_reads(nest: Nest) -> set[str]:
 
 
 def function_text(name: str, region: Region, names: Iterator[str]) -> str:
-    """A region as a function."""
-    lines = lines_of(region.parts, names)
+    """A region as a function. What it allocates once may be large, where the sizes are not known beforehand."""
+    lines: list[str] = []
+    for part in region.parts:
+        lines += lines_of([part], names)
+        if isinstance(part, Line) and part.makes and part.reads and "np.empty(" in part.text:
+            lines.append(f"in_large_pages({part.makes})")
     if region.outputs:
         lines.append(f"return {', '.join(region.outputs)}")
     return "\n".join([f"def {name}({', '.join(region.inputs)}):", *(f"    {line}" for line in lines or ["pass"])])

@@ -1,31 +1,9 @@
-"""Where memory is short: arrays are made as late as they can be, and let go of after their last use."""
+"""Where memory is short: arrays are let go of after their last use."""
 
 from __future__ import annotations
 
-from retrograde.python.nests.fusing import BaseOf, conflict
-from retrograde.python.nests.model import Constant, Line, Nest, Part, Store
+from retrograde.python.nests.model import Line
 from retrograde.python.nests.regions import Region, Segment
-
-
-def late(parts: list[Part], base_of: BaseOf) -> list[Part]:
-    """Allocations, and arrays filled with one number, as late as they can stand: next to what uses them."""
-    result: list[Part] = []
-    for part in reversed(parts):
-        at = 0
-        if _may_come_late(part):
-            while at < len(result) and not conflict(part, result[at], base_of):
-                at += 1
-        result.insert(at, part)
-    return result
-
-
-def _may_come_late(part: Part) -> bool:
-    if isinstance(part, Nest):
-        stores = [step for step in part.steps if isinstance(step, Store)]
-        return len(stores) == len(part.steps) and all(
-            not step.by and isinstance(step.value, Constant) for step in stores
-        )
-    return isinstance(part, Line) and part.makes is not None
 
 
 def with_releases(segments: list[Segment], wanted: set[str]) -> list[Segment]:

@@ -328,8 +328,11 @@ def entry_field(translator: Translator, entry: Entry) -> Field:
     if storage.data is None:
         assert storage.shape is not None
         return _sub(_elements(storage), row)
-    start, *extents = (_read(translator, storage.levels[-1].array, row, at) for at in range(1 + storage.element.rank))
-    return _block(translator, storage.data.array, start, tuple(extents), storage.element.dtype)
+    rows = storage.levels[-1].array
+    start = _read(translator, rows, row, 0)
+    known = map(translator.extent, storage.element.sizes)
+    extents = tuple(_read(translator, rows, row, at) if one is None else one for at, one in enumerate(known, 1))
+    return _block(translator, storage.data.array, start, extents, storage.element.dtype)
 
 
 def _elements(storage: Storage) -> Field:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from retrograde.autodiff import containers
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.inputs import Inputs
 from retrograde.python.reading.values import Array, Number
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import types
@@ -16,26 +15,26 @@ from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import UnsupportedError
 from retrograde.python.reading import names as names_of
-from retrograde.python.reading.frames import EXIT, NORMAL, RETURNED, Closure, Frame, body_of, local_names
-from retrograde.python.reading.iteration import (
-    combine_enumerate,
-    combine_reversed,
-    combine_zip,
-    elements_known,
-    make_range,
-    turns_of,
+from retrograde.python.reading.frames import (
+    EXIT,
+    NORMAL,
+    RETURNED,
+    Closure,
+    Frame,
+    body_of,
+    local_names,
+    nonlocal_names,
 )
 from retrograde.python.reading.kinds import map_arrays
 from retrograde.python.reading.liveness import Liveness
 from retrograde.python.reading.origins import origins_of
-from retrograde.python.reading.records import group_of, is_group, items_of
-from retrograde.python.reading.refusals import CALLS
+from retrograde.python.reading.own_functions import OWN
+from retrograde.python.reading.refusals import CALLS, EFFECTS
 from retrograde.python.reading.series import OF_SERIES, Series, opened
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
 from retrograde.python.reading.values import Array, Number, call
-from retrograde.python.reading.values import Generator as RandomGenerator
 from retrograde.python.reading.ways_out import exit_codes
 
 if TYPE_CHECKING:
@@ -61,6 +60,7 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     own = _of_series(function, arguments) or _own(function)
     if own is not None:
         return own(reader, *arguments, **keywords)
+    _refuse_effects(function)
     if isinstance(function, functools.partial):
         return call_value(reader, function.func, [*function.args, *arguments], {**function.keywords, **keywords})
     if isinstance(function, types.MethodType) and _is_read(function.__func__):
@@ -99,7 +99,8 @@ def _called(reader: Reader, function: Any, arguments: list[Any], keywords: dict[
             "program does not have; give the function arrays, numbers, tuples, lists and dicts"
         )
     if isinstance(owner, (list, dict, set)):
-        arguments = [_settled(owner, function.__name__, argument) for argument in arguments]
+        if arguments:
+            arguments = [_settled(owner, function.__name__, arguments[0]), *arguments[1:]]
         return function(*arguments, **keywords)
     options = {name: opened(value) for name, value in keywords.items()}
     return call(reader.heap, function, tuple(map(opened, arguments)), options)
@@ -112,6 +113,15 @@ def _settled(owner: Any, name: str, argument: Any) -> Any:
             return argument
         return argument.known("the key of a container")
     return argument
+
+
+def _refuse_effects(function: Any) -> None:
+    owner = getattr(function, "__self__", None)
+    home = getattr(function, "__module__", None) or getattr(owner, "__module__", None) or type(owner).__module__
+    found = EFFECTS.get(str(home).split(".")[0])
+    if found is not None and not (isinstance(function, type) and issubclass(function, BaseException)):
+        name = getattr(function, "__name__", function)
+        raise UnsupportedError(f"{found[0]} ({home}.{name}) cannot be read into a program; {found[1]}")
 
 
 def _is_read(function: Any) -> bool:
@@ -161,9 +171,34 @@ def call_closure(reader: Reader, function: Closure, arguments: list[Any], keywor
 
 def _read(reader: Reader, source: Source, function: Any, outer: Frame | None, names: dict[str, Any]) -> Any:
     _limit_depth(reader, source, names)
-    with entered(reader, source, function, outer, names) as frame:
+    homes = _homes(outer, nonlocal_names(source.node))
+    names |= {name: home.names[name] for name, home in homes.items() if name in home.names}
+    with entered(reader, source, function, outer, names, frozenset(homes)) as frame:
         reader.execute(body_of(source.node))
+        for name, home in homes.items():
+            _give_back(reader, name, home)
         return returned(reader, frame)
+
+
+def _give_back(reader: Reader, name: str, home: Frame) -> None:
+    """Bind a name of a function around the one that is being read to what it stands for here."""
+    frames = reader.frames
+    if frames[frames.index(home) + 1].block is not reader.builder.open_block:
+        raise UnsupportedError(
+            f"{name!r} is `nonlocal`, and is set by way of a loop or branch of another function than the one that it "
+            "belongs to; return the value, and assign it there"
+        )
+    if name in reader.frame.names:
+        home.names[name] = reader.frame.names[name]
+
+
+def _homes(outer: Frame | None, names: frozenset[str]) -> dict[str, Frame]:
+    """The frames whose names those are that a function says to be `nonlocal`."""
+    found: dict[str, Frame] = {}
+    while outer is not None:
+        found |= {name: outer for name in names if name in outer.local | outer.nonlocals and name not in found}
+        outer = outer.outer
+    return found
 
 
 def _limit_depth(reader: Reader, source: Source, names: dict[str, Any]) -> None:
@@ -204,12 +239,20 @@ def _refuse_mixed() -> None:
 
 @contextmanager
 def entered(
-    reader: Reader, source: Source, function: Any, outer: Frame | None, names: dict[str, Any]
+    reader: Reader,
+    source: Source,
+    function: Any,
+    outer: Frame | None,
+    names: dict[str, Any],
+    nonlocals: frozenset[str] = frozenset(),
 ) -> Generator[Frame]:
     """A frame for a call, while it is read."""
     body = body_of(source.node)
     codes = exit_codes(body)
-    frame = Frame(source, function, outer, {**names, EXIT: NORMAL}, Liveness(body), local_names(source.node), *codes)
+    live, local = Liveness(body, nonlocals), local_names(source.node)
+    frame = Frame(
+        source, function, outer, {**names, EXIT: NORMAL}, live, local, nonlocals, reader.builder.open_block, *codes
+    )
     reader.frames.append(frame)
     place = reader.builder.place
     try:
@@ -236,115 +279,12 @@ def _made(reader: Reader, kind: Any, arguments: list[Any], keywords: dict[str, A
     return made
 
 
-# Python's own functions that need to know how reading stands.
-
-
 def _own(function: Any) -> Callable[..., Any] | None:
     try:
         refused = CALLS.get(function.__name__) if isinstance(function, types.BuiltinFunctionType | type) else None
         if refused is not None and function.__module__ in ("builtins", "io", "_io"):
             what, remedy = refused
             raise UnsupportedError(f"{what} cannot be read into a program; {remedy}")
-        return _OWN.get(function)
+        return OWN.get(function)
     except TypeError:
         return None
-
-
-def _listed(kind: Callable[..., Any]) -> Callable[..., Any]:
-    def made(reader: Reader, values: Any = (), **keywords: Any) -> Any:
-        if kind is dict and not isinstance(values, (list, tuple)) and turns_of(reader, values) is None:
-            return dict(values, **keywords)
-        return kind(elements_known(reader, values), **keywords)
-
-    return made
-
-
-def _isinstance(reader: Reader, value: Any, kinds: Any) -> bool:
-    """Of an array or number that only the run knows, what its value will be."""
-    import numpy as np
-
-    if isinstance(value, Number):
-        example: Any = value.kind(0) if value.kind is not None else value.dtype.type(0)
-        return isinstance(example, kinds)
-    if isinstance(value, RandomGenerator):
-        return isinstance(np.random.default_rng(0), kinds)
-    return isinstance(np.zeros(0) if is_dynamic(value) else value, kinds)
-
-
-def _map(reader: Reader, function: Any, *values: Any) -> list[Any]:
-    parts = zip(*(elements_known(reader, value) for value in values), strict=False)
-    return [call_value(reader, function, list(part), {}) for part in parts]
-
-
-def _filter(reader: Reader, function: Any, values: Any) -> list[Any]:
-    found = elements_known(reader, values)
-    return [part for part in found if (part if function is None else call_value(reader, function, [part], {}))]
-
-
-def _sorted(reader: Reader, values: Any, key: Any = None, reverse: bool = False) -> list[Any]:
-    called = None if key is None else lambda value: call_value(reader, key, [value], {})
-    return sorted(elements_known(reader, values), key=called, reverse=reverse)
-
-
-def _quantified(reader: Reader, values: Any, conjunction: bool) -> Any:
-    """`all` and `any`, of what only the run knows as well."""
-    found: Any = conjunction
-    for value in elements_known(reader, values):
-        if not is_dynamic(value):
-            if bool(value) is not conjunction:
-                return not conjunction
-        else:
-            flag = reader.heap.number(reader.heap.condition(value), bool)
-            found = flag if not is_dynamic(found) else found & flag if conjunction else found | flag
-    return found
-
-
-def _length(reader: Reader, value: Any) -> Any:
-    turns = turns_of(reader, value) if not isinstance(value, range) else None
-    return len(value) if turns is None else turns.count
-
-
-def _hasattr(reader: Reader, value: Any, name: str) -> bool:
-    return hasattr(value, name)
-
-
-def _getattr(reader: Reader, value: Any, name: str, *default: Any) -> Any:
-    if default and not hasattr(value, name):
-        return default[0]
-    return getattr(value, name) if is_dynamic(value) else reader.inputs.attribute(value, name)
-
-
-def _copied(reader: Reader, value: Any) -> Any:
-    """`copy.deepcopy`, of containers and arrays."""
-    return map_arrays(lambda part: part.copy() if is_dynamic(part) else copy.deepcopy(part), value)
-
-
-def _copied_once(reader: Reader, value: Any) -> Any:
-    """`copy.copy`: of a container another one with the same arrays."""
-    if is_dynamic(value):
-        return value.copy()
-    return group_of(type(value), tuple(items_of(value)), list(items_of(value).values())) if is_group(value) else value
-
-
-_OWN: dict[Any, Callable[..., Any]] = {
-    copy.deepcopy: _copied,
-    copy.copy: _copied_once,
-    range: lambda reader, *bounds: make_range(*bounds),
-    enumerate: combine_enumerate,
-    zip: combine_zip,
-    reversed: combine_reversed,
-    list: _listed(list),
-    tuple: _listed(tuple),
-    set: _listed(set),
-    dict: _listed(dict),
-    isinstance: _isinstance,
-    map: _map,
-    filter: _filter,
-    sorted: _sorted,
-    len: _length,
-    all: lambda reader, values: _quantified(reader, values, True),
-    any: lambda reader, values: _quantified(reader, values, False),
-    callable: lambda reader, value: callable(value),
-    hasattr: _hasattr,
-    getattr: _getattr,
-}

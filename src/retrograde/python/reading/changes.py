@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from retrograde.python.reading.frames import Unset
+from retrograde.python.reading.frames import Maybe, Unset
 from retrograde.python.reading.kinds import Seen, map_arrays, same
 from retrograde.python.reading.values import Array, Cell, CellSlot, ContainerSlot, Slot
 
@@ -61,7 +61,7 @@ class State:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.names = dict(reader.frame.names)
-        roots = [value for frame in reader.frames for value in frame.names.values()]
+        roots = [_held(value) for frame in reader.frames for value in frame.names.values()]
         roots += [vars(owned) for owned in reader.objects.values()]
         self.mark = reader.heap.mark(roots)
 
@@ -85,6 +85,10 @@ class State:
                 found.append(NameSlot(self._reader, name, before))
         slots = self._reader.heap.changes(self.mark)
         return [*found, *(slot for slot in slots if not _is_same(slot))]
+
+
+def _held(value: Any) -> Any:
+    return value.value if isinstance(value, Maybe) else value
 
 
 def _is_live(name: str, live: frozenset[str] | None) -> bool:

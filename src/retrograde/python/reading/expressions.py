@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from retrograde.errors import UsageError
+from retrograde.program.kinds import is_tuple
 from retrograde.program.types import Size
 from retrograde.python.reading import names
 from retrograde.python.reading.calling import call_value
@@ -21,7 +24,7 @@ from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch_value
 from retrograde.python.reading.series import series, summed
 from retrograde.python.reading.truth import is_dynamic, negated, truth
-from retrograde.python.reading.values import Number, attribute
+from retrograde.python.reading.values import Array, Number, Value, attribute, call, kind_of
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -65,8 +68,6 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
 }
 
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
@@ -107,7 +108,18 @@ def _attribute(reader: Reader, node: ast.Attribute) -> Any:
 
 def _subscript(reader: Reader, node: ast.Subscript) -> Any:
     owner, index = reader.evaluate(node.value), reader.evaluate(node.slice)
+    if owner is np.r_ or owner is np.c_:
+        return call(reader.heap, owner, index if is_tuple(index) else (index,))
+    if isinstance(owner, (Array, np.ndarray)):
+        index = tuple(map(_counted, index)) if is_tuple(index) else _counted(index)
     return names.present(f"item {index!r}", item(owner, index))
+
+
+def _counted(index: Any) -> Any:
+    """An index: for a range with a bound that only the run knows the array of its numbers."""
+    if not isinstance(index, Span):
+        return index
+    return call(index.count().heap, np.arange, (index.start, index.stop, index.step))
 
 
 def item(owner: Any, index: Any) -> Any:
@@ -115,7 +127,12 @@ def item(owner: Any, index: Any) -> Any:
 
     Raises:
         NeedsStatic: the index of a list or dict is a number that only the run knows.
+        UsageError: it is a number, which has no items.
     """
+    if isinstance(owner, Number):
+        if index is Ellipsis or (isinstance(index, tuple) and not index):
+            return owner
+        raise UsageError("a number was indexed, which has no elements; pass an array, or leave the index out")
     if isinstance(owner, dict) and isinstance(index, Number):
         index = index.known("the key of a dict")
     return owner[index]
@@ -230,11 +247,45 @@ def compared(reader: Reader, sign: ast.cmpop, left: Any, right: Any) -> Any:
     if isinstance(sign, (ast.In, ast.NotIn)):
         found = _contains(reader, right, left)
         return negated(reader, found) if isinstance(sign, ast.NotIn) else found
+    if isinstance(sign, (ast.Eq, ast.NotEq)) and type(left) is type(right) and type(left) in (tuple, list):
+        equal = _are_equal(reader, left, right)
+        return negated(reader, equal) if isinstance(sign, ast.NotEq) else equal
+    if isinstance(sign, (ast.Is, ast.IsNot)):
+        found = _is_same(left, right)
+        return negated(reader, found) if isinstance(sign, ast.IsNot) else found
     if isinstance(left, Number) and isinstance(right, Number):
         one, other = left.symbol.variable.extent, right.symbol.variable.extent
         if isinstance(one, Size) and isinstance(other, Size) and one.name == other.name:
             return COMPARISONS[type(sign)](one.offset, other.offset)
     return COMPARISONS[type(sign)](left, right)
+
+
+def _are_equal(reader: Reader, left: Sequence[Any], right: Sequence[Any]) -> Any:
+    """Whether two sequences, such as the shapes of arrays, are equal."""
+    if len(left) != len(right):
+        return False
+    found: Any = True
+    for one, other in zip(left, right, strict=True):
+        equal = one is other or compared(reader, ast.Eq(), one, other)
+        if not is_dynamic(equal):
+            if not equal:
+                return False
+        else:
+            flag = reader.heap.number(reader.heap.condition(equal), bool)
+            found = flag if found is True else found & flag
+    return found
+
+
+def _is_same(left: Any, right: Any) -> Any:
+    """What `is` says: of truth values whether they are equal, because Python has one `True` and one `False`."""
+    if left is right or not (isinstance(left, Number) or isinstance(right, Number)):
+        return left is right
+    kinds = kind_of(left), kind_of(right)
+    if kinds == (bool, bool):
+        return left == right
+    if None in kinds or bool in kinds:
+        return False
+    raise UsageError("`is` was asked of numbers, and says whether they are one object in memory; write `==`")
 
 
 def _contains(reader: Reader, container: Any, value: Any) -> Any:
@@ -319,6 +370,8 @@ def _joined(reader: Reader, node: ast.JoinedStr) -> str:
 
 def _formatted(reader: Reader, node: ast.FormattedValue) -> str:
     value = reader.evaluate(node.value)
+    if isinstance(value, Value) and reader.quotes:
+        return f"{{{reader.frame.source.text(node.value)}}}"
     if isinstance(value, Number):
         value = value.known("a number in a string")
     form = "" if node.format_spec is None else reader.evaluate(node.format_spec)

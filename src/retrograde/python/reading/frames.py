@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from retrograde.python.reading.liveness import Liveness, assigned_names
+from retrograde.python.reading.liveness import Liveness, assigned_names, outside_functions
+from retrograde.python.reading.patterns import as_branches
 from retrograde.python.reading.source import Source
 
 if TYPE_CHECKING:
@@ -37,6 +38,21 @@ class Unset:
     loop: Any = None
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Maybe:
+    """What a name stands for that has a value in some runs: reading it is a check.
+
+    Attributes:
+        value: the value, in those.
+        flag: a boolean number: whether it has one.
+        count: of a name that a loop sets, how often that runs: the name has a value if that is once or more.
+    """
+
+    value: Any
+    flag: Any
+    count: Any = None
+
+
 @dataclass(eq=False, slots=True)
 class Frame:
     """One call of a function that is being read.
@@ -48,6 +64,8 @@ class Frame:
         names: the local names' values.
         liveness: which names are still read.
         local: the names that are the function's own.
+        nonlocals: those that are names of a function around it, whose values it takes and gives back.
+        block: the block of the program in which the call stands.
         break_code, return_code: what `EXIT` is after them: True, unless one loop may end by either.
     """
 
@@ -57,6 +75,8 @@ class Frame:
     names: dict[str, Any]
     liveness: Liveness
     local: frozenset[str]
+    nonlocals: frozenset[str]
+    block: Any
     break_code: int = True
     return_code: int = True
 
@@ -69,13 +89,22 @@ def local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
     return frozenset(names | assigned_names(body_of(node)))
 
 
+def nonlocal_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
+    """The names that a function, or one inside of it, says to be those of a function around it."""
+    body = body_of(node)
+    own = {part for statement in body for part in outside_functions(statement) if isinstance(part, ast.Nonlocal)}
+    every = {part for statement in body for part in ast.walk(statement) if isinstance(part, ast.Nonlocal)}
+    given = {name for part in own for name in part.names}
+    return frozenset(given | {name for part in every - own for name in part.names} - local_names(node))
+
+
 def body_of(node: ast.FunctionDef | ast.Lambda) -> list[ast.stmt]:
     """The statements of a function as they are read: the same every time, so that they can be told apart."""
     if node not in _BODIES:
         if isinstance(node, ast.Lambda):
             _BODIES[node] = [ast.copy_location(ast.Return(node.body), node.body)]
         else:
-            _BODIES[node] = [_Rewriter().visit(copy.deepcopy(statement)) for statement in node.body]
+            _BODIES[node] = _Rewriter().visit(ast.Module(copy.deepcopy(node.body), [])).body
     return _BODIES[node]
 
 
@@ -83,7 +112,11 @@ _BODIES: WeakKeyDictionary[ast.AST, list[ast.stmt]] = WeakKeyDictionary()
 
 
 class _Rewriter(ast.NodeTransformer):
-    """A `while` whose condition sets names asks for it in its body."""
+    """A `while` whose condition sets names asks for it in its body; a `match` is branches."""
+
+    def visit_Match(self, node: ast.Match) -> Any:
+        self.generic_visit(node)
+        return as_branches(node) or node
 
     def visit_While(self, node: ast.While) -> ast.stmt:
         self.generic_visit(node)

@@ -28,7 +28,7 @@ class Growing(Series):
         builder, heap = reader.builder, reader.heap
         total = count + len(before) if before else count
         sizes = leaf.sizes if isinstance(leaf, ArrayLeaf) else ()
-        shape = (heap.symbol(total), *map(builder.named_extent, sizes))
+        shape = (heap.symbol(total), *map(builder.sizes.named, sizes))
         array = heap.array(builder.zeros(shape, leaf_type(leaf).dtype))
         for at, element in enumerate(before):
             array[at] = element
@@ -101,7 +101,7 @@ def growth(reader: Reader, change: ContainerSlot) -> tuple[str, Leaf] | None:
     if not isinstance(kind, (NumberLeaf, ArrayLeaf)):
         return None
     sizes = kind.sizes if isinstance(kind, ArrayLeaf) else ()
-    return (names[0], kind) if all(map(reader.builder.is_named, sizes)) else None
+    return (names[0], kind) if all(map(reader.builder.sizes.is_named, sizes)) else None
 
 
 def grown(reader: Reader, key: Any, count: Any) -> dict[str, Growing]:

@@ -139,8 +139,10 @@ def combine_enumerate(reader: Reader, values: Any, start: Any = 0) -> Any:
 
 
 def combine_zip(reader: Reader, *values: Any, strict: bool = False) -> Any:
-    """`zip`; what is longer than the others ends with them."""
+    """`zip`; what is longer than the others ends with them, or is an error."""
     found = [turns_of(reader, value) for value in values]
+    if strict:
+        _check_lengths(reader, [turn.count if turn else len(value) for turn, value in zip(found, values, strict=True)])
     if None in found:
         parts = [list(value) if turn is None else value for value, turn in zip(values, found, strict=True)]
         length = min(len(part) for part, turn in zip(parts, found, strict=True) if turn is None)
@@ -149,6 +151,49 @@ def combine_zip(reader: Reader, *values: Any, strict: bool = False) -> Any:
     return Combined(
         Turns(_shortest(reader, [turn.count for turn in turns]), lambda at: tuple(turn.element(at) for turn in turns))
     )
+
+
+def _check_lengths(reader: Reader, counts: list[Any]) -> None:
+    for at, count in enumerate(counts[1:], 2):
+        if not _same_count(counts[0], count):
+            message = f"zip() argument {at} is shorter or longer than argument{'s 1' if at > 2 else ''} {at - 1}"
+            differ = counts[0] != count
+            if reader.is_certain and not is_dynamic(differ):
+                raise ValueError(message)
+            reader.check(reader.heap.condition(differ) if is_dynamic(differ) else True, ValueError, message)
+
+
+def combine_ndindex(reader: Reader, *shape: Any) -> Combined:
+    """`np.ndindex`."""
+    extents: tuple[Any, ...] = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+    return Combined(Turns(_product(extents), lambda at: _unravelled(at, extents)))
+
+
+def combine_ndenumerate(reader: Reader, array: Any) -> Combined:
+    """`np.ndenumerate`."""
+    extents: tuple[Any, ...] = array.shape
+
+    def element(at: Any) -> Any:
+        place = _unravelled(at, extents)
+        return place, array[place]
+
+    return Combined(Turns(_product(extents), element))
+
+
+def _product(extents: tuple[Any, ...]) -> Any:
+    count: Any = 1
+    for extent in extents:
+        count = count * extent
+    return count
+
+
+def _unravelled(at: Any, extents: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The indices of a place in C order."""
+    parts: list[Any] = []
+    for extent in reversed(extents[1:]):
+        parts.append(at % extent)
+        at = at // extent
+    return (at, *reversed(parts))
 
 
 def _first(reader: Reader, value: Any, length: int) -> Sequence[Any]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.changes import NameSlot, Place, State
 from retrograde.python.reading.frames import EXIT, RETURNED
 from retrograde.python.reading.kinds import (
+    FLAG,
     Fixed,
     Kind,
     Leaf,
     NumberLeaf,
     Seen,
+    certain,
     general,
     join,
     leaves_of,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
 
 
-_HINTS = {EXIT: "ended", RETURNED: "returned"}
+_HINTS = {EXIT: "ended", RETURNED: "returned", "whether the loop goes on": "going"}
 
 
 class Joined:
@@ -52,7 +54,7 @@ class Joined:
         ways = [list(leaves_of(kind, value)) for value in values]
         for parts in zip(*ways, strict=True):
             self.leaves.append((parts[0][0], [value for _, value in parts]))
-            self.hints.append(hint_of(self._reader, change))
+            self.hints.append(hint_for(parts[0][0], hint_of(self._reader, change)))
         return kind
 
     def set(self, symbols: list[Symbol]) -> None:
@@ -73,7 +75,12 @@ def joined_kind(change: Place, values: list[Any]) -> Kind:
     kind = Fixed(values[0])
     for value in values[1:]:
         kind = join(kind, value)
-    return kind
+    return without_flag(change, kind)
+
+
+def without_flag(change: Place, kind: Kind) -> Kind:
+    """A kind as the place needs it: whether the reader's own names have values is known by others."""
+    return certain(kind) if isinstance(change, NameSlot) and not change.name.isidentifier() else kind
 
 
 def hint_of(reader: Reader, change: Place) -> str:
@@ -87,6 +94,11 @@ def hint_of(reader: Reader, change: Place) -> str:
             if isinstance(value, Array) and value.cell is change.cell and not value.path and name.isidentifier():
                 return name
     return getattr(getattr(change.before, "variable", None), "hint", "")
+
+
+def hint_for(leaf: Leaf, hint: str) -> str:
+    """What to call a part of what a place holds, given what the user calls the place."""
+    return f"{hint}_is_set" if leaf is FLAG and hint else hint
 
 
 class Made:

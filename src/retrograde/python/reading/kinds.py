@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType, Extent, type_of
-from retrograde.python.reading.frames import Unset
+from retrograde.python.reading.frames import Maybe, Unset
 from retrograde.python.reading.records import group_of, is_group, items_of
 from retrograde.python.reading.values import Array, Number
 from retrograde.python.reading.values.numbers import DTYPES, KINDS
@@ -53,25 +53,19 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class NumberLeaf:
-    """A number; `weak` is the type of a number of Python.
-
-    Attributes:
-        missing: it has no value on some way, on which nothing reads it.
-    """
+    """A number; `weak` is the type of a number of Python."""
 
     weak: type | None
     dtype: np.dtype[Any]
-    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayLeaf:
-    """An array; `missing` as of a number."""
+    """An array."""
 
     dtype: np.dtype[Any]
     sizes: tuple[Extent, ...]
     contiguous: bool = True
-    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +83,17 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Possible:
+    """A value on some ways, and none on others: a flag goes with it that says so.
+
+    Attributes:
+        kind: of the value.
+    """
+
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
 class Apart:
     """Values that one variable cannot hold.
 
@@ -100,7 +105,10 @@ class Apart:
 
 
 Leaf: TypeAlias = NumberLeaf | ArrayLeaf
-Kind: TypeAlias = Fixed | NumberLeaf | ArrayLeaf | Group | Missing | Apart
+Kind: TypeAlias = Fixed | NumberLeaf | ArrayLeaf | Group | Missing | Possible | Apart
+
+FLAG = NumberLeaf(bool, DTYPES[bool])
+"""Whether a name has a value."""
 
 
 def same(one: Any, other: Any) -> bool:
@@ -120,6 +128,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _handle(value: Any) -> Any:
+    value = value.value if isinstance(value, Maybe) else value
     return value.array if isinstance(value, Seen) else value
 
 
@@ -142,6 +151,8 @@ def general(value: Any) -> Kind:
     """The kind of a value by itself."""
     if isinstance(value, Unset):
         return Apart(value.reason) if value.reason else Missing()
+    if isinstance(value, Maybe):
+        return _possible(general(value.value))
     if isinstance(value, Number):
         return NumberLeaf(value.kind, value.dtype)
     if isinstance(value, Seen):
@@ -169,7 +180,9 @@ def union(one: Kind, other: Kind) -> Kind:
     if isinstance(one, Apart) or isinstance(other, Apart):
         return one if isinstance(one, Apart) else other
     if isinstance(one, Missing) or isinstance(other, Missing):
-        return _with_missing(other if isinstance(one, Missing) else one)
+        return _possible(other if isinstance(one, Missing) else one)
+    if isinstance(one, Possible) or isinstance(other, Possible):
+        return _possible(union(certain(one), certain(other)))
     if isinstance(one, NumberLeaf) and isinstance(other, NumberLeaf):
         return _of_numbers(one, other)
     if isinstance(one, ArrayLeaf) and isinstance(other, ArrayLeaf):
@@ -183,15 +196,21 @@ def _opened(kind: Kind) -> Kind:
     return general(kind.value) if isinstance(kind, Fixed) else kind
 
 
-def _with_missing(kind: Kind) -> Kind:
-    if isinstance(kind, (NumberLeaf, ArrayLeaf)):
-        return replace(kind, missing=True)
+def _possible(kind: Kind) -> Kind:
     if isinstance(kind, Group):
-        return Group(kind.type, kind.keys, tuple(union(_opened(part), Missing()) for part in kind.parts))
-    return kind if isinstance(kind, Missing) else Apart("where it may have no value")
+        return Possible(Group(kind.type, kind.keys, tuple(map(_opened, kind.parts))))
+    if isinstance(kind, (NumberLeaf, ArrayLeaf)):
+        return Possible(kind)
+    return kind if isinstance(kind, (Missing, Possible)) else Apart("where it may have no value")
+
+
+def certain(kind: Kind) -> Kind:
+    """The kind of a value that has one."""
+    return kind.kind if isinstance(kind, Possible) else kind
 
 
 def _said(kind: Kind) -> str:
+    kind = certain(kind)
     if isinstance(kind, ArrayLeaf):
         return f"an array of {kind.dtype} with {len(kind.sizes)} axes"
     if isinstance(kind, NumberLeaf):
@@ -200,10 +219,9 @@ def _said(kind: Kind) -> str:
 
 
 def _of_numbers(one: NumberLeaf, other: NumberLeaf) -> Kind:
-    missing = one.missing or other.missing
     if one.weak is not None and other.weak is not None:
         weak = max(one.weak, other.weak, key=KINDS.index)
-        return NumberLeaf(weak, DTYPES[weak], missing)
+        return NumberLeaf(weak, DTYPES[weak])
     strong = [leaf.dtype for leaf in (one, other) if leaf.weak is None]
     dtype = np.result_type(*strong)
     if any(found != dtype and not _widens(found, dtype) for found in strong):
@@ -211,7 +229,7 @@ def _of_numbers(one: NumberLeaf, other: NumberLeaf) -> Kind:
     weak = one.weak or other.weak
     if weak is not None:
         dtype = np.result_type(dtype, weak(0))
-    return NumberLeaf(None, dtype, missing)
+    return NumberLeaf(None, dtype)
 
 
 def _widens(narrow: np.dtype[Any], wide: np.dtype[Any]) -> bool:
@@ -228,7 +246,7 @@ def _of_arrays(one: ArrayLeaf, other: ArrayLeaf) -> Kind:
     if any(leaf.dtype != dtype and not _widens(leaf.dtype, dtype) for leaf in (one, other)):
         return Apart(f"where it is an array of {one.dtype} on one way and of {other.dtype} on another")
     sizes = tuple(mine if mine == theirs else None for mine, theirs in zip(one.sizes, other.sizes, strict=True))
-    return ArrayLeaf(dtype, sizes, one.contiguous and other.contiguous, one.missing or other.missing)
+    return ArrayLeaf(dtype, sizes, one.contiguous and other.contiguous)
 
 
 # From values to what a region hands on, and back.
@@ -236,7 +254,11 @@ def _of_arrays(one: ArrayLeaf, other: ArrayLeaf) -> Kind:
 
 def leaves_of(kind: Kind, value: Any) -> Iterator[tuple[Leaf, Any]]:
     """The numbers and arrays of a value that have to be handed on."""
-    if isinstance(kind, Group):
+    if isinstance(kind, Possible):
+        inner = value.value if isinstance(value, Maybe) else value
+        yield FLAG, value.flag if isinstance(value, Maybe) else not isinstance(value, Unset)
+        yield from leaves_of(kind.kind, inner)
+    elif isinstance(kind, Group):
         for part, key in zip(kind.parts, kind.keys, strict=True):
             yield from leaves_of(part, value if isinstance(value, Unset) else items_of(value)[key])
     elif isinstance(kind, (NumberLeaf, ArrayLeaf)):
@@ -251,6 +273,9 @@ def rebuilt(kind: Kind, make: Callable[[Leaf], Any], loop: Any = None) -> Any:
         return Unset(kind.reason, loop)
     if isinstance(kind, Missing):
         return Unset("")
+    if isinstance(kind, Possible):
+        flag = make(FLAG)
+        return Maybe(rebuilt(kind.kind, make, loop), flag)
     if isinstance(kind, Group):
         return group_of(kind.type, kind.keys, [rebuilt(part, make, loop) for part in kind.parts])
     return make(kind)
@@ -263,6 +288,8 @@ def unseen(value: Any) -> Any:
 
 def map_arrays(function: Callable[[Any], Any], value: Any) -> Any:
     """A value with the function's results in place of what is in its tuples, lists and dicts."""
+    if isinstance(value, Maybe):
+        return replace(value, value=map_arrays(function, value.value))
     if is_group(value):
         items = items_of(value)
         return group_of(type(value), tuple(items), [map_arrays(function, part) for part in items.values()])

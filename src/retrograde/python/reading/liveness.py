@@ -17,11 +17,11 @@ class Liveness:
 
     Args:
         body: the function's statements.
-        always: names that are read at other times: those that inner functions capture.
+        always: names that are read at other times, besides those that inner functions capture.
     """
 
-    def __init__(self, body: Sequence[ast.stmt]) -> None:
-        self._always = frozenset(captured_names(body))
+    def __init__(self, body: Sequence[ast.stmt], always: _Names = _NONE) -> None:
+        self._always = always | frozenset(captured_names(body))
         self._after: dict[int, _Names] = {}
         self._head: dict[int, _Names] = {}
         self._breaks: list[_Names] = []
@@ -49,6 +49,8 @@ class Liveness:
             return inside | loaded(statement.test)
         if isinstance(statement, (ast.For, ast.While)):
             return self._loop(statement, live)
+        if isinstance(statement, ast.With):
+            return self._block(statement.body, live) | _NONE.union(*(loaded(item) for item in statement.items))
         if isinstance(statement, ast.Return):
             return loaded(statement.value)
         if isinstance(statement, ast.Break):
@@ -88,32 +90,35 @@ def loaded(node: ast.AST | None) -> _Names:
 def stored(node: ast.AST) -> _Names:
     """The names that a node certainly sets, where it is reached."""
     return frozenset(
-        part.id for part in _outside_functions(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+        part.id for part in outside_functions(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
     )
 
 
-def _outside_functions(node: ast.AST) -> Iterable[ast.AST]:
+def outside_functions(node: ast.AST) -> Iterable[ast.AST]:
     """A node and what is in it, inner functions and comprehensions left out."""
     yield node
     if isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
         return
     for child in ast.iter_child_nodes(node):
-        yield from _outside_functions(child)
+        yield from outside_functions(child)
 
 
 def captured_names(body: Iterable[ast.AST]) -> set[str]:
-    """The names that functions inside of a body read."""
-    inner = (part for node in body for part in ast.walk(node) if isinstance(part, (ast.FunctionDef, ast.Lambda)))
-    return {name for function in inner for name in loaded(function)}
+    """The names that functions inside of a body read, or say to be those of a function around them."""
+    inner = [part for node in body for part in ast.walk(node) if isinstance(part, (ast.FunctionDef, ast.Lambda))]
+    given = (part for function in inner for part in ast.walk(function) if isinstance(part, ast.Nonlocal))
+    return {name for function in inner for name in loaded(function)} | {name for part in given for name in part.names}
 
 
 def assigned_names(body: Iterable[ast.AST]) -> set[str]:
     """The names that are local to a function with this body, its parameters left out."""
     names: set[str] = set()
     for node in body:
-        for part in _outside_functions(node):
+        for part in outside_functions(node):
             if isinstance(part, ast.Name) and isinstance(part.ctx, (ast.Store, ast.Del)):
                 names.add(part.id)
             elif isinstance(part, ast.FunctionDef):
                 names.add(part.name)
+            elif isinstance(part, (ast.Import, ast.ImportFrom)):
+                names |= {each.asname or each.name.partition(".")[0] for each in part.names}
     return names

@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading import names
+from retrograde.python.reading.changes import State
 from retrograde.python.reading.frames import CONTINUE, EXIT, NORMAL
 from retrograde.python.reading.growing import grown
 from retrograde.python.reading.iteration import UNROLLED_MOST, Turns, elements_known, turns_of
 from retrograde.python.reading.loops import LoopReading, loop_key
 from retrograde.python.reading.regions import branch, branch_value
-from retrograde.python.reading.signals import NeedsStatic
+from retrograde.python.reading.signals import ConditionChecks, NeedsStatic
 from retrograde.python.reading.truth import is_dynamic, truth
 from retrograde.python.reading.values import Number
 from retrograde.python.reading.ways_out import ends_loop, goes_on, has
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
+
+
+_GOING = "whether the loop goes on"
 
 
 def read_for(reader: Reader, statement: ast.For) -> None:
@@ -108,14 +113,49 @@ def read_while(reader: Reader, statement: ast.While) -> None:
         value = branch_value(reader, going, lambda: reader.evaluate(statement.test), lambda: False)
         return truth(reader, value)
 
+    names.settle(reader, statement.test)
+    live = reader.frame.liveness.head(statement)
+
     def loop() -> None:
-        LoopReading(reader, key, None, body, condition, reader.frame.liveness.head(statement), "").read()
+        _repeated(reader, key, body, condition, live)
 
     if key in reader.assumptions.peeled:
         branch(reader, test(), lambda: _first(reader, statement, loop), lambda: None)
     else:
         loop()
     _ended(reader, statement)
+
+
+def _repeated(
+    reader: Reader, key: Any, body: Callable[[Any], None], condition: Callable[[], Any], live: frozenset[str]
+) -> None:
+    """A loop as long as a condition holds."""
+    back, state = reader.builder.checkpoint(), State(reader)
+    try:
+        LoopReading(reader, key, None, body, condition, live, "").read()
+    except ConditionChecks:
+        back()
+        state.restore()
+        _carrying(reader, key, body, condition, live)
+
+
+def _carrying(
+    reader: Reader, key: Any, body: Callable[[Any], None], condition: Callable[[], Any], live: frozenset[str]
+) -> None:
+    """A loop that carries whether it goes on."""
+    found = reader.frame.names
+
+    def ask() -> None:
+        going = condition()
+        found[_GOING] = reader.heap.number(going, bool) if isinstance(going, Symbol) else going
+
+    def turn(index: Any) -> None:
+        body(index)
+        ask()
+
+    ask()
+    LoopReading(reader, key, None, turn, lambda: truth(reader, found[_GOING]), live, "").read()
+    del found[_GOING]
 
 
 def _is_endless(statement: ast.For | ast.While) -> bool:

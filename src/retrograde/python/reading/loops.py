@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
 from retrograde.program.model import Block, Loop, Variable
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType
-from retrograde.python.reading.changes import Ending, Place, State, seen
-from retrograde.python.reading.joining import Made, hint_of
+from retrograde.python.reading.changes import NOTHING, Ending, NameSlot, Place, State, seen
+from retrograde.python.reading.exchanges import Exchange, exchange_of
+from retrograde.python.reading.frames import Maybe
+from retrograde.python.reading.joining import Made, hint_for, hint_of, without_flag
 from retrograde.python.reading.kinds import (
     Fixed,
     Kind,
@@ -33,7 +37,7 @@ from retrograde.python.reading.kinds import (
     union,
 )
 from retrograde.python.reading.operands import operand_for
-from retrograde.python.reading.signals import NeedsUnrolling
+from retrograde.python.reading.signals import ConditionChecks, NeedsUnrolling, Unreachable
 from retrograde.python.reading.values import Array, Cell, CellSlot, ContainerSlot
 
 if TYPE_CHECKING:
@@ -77,7 +81,7 @@ class Carried:
         if isinstance(self.place, CellSlot):
             self.kind = union(general(before.value) if isinstance(before, Fixed) else before, general(end))
         else:
-            self.kind = join(before, end)
+            self.kind = without_flag(self.place, join(before, end))
         return not _is_same_kind(before, self.kind)
 
     def leaves(self, value: Any) -> list[Any]:
@@ -100,6 +104,11 @@ def _cells(value: Any) -> list[Cell]:
 
 def _is_same_kind(one: Kind, other: Kind) -> bool:
     return one is other or (not isinstance(one, Fixed) and one == other)
+
+
+def _turns(count: Any) -> Any:
+    """How often a loop with a count runs."""
+    return max(count, 0) if isinstance(count, int) else np.maximum(count.symbol, 0)
 
 
 class LoopReading:
@@ -139,6 +148,7 @@ class LoopReading:
         self._state = State(reader)
         self._carried: dict[Any, Carried] = {}
         self._poisoned: dict[Any, str | None] = {}
+        self._exchange: Exchange | None = None
 
     def read(self) -> None:
         """Put the loop into the program; names, items and array objects are what it made of them."""
@@ -159,8 +169,6 @@ class LoopReading:
         )
 
     def _note_name(self, name: str) -> None:
-        from retrograde.python.reading.changes import NOTHING, NameSlot
-
         before = self._state.names.get(name, NOTHING)
         self._note(NameSlot(self._reader, name, before))
 
@@ -178,7 +186,8 @@ class LoopReading:
         reader, builder = self._reader, self._reader.builder
         block, index = self._entered()
         with builder.inside(block):
-            self._body(index)
+            with suppress(Unreachable):
+                self._body(index)
             self._refuse_written_elements()
             ending = Ending(reader, self._state, self._live)
             self._refuse_resized(ending)
@@ -196,6 +205,7 @@ class LoopReading:
                 stable = False
         if not stable:
             return block, None, list(zip(new, ends[len(carried) :], strict=True))
+        self._exchange = exchange_of(carried)
         with builder.inside(block):
             self._leave(block)
         return block, self._asked(self._condition) if self._condition is not None else None, None
@@ -207,7 +217,10 @@ class LoopReading:
         entered = State(reader)
         with builder.inside(block):
             block.results = [builder.atom(condition())]
-            if entered.changes(None):
+            changes = entered.changes(None)
+            if changes and all(map(reader.is_check, changes)):
+                raise ConditionChecks
+            if changes:
                 raise UnsupportedError(
                     "the condition of a `while` loop writes into an array or a container; write it in the body, and "
                     "leave with `if ...: break`"
@@ -223,11 +236,12 @@ class LoopReading:
         if self._condition is not None:
             block.parameters.append(builder.variable(_INTEGER, self._hint))
         reader.indices[index] = self._key
+        reader.counters.add(index)
         symbols: list[Symbol] = []
         leaves: list[tuple[Leaf, list[Any]]] = []
         for one in self._carried.values():
             for (leaf, start), end in zip(leaves_of(one.kind, one.start), one.leaves(one.end), strict=True):
-                variable = builder.variable(leaf_type(leaf), one.hint)
+                variable = builder.variable(leaf_type(leaf), hint_for(leaf, one.hint))
                 reader.indices[variable] = self._key
                 block.parameters.append(variable)
                 symbols.append(Symbol(builder, variable))
@@ -255,6 +269,13 @@ class LoopReading:
                 written = any(head.version is not version for one in names for head, version in one.heads)
                 if written or cell in changed:
                     growing.refuse()
+
+    def _note_counted(self) -> None:
+        """Names that every iteration sets have a value if there was one."""
+        for one in self._carried.values():
+            value = one.place.get()
+            if one.place.before is NOTHING and isinstance(value, Maybe) and not isinstance(one.end, Maybe):
+                one.place.set(replace(value, count=self._count))
 
     def _share_elements(self) -> None:
         """What is in a list, and has a name behind the loop, is written by that name."""
@@ -301,13 +322,18 @@ class LoopReading:
             first = one.start if isinstance(one.place, CellSlot) else map_arrays(seen, one.place.before)
             for (leaf, start), last in zip(leaves_of(one.kind, first), one.leaves(one.end), strict=True):
                 initial.append(builder.atom(operand_for(builder, leaf, content_of(start))))
-                results.append(builder.variable(leaf_type(leaf), one.hint))
+                results.append(builder.variable(leaf_type(leaf), hint_for(leaf, one.hint)))
                 leaves.append((leaf, [start, last]))
         count = builder.atom(reader.heap.symbol(self._count)) if self._count is not None else None
         builder.append(Loop(count, False, initial, [], block, results, end, self._place))
         offset = 0 if end is None else 1
         self._set([Symbol(builder, result) for result in results[offset:]], leaves)
         self._share_elements()
+        if self._condition is None:
+            self._note_counted()
         for cell, reason in self._poisoned.items():
             cell.poison = reason
+        if self._exchange is not None:
+            turns = Symbol(builder, results[0]) if end is not None else _turns(self._count)
+            self._exchange.after(reader, turns)
         reader.regions[self._key] = [key for key in self._carried if isinstance(key, str)]

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.python.reading.frames import Closure, Frame, Unset
+from retrograde.python.reading.frames import Closure, Frame, Maybe, Unset
 from retrograde.python.reading.iteration import elements_known
 from retrograde.python.reading.liveness import stored
-from retrograde.python.reading.signals import NeedsUnrolling
-from retrograde.python.reading.truth import is_dynamic
+from retrograde.python.reading.signals import NeedsUnrolling, Unreachable
+from retrograde.python.reading.truth import is_dynamic, negated, truth
 from retrograde.python.reading.values import Array, Number
 
 if TYPE_CHECKING:
@@ -33,13 +33,42 @@ def load(reader: Reader, node: ast.Name) -> Any:
     frame: Frame = reader.frame
     while True:
         value = frame.names.get(name, _MISSING)
+        if isinstance(value, Maybe):
+            value = _certain(reader, name, value)
+            if frame is reader.frame:
+                frame.names[name] = value
         if value is not _MISSING:
             return present(repr(name), value)
         if name in frame.local:
-            raise UnboundLocalError(f"cannot access local variable {name!r} where it is not associated with a value")
+            if reader.is_certain:
+                raise UnboundLocalError(_unbound(name))
+            reader.check(True, UnboundLocalError, _unbound(name))
+            raise Unreachable
         if frame.outer is None:
             return _from_outside(reader, frame, name)
         frame = frame.outer
+
+
+def _unbound(name: str) -> str:
+    return f"cannot access local variable {name!r} where it is not associated with a value"
+
+
+def _certain(reader: Reader, name: str, found: Maybe) -> Any:
+    """The value of a name that has one in some runs; in the others the run raises what Python would."""
+    count = found.count
+    if count is None:
+        reader.check(truth(reader, negated(reader, found.flag)), UnboundLocalError, _unbound(name))
+    elif not reader.inputs.is_positive(count):
+        reader.check(truth(reader, count < 1), UnboundLocalError, _unbound(name))
+    return found.value
+
+
+def settle(reader: Reader, node: ast.expr) -> None:
+    """Check that the names have values which an expression certainly reads."""
+    node = node.values[0] if isinstance(node, ast.BoolOp) else node
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and isinstance(reader.frame.names.get(part.id), Maybe):
+            load(reader, part)
 
 
 def present(label: str, value: Any) -> Any:
@@ -66,6 +95,13 @@ def _from_outside(reader: Reader, frame: Frame, name: str) -> Any:
     if hasattr(builtins, name):
         return getattr(builtins, name)
     raise NameError(f"name {name!r} is not defined")
+
+
+def globals_of(frame: Frame) -> dict[str, Any]:
+    """The globals of the function that a frame is a call of, or that it is defined in."""
+    while frame.outer is not None:
+        frame = frame.outer
+    return frame.function.__globals__
 
 
 def store(reader: Reader, name: str, value: Any) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.frames import Unset
 from retrograde.python.reading.kinds import ArrayLeaf, Leaf, NumberLeaf
 
@@ -44,9 +45,9 @@ def _filler(builder: ProgramBuilder, leaf: Leaf) -> Any:
     value = np.asarray(np.nan if kind in "fc" else np.iinfo(leaf.dtype).min if kind == "i" else 0, leaf.dtype)
     if isinstance(leaf, NumberLeaf):
         return value[()]
-    if not all(map(builder.is_named, leaf.sizes)):
+    if not all(map(builder.sizes.is_named, leaf.sizes)):
         return np.full((1,) * len(leaf.sizes), value)
-    shape = tuple(map(builder.named_extent, leaf.sizes))
+    shape = tuple(map(builder.sizes.named, leaf.sizes))
     if all(isinstance(extent, int) for extent in shape):
         return np.full(shape, value)
     return builder.emit(PRIMITIVES["broadcast_to"], (value, shape), {})

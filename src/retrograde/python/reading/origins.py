@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from retrograde.program.builder import Symbol
 from retrograde.program.model import Variable, variables_in
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType, Extent, Size
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -152,11 +153,12 @@ class _Attempt:
         with entered(reader, self.source, self.function, None, names) as frame:
             reader.execute(body_of(self.source.node))
             value = returned(reader, frame)
-        self.inputs.refuse_unclear_writes()
-        outputs: dict[str, Any] = {}
-        template = self._return(value, outputs)
+            self.inputs.refuse_unclear_writes()
+            outputs: dict[str, Any] = {}
+            template = reader.located(_ending(self.source.node), lambda: self._return(value, outputs))
         returns = list(outputs)
         mutated, unclear = arguments.written(outputs)
+        outputs = {name: reader.checked(output) for name, output in outputs.items()}
         program = simplify(prune(reader.builder.finish(**outputs)))
         return Reading(
             program,
@@ -197,6 +199,12 @@ class _Attempt:
             return filled[0] if plain else structure.unflatten(filled)
 
         return rebuild
+
+
+def _ending(function: ast.FunctionDef | ast.Lambda) -> ast.AST:
+    """The statement that an error of what a function returns belongs to."""
+    last = body_of(function)[-1]
+    return last if isinstance(last, ast.Return) else function
 
 
 def _is_number(value: Any) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from retrograde.errors import RetrogradeError, UnsupportedError
 from retrograde.program.model import Place
+from retrograde.program.symbol import NotConstant
 
 _TAPE = 'or call the function with backend="tape", which runs it as it is'
 
@@ -21,12 +22,13 @@ REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.Yield: ("`yield`", f"write the values into an array and return it, {_TAPE}"),
     ast.YieldFrom: ("`yield from`", f"write the values into an array and return it, {_TAPE}"),
     ast.Global: ("`global`", "return the value, and let the caller assign it"),
-    ast.Nonlocal: ("`nonlocal`", "return the value from the inner function, and assign it outside"),
+    ast.Nonlocal: (
+        "`nonlocal` for a name of a function that is not itself read",
+        "return the value from the inner function, and assign it outside",
+    ),
     ast.ClassDef: ("a class definition", "define the class outside of the function"),
-    ast.Import: ("`import`", "import at the top of the file"),
-    ast.ImportFrom: ("`import`", "import at the top of the file"),
-    ast.Raise: ("`raise` where only the run knows whether it is reached", f"check arguments before the call, {_TAPE}"),
-    ast.Match: ("`match`", "write `if` and `elif`"),
+    ast.ImportFrom: ("`import *`", "import at the top of the file"),
+    ast.Match: ("this pattern of a `match`", "write `if` and `elif`"),
 }
 """For each kind of node that is refused: how people call it, and what to write instead."""
 
@@ -49,6 +51,22 @@ CALLS: dict[str, tuple[str, str]] = {
     "breakpoint": ("`breakpoint`", 'debug the text of rg.source, or the function with backend="tape"'),
 }
 """For each builtin function that is refused: what it would do, and what to write instead."""
+
+
+_RUN = f"what it does belongs to a run, and a program is made once; do it outside of the function, {_TAPE}"
+
+EFFECTS: dict[str, tuple[str, str]] = {
+    "random": ("random numbers of Python's own", "draw from np.random.default_rng(seed)"),
+    "secrets": ("random numbers of Python's own", "draw from np.random.default_rng(seed)"),
+    "time": ("the time", f"measure around the call, {_TAPE}"),
+    "datetime": ("dates and times", f"pass what is needed as a number, {_TAPE}"),
+    "logging": ("logging", f"return what is to be logged, {_TAPE}"),
+    **dict.fromkeys(("os", "posix", "nt", "posixpath", "ntpath", "sys", "io", "_io"), ("the system", _RUN)),
+    **dict.fromkeys(("pathlib", "shutil", "subprocess", "socket", "tempfile"), ("the system", _RUN)),
+    **dict.fromkeys(("pickle", "_pickle", "json", "csv", "_csv"), ("files", _RUN)),
+    **dict.fromkeys(("threading", "_thread", "multiprocessing", "concurrent", "asyncio"), ("threads", _RUN)),
+}
+"""For each module of Python whose functions are refused, since they have effects: what they are, what to write."""
 
 
 class Located:
@@ -75,8 +93,15 @@ def located(error: RetrogradeError, place: Place | None, text: str) -> Retrograd
     kind = type(error)
     if issubclass(kind, Located):
         return error
-    with_place = type(kind.__name__, (Located, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    kind = UnsupportedError if issubclass(kind, NotConstant) else kind
+    with_place: Any = type(kind.__name__, (Located, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
     return with_place(where(place, text, str(error)))
+
+
+def note(error: Exception, place: Place | None, text: str) -> None:
+    """Say beside an error of Python or NumPy where in the user's source it came up."""
+    if not getattr(error, "__notes__", None):
+        error.add_note(where(place, text, "came up here, while the function was read into a program"))
 
 
 def refuse(place: Place | None, text: str, what: str, remedy: str) -> NoReturn:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
 from retrograde.program.model import Block, Branch
-from retrograde.python.reading.changes import Ending, Place, State
+from retrograde.program.symbol import Symbol
+from retrograde.python.reading.changes import NOTHING, Ending, Place, State
 from retrograde.python.reading.frames import Unset
 from retrograde.python.reading.joining import Joined
 from retrograde.python.reading.kinds import content_of, leaf_type
 from retrograde.python.reading.operands import operand_for
-from retrograde.python.reading.signals import NeedsStatic
+from retrograde.python.reading.signals import NeedsStatic, Unreachable
 from retrograde.python.reading.values import ContainerSlot
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _side(
     live: frozenset[str] | None,
     condition: Symbol,
 ) -> Ending:
-    with reader.builder.inside(block):
+    with reader.builder.inside(block), suppress(Unreachable):
         action()
     ending = Ending(reader, state, live)
     for change in ending.changes.values():
@@ -109,7 +110,9 @@ def branch_value(reader: Reader, condition: Any, then: Callable[[], Any], otherw
         return action
 
     branch(reader, condition, keep(then), keep(otherwise))
-    value = names.pop(VALUE)
+    value = names.pop(VALUE, NOTHING)
+    if value is NOTHING:
+        raise Unreachable
     if isinstance(value, Unset):
         raise UnsupportedError(f"a conditional expression was used {value.reason}")
     return value

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from retrograde.program.builder import Symbol
 from retrograde.program.model import Block
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType
 from retrograde.python.reading import names
 from retrograde.python.reading.changes import State, seen
@@ -96,10 +96,10 @@ def series(reader: Reader, node: ast.ListComp | ast.GeneratorExp) -> Series | No
     kind, leaf = _element(reader, node, turns, key)
     sizes = leaf.sizes if isinstance(leaf, ArrayLeaf) else ()
     builder = reader.builder
-    if not all(map(builder.is_named, sizes)):
+    if not all(map(builder.sizes.is_named, sizes)):
         message = "the arrays of a list have sizes that only the run knows; write them into an array"
         raise NeedsUnrolling(key, message, at_once=True)
-    shape = (reader.heap.symbol(turns.count), *map(builder.named_extent, sizes))
+    shape = (reader.heap.symbol(turns.count), *map(builder.sizes.named, sizes))
     found_names = reader.frame.names
     found_names[_MADE] = made = reader.heap.array(builder.zeros(shape, leaf_type(leaf).dtype))
 

@@ -1,4 +1,4 @@
-"""What ends one attempt to read a function, so that the next one knows more."""
+"""What ends one attempt to read a function, so that the next one knows more; and what ends a block."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from retrograde.program.model import Place
 
 if TYPE_CHECKING:
     from retrograde.python.reading.origins import Origins
+
+
+class Unreachable(Exception):
+    """The rest of a block is not reached: the run raises an exception before, by a check."""
+
+
+class ConditionChecks(Exception):
+    """The condition of a loop makes checks: it is to be computed before the loop, and at the end of its body."""
 
 
 class NeedsStatic(Exception):

@@ -6,7 +6,7 @@ import ast
 import functools
 import inspect
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -99,13 +99,13 @@ def source_of(function: Callable[..., Any]) -> Source:
         )
     try:
         lines, _ = inspect.findsource(code)
-        tree = _parsed("".join(lines))
+        functions = _functions("".join(lines))
     except (OSError, SyntaxError) as error:
         raise NoSource(
             f"the source of {code.co_name} ({code.co_filename}, line {code.co_firstlineno}) cannot be read; define it "
             'in a file, or call it with backend="tape"'
         ) from error
-    found = [node for node in _functions(tree) if _is_at(node, code)]
+    found = [node for node in functions if _is_at(node, code)]
     if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         place = Place(code.co_filename, code.co_firstlineno, code.co_name)
         refuse(place, f"async def {code.co_name}", *REFUSED[ast.AsyncFunctionDef])
@@ -120,12 +120,8 @@ def source_of(function: Callable[..., Any]) -> Source:
 
 
 @lru_cache(maxsize=32)
-def _parsed(text: str) -> ast.Module:
-    return ast.parse(text)
-
-
-def _functions(tree: ast.Module) -> Iterator[FunctionNode]:
-    return (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.Lambda)))
+def _functions(text: str) -> tuple[FunctionNode, ...]:
+    return tuple(node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.Lambda)))
 
 
 def _is_at(node: FunctionNode, code: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,12 @@ from retrograde.python.reading import names
 from retrograde.python.reading.expressions import AUGMENTED
 from retrograde.python.reading.frames import CONTINUE, EXIT, NORMAL, RETURNED
 from retrograde.python.reading.loop_statements import read_for, read_while
+from retrograde.python.reading.raising import raise_where, read_assert, read_raise
 from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch
-from retrograde.python.reading.signals import NeedsStatic
-from retrograde.python.reading.truth import is_dynamic, truth
+from retrograde.python.reading.truth import is_dynamic, opposite, truth
 from retrograde.python.reading.values import Number, assign_augmented
-from retrograde.python.reading.ways_out import goes_on, leaves, ways_out
+from retrograde.python.reading.ways_out import goes_on, leaves, raises, ways_out
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -63,8 +64,19 @@ def _rest(reader: Reader, code: Number, statement: ast.stmt, rest: Sequence[ast.
             (only,) = ways
             reader.frame.names[EXIT] = NORMAL if only is CONTINUE and ends_body else only
 
-    live = reader.frame.liveness.after(rest[-1])
-    branch(reader, goes_on(reader, code), lambda: execute(reader, rest, ends_body=ends_body), left, live)
+    if raises(rest):
+        raise_where(reader, goes_on(reader, code), rest)
+        left()
+        return
+    found = reader.frame.names
+
+    def stayed() -> None:
+        found[EXIT] = NORMAL
+        execute(reader, rest, ends_body=ends_body)
+        if found[EXIT] is NORMAL:
+            found[EXIT] = code
+
+    branch(reader, goes_on(reader, code), stayed, left, reader.frame.liveness.after(rest[-1]))
 
 
 def _statement(reader: Reader, statement: ast.stmt) -> None:
@@ -84,6 +96,12 @@ def _if(reader: Reader, statement: ast.If, rest: Sequence[ast.stmt] = (), ends_b
         return
     sides = (statement.body, statement.orelse)
     then, otherwise = (side if leaves(side) else [*side, *rest] for side in sides)
+    if raises(then) or raises(otherwise):
+        fails = condition if raises(then) else opposite(reader, condition)
+        failing, other = (then, otherwise) if raises(then) else (otherwise, then)
+        raise_where(reader, fails, failing)
+        execute(reader, other, ends_body=ends_body)
+        return
     live = reader.frame.liveness.after(rest[-1] if rest else statement)
     branch(
         reader,
@@ -170,25 +188,32 @@ def _delete(reader: Reader, statement: ast.Delete) -> None:
             raise UnsupportedError("deleting attributes is not read; keep the value in a name")
 
 
-def _assert(reader: Reader, statement: ast.Assert) -> None:
-    condition = truth(reader, reader.evaluate(statement.test))
-    if not isinstance(condition, bool):
-        remedy = 'check it before or after the call, or use backend="tape"'
-        raise NeedsStatic(condition, "what is asserted", remedy=remedy)
-    if not condition:
-        raise AssertionError(None if statement.msg is None else reader.evaluate(statement.msg))
+def _import(reader: Reader, statement: ast.Import) -> None:
+    for part in statement.names:
+        module = importlib.import_module(part.name)
+        if part.asname is None:
+            module = importlib.import_module(part.name.partition(".")[0])
+        reader.frame.names[part.asname or part.name.partition(".")[0]] = module
 
 
-def _raise(reader: Reader, statement: ast.Raise) -> None:
-    if reader.conditions:
-        remedy = 'leave with `break` or `return` and check what came after the call, or use backend="tape"'
-        raise NeedsStatic(reader.conditions[-1], "whether `raise` is reached", remedy=remedy)
-    error = None if statement.exc is None else reader.evaluate(statement.exc)
-    if isinstance(error, type) and issubclass(error, Exception):
-        error = error()
-    if not isinstance(error, Exception):
-        raise UnsupportedError("`raise` without an exception is not read; name the exception")
-    raise error
+def _import_from(reader: Reader, statement: ast.ImportFrom) -> None:
+    around = names.globals_of(reader.frame)
+    module = importlib.import_module("." * statement.level + (statement.module or ""), around.get("__package__"))
+    for part in statement.names:
+        if part.name == "*":
+            source = reader.frame.source
+            refuse(source.place(statement), source.text(statement), *REFUSED[ast.ImportFrom])
+        if not hasattr(module, part.name):
+            value: Any = importlib.import_module(f"{module.__name__}.{part.name}")
+        else:
+            value = reader.inputs.attribute(module, part.name)
+        reader.frame.names[part.asname or part.name] = value
+
+
+def _nonlocal(reader: Reader, statement: ast.Nonlocal) -> None:
+    if not reader.frame.nonlocals.issuperset(statement.names):
+        source = reader.frame.source
+        refuse(source.place(statement), source.text(statement), *REFUSED[ast.Nonlocal])
 
 
 _UFUNCS: dict[type[ast.operator], str] = {
@@ -222,6 +247,9 @@ _KINDS: dict[type[ast.stmt], Callable[[Reader, Any], None]] = {
     ast.Pass: lambda reader, statement: None,
     ast.FunctionDef: _define,
     ast.Delete: _delete,
-    ast.Assert: _assert,
-    ast.Raise: _raise,
+    ast.Assert: read_assert,
+    ast.Raise: read_raise,
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+    ast.Nonlocal: _nonlocal,
 }

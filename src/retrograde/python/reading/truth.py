@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values import Value
 
 if TYPE_CHECKING:
@@ -32,3 +33,11 @@ def negated(reader: Reader, value: Any) -> Any:
     if isinstance(condition, bool):
         return not condition
     return reader.heap.number(np.logical_not(condition), bool)  # pyright: ignore
+
+
+def opposite(reader: Reader, condition: Any) -> Any:
+    """A boolean symbol that is true where another is not."""
+    made = reader.builder.instruction_of(condition)
+    if made is not None and made.primitive.name == "logical_not":
+        return Symbol(reader.builder, made.operands[0])
+    return np.logical_not(condition)

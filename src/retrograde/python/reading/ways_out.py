@@ -41,6 +41,14 @@ def leaves(statements: Sequence[ast.stmt]) -> bool:
     return isinstance(last, (ast.Return, ast.Break, ast.Continue))
 
 
+def raises(statements: Sequence[ast.stmt]) -> bool:
+    """Whether a block certainly ends in `raise`."""
+    last = statements[-1] if statements else None
+    if isinstance(last, ast.If):
+        return raises(last.body) and raises(last.orelse)
+    return isinstance(last, ast.Raise)
+
+
 def ways_out(frame: Frame, statement: ast.stmt) -> set[int]:
     """What `EXIT` may be where a statement left the block that it is in."""
     found = {frame.break_code} if has([statement], ast.Break) else set[int]()

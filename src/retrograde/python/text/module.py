@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from retrograde.program.schedules import ROW_KINDS
 from retrograde.program.types import ArrayType, ScheduleType, StackType
 from retrograde.python.lowering.model import Apply, Bind, MakeStack, Procedure
-from retrograde.python.lowering.places import set_by, walk
+from retrograde.python.lowering.places import names_in, names_read, set_by, walk
+from retrograde.python.text.bounds import Bounds
 from retrograde.python.text.comments import Comments
 from retrograde.python.text.expressions import ExpressionPrinter
 from retrograde.python.text.numbers import numbers_of
@@ -46,10 +48,11 @@ def python_text(procedure: Procedure) -> str:
     """
     taken = {name.text for action in walk(procedure.actions) for name in set_by(action)}
     taken |= {parameter.text for parameter in procedure.parameters}
-    expressions = ExpressionPrinter(plain_numbers=_has_wide_types_only(procedure), taken=taken)
+    expressions = ExpressionPrinter(None, _has_wide_types_only(procedure), taken, Bounds(procedure))
     function = procedure.name.partition("_reversed")[0]
     comments = Comments(function)
-    lines = StatementPrinter(expressions, comments, numbers_of(procedure)).lines(procedure.actions)
+    read = names_read(procedure.actions).union(*map(names_in, procedure.results))
+    lines = StatementPrinter(expressions, comments, numbers_of(procedure), read).lines(procedure.actions)
     results = ", ".join(map(expressions.text, procedure.results))
     head = f"def {procedure.name}({', '.join(parameter.text for parameter in procedure.parameters)}):"
     body = [*_docstring(procedure), *lines, f"return {results}" if results else "return ()"]
@@ -101,11 +104,22 @@ def _top(expressions: ExpressionPrinter) -> list[str]:
 def _docstring(procedure: Procedure) -> list[str]:
     """What is kept for the way back, loop by loop."""
     stacks = [action for action in walk(procedure.actions) if isinstance(action, MakeStack)]
+    schedules = [parameter.text for parameter in procedure.parameters if isinstance(parameter.type, ScheduleType)]
     if not stacks:
         return []
     lines = [f'"""The value{"s" if len(procedure.results) != 1 else ""} {", ".join(procedure.result_names)}.', ""]
-    for make in dict.fromkeys(action.stack for action in stacks):
-        lines += fill(f"`{make.text}` keeps {_described(make.type)} for each iteration.", 100).splitlines()
+    slots = {action.stack for action in stacks if action.slots}
+    for stack in dict.fromkeys(action.stack for action in stacks):
+        each = "slot" if stack in slots else "iteration"
+        lines += fill(f"`{stack.text}` keeps {_described(stack.type)} for each {each}.", 100).splitlines()
+    if schedules:
+        named = ", ".join(f"`{schedule}`" for schedule in schedules)
+        kinds = ", ".join(f"{kind} {name}" for kind, name in enumerate(ROW_KINDS))
+        says = "says" if len(schedules) == 1 else "say"
+        told = (
+            f"{named} {says} in which order steps run, in rows of a kind, a start, a stop and a slot. Kinds: {kinds}."
+        )
+        lines += ["", *fill(told, 100).splitlines()]
     return [*lines, '"""']
 
 

@@ -27,7 +27,6 @@ TEMPLATES: dict[str, str] = {
     "triu": "np.triu({x}{k})",
     "trace": "np.trace({x}{offset}{axis1}{axis2})",
     "astype": "{x.}.astype({dtype!})",
-    "masked": "np.where({condition}, {x}, {zero})",
     "convolve": "np.convolve({x}, {y})",
     "correlate": "np.correlate({x}, {y})",
     "sum": "np.sum({x}{axis}{keepdims})",

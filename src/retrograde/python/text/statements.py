@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from retrograde.python.lowering.model import (
     Keep,
     MakeStack,
     Name,
+    Raise,
     Repeat,
     Stop,
     Write,
@@ -31,6 +32,7 @@ from retrograde.python.lowering.places import names_read
 from retrograde.python.text.comments import Comments
 from retrograde.python.text.constants import dtype_text
 from retrograde.python.text.expressions import ExpressionPrinter
+from retrograde.python.text.signs import negated
 from retrograde.python.text.wrapping import wrapped
 
 _INDENT = "    "
@@ -43,6 +45,7 @@ class StatementPrinter:
         expressions: prints what they compute.
         comments: says which line of the user's function they come from; None for no comments.
         numbers: names that stand for numbers, never for arrays without axes.
+        read: the names that something reads.
     """
 
     def __init__(
@@ -50,7 +53,9 @@ class StatementPrinter:
         expressions: ExpressionPrinter,
         comments: Comments | None = None,
         numbers: frozenset[Name] = frozenset(),
+        read: Set[Name] = frozenset(),
     ) -> None:
+        self._read = read
         self._text = expressions.text
         self._expressions = expressions
         self._comments = comments
@@ -63,7 +68,7 @@ class StatementPrinter:
         done: list[str] = []
         for action in _with_exchanges(actions):
             place = getattr(action, "place", None)
-            if self._comments is not None and place is not None:
+            if self._comments is not None and place is not None and not _only_counts(action):
                 done += self._comments.before(place)
             for line in _PRINTERS[type(action)](self, action):
                 done += wrapped(line)
@@ -106,8 +111,8 @@ class StatementPrinter:
             sign, value = self._sign(write)
             yield f"{place} {sign} {value}"
         elif _picks_once(write.index):
-            negated = isinstance(write.value, Apply) and write.value.primitive.name == "negative"
-            sign, value = ("-=", write.value.operands[0]) if negated else ("+=", write.value)
+            opposite = negated(write.value)
+            sign, value = ("+=", write.value) if opposite is None else ("-=", opposite)
             yield f"{place} {sign} {self._text(value)}"
         else:
             yield f"np.add.at({name}, {self._index_argument(write.index)}, {self._text(write.value)})"
@@ -138,7 +143,8 @@ class StatementPrinter:
         else:
             self._arrays.add(make.stack)
             count = self._text(make.count)
-            if not isinstance(make.count, int) and not _is_size(make.count):
+            least = self._expressions.bounds.of(make.count)
+            if least is None or least < 0:
                 count = f"max({count}, 0)"
             extents = ", ".join([count, *map(self._text, make.shape)])
             shape = f"({extents})" if make.shape else extents
@@ -147,11 +153,9 @@ class StatementPrinter:
 
     def _keep(self, keep: Keep) -> Iterator[str]:
         name = self._expressions.name(keep.stack)
-        value = self._text(keep.value, 14)
+        value = self._text(keep.value)
         if keep.stack not in self._arrays and not keep.is_own and _may_change(keep.value):
-            value += ".copy()"
-        elif keep.stack in self._arrays:
-            value = self._text(keep.value)
+            value = f"{self._text(keep.value, 14)}.copy()"
         if keep.stack in self._growing:
             yield f"{name}.append({value})"
         else:
@@ -179,14 +183,26 @@ class StatementPrinter:
         if body and isinstance(body[0], Stop):
             first = body.pop(0)
             conditions.append(self._text(first.unless, 3 if conditions else 0))  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
-        yield f"{index} = 0"
+        counts = loop.limit is not None or loop.index in self._read
+        yield from [f"{index} = 0"] * counts
         yield f"while {' and '.join(conditions) or 'True'}:"
         yield from self._block(body)
-        yield f"{_INDENT}{index} += 1"
+        yield from [f"{_INDENT}{index} += 1"] * counts
 
     def _stop(self, stop: Stop) -> Iterator[str]:
         yield f"if not {self._text(stop.unless, 3)}:"
         yield f"{_INDENT}break"
+
+    def _raise(self, check: Raise) -> Iterator[str]:
+        fails: Any = check.fails
+        if isinstance(fails, Apply) and fails.primitive.name == "logical_not":
+            yield f"if not {self._text(fails.operands[0], 3)}:"
+        elif not isinstance(fails, (Name, Apply, Entry)) and fails:
+            yield f"raise {check.text}"
+            return
+        else:
+            yield f"if {self._text(fails)}:"
+        yield f"{_INDENT}raise {check.text}"
 
     def _if(self, choice: If) -> Iterator[str]:
         condition = self._text(choice.condition)
@@ -253,17 +269,24 @@ _PRINTERS: dict[type[Any], Callable[[StatementPrinter, Any], Iterator[str]]] = {
     ForEach: StatementPrinter._for_each,  # pyright: ignore[reportPrivateUsage]
     Repeat: StatementPrinter._repeat,  # pyright: ignore[reportPrivateUsage]
     Stop: StatementPrinter._stop,  # pyright: ignore[reportPrivateUsage]
+    Raise: StatementPrinter._raise,  # pyright: ignore[reportPrivateUsage]
     If: StatementPrinter._if,  # pyright: ignore[reportPrivateUsage]
     Forget: StatementPrinter._forget,  # pyright: ignore[reportPrivateUsage]
 }
 
 
+def _only_counts(action: Action) -> bool:
+    """Whether it gives a name to an integer plus a number: no line of the user's is about that."""
+    if not isinstance(action, Bind) or not isinstance(action.value, Apply):
+        return False
+    kind = action.value.type
+    named = action.targets[0].text
+    shifts = action.value.primitive.name in ("add", "subtract") and not kind.rank and kind.dtype.kind == "i"
+    return shifts and ("_plus_" in named or "_less_" in named)
+
+
 def _innermost(stack: Name) -> Any:
     return stack.type.element if isinstance(stack.type, StackType) else stack.type
-
-
-def _is_size(count: Expression) -> bool:
-    return isinstance(count, Apply) and count.primitive.name == "size"
 
 
 def _picks_once(index: Expression) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from retrograde.errors import UnsupportedError, UsageError
 from retrograde.program.primitive import Array
 from retrograde.program.spelling import spells
+from retrograde.rules.indexing.items import getitem
 from retrograde.rules.shapes.joining import as_array
 from retrograde.rules.shapes.sizes import known_shape
 
@@ -39,8 +40,8 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     flat = np.zeros(1, slopes.dtype)
     # Slope 0 stands before the first point and behind the last.
     around = np.concatenate((flat, slopes, flat))
-    slope = around[at + 1]
-    at_point = x == xp[at]
-    slope = np.where(at_point, 0.5 * (slope + around[at]), slope)
-    inside = fp[at] + slope * (x - xp[at])
+    slope = getitem(around, at + 1)
+    at_point = x == getitem(xp, at)
+    slope = np.where(at_point, 0.5 * (slope + getitem(around, at)), slope)
+    inside = getitem(fp, at) + slope * (x - getitem(xp, at))
     return np.where(x < xp[0], first, np.where(x > xp[-1], last, inside))

@@ -19,7 +19,7 @@ from retrograde.program.types import ArrayType
 from retrograde.rules.outputs import into
 from retrograde.rules.shapes.axes import at_least, at_least_3d
 from retrograde.rules.shapes.sizes import is_known, known_shape
-from retrograde.rules.type_rules import dtype_of
+from retrograde.rules.type_rules import dtype_of, sizes_of
 
 
 def _concatenated(*arrays: ArrayType, axis: int) -> ArrayType:
@@ -55,7 +55,7 @@ concatenate = Primitive(
 
 
 def _stacked(*arrays: ArrayType, axis: int) -> ArrayType:
-    shapes = [array.sizes for array in arrays]
+    shapes = [sizes_of(array) for array in arrays]
     if len({len(sizes) for sizes in shapes}) > 1:
         raise _unlike(shapes)
     known = tuple(same.pop() if len(same := set(extents)) == 1 else None for extents in zip(*shapes, strict=True))

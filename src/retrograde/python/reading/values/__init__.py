@@ -7,7 +7,7 @@ from retrograde.python.reading.values.calls import attribute, call
 from retrograde.python.reading.values.generators import Generator, generator
 from retrograde.python.reading.values.handle import Handle, Value
 from retrograde.python.reading.values.heap import Cell, Heap, Mark
-from retrograde.python.reading.values.numbers import Number
+from retrograde.python.reading.values.numbers import Number, kind_of
 from retrograde.python.reading.values.slots import CellSlot, ContainerSlot, ItemSlot, Slot
 
 _DECLARED = (builtins, creation, searching, writing)
@@ -30,4 +30,5 @@ __all__ = [
     "attribute",
     "call",
     "generator",
+    "kind_of",
 ]

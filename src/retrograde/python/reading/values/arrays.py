@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import Symbol
 from retrograde.program.kinds import is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import ArrayType, type_of
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.values.fitting import cast_to, check_kind, fitting
@@ -122,7 +122,7 @@ class Array(Handle):
         if not self.ndim:
             raise TypeError("len() of an array without axes")
         extent = self.shape[0]
-        return extent if isinstance(extent, int) else extent.__index__()
+        return extent if isinstance(extent, int) else extent.known("the length of an array that is made a sequence")
 
     def __iter__(self) -> Iterator[Any]:
         for row in range(len(self)):
@@ -142,13 +142,18 @@ class Array(Handle):
     def __getitem__(self, index: Any) -> Any:
         index = index_of(self.heap, index)
         if not is_basic(index):
-            return self.heap.wrap(self.read()[index])
+            return self._picked(index)
         if not picks_number(index, self.ndim):
             return self.viewed(index_view(self.heap.builder, index), contiguous=_stays_together(self, index))
         if not self.path:
-            return self.heap.wrap(self.read()[index])
+            return self._picked(index)
         path = joined(self.path, index_view(self.heap.builder, index), self._base_rank())
         return self.heap.wrap(_walk(self, path))
+
+    def _picked(self, index: Any) -> Any:
+        content = self.read()
+        found = content[index] if isinstance(content, Symbol) else PRIMITIVES["getitem"](content, index)
+        return self.heap.wrap(found)
 
     # Writing.
 

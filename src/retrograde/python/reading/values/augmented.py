@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.fitting import check_kind
 from retrograde.python.reading.values.handle import Handle

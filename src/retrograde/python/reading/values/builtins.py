@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
+from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import call, replaces
 from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Heap
 from retrograde.python.reading.values.numbers import Number, as_python, cast, converted, kind_of, wider
+from retrograde.python.reading.values.whole import check_convertible
 
 
 @replaces(len)
@@ -64,7 +66,12 @@ def _converted(heap: Heap, value: Any, kind: type) -> Any:
         return kind(number)
     if number.kind is complex and kind is not complex:
         raise TypeError(f"{kind.__name__}() argument must be a real number, not 'complex'; write x.real")
-    return converted(number, kind)
+    return _as_int(number) if kind is int else converted(number, kind)
+
+
+def _as_int(number: Number) -> Number:
+    check_convertible(number.heap, number)
+    return converted(number, int)
 
 
 @replaces(bool)
@@ -81,7 +88,7 @@ def rounded(value: Handle, digits: Any = None) -> Any:
         weak = value.kind
         if weak in (bool, int):
             return converted(value, int)
-        return converted(heap.number(np.round(value.symbol), float), int)
+        return _as_int(heap.number(np.round(value.symbol), float))
     if isinstance(value, Number) and value.kind is float:
         raise UnsupportedError(
             "round(x, digits) of a number of Python was asked for, which goes by its decimal spelling; write "
@@ -192,7 +199,7 @@ def _declare_math(name: str, function: Any, result: type) -> None:
         if not any(isinstance(value, Handle) for value in values):
             return original(*values)
         made = heap.number(function(*(_double(heap, value) for value in values)), float if result is int else result)
-        return converted(made, int) if result is int else made
+        return _as_int(made) if result is int else made
 
     replaces(original)(of_math)
 
@@ -217,21 +224,63 @@ def _log(heap: Heap, value: Any, base: Any = None) -> Any:
 def _hypot(heap: Heap, *values: Any) -> Any:
     if not any(isinstance(value, Handle) for value in values):
         return math.hypot(*values)
-    if len(values) != 2:
-        raise UnsupportedError(f"math.hypot of {len(values)} numbers was asked for; write np.sqrt of a sum of squares")
-    return heap.number(np.hypot(*(_double(heap, value) for value in values)), float)
+    parts = [_double(heap, value) for value in values]
+    total = parts[0]
+    for part in parts[1:]:
+        total = np.hypot(total, part)
+    return heap.number(total if len(parts) > 1 else np.abs(total), float)
 
 
-def _declare_unknown(name: str) -> None:
+@replaces(math.dist)
+def _dist(heap: Heap, one: Any, other: Any) -> Any:
+    return _hypot(heap, *(mine - theirs for mine, theirs in zip(one, other, strict=True)))
+
+
+@replaces(math.fsum)
+def _fsum(heap: Heap, values: Any) -> Any:
+    """As `sum`: the last bits, which `math.fsum` gets right, are those of a sum from left to right."""
+    found = values if _is_long(values) else list(values)
+    if not isinstance(found, Array) and not any(isinstance(value, Handle) for value in found):
+        return math.fsum(found)
+    return _sum(heap, found, 0.0)
+
+
+@replaces(math.isclose)
+def _isclose(heap: Heap, a: Any, b: Any, *, rel_tol: Any = 1e-09, abs_tol: Any = 0.0) -> Any:
+    if not any(isinstance(value, Handle) for value in (a, b, rel_tol, abs_tol)):
+        return math.isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
+    one, other, relative, absolute = (_double(heap, value) for value in (a, b, rel_tol, abs_tol))
+    allowed = np.maximum(relative * np.maximum(np.abs(one), np.abs(other)), absolute)
+    near = np.isfinite(one) & np.isfinite(other) & (np.abs(one - other) <= allowed)
+    return heap.number((one == other) | near, bool)
+
+
+def _declare_special(name: str, primitive: str) -> None:
     original = getattr(math, name)
 
-    def of_known(heap: Heap, *values: Any, **options: Any) -> Any:
-        if any(isinstance(value, Handle) for value in values):
-            raise UnsupportedError(f"math.{name} was asked of a number that only the run knows; write it with NumPy")
-        return original(*values, **options)
+    def special(heap: Heap, value: Any) -> Any:
+        if not isinstance(value, Handle):
+            return original(value)
+        return heap.number(heap.builder.emit(PRIMITIVES[primitive], (_double(heap, value),), {}), float)
+
+    replaces(original)(special)
+
+
+for _name, _primitive in {"erf": "erf", "erfc": "erfc", "gamma": "gamma", "lgamma": "gammaln"}.items():
+    _declare_special(_name, _primitive)
+
+
+def _declare_counting(name: str) -> None:
+    original = getattr(math, name)
+
+    def of_known(heap: Heap, *values: Any) -> Any:
+        if any(isinstance(value, Array) for value in values):
+            raise UnsupportedError(f"math.{name} was asked of an array; give it whole numbers")
+        purpose = f"an argument of math.{name}"
+        return original(*(value.known(purpose) if isinstance(value, Number) else value for value in values))
 
     replaces(original)(of_known)
 
 
-for _name in ("isclose", "gcd", "lcm", "factorial", "comb", "perm", "isqrt", "erf", "erfc", "gamma", "lgamma"):
-    _declare_unknown(_name)
+for _name in ("gcd", "lcm", "factorial", "comb", "perm", "isqrt"):
+    _declare_counting(_name)

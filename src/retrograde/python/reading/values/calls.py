@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import NotConstant, Symbol
 from retrograde.program.in_place import slot
 from retrograde.program.kinds import is_list, is_ndarray, is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import NotConstant, Symbol
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.values.arrays import Array
+from retrograde.python.reading.values.distributions import of_normal
+from retrograde.python.reading.values.fitting import check_kind
 from retrograde.python.reading.values.handle import Handle, Value
 from retrograde.python.reading.values.heap import Heap
 from retrograde.python.reading.values.numbers import Number
@@ -73,7 +75,7 @@ def call(heap: Heap, function: Any, arguments: tuple[Any, ...] = (), keywords: d
 
 def _replacement(function: Any) -> Replacement | None:
     try:
-        return REPLACEMENTS.get(function)
+        return REPLACEMENTS.get(function) or of_normal(function)
     except TypeError:  # not hashable
         return None
 
@@ -100,11 +102,27 @@ def called(heap: Heap, function: Any, arguments: tuple[Any, ...], keywords: dict
             raise NeedsStatic(error.symbol, f"a constant of {getattr(function, '__name__', function)}") from error
         raise
     except (UnsupportedError, UsageError) as error:
+        out = keywords.get("out")
+        if isinstance(out, Array) and isinstance(error, UnsupportedError) and not isinstance(function, np.ufunc):
+            others = {name: value for name, value in keywords.items() if name != "out"}
+            _write_result(function, out, stacked(called(heap, function, arguments, others)))
+            return out
         # Many functions that are not known to programs are, once sizes are numbers.
         extent = opening.unknown_size()
         if extent is None:
             raise
         raise NeedsStatic(extent, f"an operand's size, by {getattr(function, '__name__', function)}") from error
+
+
+def _write_result(function: Any, out: Array, result: Any) -> None:
+    """What a function does with its `out`."""
+    if np.ndim(result) != out.ndim:
+        raise UsageError(
+            f"np.{function.__name__} was to write a result of {np.ndim(result)} axes into an array of {out.ndim} "
+            "(out=...); give an array of the result's shape"
+        )
+    check_kind(result.dtype, out.dtype)
+    out[...] = result
 
 
 def _applied(opening: _Opening, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
-from retrograde.program.kinds import is_list, is_ndarray, is_tuple
+from retrograde.program.kinds import is_list, is_ndarray, is_slice, is_tuple
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import replaces
 from retrograde.python.reading.values.handle import Handle
@@ -194,6 +194,63 @@ def _linspace(
         made[-1:] = stop
     made = made if dtype is None else made.astype(dtype)
     return (made, step) if retstep else made
+
+
+@replaces(np.indices)
+def _indices(heap: Heap, dimensions: Any, dtype: Any = int, sparse: bool = False) -> Any:
+    extents = tuple(dimensions)
+    counted = [
+        _arange(heap, extent, dtype=dtype)[tuple(slice(None) if at == axis else None for at in range(len(extents)))]
+        for axis, extent in enumerate(extents)
+    ]
+    if sparse:
+        return tuple(counted)
+    shape = extents_of(extents)
+    whole = [heap.builder.emit(PRIMITIVES["broadcast_to"], (part.read(), shape), {}) for part in counted]
+    return heap.array(np.stack(whole))
+
+
+@replaces(np.r_)
+def _joined_rows(heap: Heap, *parts: Any) -> Array:
+    return _joined(heap, [_piece(heap, part, "np.r_") for part in parts], 0)
+
+
+@replaces(np.c_)
+def _joined_columns(heap: Heap, *parts: Any) -> Array:
+    pieces = [_piece(heap, part, "np.c_") for part in parts]
+    return _joined(heap, [piece[:, None] if piece.ndim == 1 else piece for piece in pieces], -1)
+
+
+def _joined(heap: Heap, pieces: list[Array], axis: int) -> Array:
+    return heap.array(np.concatenate([piece.operand() for piece in pieces], axis))
+
+
+def _piece(heap: Heap, part: Any, name: str) -> Array:
+    """One of the things between the brackets of `np.r_` or `np.c_`."""
+    if isinstance(part, str):
+        raise UnsupportedError(f"{name} was asked to join as {part!r} says; write np.concatenate(..., axis=...)")
+    if is_slice(part):
+        if isinstance(part.step, complex):
+            return as_array(heap, _linspace(heap, part.start, part.stop, int(abs(part.step))))
+        part = _arange(heap, 0 if part.start is None else part.start, part.stop, 1 if part.step is None else part.step)
+    made = as_array(heap, part)
+    return made if made.ndim else made[None]
+
+
+@replaces(np.fromiter)
+def _fromiter(heap: Heap, iter: Any, dtype: Any, count: Any = -1, **others: Any) -> Array:
+    made = as_array(heap, iter if isinstance(iter, Handle) else list(iter), dtype)
+    return made if _is(count, -1) else made[:count]
+
+
+@replaces(np.iscomplexobj)
+def _iscomplexobj(heap: Heap, x: Any) -> bool:
+    return as_array(heap, x).dtype.kind == "c"
+
+
+@replaces(np.isrealobj)
+def _isrealobj(heap: Heap, x: Any) -> bool:
+    return not _iscomplexobj(heap, x)
 
 
 def as_array(heap: Heap, value: Any, dtype: Any = None) -> Array:

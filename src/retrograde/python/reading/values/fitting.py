@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UsageError
-from retrograde.program.builder import Symbol
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 
 
 def fitting(target: Symbol, value: Any) -> Any:

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from retrograde.errors import UnsupportedError
-from retrograde.program.builder import Symbol
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.arrays import Array
 from retrograde.python.reading.values.calls import call, replaces
 from retrograde.python.reading.values.creation import extents_of

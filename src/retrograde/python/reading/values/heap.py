@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.kinds import is_ndarray
 from retrograde.program.primitive import PRIMITIVES
+from retrograde.program.symbol import Symbol
 from retrograde.program.types import Size
 from retrograde.python.reading.values.slots import CellSlot, Slot, Snapshot, snapshot
 
@@ -132,6 +133,9 @@ class Heap:
     Attributes:
         builder: what it was made with.
         is_at_least: whether a size may be taken to be a number or more in all runs of the program.
+        check: has the run raise an exception where a boolean is true: called with that, the type and the message.
+        is_counter: whether a variable counts the iterations of a loop.
+        is_carried: whether a variable is what a loop carries from one iteration to the next.
 
     Example:
         >>> import retrograde.rules
@@ -150,6 +154,9 @@ class Heap:
     def __init__(self, builder: ProgramBuilder) -> None:
         self.builder = builder
         self.is_at_least: Callable[[Size, int], bool] = lambda size, least: False
+        self.check: Callable[[Any, type[Exception], str], None] = lambda fails, kind, message: None
+        self.is_counter: Callable[[Any], bool] = lambda variable: False
+        self.is_carried: Callable[[Any], bool] = lambda variable: False
         self._count = 0
         self._history: list[tuple[Cell, tuple[Any, ...]]] = []
 

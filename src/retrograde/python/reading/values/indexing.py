@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UsageError
-from retrograde.program.builder import Symbol
 from retrograde.program.kinds import as_tuple, is_list, is_ndarray, is_slice, is_tuple
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Heap
 
@@ -28,6 +28,8 @@ def _part(heap: Heap, part: Any) -> Any:
         return slice(*(_bound(bound) for bound in (part.start, part.stop, part.step)))
     if isinstance(part, Handle):
         part = part.operand()
+    if isinstance(part, range):
+        return np.arange(part.start, part.stop, part.step)
     if is_list(part) or is_tuple(part):
         return _of_list(heap, part)
     if isinstance(part, np.integer):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograde.program.builder import Symbol
+from retrograde.program.symbol import Symbol
 from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Heap
 
@@ -97,6 +97,13 @@ class Number(Handle):
     def is_integer(self) -> Any:
         """Whether it is a whole number."""
         return self == self // 1
+
+    def bit_length(self) -> Any:
+        """Of an integer of Python, the bits that it takes."""
+        if self.kind is not int:
+            raise AttributeError(f"a number of {self.dtype} has no attribute 'bit_length'")
+        powers = 1 << np.arange(63)
+        return self.heap.number(np.sum(np.abs(self.symbol) >= powers), int)
 
     def operand(self) -> Symbol:
         """Its symbol."""

@@ -16,6 +16,7 @@ from retrograde.program.kinds import is_list, is_tuple
 from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Heap
 from retrograde.python.reading.values.numbers import DTYPES, Number, cast, kind_of, wider
+from retrograde.python.reading.values.whole import check_whole, fits
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     "add": operator.add,
@@ -48,6 +49,10 @@ _WHOLE = frozenset({"floor_divide", "remainder", "less", "less_equal", "greater"
 def binary(name: str, left: Any, right: Any) -> Any:
     """The result of an operator, one of whose operands is under reading; NotImplemented if it is not for numbers."""
     heap: Heap = left.heap if isinstance(left, Handle) else right.heap
+    if name == "multiply":
+        for one, other in ((left, right), (right, left)):
+            if isinstance(other, Number) and other.dtype.kind in "biu" and (is_list(one) or is_tuple(one)):
+                return one * other.known("how often a list is repeated")
     kinds = kind_of(left), kind_of(right)
     if kinds[0] is not None and kinds[1] is not None:
         return _of_python(heap, name, left, right, kinds[0], kinds[1])
@@ -73,6 +78,7 @@ def _of_python(heap: Heap, name: str, left: Any, right: Any, one: type, other: t
     kind = wider(one, other)
     if name == "matmul" or (name in _WHOLE and kind is complex) or (name in _BITS and kind in (float, complex)):
         raise TypeError(f"{name} of {one.__name__} and {other.__name__} was asked for, which Python does not know")
+    left, right = fits(left), fits(right)
     if name in COMPARISONS:
         return heap.number(OPERATORS[name](cast(left, one), cast(right, other)), bool)
     if name in _BITS:
@@ -83,9 +89,11 @@ def _of_python(heap: Heap, name: str, left: Any, right: Any, one: type, other: t
         kind = wider(kind, float)
     if name == "power" and kind is int and _is_negative(right):
         kind = float
+    if kind is int or (name == "divide" and other is int):
+        check_whole(heap, name, left, right)
     operate = OPERATORS[name]
     if name == "power" and wider(one, other) is not kind:
-        return heap.number(operate(cast(left, float), right), kind)
+        return heap.number(operate(cast(left, float), opened(right)), kind)
     return heap.number(operate(_counted(left, one), _counted(right, other)), kind)
 
 
@@ -95,7 +103,10 @@ def _counted(value: Any, kind: type) -> Any:
 
 
 def _is_negative(value: Any) -> bool:
-    return not isinstance(value, Number) and value < 0
+    if not isinstance(value, Number):
+        return value < 0
+    made = value.heap.builder.instruction_of(value.symbol)
+    return made is not None and made.primitive.name == "negative"
 
 
 def _is_numeric(value: Any) -> bool:

@@ -37,7 +37,7 @@ def _when_unknown(function: Any) -> Any:
 
 
 def _unknown() -> type:
-    from retrograde.program.builder import Symbol
+    from retrograde.program.symbol import Symbol
 
     return Symbol
 

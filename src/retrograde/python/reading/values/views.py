@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from retrograde.errors import UnsupportedError, UsageError
-from retrograde.program.builder import ProgramBuilder, Symbol
+from retrograde.program.builder import ProgramBuilder
 from retrograde.program.kinds import as_tuple, is_slice
 from retrograde.program.model import Variable, map_operand
 from retrograde.program.primitive import PRIMITIVES, Primitive
+from retrograde.program.symbol import Symbol
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,133 @@
+"""`raise` and `assert`: at once where reading knows that they are reached, else as checks of the program."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retrograde.errors import UnsupportedError
+from retrograde.program.model import Variable
+from retrograde.program.symbol import Symbol
+from retrograde.program.types import Size
+from retrograde.python.reading.regions import branch
+from retrograde.python.reading.signals import NeedsStatic, Unreachable
+from retrograde.python.reading.truth import opposite, truth
+
+if TYPE_CHECKING:
+    from retrograde.python.reading.reader import Reader
+
+_PLAIN = (str, bool, int, float, type(None))
+
+
+def read_assert(reader: Reader, statement: ast.Assert) -> None:
+    """An `assert`."""
+    condition = truth(reader, reader.evaluate(statement.test))
+    if condition is True:
+        return
+    given = () if statement.msg is None else (_said(reader, statement.msg),)
+    if condition is False and reader.is_certain:
+        raise AssertionError(*given)
+    reader.check(True if condition is False else opposite(reader, condition), AssertionError, *given)
+    if condition is False:
+        raise Unreachable
+
+
+def read_raise(reader: Reader, statement: ast.Raise) -> None:
+    """A `raise`."""
+    error = _error(reader, statement)
+    if reader.is_certain:
+        raise error
+    reader.check(True, type(error), *_arguments(error))
+    raise Unreachable
+
+
+def raise_where(reader: Reader, fails: Any, statements: Sequence[ast.stmt]) -> None:
+    """A block that ends in `raise` and runs where a symbol is true: as a check, if it does nothing else."""
+    if len(statements) == 1 and isinstance(statements[0], ast.Raise):
+        statement = statements[0]
+
+        def check() -> None:
+            error = _error(reader, statement)
+            if reader.is_certain and _value_here(reader, fails):
+                raise error
+            reader.check(fails, type(error), *_arguments(error))
+
+        reader.located(statement, check)
+        return
+    if reader.is_certain and _value_here(reader, fails):
+        reader.execute(statements)
+    branch(reader, fails, lambda: reader.execute(statements), lambda: None, frozenset())
+
+
+def _value_here(reader: Reader, symbol: Symbol) -> Any:
+    """What a number is in this call, if it follows from sizes and numbers among the arguments; else None."""
+    made = reader.builder.instructions()
+    inputs = reader.inputs
+
+    def value(part: Any) -> Any:
+        if not isinstance(part, Variable):
+            return part
+        if part.name in inputs.numbers:
+            return inputs.numbers[part.name]
+        if isinstance(part.extent, Size):
+            return inputs.assumptions.value_of(part.extent, inputs.numbers)
+        instruction = made.get(part)
+        if instruction is None or not instruction.primitive.elementwise:
+            return None
+        operands = [value(operand) for operand in instruction.operands]
+        return None if any(operand is None for operand in operands) else instruction.primitive.evaluate(*operands)
+
+    return value(symbol.variable)
+
+
+def _error(reader: Reader, statement: ast.Raise) -> Exception:
+    if statement.exc is None:
+        raise UnsupportedError("`raise` without an exception is not read; name the exception")
+    error = _quoted(reader, statement.exc)
+    if isinstance(error, type) and issubclass(error, Exception):
+        error = error()
+    if not isinstance(error, Exception):
+        raise UnsupportedError("what is raised is no exception; raise one, such as ValueError(message)")
+    return error
+
+
+def _quoted(reader: Reader, node: ast.expr) -> Any:
+    """An exception or a message; numbers that only the run knows stand in strings by the source that computes them."""
+    before, reader.quotes = reader.quotes, True
+    try:
+        return reader.evaluate(node)
+    except NeedsStatic:
+        if isinstance(node, ast.Call) and node.args:
+            return reader.evaluate(node.func)(reader.frame.source.text(node.args[0]))
+        raise
+    finally:
+        reader.quotes = before
+
+
+def _said(reader: Reader, node: ast.expr) -> Any:
+    """The message of an `assert`."""
+    try:
+        found = _quoted(reader, node)
+    except NeedsStatic:
+        found = None
+    return found if isinstance(found, _PLAIN) else reader.frame.source.text(node)
+
+
+def _arguments(error: Exception) -> tuple[Any, ...]:
+    """What an exception is made anew of, in the text of a program.
+
+    Raises:
+        UnsupportedError: the text has no name for its type.
+    """
+    kind = type(error)
+    known = getattr(builtins, kind.__name__, None) is kind or kind is np.linalg.LinAlgError
+    if not known:
+        raise UnsupportedError(
+            f"a {kind.__name__} is raised where only the run knows whether that is reached; raise one of Python's own "
+            'exceptions (ValueError, RuntimeError), check before the call, or use backend="tape"'
+        )
+    return tuple(part if isinstance(part, _PLAIN) else str(part) for part in error.args)
