@@ -136,16 +136,6 @@ def writes_outside(x):
     return x
 
 
-class OwnError(Exception):
-    pass
-
-
-def raises_its_own(x):
-    if x[0] > 0.0:
-        raise OwnError("positive")
-    return x
-
-
 def raises_again(x):
     if x[0] > 0.0:
         raise
@@ -257,7 +247,6 @@ REFUSED = [
     (logs, 'logging.getLogger("x")', "logging", "return what"),
     (appends_outside, "CACHE.append(x)", "CACHE", "as an argument"),
     (writes_outside, "STATE[0] = x[0]", "STATE", "as an argument"),
-    (raises_its_own, 'raise OwnError("positive")', "a OwnError is raised", "ValueError"),
     (raises_again, "raise", "without an exception", "name the exception"),
     (never_ends, "while True", "never ends", "`break`"),
     (condition_writes, "while smaller(x)", "condition", "in the body"),

@@ -41,7 +41,8 @@ def read_raise(reader: Reader, statement: ast.Raise) -> None:
     error = _error(reader, statement)
     if reader.is_certain:
         raise error
-    reader.check(True, type(error), *_arguments(error))
+    kind, arguments = _raised(error)
+    reader.check(True, kind, *arguments)
     raise Unreachable
 
 
@@ -54,7 +55,8 @@ def raise_where(reader: Reader, fails: Any, statements: Sequence[ast.stmt]) -> N
             error = _error(reader, statement)
             if reader.is_certain and _value_here(reader, fails):
                 raise error
-            reader.check(fails, type(error), *_arguments(error))
+            kind, arguments = _raised(error)
+            reader.check(fails, kind, *arguments)
 
         reader.located(statement, check)
         return
@@ -117,17 +119,14 @@ def _said(reader: Reader, node: ast.expr) -> Any:
     return found if isinstance(found, _PLAIN) else reader.frame.source.text(node)
 
 
-def _arguments(error: Exception) -> tuple[Any, ...]:
-    """What an exception is made anew of, in the text of a program.
+def _raised(error: Exception) -> tuple[type[Exception], tuple[Any, ...]]:
+    """An exception as the text of a program raises it: of a type that text has a name for, and its arguments."""
+    arguments = tuple(part if isinstance(part, _PLAIN) else str(part) for part in error.args)
+    kind = next(base for base in type(error).__mro__ if _has_name(base))
+    if kind is not type(error):
+        arguments = (": ".join([type(error).__name__, *map(str, arguments)]),)
+    return kind, arguments
 
-    Raises:
-        UnsupportedError: the text has no name for its type.
-    """
-    kind = type(error)
-    known = getattr(builtins, kind.__name__, None) is kind or kind is np.linalg.LinAlgError
-    if not known:
-        raise UnsupportedError(
-            f"a {kind.__name__} is raised where only the run knows whether that is reached; raise one of Python's own "
-            'exceptions (ValueError, RuntimeError), check before the call, or use backend="tape"'
-        )
-    return tuple(part if isinstance(part, _PLAIN) else str(part) for part in error.args)
+
+def _has_name(kind: Any) -> bool:
+    return getattr(builtins, kind.__name__, None) is kind or kind is np.linalg.LinAlgError
