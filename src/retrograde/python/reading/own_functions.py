@@ -31,6 +31,7 @@ from retrograde.python.reading.records import group_of, is_group, items_of
 from retrograde.python.reading.regions import branch_value
 from retrograde.python.reading.truth import is_dynamic, truth
 from retrograde.python.reading.values import Generator, Number, call
+from retrograde.python.reading.vectorizing import Vectorized
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -180,6 +181,7 @@ OWN: dict[Any, Callable[..., Any]] = {
     is_mapping: lambda reader, *given: is_mapping(*given),
     slice: lambda reader, *bounds: slice(*bounds),
     warnings.warn: _warned,
+    np.vectorize: lambda reader, function, otypes=None, **options: Vectorized(function, {"otypes": otypes, **options}),
     np.ndindex: combine_ndindex,
     np.ndenumerate: combine_ndenumerate,
     copy.deepcopy: _copied,
