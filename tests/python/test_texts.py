@@ -306,6 +306,20 @@ def test_signs_and_conditions_are_written_the_short_way() -> None:
     assert ",]" not in text
 
 
+def test_numbers_are_not_spread_for_what_broadcasts_by_itself() -> None:
+    source = """\
+        def powers(u):
+            for _ in range(2):
+                u = np.sin(u)
+            return np.sum(u**4)
+    """
+    program = _reversed(_function(source, "powers"), (RANDOM.random(4),), ["u"])
+    text = python_text(lower(program))
+    assert "multiply_or_zero(d_return, 4 * u ** 3)" in text
+    u = RANDOM.random(4)
+    np.testing.assert_array_equal(run_text(text, program.name)(u, 2.0), program(u, 2.0)[0])
+
+
 def test_memory_is_let_go_of_in_loops_if_asked_for() -> None:
     builder = ProgramBuilder("frugal")
     u, steps = builder.input("u", "float64", ("n",)), builder.input("steps", "int64")

@@ -203,6 +203,11 @@ def lengths(a: Array, b: Array, z: Array) -> Array:
     return rows / np.linalg.norm(z) + np.linalg.norm(a, axis=1, keepdims=True) * np.linalg.norm(a[0] * np.int64(2))
 
 
+def normalized(a: Array, b: Array) -> Array:
+    a = (a - np.mean(a, axis=0)) / np.sqrt(np.var(a, axis=0) + 1e-5)
+    return a * np.std(b) + np.var(b, axis=1, keepdims=True, ddof=1).sum() + np.std(b, axis=(0, 1))
+
+
 PAIR = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(2, 3))
 
 
@@ -211,6 +216,7 @@ PAIR = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(2, 3))
     [
         (lengths, (*PAIR, RANDOM.normal(size=70) + 1j)),
         (lengths, (*PAIR, RANDOM.normal(size=(2, 2)))),
+        (normalized, PAIR),
         (long_body, (RANDOM.uniform(-0.5, 0.5, 9), RANDOM.uniform(-0.5, 0.5, 9), 2, 2)),
         (halves, (RANDOM.normal(size=(2, 8)), 16)),
     ],

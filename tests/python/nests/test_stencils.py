@@ -166,3 +166,22 @@ def test_temporaries_stay_with_the_process() -> None:
     nests = agreeing(star, random.standard_normal((6, 7)), random.standard_normal((6, 7)), 3)
     driver = nests.text.split(f"def {nests.driver}(")[1]
     assert sum(line.strip().startswith("np.empty(min(") for line in driver.splitlines()) == 1
+
+
+def by_a_number(x, c):
+    return np.sum(np.sin(x) / c) + np.sum((x[1:] - x[:-1]) / (2.0 * c))
+
+
+def test_a_sum_of_quotients_by_a_number_is_divided_once() -> None:
+    nests = agreeing(by_a_number, np.random.default_rng(14).standard_normal(9), 0.7)
+    depth = [len(line) - len(line.lstrip()) for line in nests.text.splitlines() if " / c" in line and "==" in line]
+    assert depth
+    assert min(depth) == 4
+
+
+def sparse(x, c):
+    return np.sum(np.where(x > 0.0, x, 0.0) / c)
+
+
+def test_a_sum_of_quotients_by_zero_of_nothing_is_zero() -> None:
+    agreeing(sparse, -np.ones(5), 2.0)

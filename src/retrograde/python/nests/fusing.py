@@ -75,12 +75,14 @@ def _arrays(nest: Nest) -> set[str]:
 def early(parts: list[Part], base_of: BaseOf) -> list[Part]:
     """Allocations and checks as early as they can stand, so that nests come to lie side by side."""
     result: list[Part] = []
+    needs: list[Needs] = []
     for part in parts:
-        at = len(result)
+        at, own = len(result), _needs(part, base_of)
         if _may_come_early(part):
-            while at and not conflict(result[at - 1], part, base_of):
+            while at and not _clash(needs[at - 1], own):
                 at -= 1
         result.insert(at, part)
+        needs.insert(at, own)
     return result
 
 
@@ -106,12 +108,14 @@ def early_everywhere(parts: list[Part], base_of: BaseOf) -> list[Part]:
 def late(parts: list[Part], base_of: BaseOf) -> list[Part]:
     """Allocations and first values right before what needs them, the first of which is the region that makes them."""
     result: list[Part] = []
+    needs: list[Needs] = []
     for part in reversed(parts):
-        at = 0
+        at, own = 0, _needs(part, base_of)
         if _may_come_late(part):
-            while at < len(result) and not conflict(part, result[at], base_of):
+            while at < len(result) and not _clash(own, needs[at]):
                 at += 1
         result.insert(at, part)
+        needs.insert(at, own)
     return result
 
 
@@ -125,11 +129,26 @@ def _may_come_late(part: Part) -> bool:
 
 def conflict(one: Part, other: Part, base_of: BaseOf) -> bool:
     """Whether the order of two parts matters."""
-    one_reads, one_writes = _based(reads_of(one), base_of), _based(writes_of(one), base_of)
-    other_reads, other_writes = _based(reads_of(other), base_of), _based(writes_of(other), base_of)
+    return _clash(_needs(one, base_of), _needs(other, base_of))
+
+
+Needs = tuple[set[str], set[str]]
+"""What a part reads and what it writes, by names that stand for all that may share an array."""
+
+
+def _needs(part: Part, base_of: BaseOf) -> Needs:
+    return _based(reads_of(part), base_of), _based(writes_of(part), base_of)
+
+
+def _clash(one: Needs, other: Needs) -> bool:
+    (one_reads, one_writes), (other_reads, other_writes) = one, other
     if "#control" in one_writes or "#control" in other_writes:
         return True
-    return bool(one_writes & (other_reads | other_writes) or one_reads & other_writes)
+    return not (
+        one_writes.isdisjoint(other_reads)
+        and one_writes.isdisjoint(other_writes)
+        and one_reads.isdisjoint(other_writes)
+    )
 
 
 def _based(names: set[str], base_of: BaseOf) -> set[str]:
@@ -300,20 +319,23 @@ def contracted(parts: list[Part], kept: set[str]) -> list[Part]:
         kept: variables that are used outside of it.
     """
     made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
+    users: dict[str, list[Part]] = {name: [] for name in made}
+    for part in every_part(parts):
+        for name in _used(part) & made:
+            users[name].append(part)
     gone: set[str] = set()
-    for name in made:
-        users = [part for part in every_part(parts) if _uses(part, name)]
-        if len(users) == 1 and isinstance(users[0], Nest) and _contract(users[0], name):
+    for name, found in users.items():
+        if len(found) == 1 and isinstance(found[0], Nest) and _contract(found[0], name):
             gone.add(name)
     return _without(parts, gone)
 
 
-def _uses(part: Part, name: str) -> bool:
-    if isinstance(part, Line) and part.makes == name:
-        return False
+def _used(part: Part) -> set[str]:
+    if isinstance(part, Line):
+        return set(part.reads | part.writes) - {part.makes or ""}
     if isinstance(part, Suite):
-        return name in part.reads or name in part.writes
-    return name in reads_of(part) or name in writes_of(part)
+        return set(part.reads | part.writes)
+    return reads_of(part) | writes_of(part)
 
 
 def _contract(nest: Nest, name: str) -> bool:
