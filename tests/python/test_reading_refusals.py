@@ -126,6 +126,14 @@ def logs(x):
     return x
 
 
+def spells_data(x):
+    return {str(x[0]): x}
+
+
+def spells_an_array(x):
+    return {f"{[x]}": x}
+
+
 def appends_outside(x):
     CACHE.append(x)
     return x
@@ -245,6 +253,8 @@ REFUSED = [
     (takes_the_time, "time.perf_counter()", "the time", "around the call"),
     (draws_of_python, "random.random()", "random numbers of Python's own", "default_rng"),
     (logs, 'logging.getLogger("x")', "logging", "return what"),
+    (spells_data, "str(x[0])", "a number in a string", "depends on data"),
+    (spells_an_array, '{f"{[x]}": x}', "a number in a string", "depends on data"),
     (appends_outside, "CACHE.append(x)", "CACHE", "as an argument"),
     (writes_outside, "STATE[0] = x[0]", "STATE", "as an argument"),
     (raises_again, "raise", "without an exception", "name the exception"),

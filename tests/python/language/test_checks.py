@@ -44,7 +44,8 @@ def raises_in_loop(x, most):
     total = 0.0
     for i in range(len(x)):
         if total > most:
-            raise ValueError(f"{total} at {i} is more than {most}")
+            message = f"{total} at {i} is more than {most}"
+            raise ValueError(message)
         total += x[i] * x[i]
         assert x[i] > 0, "positive numbers"
     return total

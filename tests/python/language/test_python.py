@@ -111,6 +111,14 @@ def keys_of_extremes(x):
     return largest[1] + min(x, key=abs) + max(3, 5, key=lambda k: -k) * x[0] + max([], key=abs, default=x[1])
 
 
+@corpus(positive(3), 2)
+def keys_by_number(x, n):
+    layers = {"w0": x, "w1": 2.0 * x, "w2": x * x}
+    for i in range(n + 1):
+        x = x * layers["w" + str(i)] + layers[f"w{i}"] * layers["w%d" % i]  # noqa: UP031
+    return x
+
+
 @corpus(positive(5), 2)
 def iterators(x, n):
     total = sum(a * b for a, b in itertools.pairwise(x))

@@ -155,6 +155,15 @@ def _accumulated(reader: Reader, values: Any, function: Any = operator.add, *, i
     return total
 
 
+def in_words(value: Any) -> Any:
+    """A value that is to become part of a string: what only the run knows has to be known."""
+    return map_arrays(lambda part: part.known("a number in a string") if is_dynamic(part) else part, value)
+
+
+def _spelled(function: Any) -> Callable[..., Any]:
+    return lambda reader, *values, **options: function(*map(in_words, values), **options)
+
+
 def _warned(reader: Reader, message: Any, category: Any = None, *_: Any, **options: Any) -> None:
     """A warning: given while the function is read, where the run certainly comes to it; a program gives none."""
     if reader.is_certain and not is_dynamic(message):
@@ -179,6 +188,9 @@ OWN: dict[Any, Callable[..., Any]] = {
     itertools.starmap: _starred,
     is_sequence: lambda reader, *given: is_sequence(*given),
     is_mapping: lambda reader, *given: is_mapping(*given),
+    str: _spelled(str),
+    repr: _spelled(repr),
+    format: _spelled(format),
     slice: lambda reader, *bounds: slice(*bounds),
     warnings.warn: _warned,
     np.vectorize: lambda reader, function, otypes=None, **options: Vectorized(function, {"otypes": otypes, **options}),

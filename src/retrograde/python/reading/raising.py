@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,7 +63,8 @@ def raise_where(reader: Reader, fails: Any, statements: Sequence[ast.stmt]) -> N
         return
     if reader.is_certain and _value_here(reader, fails):
         reader.execute(statements)
-    branch(reader, fails, lambda: reader.execute(statements), lambda: None, frozenset())
+    with _quoting(reader):
+        branch(reader, fails, lambda: reader.execute(statements), lambda: None, frozenset())
 
 
 def _value_here(reader: Reader, symbol: Symbol) -> Any:
@@ -99,13 +101,21 @@ def _error(reader: Reader, statement: ast.Raise) -> Exception:
 
 def _quoted(reader: Reader, node: ast.expr) -> Any:
     """An exception or a message; numbers that only the run knows stand in strings by the source that computes them."""
+    with _quoting(reader):
+        try:
+            return reader.evaluate(node)
+        except NeedsStatic:
+            if isinstance(node, ast.Call) and node.args:
+                return reader.evaluate(node.func)(reader.frame.source.text(node.args[0]))
+            raise
+
+
+@contextmanager
+def _quoting(reader: Reader) -> Generator[None]:
+    """A context in which numbers that only the run knows stand in strings by their source."""
     before, reader.quotes = reader.quotes, True
     try:
-        return reader.evaluate(node)
-    except NeedsStatic:
-        if isinstance(node, ast.Call) and node.args:
-            return reader.evaluate(node.func)(reader.frame.source.text(node.args[0]))
-        raise
+        yield
     finally:
         reader.quotes = before
 
