@@ -19,6 +19,7 @@ from retrograde.python.lowering import lower
 from retrograde.python.reading import read
 from retrograde.python.text import given_operations, python_text, run_text
 from retrograde.python.text.wrapping import wrapped
+from retrograde.rules.reductions.sums import sum_to
 
 RANDOM = np.random.default_rng(11)
 _FILES = count()
@@ -306,6 +307,20 @@ def test_signs_and_conditions_are_written_the_short_way() -> None:
     assert ",]" not in text
 
 
+def test_numbers_are_not_spread_for_what_broadcasts_by_itself() -> None:
+    source = """\
+        def powers(u):
+            for _ in range(2):
+                u = np.sin(u)
+            return np.sum(u**4)
+    """
+    program = _reversed(_function(source, "powers"), (RANDOM.random(4),), ["u"])
+    text = python_text(lower(program))
+    assert "multiply_or_zero(d_return, 4 * u ** 3)" in text
+    u = RANDOM.random(4)
+    np.testing.assert_array_equal(run_text(text, program.name)(u, 2.0), program(u, 2.0)[0])
+
+
 def test_memory_is_let_go_of_in_loops_if_asked_for() -> None:
     builder = ProgramBuilder("frugal")
     u, steps = builder.input("u", "float64", ("n",)), builder.input("steps", "int64")
@@ -336,10 +351,21 @@ def test_what_is_kept_is_copied_if_a_later_iteration_writes_it() -> None:
             return total
     """
     program = _reversed(_function(source, "turns"), (RANDOM.random(6), RANDOM.random(6), 4), ["a", "b"])
-    inputs = (RANDOM.random(6), RANDOM.random(6), 4, 1.0)
+    inputs = (RANDOM.random(6), RANDOM.random(6), 4, 1.0, RANDOM.random(6), RANDOM.random(6))
     found = run_text(python_text(lower(program)), program.name)(*inputs)
     for one, other in zip(found, program(*inputs), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_what_may_be_a_view_is_said_before_its_array_is_copied_under_the_same_name() -> None:
+    """A sum to the shape that an array has already is the array itself."""
+    builder = ProgramBuilder("zeroed")
+    x, size = builder.input("x", "float64", (None,)), builder.input("size", "int64", ())
+    before = sum_to(x[1:], (size,))
+    x[1:] = 0.0
+    program = builder.finish(y=before * (x[1:] + 1.0))
+    found = run_text(python_text(lower(program)), "zeroed")(RANDOM.random(4) + 1.0, 3)
+    assert np.all(found > 1.0)
 
 
 RANGES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,8 @@ def raises_in_loop(x, most):
     total = 0.0
     for i in range(len(x)):
         if total > most:
-            raise ValueError(f"{total} at {i} is more than {most}")
+            message = f"{total} at {i} is more than {most}"
+            raise ValueError(message)
         total += x[i] * x[i]
         assert x[i] > 0, "positive numbers"
     return total
@@ -225,6 +227,20 @@ def test_integers_that_grow_too_large_are_an_error(backend: str) -> None:
         rg.grad(powers, backend="python")(np.ones(2), 70)
 
 
+@pytest.mark.parametrize("convert", [int, round, np.floor, math.ceil])
+def test_what_is_no_integer_does_not_become_one(convert: Any) -> None:
+    def binned(x):
+        counts = np.zeros(4)
+        for i in range(len(x)):
+            counts[int(convert(np.log(x[i]))) % 4] += x[i]
+        return counts @ counts
+
+    derivative = rg.grad(binned, backend="python")
+    assert derivative(np.array([1.5, 3.0]))[1] != 0.0
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=r"line \d+: NaN, an infinity or more"):
+        derivative(np.array([1.5, -3.0]))
+
+
 def test_division_of_integers_by_zero_is_an_error() -> None:
     with pytest.raises(ZeroDivisionError, match="by zero"):
         rg.vjp(conditions_that_check, backend="python")(np.ones(4), 12, 0)
@@ -245,6 +261,22 @@ def test_integers_of_more_than_64_bits_are_refused() -> None:
 def test_numbers_of_the_run_stand_in_messages_by_their_source() -> None:
     with pytest.raises(ValueError, match=r"^\{total\} at \{i\} is more than \{most\}$"):
         rg.grad(raises_in_loop, backend="python")(np.ones(5), 2.0)
+
+
+class NotPositiveError(ArithmeticError):
+    """An exception of somebody's own."""
+
+
+def test_exceptions_of_ones_own_are_raised_as_the_one_they_derive_from() -> None:
+    def logarithms(x):
+        for i in range(len(x)):
+            if x[i] <= 0.0:
+                raise NotPositiveError("x", i)
+            x[i] = np.log(x[i])
+        return np.sum(x)
+
+    with pytest.raises(ArithmeticError, match=r"^NotPositiveError: x: "):
+        rg.grad(logarithms, backend="python")(np.array([1.0, -1.0]))
 
 
 def test_gradients_alone_check_as_well() -> None:

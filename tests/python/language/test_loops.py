@@ -34,6 +34,44 @@ def two_arrays(a, b, steps):
         a[1:-1] = 0.33 * (b[:-2] * b[1:-1] + b[2:])
 
 
+@corpus(real(6, 2), 3, again=(real(7, 2), 2))
+def ranges_as_indices(x, n):
+    y = x[range(n)] * x[range(1, n + 1), 0][:, None]
+    y[range(2)] *= 3.0
+    return y + x[range(2), range(2)]
+
+
+@corpus(0.3, 5, again=(1.9, 40))
+def returns_before_several_statements(x, n):
+    t = 0.0
+    for i in range(n):
+        d = np.sin(t + x)
+        if t > 2.5:
+            return t * d
+        t += 0.5 * d
+    y = t * x
+    if y > 0.2:
+        y = y * 3.0
+        return y * y
+    z = y + 1.0
+    return z
+
+
+@corpus(0.3, 5, again=(2.9, 7))
+def breaks_or_returns_before_several_statements(x, n):
+    t = 0.0
+    for i in range(n):
+        d = np.sin(t + x)
+        if d < 0.2:
+            break
+        t += 0.5 * d
+        if t > 20.0:
+            return 0.0
+    y = t * x
+    y = y * y
+    return y
+
+
 @corpus(real(6, 4), 0.7, exact=False)
 def columns_below_the_diagonal(a, s):
     n, m = a.shape

@@ -200,9 +200,30 @@ def halves(x: Array, rows: int) -> Array:
     return x
 
 
+def handed_over(old: Array, rate: float, steps: int) -> Array:
+    new = old.copy()
+    for _ in range(steps):
+        new[1:-1] = old[1:-1] + rate * (old[2:] - 2.0 * old[1:-1] + old[:-2]) * old[1:-1]
+        old = new
+    return old * new
+
+
+def exchanged(old: Array, rate: float, steps: int) -> Array:
+    new = np.zeros_like(old)
+    for _ in range(steps):
+        new[1:-1] = old[1:-1] + rate * (old[2:] - 2.0 * old[1:-1] + old[:-2]) * old[1:-1]
+        old, new = new, old
+    return old * new
+
+
 def lengths(a: Array, b: Array, z: Array) -> Array:
     rows = np.linalg.norm(a[:, None] - b, axis=2)
     return rows / np.linalg.norm(z) + np.linalg.norm(a, axis=1, keepdims=True) * np.linalg.norm(a[0] * np.int64(2))
+
+
+def normalized(a: Array, b: Array) -> Array:
+    a = (a - np.mean(a, axis=0)) / np.sqrt(np.var(a, axis=0) + 1e-5)
+    return a * np.std(b) + np.var(b, axis=1, keepdims=True, ddof=1).sum() + np.std(b, axis=(0, 1))
 
 
 PAIR = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(2, 3))
@@ -213,6 +234,9 @@ PAIR = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(2, 3))
     [
         (lengths, (*PAIR, RANDOM.normal(size=70) + 1j)),
         (lengths, (*PAIR, RANDOM.normal(size=(2, 2)))),
+        (normalized, PAIR),
+        (handed_over, (RANDOM.normal(size=8), 0.2, 4)),
+        (exchanged, (RANDOM.normal(size=8), 0.2, 4)),
         (long_body, (RANDOM.uniform(-0.5, 0.5, 9), RANDOM.uniform(-0.5, 0.5, 9), 2, 2)),
         (halves, (RANDOM.normal(size=(2, 8)), 16)),
     ],

@@ -85,6 +85,10 @@ def fill(loop: Loop, room: Room, planner: Planner, preallocated: bool, shared: t
         BudgetError: there is none.
     """
     budget = room.running_bytes
+    if preallocated and shared[0] > shared[1]:
+        # What shares a slot takes all of it.
+        loop = replace(loop, residual_bytes=loop.residual(0) + shared[0] - shared[1])
+        shared = shared[0], shared[0]
     if preallocated and planner is auto_plan and shared != (loop.state(0), loop.residual(0)):
         planner = quick_plan  # Its schedules need all of their slots at the same time.
     least: int | None = None

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from retrograde.program.primitive import PRIMITIVES
-from retrograde.python.lowering.model import Apply
+from retrograde.program.types import ArrayType
+from retrograde.python.lowering.model import Apply, Name
 from retrograde.python.nests.affine import Affine, affine, variable
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices, remapped
-from retrograde.python.nests.model import Constant, Let, Local, Nest, Scalar, Spelled, Store
+from retrograde.python.nests.model import Constant, Let, Local, Nest, Scalar, Spelled, Store, Whole
 from retrograde.python.nests.scalars import cast, choose, spelled
 from retrograde.python.nests.translator import INT64, Translator
 
@@ -29,6 +30,8 @@ COMBINE: dict[str, str] = {
     "and": "({0} and {1})",
 }
 """How what is there and what comes are combined into one."""
+_OF_SUMS = ("negative", "divide_or_zero")
+_COST_OF_QUOTIENT = 4
 
 
 def combined(by: str, present: Scalar, coming: Scalar) -> Scalar:
@@ -159,10 +162,43 @@ def norm(translator: Translator, expression: Apply) -> Field:
     return with_axes_kept(root, axes, field.rank) if expression.static["keepdims"] else root
 
 
+def spread(root: bool) -> Any:
+    """What translates the variance, and its root: the mean of the squares of what is left without the mean."""
+
+    def translate(translator: Translator, expression: Apply) -> Field:
+        given, dtype = translator.field(expression.operands[0]), expression.type.dtype
+        axes, static = expression.static["axis"], expression.static
+        if given.dtype.kind == "c":
+            raise Demoted("the variance of complex numbers has no form for Numba")
+        field = translator.cheap(Field(given.extents, dtype, lambda at: cast(given.at(at), dtype), cost=given.cost))
+        count = translator.named(" * ".join(f"({field.extents[axis]})" for axis in axes), field.extents)
+        whole = cast(Whole(count), dtype)
+        total = translator.cheap(reduced(translator, field, axes, "+", dtype))
+
+        def squared(indices: Indices) -> Scalar:
+            own = tuple(index for axis, index in enumerate(indices) if axis not in axes)
+            left = Spelled("({0} - {1} / {2})", (field.at(indices), total.at(own), whole), dtype, 6)
+            return Spelled("({0} * {0})", (left,), dtype, 1, True)
+
+        squares = reduced(translator, Field(field.extents, dtype, squared, cost=8), axes, "+", dtype)
+        freedom = Spelled("({0} - {1})", (whole, Constant(dtype.type(static["ddof"]), dtype)), dtype)
+
+        def result(indices: Indices) -> Scalar:
+            found = Spelled("({0} / {1})", (squares.at(indices), freedom), dtype, 5)
+            return spelled(PRIMITIVES["sqrt"], [found], [False], {}) if root else found
+
+        found = Field(squares.extents, dtype, result, cost=squares.cost + 6)
+        return with_axes_kept(found, axes, field.rank) if static["keepdims"] else found
+
+    return translate
+
+
 def sum_to(translator: Translator, expression: Apply) -> Field:
     """The sum over the axes along which an array of a shape would be repeated."""
-    field = translator.field(expression.operands[0])
-    shape = expression.operands[1]
+    inner, shape = expression.operands
+    if not shape and not expression.type.rank:
+        return _total(translator, inner, expression.type.dtype)
+    field = translator.field(inner)
     lead = field.rank - len(shape)
     wanted = tuple(translator.index(extent) for extent in shape)
     one = affine(1)
@@ -180,6 +216,26 @@ def sum_to(translator: Translator, expression: Apply) -> Field:
         return tuple(indices[axis - lead] for axis in kept)
 
     return remapped(result, wanted, inward)
+
+
+def _total(translator: Translator, expression: Any, dtype: np.dtype[Any]) -> Field:
+    """The sum of all elements: of quotients by one number, and of negatives, that of what they are of."""
+    if isinstance(expression, Apply) and expression.primitive.name in _OF_SUMS:
+        inner, *others = expression.operands
+        rank = expression.type.rank
+        if _is_of(inner, dtype, rank) and all(_is_of(other, dtype, 0) for other in others):
+            fields = [_total(translator, inner, dtype), *map(translator.field, others)]
+            scalars = [field.at(()) for field in fields]
+            value = spelled(expression.primitive, scalars, [field.weak for field in fields], expression.static)
+            return Field((), dtype, lambda _: value, cost=_COST_OF_QUOTIENT)
+    field = translator.field(expression)
+    return reduced(translator, field, tuple(range(field.rank)), "+", dtype) if field.rank else field
+
+
+def _is_of(expression: Any, dtype: np.dtype[Any], rank: int) -> bool:
+    return isinstance(expression, (Apply, Name)) and (
+        isinstance(expression.type, ArrayType) and (expression.type.dtype, expression.type.rank) == (dtype, rank)
+    )
 
 
 @contextmanager
@@ -236,8 +292,6 @@ def _search(translator: Translator, field: Field, axis: int, outer: Indices, sig
     truth = np.dtype(bool)
     locals_ = Local(value, field.dtype), Local(best, field.dtype)
     test = f"({{0}} {sign} {{1}} or ({{0}} != {{0}} and {{1}} == {{1}}))"
-    from retrograde.python.nests.model import Whole
-
     steps = [
         Let(value, at(variable(loop))),
         Let(better, Spelled(test, locals_, truth, 2, True)),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from retrograde.python.lowering.model import Apply
 from retrograde.python.nests.affine import variable
 from retrograde.python.nests.along_axis import add_along_axis, last_writes, take_along_axis
-from retrograde.python.nests.combining import norm, place_of, recurrence, reduction, running, sum_to
+from retrograde.python.nests.combining import norm, place_of, recurrence, reduction, running, spread, sum_to
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.fields import Field, Indices
 from retrograde.python.nests.indexing import gather_of, is_basic, parts_of, sliced
@@ -131,6 +131,8 @@ HANDLERS: dict[str, Callable[[Translator, Apply], Field]] = {
     "any": reduction("or"),
     "all": reduction("and"),
     "norm": norm,
+    "var": spread(root=False),
+    "std": spread(root=True),
     "argmax": place_of("max"),
     "argmin": place_of("min"),
     "sum_to": sum_to,

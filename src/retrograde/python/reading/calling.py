@@ -13,6 +13,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from retrograde.errors import UnsupportedError
 from retrograde.python.reading import names as names_of
 from retrograde.python.reading.frames import (
@@ -29,12 +31,13 @@ from retrograde.python.reading.kinds import map_arrays
 from retrograde.python.reading.liveness import Liveness
 from retrograde.python.reading.origins import origins_of
 from retrograde.python.reading.own_functions import OWN
-from retrograde.python.reading.refusals import CALLS
+from retrograde.python.reading.refusals import CALLS, EFFECTS
 from retrograde.python.reading.series import OF_SERIES, Series, opened
 from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
 from retrograde.python.reading.values import Array, Number, call
+from retrograde.python.reading.vectorizing import Vectorized
 from retrograde.python.reading.ways_out import exit_codes
 
 if TYPE_CHECKING:
@@ -60,6 +63,9 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     own = _of_series(function, arguments) or _own(function)
     if own is not None:
         return own(reader, *arguments, **keywords)
+    _refuse_effects(function)
+    if isinstance(function, (Vectorized, np.vectorize)):
+        return _vectorized(function).call(reader, *arguments, **keywords)
     if isinstance(function, functools.partial):
         return call_value(reader, function.func, [*function.args, *arguments], {**function.keywords, **keywords})
     if isinstance(function, types.MethodType) and _is_read(function.__func__):
@@ -75,6 +81,13 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     if isinstance(special, types.FunctionType) and _is_read(special):
         return call_function(reader, special, [function, *arguments], keywords)
     return _called(reader, function, arguments, keywords)
+
+
+def _vectorized(function: Any) -> Vectorized:
+    if isinstance(function, Vectorized):
+        return function
+    names = ("otypes", "excluded", "signature")
+    return Vectorized(function.pyfunc, {name: getattr(function, name) or None for name in names})
 
 
 def _of_series(function: Any, arguments: list[Any]) -> Callable[..., Any] | None:
@@ -98,7 +111,8 @@ def _called(reader: Reader, function: Any, arguments: list[Any], keywords: dict[
             "program does not have; give the function arrays, numbers, tuples, lists and dicts"
         )
     if isinstance(owner, (list, dict, set)):
-        arguments = [_settled(owner, function.__name__, argument) for argument in arguments]
+        if arguments:
+            arguments = [_settled(owner, function.__name__, arguments[0]), *arguments[1:]]
         return function(*arguments, **keywords)
     options = {name: opened(value) for name, value in keywords.items()}
     return call(reader.heap, function, tuple(map(opened, arguments)), options)
@@ -111,6 +125,15 @@ def _settled(owner: Any, name: str, argument: Any) -> Any:
             return argument
         return argument.known("the key of a container")
     return argument
+
+
+def _refuse_effects(function: Any) -> None:
+    owner = getattr(function, "__self__", None)
+    home = getattr(function, "__module__", None) or getattr(owner, "__module__", None) or type(owner).__module__
+    found = EFFECTS.get(str(home).split(".")[0])
+    if found is not None and not (isinstance(function, type) and issubclass(function, BaseException)):
+        name = getattr(function, "__name__", function)
+        raise UnsupportedError(f"{found[0]} ({home}.{name}) cannot be read into a program; {found[1]}")
 
 
 def _is_read(function: Any) -> bool:

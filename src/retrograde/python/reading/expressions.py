@@ -20,11 +20,12 @@ from retrograde.python.reading import names
 from retrograde.python.reading.calling import call_value
 from retrograde.python.reading.frames import Closure
 from retrograde.python.reading.iteration import Span, elements_known
+from retrograde.python.reading.own_functions import in_words
 from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch_value
 from retrograde.python.reading.series import series, summed
 from retrograde.python.reading.truth import is_dynamic, negated, truth
-from retrograde.python.reading.values import Number, Value, attribute, call, kind_of
+from retrograde.python.reading.values import Array, Number, Value, attribute, call, kind_of
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -110,7 +111,16 @@ def _subscript(reader: Reader, node: ast.Subscript) -> Any:
     owner, index = reader.evaluate(node.value), reader.evaluate(node.slice)
     if owner is np.r_ or owner is np.c_:
         return call(reader.heap, owner, index if is_tuple(index) else (index,))
+    if isinstance(owner, (Array, np.ndarray)):
+        index = tuple(map(_counted, index)) if is_tuple(index) else _counted(index)
     return names.present(f"item {index!r}", item(owner, index))
+
+
+def _counted(index: Any) -> Any:
+    """An index: for a range with a bound that only the run knows the array of its numbers."""
+    if not isinstance(index, Span):
+        return index
+    return call(index.count().heap, np.arange, (index.start, index.stop, index.step))
 
 
 def item(owner: Any, index: Any) -> Any:
@@ -363,8 +373,7 @@ def _formatted(reader: Reader, node: ast.FormattedValue) -> str:
     value = reader.evaluate(node.value)
     if isinstance(value, Value) and reader.quotes:
         return f"{{{reader.frame.source.text(node.value)}}}"
-    if isinstance(value, Number):
-        value = value.known("a number in a string")
+    value = in_words(value)
     form = "" if node.format_spec is None else reader.evaluate(node.format_spec)
     converted = {-1: lambda part: part, 97: ascii, 114: repr, 115: str}[node.conversion](value)  # pyright: ignore
     return format(converted, form)

@@ -53,6 +53,22 @@ CALLS: dict[str, tuple[str, str]] = {
 """For each builtin function that is refused: what it would do, and what to write instead."""
 
 
+_RUN = f"what it does belongs to a run, and a program is made once; do it outside of the function, {_TAPE}"
+
+EFFECTS: dict[str, tuple[str, str]] = {
+    "random": ("random numbers of Python's own", "draw from np.random.default_rng(seed)"),
+    "secrets": ("random numbers of Python's own", "draw from np.random.default_rng(seed)"),
+    "time": ("the time", f"measure around the call, {_TAPE}"),
+    "datetime": ("dates and times", f"pass what is needed as a number, {_TAPE}"),
+    "logging": ("logging", f"return what is to be logged, {_TAPE}"),
+    **dict.fromkeys(("os", "posix", "nt", "posixpath", "ntpath", "sys", "io", "_io"), ("the system", _RUN)),
+    **dict.fromkeys(("pathlib", "shutil", "subprocess", "socket", "tempfile"), ("the system", _RUN)),
+    **dict.fromkeys(("pickle", "_pickle", "json", "csv", "_csv"), ("files", _RUN)),
+    **dict.fromkeys(("threading", "_thread", "multiprocessing", "concurrent", "asyncio"), ("threads", _RUN)),
+}
+"""For each module of Python whose functions are refused, since they have effects: what they are, what to write."""
+
+
 class Located:
     """An error that says already where in the user's source it belongs."""
 

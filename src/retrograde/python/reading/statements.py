@@ -68,8 +68,15 @@ def _rest(reader: Reader, code: Number, statement: ast.stmt, rest: Sequence[ast.
         raise_where(reader, goes_on(reader, code), rest)
         left()
         return
-    live = reader.frame.liveness.after(rest[-1])
-    branch(reader, goes_on(reader, code), lambda: execute(reader, rest, ends_body=ends_body), left, live)
+    found = reader.frame.names
+
+    def stayed() -> None:
+        found[EXIT] = NORMAL
+        execute(reader, rest, ends_body=ends_body)
+        if found[EXIT] is NORMAL:
+            found[EXIT] = code
+
+    branch(reader, goes_on(reader, code), stayed, left, reader.frame.liveness.after(rest[-1]))
 
 
 def _statement(reader: Reader, statement: ast.stmt) -> None:

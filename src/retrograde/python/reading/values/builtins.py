@@ -19,6 +19,7 @@ from retrograde.python.reading.values.calls import call, replaces
 from retrograde.python.reading.values.handle import Handle
 from retrograde.python.reading.values.heap import Heap
 from retrograde.python.reading.values.numbers import Number, as_python, cast, converted, kind_of, wider
+from retrograde.python.reading.values.whole import check_convertible
 
 
 @replaces(len)
@@ -65,7 +66,12 @@ def _converted(heap: Heap, value: Any, kind: type) -> Any:
         return kind(number)
     if number.kind is complex and kind is not complex:
         raise TypeError(f"{kind.__name__}() argument must be a real number, not 'complex'; write x.real")
-    return converted(number, kind)
+    return _as_int(number) if kind is int else converted(number, kind)
+
+
+def _as_int(number: Number) -> Number:
+    check_convertible(number.heap, number)
+    return converted(number, int)
 
 
 @replaces(bool)
@@ -82,7 +88,7 @@ def rounded(value: Handle, digits: Any = None) -> Any:
         weak = value.kind
         if weak in (bool, int):
             return converted(value, int)
-        return converted(heap.number(np.round(value.symbol), float), int)
+        return _as_int(heap.number(np.round(value.symbol), float))
     if isinstance(value, Number) and value.kind is float:
         raise UnsupportedError(
             "round(x, digits) of a number of Python was asked for, which goes by its decimal spelling; write "
@@ -193,7 +199,7 @@ def _declare_math(name: str, function: Any, result: type) -> None:
         if not any(isinstance(value, Handle) for value in values):
             return original(*values)
         made = heap.number(function(*(_double(heap, value) for value in values)), float if result is int else result)
-        return converted(made, int) if result is int else made
+        return _as_int(made) if result is int else made
 
     replaces(original)(of_math)
 

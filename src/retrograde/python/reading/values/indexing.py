@@ -28,6 +28,8 @@ def _part(heap: Heap, part: Any) -> Any:
         return slice(*(_bound(bound) for bound in (part.start, part.stop, part.step)))
     if isinstance(part, Handle):
         part = part.operand()
+    if isinstance(part, range):
+        return np.arange(part.start, part.stop, part.step)
     if is_list(part) or is_tuple(part):
         return _of_list(heap, part)
     if isinstance(part, np.integer):

@@ -34,6 +34,15 @@ def fits(value: Any) -> Any:
     return value
 
 
+def check_convertible(heap: Heap, value: Number) -> None:
+    """Have the run check that a number which becomes an integer of Python is one."""
+    if value.dtype.kind == "f":
+        place = heap.builder.place
+        where = f"line {place.line}: " if place else ""
+        fails = np.logical_not(np.abs(value.symbol) < 2.0**_BITS)
+        heap.check(fails, ValueError, f"{where}NaN, an infinity or more than 64 bits were to become an integer")
+
+
 def check_whole(heap: Heap, name: str, left: Any, right: Any) -> None:
     """Have the run check an operation on integers of Python, one of which only the run knows."""
     checked = _CHECKED.get(name)
