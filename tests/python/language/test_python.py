@@ -115,12 +115,13 @@ SCALE = 3.0
 
 
 def scaled(v):
-    return [lambda: v * SCALE][0]
+    return lambda: v * SCALE
 
 
 @corpus(positive(3))
 def lambdas_of_comprehensions(x):
-    x = x + sum([scaled(x[SCALE]) for SCALE in range(3)][0]() for _ in range(2))
+    makers = [scaled(x[SCALE]) for SCALE in range(3)]
+    x = x + makers[0]() * makers[2]()
     last = [lambda v: v * i for i in range(3)]  # noqa: B023
     own = [lambda v, k=i: v * k + len(own) for i in range(3)]
     return last[0](x) + own[1](x) + sum(f(x) for f in [lambda v: v + i for i in range(2)])  # noqa: B023
