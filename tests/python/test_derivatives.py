@@ -372,6 +372,13 @@ def test_a_pullback_inside_of_another_derivative():
     assert found == pytest.approx(slope(lambda rate: rg.grad(smooth, "rate", backend="tape")(U, rate, 3), 0.9, 1.0))
 
 
+def picked(u, k):
+    total = 0.0
+    for _ in range(2):
+        total = total + u[k] * u[k]
+    return total
+
+
 @pytest.mark.slow
 def test_sizes_that_only_broadcast_run_as_numpy_code():
     def added(u, v):
@@ -387,6 +394,23 @@ def test_sizes_that_only_broadcast_run_as_numpy_code():
         assert_gradient(lambda at: added(U, at), other, by_v)
     with pytest.raises(ValueError, match="broadcast"):
         derivative(U, np.ones(3))
+
+
+@pytest.mark.parametrize("raised", [ValueError, IndexError, UnboundLocalError])
+def test_what_compiled_code_raises_is_told_by_numpy_code(raised: type[Exception], monkeypatch: pytest.MonkeyPatch):
+    from retrograde.python import backends, specialising
+
+    def fails(*inputs):
+        raise raised("of compiled code")
+
+    def runnable(program, backend, frugal=False):
+        return backends.Runnable(fails, "") if backend == "numba" else backends.runnable(program, backend, frugal)
+
+    monkeypatch.setattr(specialising, "runnable", runnable)
+    found = rg.grad(picked, backend="numba")(U, 2)
+    np.testing.assert_array_equal(found, rg.grad(picked, backend="python")(U, 2))
+    with pytest.raises(IndexError, match="index 9 is out of bounds for axis 0 with size 4"):
+        rg.grad(picked, backend="numba")(U, 9)
 
 
 @pytest.mark.parametrize("asked", ["auto", "numba"])

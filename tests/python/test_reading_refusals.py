@@ -126,6 +126,14 @@ def logs(x):
     return x
 
 
+def spells_data(x):
+    return {str(x[0]): x}
+
+
+def spells_an_array(x):
+    return {f"{[x]}": x}
+
+
 def appends_outside(x):
     CACHE.append(x)
     return x
@@ -133,16 +141,6 @@ def appends_outside(x):
 
 def writes_outside(x):
     STATE[0] = x[0]
-    return x
-
-
-class OwnError(Exception):
-    pass
-
-
-def raises_its_own(x):
-    if x[0] > 0.0:
-        raise OwnError("positive")
     return x
 
 
@@ -255,9 +253,10 @@ REFUSED = [
     (takes_the_time, "time.perf_counter()", "the time", "around the call"),
     (draws_of_python, "random.random()", "random numbers of Python's own", "default_rng"),
     (logs, 'logging.getLogger("x")', "logging", "return what"),
+    (spells_data, "str(x[0])", "a number in a string", "depends on data"),
+    (spells_an_array, '{f"{[x]}": x}', "a number in a string", "depends on data"),
     (appends_outside, "CACHE.append(x)", "CACHE", "as an argument"),
     (writes_outside, "STATE[0] = x[0]", "STATE", "as an argument"),
-    (raises_its_own, 'raise OwnError("positive")', "a OwnError is raised", "ValueError"),
     (raises_again, "raise", "without an exception", "name the exception"),
     (never_ends, "while True", "never ends", "`break`"),
     (condition_writes, "while smaller(x)", "condition", "in the body"),

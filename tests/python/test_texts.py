@@ -19,6 +19,7 @@ from retrograde.python.lowering import lower
 from retrograde.python.reading import read
 from retrograde.python.text import given_operations, python_text, run_text
 from retrograde.python.text.wrapping import wrapped
+from retrograde.rules.reductions.sums import sum_to
 
 RANDOM = np.random.default_rng(11)
 _FILES = count()
@@ -354,6 +355,17 @@ def test_what_is_kept_is_copied_if_a_later_iteration_writes_it() -> None:
     found = run_text(python_text(lower(program)), program.name)(*inputs)
     for one, other in zip(found, program(*inputs), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_what_may_be_a_view_is_said_before_its_array_is_copied_under_the_same_name() -> None:
+    """A sum to the shape that an array has already is the array itself."""
+    builder = ProgramBuilder("zeroed")
+    x, size = builder.input("x", "float64", (None,)), builder.input("size", "int64", ())
+    before = sum_to(x[1:], (size,))
+    x[1:] = 0.0
+    program = builder.finish(y=before * (x[1:] + 1.0))
+    found = run_text(python_text(lower(program)), "zeroed")(RANDOM.random(4) + 1.0, 3)
+    assert np.all(found > 1.0)
 
 
 RANGES = {

@@ -228,7 +228,7 @@ def _unknown_distribution(heap: Heap) -> None:
 
 
 def _vectorized(heap: Heap) -> None:
-    call(heap, np.vectorize, (abs,))
+    call(heap, np.frompyfunc, (abs, 1, 1))
 
 
 def _copyto_cast(heap: Heap) -> None:

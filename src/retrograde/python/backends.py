@@ -45,7 +45,7 @@ def _readable(program: Program, frugal: bool) -> Runnable:
     from retrograde.python.lowering import lower
     from retrograde.python.text import given_operations, python_text
 
-    procedure = lower(program, frugal)
+    procedure = lower(program, frugal, prompt=frugal)
     text = python_text(procedure)
     function = getattr(compile_text(text, namespace=given_operations(procedure)), procedure.name)
     if len(procedure.results) == 1:

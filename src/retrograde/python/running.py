@@ -34,7 +34,7 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
     except Exception as error:
         if _is_of_numba(error):
             found.refused(which, error)
-        elif found.backend != "numba" or not _is_of_sizes(error):
+        elif found.backend != "numba" or not _is_of_checks(error):
             raise
         made = _carried_out(found, which, values, "python")
     return [
@@ -73,9 +73,9 @@ def _holds_intercepting(given: Any) -> bool:
     )
 
 
-def _is_of_sizes(error: Exception) -> bool:
-    """Whether compiled code met sizes that go together by broadcasting alone, or not at all, which NumPy will tell."""
-    return type(error) is ValueError and str(error).startswith("sizes that have to be equal")
+def _is_of_checks(error: Exception) -> bool:
+    """Whether it may be of compiled code's own checks: the text in NumPy, which changes nothing either, then tells."""
+    return type(error) in (ValueError, IndexError, UnboundLocalError)
 
 
 def _is_of_numba(error: Exception) -> bool:

@@ -44,7 +44,8 @@ def raises_in_loop(x, most):
     total = 0.0
     for i in range(len(x)):
         if total > most:
-            raise ValueError(f"{total} at {i} is more than {most}")
+            message = f"{total} at {i} is more than {most}"
+            raise ValueError(message)
         total += x[i] * x[i]
         assert x[i] > 0, "positive numbers"
     return total
@@ -260,6 +261,22 @@ def test_integers_of_more_than_64_bits_are_refused() -> None:
 def test_numbers_of_the_run_stand_in_messages_by_their_source() -> None:
     with pytest.raises(ValueError, match=r"^\{total\} at \{i\} is more than \{most\}$"):
         rg.grad(raises_in_loop, backend="python")(np.ones(5), 2.0)
+
+
+class NotPositiveError(ArithmeticError):
+    """An exception of somebody's own."""
+
+
+def test_exceptions_of_ones_own_are_raised_as_the_one_they_derive_from() -> None:
+    def logarithms(x):
+        for i in range(len(x)):
+            if x[i] <= 0.0:
+                raise NotPositiveError("x", i)
+            x[i] = np.log(x[i])
+        return np.sum(x)
+
+    with pytest.raises(ArithmeticError, match=r"^NotPositiveError: x: "):
+        rg.grad(logarithms, backend="python")(np.array([1.0, -1.0]))
 
 
 def test_gradients_alone_check_as_well() -> None:

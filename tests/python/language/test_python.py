@@ -111,6 +111,14 @@ def keys_of_extremes(x):
     return largest[1] + min(x, key=abs) + max(3, 5, key=lambda k: -k) * x[0] + max([], key=abs, default=x[1])
 
 
+@corpus(positive(3), 2)
+def keys_by_number(x, n):
+    layers = {"w0": x, "w1": 2.0 * x, "w2": x * x}
+    for i in range(n + 1):
+        x = x * layers["w" + str(i)] + layers[f"w{i}"] * layers["w%d" % i]  # noqa: UP031
+    return x
+
+
 @corpus(positive(5), 2)
 def iterators(x, n):
     total = sum(a * b for a, b in itertools.pairwise(x))
@@ -164,6 +172,21 @@ def slices_and_defaults(x, n):
     return np.sum(parts["a"]) * parts.get("b", x[0]) + parts.get("c", x[2])
 
 
+@np.vectorize
+def clipped_product(a, b):
+    if a * b > 1.0:
+        return a - b
+    return a * b
+
+
+@corpus(positive(40), positive(40, seed=2), again=(positive(50), positive(50, seed=2)))
+def calls_for_each_element(x, y):
+    bent = np.vectorize(lambda v, scale: v * v if v > 1.0 else scale * np.sin(v), otypes=[float])
+    for _ in range(2):
+        x = bent(x, 2.0) + clipped_product(np.outer(x[:3], x), y)[1]
+    return clipped_product(x[0], x[1]) * bent(x, y[0])
+
+
 @corpus(positive(5))
 def loops_under_errstate(x):
     with np.errstate(all="ignore"):
@@ -209,3 +232,10 @@ def test_integers_of_numpy_have_no_bit_length() -> None:
 def test_strings_of_r_are_refused() -> None:
     with pytest.raises(UnsupportedError, match=r"np\.r_.*np\.concatenate"):
         read(lambda x: np.r_["r", x], (np.ones(3),))
+
+
+def test_vectorized_functions_are_refused_where_they_give_several_values() -> None:
+    with pytest.raises(UnsupportedError, match=r"line \d+.*np\.vectorize.*write a loop"):
+        read(lambda x: np.vectorize(lambda v: (v, v))(x), (np.ones(3),))
+    with pytest.raises(UnsupportedError, match=r"line \d+.*signature.*write a loop"):
+        read(lambda x: np.vectorize(np.sum, signature="(n)->()")(x), (np.ones((3, 2)),))

@@ -185,3 +185,29 @@ def sparse(x, c):
 
 def test_a_sum_of_quotients_by_zero_of_nothing_is_zero() -> None:
     agreeing(sparse, -np.ones(5), 2.0)
+
+
+def products(x, y):
+    rows = [x[row] * y[row + 1] for row in range(12)]
+    return np.stack([row * row for row in rows]), sum(rows)
+
+
+def many_arrays(a, b, c, d, e, f, g, h, i, j, k, m):
+    return a * b, b * c, c * d, d * e, e * f, f * g, g * h, h * i, i * j, j * k, k * m, m * a
+
+
+def test_nests_that_would_not_be_vectorized_are_not_merged() -> None:
+    random = np.random.default_rng(15)
+    nests = agreeing(many_arrays, *(random.standard_normal(5) for _ in range(12)))
+    assert max(_stores_of_nests(nests.text)) < 12
+    agreeing(products, random.standard_normal((12, 4)), random.standard_normal((13, 4)))
+
+
+def _stores_of_nests(text: str) -> list[int]:
+    found = [0]
+    for line in text.splitlines():
+        if line.strip().startswith("for "):
+            found.append(0)
+        elif "] = " in line:
+            found[-1] += 1
+    return found

@@ -20,6 +20,7 @@ from retrograde.program.model import (
     operands_of,
     variables_in,
 )
+from retrograde.program.types import ArrayType
 from retrograde.python.budget.sizes import Sizes
 
 CALL_SECONDS = 1e-6
@@ -99,15 +100,24 @@ MAKING_BYTES = 16 * 1024
 """What making rows of a schedule takes while a loop follows them."""
 SLOT_BYTES = 384
 """What knowing where one state is takes meanwhile."""
+BUFFER_BYTES = 1 << 16
+"""What NumPy takes to convert the elements of an array while it works on them, if the array has as many."""
 WRITTEN_STEPS = 4096
 """Loops of no more steps follow rows that were written down when they were planned."""
 
 
 def interpreter_bytes(block: Block, sizes: Sizes) -> int:
     """What Python takes to run a block, whatever the sizes of its arrays: small, unless the budget is, too."""
-    variables = len(all_variables(block))
-    made = sum(steps is None or steps > WRITTEN_STEPS for steps in sizes.counts.values())
-    return CALL_BYTES + NAME_BYTES * variables + (MAKING_BYTES if made else 0)
+    variables = all_variables(block)
+    made = any(steps is None or steps > WRITTEN_STEPS for steps in sizes.counts.values())
+    bytes_of: dict[str, int] = {}
+    for variable in variables:
+        if isinstance(variable.type, ArrayType) and variable.type.rank:
+            name = variable.type.dtype.name
+            bytes_of[name] = max(bytes_of.get(name, 0), sizes.bytes_of(variable))
+    converts = not bytes_of.keys() <= {"float64", "bool"}
+    largest = max(bytes_of.values()) if converts else 0
+    return CALL_BYTES + NAME_BYTES * len(variables) + (MAKING_BYTES if made else 0) + min(BUFFER_BYTES, largest)
 
 
 def shares(instruction: Instruction) -> bool:

@@ -11,6 +11,7 @@ the sum stands, and machine code for it needs no leave to reorder anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -146,47 +147,76 @@ def _lowering(function: Any) -> Any:
         from numba import types
 
         count = context.cast(builder, count, count_type, types.intp)
-        rows = [
-            _Row(
-                context,
-                builder,
-                kinds[at : at + width],
-                parts[at : at + width],
-                function is product_sum_backward and at > 0,
-            )
-            for at in range(0, len(parts), width)
-        ]
-        return _Sum(builder, rows, count).total()
+        element = context.get_data_type(signature.return_type)
+        size_bytes = context.get_abi_sizeof(element)
+        rows: list[_Row] = []
+        for at in range(0, len(parts), width):
+            pointer, step = _place(context, builder, kinds[at : at + width], parts[at : at + width], size_bytes)
+            backward = function is product_sum_backward and at > 0
+            rows.append(_Row(builder, pointer, element, size_bytes, step, backward))
+        return _called(builder, rows, count)
 
     return lower
 
 
+def _place(context: Any, builder: Any, kinds: Any, parts: Any, size_bytes: int) -> tuple[Any, Any]:
+    """A pointer to the first element of a row, and the step to the next in elements of the memory, if one is given."""
+    from llvmlite import ir  # pyright: ignore[reportMissingTypeStubs]
+    from numba.core import cgutils
+
+    array_type, *tuple_types = kinds
+    array, *tuples = parts
+    made: Any = context.make_array(array_type)(context, builder, array)
+    start, *steps = [_integers(context, builder, *pair) for pair in zip(tuples, tuple_types, strict=True)]
+    pointer = cgutils.get_item_pointer(context, builder, array_type, made, start, wraparound=False)
+    if not steps:
+        return pointer, None
+    total = ir.Constant(steps[0][0].type, 0)
+    for step, stride in zip(steps[0], cgutils.unpack_tuple(builder, made.strides), strict=True):
+        total = builder.add(total, builder.mul(step, stride))
+    return pointer, builder.sdiv(total, ir.Constant(total.type, size_bytes))
+
+
+def _called(builder: Any, rows: list[_Row], count: Any) -> Any:
+    """A sum as the call of a function, of which there is one in a module: its instructions are many."""
+    from llvmlite import ir  # pyright: ignore[reportMissingTypeStubs]
+    from numba.core import cgutils
+
+    element = rows[0].element
+    operands = [operand for row in rows for operand in row.operands]
+    kind = ir.FunctionType(element, [*(operand.type for operand in operands), count.type])
+    name = "_".join(["retrograde_sum", *(row.way for row in rows), str(element)])
+    made = cgutils.get_or_insert_function(builder.module, kind, name)
+    if made.is_declaration:
+        made.linkage = "linkonce_odr"
+        made.attributes.add("noinline")
+        inner = ir.IRBuilder(made.append_basic_block("entry"))
+        *given, length = made.args
+        arguments = iter(given)
+        inner.ret(_Sum(inner, [row.within(inner, arguments) for row in rows], length).total())
+    return builder.call(made, [*operands, count])
+
+
 class _Row:
-    """Elements of an array one after the other, backward, or at a step along each axis."""
+    """Elements of an array one after the other, backward, or at a step."""
 
-    def __init__(self, context: Any, builder: Any, kinds: Any, parts: Any, backward: bool) -> None:
-        from numba.core import cgutils
-
-        array_type, *tuple_types = kinds
-        array, *tuples = parts
-        made: Any = context.make_array(array_type)(context, builder, array)
-        start, *steps = [_integers(context, builder, *pair) for pair in zip(tuples, tuple_types, strict=True)]
+    def __init__(
+        self, builder: Any, pointer: Any, element: Any, size_bytes: int, step: Any = None, backward: bool = False
+    ) -> None:
         self.builder = builder
+        self.pointer = pointer
+        self.element = element
+        self.bytes = size_bytes
+        self.step = step
         self.backward = backward
-        self.pointer = cgutils.get_item_pointer(context, builder, array_type, made, start, wraparound=False)
-        self.element = context.get_data_type(array_type.dtype)
-        self.bytes = context.get_abi_sizeof(self.element)
-        self.step = self._flat(steps[0], cgutils.unpack_tuple(builder, made.strides)) if steps else None
+        self.operands = [pointer] if step is None else [pointer, step]
+        self.way = "along" if step is not None else "backward" if backward else "forward"
 
-    def _flat(self, steps: list[Any], strides: list[Any]) -> Any:
-        """A step in elements of the memory."""
-        from llvmlite import ir  # pyright: ignore[reportMissingTypeStubs]
-
-        builder = self.builder
-        total = ir.Constant(steps[0].type, 0)
-        for step, stride in zip(steps, strides, strict=True):
-            total = builder.add(total, builder.mul(step, stride))
-        return builder.sdiv(total, ir.Constant(total.type, self.bytes))
+    def within(self, builder: Any, arguments: Iterator[Any]) -> _Row:
+        """The same row inside of a function that is called with its operands."""
+        pointer = next(arguments)
+        step = None if self.step is None else next(arguments)
+        return _Row(builder, pointer, self.element, self.bytes, step, self.backward)
 
     def one(self, at: Any) -> Any:
         """An element."""

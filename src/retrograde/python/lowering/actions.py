@@ -75,10 +75,12 @@ class Emission:
     Args:
         block: the whole program in explicit form.
         names: of its variables.
+        prompt: whether what is computed from arrays waits for no other statement.
     """
 
-    def __init__(self, block: Block, names: Names) -> None:
+    def __init__(self, block: Block, names: Names, prompt: bool) -> None:
         self.names = names
+        self.prompt = prompt
         self.aliases = Aliases(block, set())
         self.readers: Counter[Variable] = Counter()
         self.statements: Counter[Variable] = Counter()
@@ -198,6 +200,12 @@ class Sequence:
         shared = {target, *self._emission.aliases.of(target)}
         self._bind_pending([v for v, p in self._pending.items() if not shared.isdisjoint(p.leaves)])
 
+    def _before_others(self) -> None:
+        """Compute what waits and is made of arrays, where it may not be computed behind the next action."""
+        if self._emission.prompt:
+            held = [v for v, p in self._pending.items() if any(map(rank_of, p.leaves)) and not _may_share(p.expression)]
+            self._bind_pending(held)
+
     def _instruction(self, instruction: Instruction) -> None:
         primitive, operands, place = instruction.primitive, instruction.operands, instruction.place
         if is_write(instruction):
@@ -205,7 +213,9 @@ class Sequence:
         elif primitive is KEEP:
             stack, index, value = operands
             is_own = self._emission.owners.is_alone(value)
-            self.done.append(Keep(self._names.of(stack), self._resolve(index), self._resolve(value), place, is_own))
+            index, value = self._resolve(index), self._resolve(value)
+            self._before_others()
+            self.done.append(Keep(self._names.of(stack), index, value, place, is_own))
         elif primitive is STOP:
             self.done.append(Stop(self._resolve(operands[0]), place))
         elif primitive is RAISE:
@@ -222,6 +232,7 @@ class Sequence:
         target, index, value = instruction.operands
         index, value = self._resolve(index), self._resolve(value)
         self._before_write(target)
+        self._before_others()
         adding = instruction.primitive.name == "add_at"
         self.done.append(Write(self._names.of(target), index, value, adding, instruction.place))
 
@@ -237,6 +248,7 @@ class Sequence:
         targets = [self._names.of(result) for result in instruction.results]
         if not self._copied_in_place(instruction):
             self._before_naming(targets)
+        self._before_others()
         self.done.append(Bind(targets, value, instruction.place))
 
     def _copied_in_place(self, instruction: Instruction) -> bool:

@@ -12,13 +12,15 @@ from retrograde.python.lowering.naming import Names
 from retrograde.python.lowering.sharing import share
 
 
-def lower(program: Program, frugal: bool = False) -> Procedure:
+def lower(program: Program, frugal: bool = False, *, prompt: bool = False) -> Procedure:
     """What a program does, as statements over names, some of which are written in place.
 
     Args:
         program: it is not changed.
         frugal: let go of arrays inside of loops, too, as soon as they are not needed any more; otherwise until the next
             iteration makes them anew they stay in memory, and the text is shorter.
+        prompt: compute nothing from arrays later than the program does, behind other statements: that would hold these
+            arrays for longer.
 
     Example:
         >>> import numpy as np
@@ -34,7 +36,7 @@ def lower(program: Program, frugal: bool = False) -> Procedure:
     advance(block)
     share(block)
     names = Names(block, block.parameters)
-    sequence = Sequence(Emission(block, names), block)
+    sequence = Sequence(Emission(block, names, prompt), block)
     sequence.statements()
     results = sequence.results()
     parameters = [names.of(parameter) for parameter in block.parameters]

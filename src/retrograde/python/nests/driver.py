@@ -24,6 +24,7 @@ from retrograde.python.nests.gathering import gathered
 from retrograde.python.nests.model import Let, Nest
 from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.printing import INDEX
+from retrograde.python.nests.rebinding import shared as shared_arrays
 from retrograde.python.nests.regions import (
     PythonSuite,
     Region,
@@ -79,6 +80,8 @@ class _Driver:
         self.translator = Translator(self.texts, bindings, sizes, procedure.least_size)
         if procedure.least_size:
             self._assume_sizes(sizes)
+        for name, other in shared_arrays(procedure.actions, bindings):
+            self.translator.alias(self.texts[name], self.texts[other])
         joined = joined_stacks(procedure.actions)
         self.translator.stacks = Stacks(stacks_around(procedure.actions), joined, shared)
         # A stack that is made again is another one: what was read of the one before is not read any more.

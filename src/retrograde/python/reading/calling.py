@@ -13,6 +13,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from retrograde.errors import UnsupportedError
 from retrograde.python.reading import names as names_of
 from retrograde.python.reading.frames import (
@@ -35,6 +37,7 @@ from retrograde.python.reading.signals import NeedsStatic
 from retrograde.python.reading.source import Source, source_of
 from retrograde.python.reading.truth import is_dynamic
 from retrograde.python.reading.values import Array, Number, call
+from retrograde.python.reading.vectorizing import Vectorized
 from retrograde.python.reading.ways_out import exit_codes
 
 if TYPE_CHECKING:
@@ -61,6 +64,8 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     if own is not None:
         return own(reader, *arguments, **keywords)
     _refuse_effects(function)
+    if isinstance(function, (Vectorized, np.vectorize)):
+        return _vectorized(function).call(reader, *arguments, **keywords)
     if isinstance(function, functools.partial):
         return call_value(reader, function.func, [*function.args, *arguments], {**function.keywords, **keywords})
     if isinstance(function, types.MethodType) and _is_read(function.__func__):
@@ -76,6 +81,13 @@ def call_value(reader: Reader, function: Any, arguments: list[Any], keywords: di
     if isinstance(special, types.FunctionType) and _is_read(special):
         return call_function(reader, special, [function, *arguments], keywords)
     return _called(reader, function, arguments, keywords)
+
+
+def _vectorized(function: Any) -> Vectorized:
+    if isinstance(function, Vectorized):
+        return function
+    names = ("otypes", "excluded", "signature")
+    return Vectorized(function.pyfunc, {name: getattr(function, name) or None for name in names})
 
 
 def _of_series(function: Any, arguments: list[Any]) -> Callable[..., Any] | None:

@@ -20,6 +20,7 @@ from retrograde.python.reading import names
 from retrograde.python.reading.calling import call_value
 from retrograde.python.reading.frames import Closure
 from retrograde.python.reading.iteration import Span, elements_known
+from retrograde.python.reading.own_functions import in_words
 from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch_value
 from retrograde.python.reading.series import series, summed
@@ -372,8 +373,7 @@ def _formatted(reader: Reader, node: ast.FormattedValue) -> str:
     value = reader.evaluate(node.value)
     if isinstance(value, Value) and reader.quotes:
         return f"{{{reader.frame.source.text(node.value)}}}"
-    if isinstance(value, Number):
-        value = value.known("a number in a string")
+    value = in_words(value)
     form = "" if node.format_spec is None else reader.evaluate(node.format_spec)
     converted = {-1: lambda part: part, 97: ascii, 114: repr, 115: str}[node.conversion](value)  # pyright: ignore
     return format(converted, form)

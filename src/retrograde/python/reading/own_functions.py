@@ -31,6 +31,7 @@ from retrograde.python.reading.records import group_of, is_group, items_of
 from retrograde.python.reading.regions import branch_value
 from retrograde.python.reading.truth import is_dynamic, truth
 from retrograde.python.reading.values import Generator, Number, call
+from retrograde.python.reading.vectorizing import Vectorized
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -154,6 +155,15 @@ def _accumulated(reader: Reader, values: Any, function: Any = operator.add, *, i
     return total
 
 
+def in_words(value: Any) -> Any:
+    """A value that is to become part of a string: what only the run knows has to be known."""
+    return map_arrays(lambda part: part.known("a number in a string") if is_dynamic(part) else part, value)
+
+
+def _spelled(function: Any) -> Callable[..., Any]:
+    return lambda reader, *values, **options: function(*map(in_words, values), **options)
+
+
 def _warned(reader: Reader, message: Any, category: Any = None, *_: Any, **options: Any) -> None:
     """A warning: given while the function is read, where the run certainly comes to it; a program gives none."""
     if reader.is_certain and not is_dynamic(message):
@@ -178,8 +188,12 @@ OWN: dict[Any, Callable[..., Any]] = {
     itertools.starmap: _starred,
     is_sequence: lambda reader, *given: is_sequence(*given),
     is_mapping: lambda reader, *given: is_mapping(*given),
+    str: _spelled(str),
+    repr: _spelled(repr),
+    format: _spelled(format),
     slice: lambda reader, *bounds: slice(*bounds),
     warnings.warn: _warned,
+    np.vectorize: lambda reader, function, otypes=None, **options: Vectorized(function, {"otypes": otypes, **options}),
     np.ndindex: combine_ndindex,
     np.ndenumerate: combine_ndenumerate,
     copy.deepcopy: _copied,

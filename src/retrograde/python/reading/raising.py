@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,8 @@ def read_raise(reader: Reader, statement: ast.Raise) -> None:
     error = _error(reader, statement)
     if reader.is_certain:
         raise error
-    reader.check(True, type(error), *_arguments(error))
+    kind, arguments = _raised(error)
+    reader.check(True, kind, *arguments)
     raise Unreachable
 
 
@@ -54,13 +56,15 @@ def raise_where(reader: Reader, fails: Any, statements: Sequence[ast.stmt]) -> N
             error = _error(reader, statement)
             if reader.is_certain and _value_here(reader, fails):
                 raise error
-            reader.check(fails, type(error), *_arguments(error))
+            kind, arguments = _raised(error)
+            reader.check(fails, kind, *arguments)
 
         reader.located(statement, check)
         return
     if reader.is_certain and _value_here(reader, fails):
         reader.execute(statements)
-    branch(reader, fails, lambda: reader.execute(statements), lambda: None, frozenset())
+    with _quoting(reader):
+        branch(reader, fails, lambda: reader.execute(statements), lambda: None, frozenset())
 
 
 def _value_here(reader: Reader, symbol: Symbol) -> Any:
@@ -97,13 +101,21 @@ def _error(reader: Reader, statement: ast.Raise) -> Exception:
 
 def _quoted(reader: Reader, node: ast.expr) -> Any:
     """An exception or a message; numbers that only the run knows stand in strings by the source that computes them."""
+    with _quoting(reader):
+        try:
+            return reader.evaluate(node)
+        except NeedsStatic:
+            if isinstance(node, ast.Call) and node.args:
+                return reader.evaluate(node.func)(reader.frame.source.text(node.args[0]))
+            raise
+
+
+@contextmanager
+def _quoting(reader: Reader) -> Generator[None]:
+    """A context in which numbers that only the run knows stand in strings by their source."""
     before, reader.quotes = reader.quotes, True
     try:
-        return reader.evaluate(node)
-    except NeedsStatic:
-        if isinstance(node, ast.Call) and node.args:
-            return reader.evaluate(node.func)(reader.frame.source.text(node.args[0]))
-        raise
+        yield
     finally:
         reader.quotes = before
 
@@ -117,17 +129,14 @@ def _said(reader: Reader, node: ast.expr) -> Any:
     return found if isinstance(found, _PLAIN) else reader.frame.source.text(node)
 
 
-def _arguments(error: Exception) -> tuple[Any, ...]:
-    """What an exception is made anew of, in the text of a program.
+def _raised(error: Exception) -> tuple[type[Exception], tuple[Any, ...]]:
+    """An exception as the text of a program raises it: of a type that text has a name for, and its arguments."""
+    arguments = tuple(part if isinstance(part, _PLAIN) else str(part) for part in error.args)
+    kind = next(base for base in type(error).__mro__ if _has_name(base))
+    if kind is not type(error):
+        arguments = (": ".join([type(error).__name__, *map(str, arguments)]),)
+    return kind, arguments
 
-    Raises:
-        UnsupportedError: the text has no name for its type.
-    """
-    kind = type(error)
-    known = getattr(builtins, kind.__name__, None) is kind or kind is np.linalg.LinAlgError
-    if not known:
-        raise UnsupportedError(
-            f"a {kind.__name__} is raised where only the run knows whether that is reached; raise one of Python's own "
-            'exceptions (ValueError, RuntimeError), check before the call, or use backend="tape"'
-        )
-    return tuple(part if isinstance(part, _PLAIN) else str(part) for part in error.args)
+
+def _has_name(kind: Any) -> bool:
+    return getattr(builtins, kind.__name__, None) is kind or kind is np.linalg.LinAlgError

@@ -282,7 +282,6 @@ def _refuse(function: Any, remedy: str) -> None:
     replaces(function)(refused)
 
 
-_refuse(np.vectorize, "write the function with NumPy's operations, or loop over the elements")
 _refuse(np.frompyfunc, "write the function with NumPy's operations, or loop over the elements")
 _refuse(np.nditer, "loop over range(a.shape[0]), or over the array")
 _refuse(np.may_share_memory, "it asks where arrays lie in memory")
