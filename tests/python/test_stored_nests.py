@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import retrograde as rg
 from retrograde.program import ProgramBuilder
 from retrograde.program.model import Program
 from retrograde.program.primitive import Primitive
-from retrograde.python.compiling import Nests, stored_nests
+from retrograde.python.compiling import Nests, content, stored_nests
 from retrograde.python.compiling.content import digest_of
 
 
@@ -67,6 +68,15 @@ def test_options_and_least_sizes_belong_to_the_digest():
     program, smaller = _program(), _program()
     smaller.least_size = 2
     assert len({digest_of(program, True), digest_of(program, False), digest_of(smaller, False)}) == 3
+
+
+def test_the_source_of_what_makes_nests_belongs_to_the_digest():
+    package = Path(rg.__file__).parent
+    assert all(any((package / room).rglob("*.py")) for room in content._WRITERS)
+    for module in ("program.model", "rules", "python.lowering.lower", "python.nests.driver", "python.compiling.nests"):
+        source = import_module(f"retrograde.{module}").__file__
+        assert source is not None
+        assert any(Path(source).is_relative_to(package / room) for room in content._WRITERS)
 
 
 def test_a_primitive_of_the_users_own_has_no_content():
