@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import gcd
 from typing import TypeAlias
 
@@ -59,6 +60,8 @@ class Affine:
 
 
 _Key: TypeAlias = frozenset[tuple[Atom, int]]
+_Parts: TypeAlias = tuple[tuple[int, tuple[tuple[Atom, int], ...]], ...]
+_MOST_ANSWERS = 4096
 
 MOST_CONDITIONS = 400
 """Above that many conditions, whether they can hold together is not pursued."""
@@ -82,8 +85,19 @@ def cannot_hold(not_negative: Iterable[Affine], zero: Iterable[Affine] = ()) -> 
         >>> cannot_hold([i - j, j - i])
         False
     """
-    conditions = list(not_negative)
-    equations = list(zero)
+    return _never_hold(_in_order(not_negative), _in_order(zero))
+
+
+def _in_order(parts: Iterable[Affine]) -> _Parts:
+    return tuple((part.constant, tuple(part.terms.items())) for part in parts)
+
+
+@lru_cache(_MOST_ANSWERS)
+def _never_hold(not_negative: _Parts, zero: _Parts) -> bool:
+    """The same of expressions taken apart. Most questions are asked many times, of one loop and of those around it."""
+    conditions, equations = (
+        [Affine(constant, dict(terms)) for constant, terms in parts] for parts in (not_negative, zero)
+    )
     while equations:
         equation = equations.pop()
         divisor = equation.divisor()

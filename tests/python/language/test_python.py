@@ -111,6 +111,22 @@ def keys_of_extremes(x):
     return largest[1] + min(x, key=abs) + max(3, 5, key=lambda k: -k) * x[0] + max([], key=abs, default=x[1])
 
 
+SCALE = 3.0
+
+
+def scaled(v):
+    return lambda: v * SCALE
+
+
+@corpus(positive(3))
+def lambdas_of_comprehensions(x):
+    makers = [scaled(x[SCALE]) for SCALE in range(3)]
+    x = x + makers[0]() * makers[2]()
+    last = [lambda v: v * i for i in range(3)]  # noqa: B023
+    own = [lambda v, k=i: v * k + len(own) for i in range(3)]
+    return last[0](x) + own[1](x) + sum(f(x) for f in [lambda v: v + i for i in range(2)])  # noqa: B023
+
+
 @corpus(positive(3), 2)
 def keys_by_number(x, n):
     layers = {"w0": x, "w1": 2.0 * x, "w2": x * x}

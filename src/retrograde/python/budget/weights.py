@@ -115,8 +115,7 @@ def interpreter_bytes(block: Block, sizes: Sizes) -> int:
         if isinstance(variable.type, ArrayType) and variable.type.rank:
             name = variable.type.dtype.name
             bytes_of[name] = max(bytes_of.get(name, 0), sizes.bytes_of(variable))
-    converts = not bytes_of.keys() <= {"float64", "bool"}
-    largest = max(bytes_of.values()) if converts else 0
+    largest = max(bytes_of.values()) if bytes_of.keys() - {"float64"} else 0
     return CALL_BYTES + NAME_BYTES * len(variables) + (MAKING_BYTES if made else 0) + min(BUFFER_BYTES, largest)
 
 

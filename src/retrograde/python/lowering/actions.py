@@ -19,6 +19,7 @@ from retrograde.program.model import (
     Place,
     Variable,
     blocks_of,
+    free_variables,
     map_operand,
     operands_of,
     variables_in,
@@ -86,6 +87,7 @@ class Emission:
         self.statements: Counter[Variable] = Counter()
         self.reading: dict[Variable, set[int]] = {}
         self.owners = Owners(block)
+        self.freed_by: dict[Variable, int] = _last_readers(block) if prompt else {}
         self._note(block)
 
     def _note(self, block: Block) -> None:
@@ -274,7 +276,7 @@ class Sequence:
     def _can_wait(self, instruction: Instruction, operations: int) -> bool:
         """Whether a value may become part of the expression that reads it."""
         result = instruction.results[0]
-        if len(instruction.results) > 1 or operations > _LONGEST:
+        if len(instruction.results) > 1 or operations > _LONGEST or self._frees(instruction):
             return False
         if self._emission.reading.get(result) != {id(self._block)} or not self._names.alone(result):
             return False
@@ -284,6 +286,13 @@ class Sequence:
             # The user may have written `x[:i] @ x[:i]`.
             return self._emission.readers[result] == 2 and self._emission.statements[result] == 1
         return _is_count(instruction)
+
+    def _frees(self, instruction: Instruction) -> bool:
+        """Whether an array is not needed any more behind an instruction, as part of an expression it would be."""
+        freed_by = self._emission.freed_by
+        if not freed_by or instruction.primitive.views is not None:
+            return False
+        return any(freed_by.get(leaf) == id(instruction) for leaf in self._weigh(instruction.operands)[0])
 
     def _loop(self, loop: Loop) -> None:
         names = self._names
@@ -316,6 +325,30 @@ class Sequence:
         self._bind_pending(list(self._pending))
         then, otherwise = (self._emission.actions(side, branch.results) for side in (branch.then, branch.otherwise))
         self.done.append(If(condition, then, otherwise, branch.place))
+
+
+def _last_readers(block: Block) -> dict[Variable, int]:
+    """For each array that a statement of a block makes the last one there that reads it, by itself or through views."""
+    found: dict[Variable, int] = {}
+    owners: dict[Variable, Variable] = {}
+    for statement in block.statements:
+        inside = blocks_of(statement)
+        for inner in inside:
+            found |= _last_readers(inner)
+        for variable in {*variables_in(operands_of(statement)), *free_variables(*inside)}:
+            owner = owners.get(variable, variable)
+            if owner in found:
+                found[owner] = id(statement)
+        views = isinstance(statement, Instruction) and statement.primitive.views is not None
+        source: Any = operands_of(statement)[0] if views else None
+        for result in statement.results:
+            if isinstance(source, Variable):
+                owners[result] = owners.get(source, source)
+            elif rank_of(result):
+                found[result] = 0
+    for variable in variables_in(tuple(block.results)):
+        found.pop(owners.get(variable, variable), None)
+    return found
 
 
 def _may_share(expression: Expression) -> bool:

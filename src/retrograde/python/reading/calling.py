@@ -178,7 +178,10 @@ def call_closure(reader: Reader, function: Closure, arguments: list[Any], keywor
     bound = inspect.Signature(described).bind(*arguments, **keywords)
     bound.apply_defaults()
     outer = function.frame
-    return _read(reader, function.source, outer.function, outer, dict(bound.arguments))
+    around = {name: value for scope in function.scopes for name, value in scope.items()}
+    own = local_names(function.source.node)
+    given = {name: value for name, value in around.items() if name not in own} | bound.arguments
+    return _read(reader, function.source, outer.function, outer, given)
 
 
 def _read(reader: Reader, source: Source, function: Any, outer: Frame | None, names: dict[str, Any]) -> Any:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retrograde.errors import UsageError
 from retrograde.program.kinds import is_tuple
-from retrograde.program.types import Size
 from retrograde.python.reading import names
 from retrograde.python.reading.calling import call_value
+from retrograde.python.reading.comparing import compared
 from retrograde.python.reading.frames import Closure
 from retrograde.python.reading.iteration import Span, elements_known
 from retrograde.python.reading.own_functions import in_words
@@ -25,7 +25,7 @@ from retrograde.python.reading.refusals import REFUSED, refuse
 from retrograde.python.reading.regions import branch_value
 from retrograde.python.reading.series import series, summed
 from retrograde.python.reading.truth import is_dynamic, negated, truth
-from retrograde.python.reading.values import Array, Number, Value, attribute, call, kind_of
+from retrograde.python.reading.values import Array, Number, Value, attribute, call
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -60,15 +60,6 @@ AUGMENTED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitXor: operator.ixor,
     ast.LShift: operator.ilshift,
     ast.RShift: operator.irshift,
-}
-
-COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
 }
 
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
@@ -241,74 +232,6 @@ def _comparisons(reader: Reader, left: Any, steps: list[tuple[ast.cmpop, ast.exp
     if not is_dynamic(value):
         return _comparisons(reader, right, rest) if value else value
     return _either(reader, value, lambda: _comparisons(reader, right, rest), True, [node for _, node in rest])
-
-
-def compared(reader: Reader, sign: ast.cmpop, left: Any, right: Any) -> Any:
-    """The result of one comparison."""
-    if isinstance(sign, (ast.In, ast.NotIn)):
-        found = _contains(reader, right, left)
-        return negated(reader, found) if isinstance(sign, ast.NotIn) else found
-    if isinstance(sign, (ast.Eq, ast.NotEq)) and type(left) is type(right) and type(left) in (tuple, list):
-        equal = _are_equal(reader, left, right)
-        return negated(reader, equal) if isinstance(sign, ast.NotEq) else equal
-    if isinstance(sign, (ast.Is, ast.IsNot)):
-        found = _is_same(left, right)
-        return negated(reader, found) if isinstance(sign, ast.IsNot) else found
-    if isinstance(left, Number) and isinstance(right, Number):
-        one, other = left.symbol.variable.extent, right.symbol.variable.extent
-        if isinstance(one, Size) and isinstance(other, Size) and one.name == other.name:
-            return COMPARISONS[type(sign)](one.offset, other.offset)
-    return COMPARISONS[type(sign)](left, right)
-
-
-def _are_equal(reader: Reader, left: Sequence[Any], right: Sequence[Any]) -> Any:
-    """Whether two sequences, such as the shapes of arrays, are equal."""
-    if len(left) != len(right):
-        return False
-    found: Any = True
-    for one, other in zip(left, right, strict=True):
-        equal = one is other or compared(reader, ast.Eq(), one, other)
-        if not is_dynamic(equal):
-            if not equal:
-                return False
-        else:
-            flag = reader.heap.number(reader.heap.condition(equal), bool)
-            found = flag if found is True else found & flag
-    return found
-
-
-def _is_same(left: Any, right: Any) -> Any:
-    """What `is` says: of truth values whether they are equal, because Python has one `True` and one `False`."""
-    if left is right or not (isinstance(left, Number) or isinstance(right, Number)):
-        return left is right
-    kinds = kind_of(left), kind_of(right)
-    if kinds == (bool, bool):
-        return left == right
-    if None in kinds or bool in kinds:
-        return False
-    raise UsageError("`is` was asked of numbers, and says whether they are one object in memory; write `==`")
-
-
-def _contains(reader: Reader, container: Any, value: Any) -> Any:
-    if isinstance(container, (str, dict, set, frozenset)) and not is_dynamic(value):
-        return value in container
-    if is_dynamic(container):
-        return attribute(reader.heap, container == value, "any")()
-    if isinstance(container, Span):
-        return container.contains(reader, value)
-    if isinstance(container, range) and is_dynamic(value):
-        return Span(container.start, container.stop, container.step).contains(reader, value)
-    found: Any = False
-    for element in container:
-        equal: Any = element is value or element == value
-        if not is_dynamic(equal):
-            if equal:
-                return True
-        elif equal.ndim:
-            raise UsageError("`in` was asked of a list of arrays, whose truth is not one; write np.any(a == b)")
-        else:
-            found = equal if found is False else found | equal
-    return found
 
 
 def _conditional(reader: Reader, node: ast.IfExp) -> Any:

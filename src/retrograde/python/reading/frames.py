@@ -130,14 +130,23 @@ class _Rewriter(ast.NodeTransformer):
 class Closure:
     """A function or lambda that was defined while a function was read.
 
-    Calling it reads its body, so that it can be handed to functions of Python (`map`, `sorted`).
+    Calling it reads its body, so that it can be handed to functions of Python (`map`, `sorted`). `scopes` are those of
+    the comprehensions around it, with what their names stood for in the end.
     """
 
-    def __init__(self, reader: Reader, source: Source, frame: Frame, defaults: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        source: Source,
+        frame: Frame,
+        defaults: dict[str, Any],
+        scopes: tuple[dict[str, Any], ...] = (),
+    ) -> None:
         self.reader = reader
         self.source = source
         self.frame = frame
         self.defaults = defaults
+        self.scopes = scopes
         self.__name__ = source.name
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:

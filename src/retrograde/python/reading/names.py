@@ -186,7 +186,8 @@ def closure(reader: Reader, node: ast.Lambda | ast.FunctionDef) -> Closure:
     for part, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         if default is not None:
             defaults[part.arg] = reader.evaluate(default)
-    return Closure(reader, frame.source.inner(node), frame, defaults)
+    scopes = tuple(scope for owner, scope in reader.scopes if owner is frame)
+    return Closure(reader, frame.source.inner(node), frame, defaults, scopes)
 
 
 @contextmanager
@@ -195,9 +196,11 @@ def inner_scope(reader: Reader, generators: list[ast.comprehension]) -> Generato
     names = reader.frame.names
     own = {name for generator in generators for name in stored(generator.target)}
     hidden = {name: names.pop(name) for name in own if name in names}
+    scope: dict[str, Any] = {}
+    reader.scopes.append((reader.frame, scope))
     try:
         yield
     finally:
-        for name in own:
-            names.pop(name, None)
+        reader.scopes.pop()
+        scope |= {name: names.pop(name) for name in own if name in names}
         names.update(hidden)

@@ -47,6 +47,7 @@ class Reader:
         self.conditions: list[Any] = []
         self.indices: dict[Variable, Any] = {}
         self.counters: set[Variable] = set()
+        self.scopes: list[tuple[Frame, dict[str, Any]]] = []
         self.quotes = False
         self.heap.check = self.check
         self.heap.is_counter = lambda variable: variable in self.counters
