@@ -134,7 +134,7 @@ for j in range(5):\n    if {v}[j] > 0.4:\n        {p} = {v}[j] * 0.5\n        br
 cube = np.zeros((2, 5, 5))\ncube[0] = {m}\ncube[1, {i}] = {e}\ncube[:, 0, :] += {v}\n{m!} = cube.sum(axis=0)
 old = {v}.copy()\nfor _ in range(k):\n    old, {v2} = {v2} * 0.5, old + 0.1 * {v2}
 old = {v}.copy()\nfor _ in range(k):\n    {v}[1:] = 0.5 * old[:-1] + {s}\n    old = {v}
-u = {e}.copy()\nfor _ in range(k):\n    u[1:-1] = np.tanh({v}[2:] * {v}[:-2])\n    {v} = u
+u = np.array({e})\nfor _ in range(k):\n    u[1:-1] = np.tanh({v}[2:] * {v}[:-2])\n    {v} = u
 longer = {v}\nfor _ in range(k):\n    longer = np.concatenate((longer, {v2}[:1] * 0.5))\n{p!} = longer.sum() * 0.1
 shorter = {v}\nfor _ in range(k):\n    shorter = shorter[1:] * 0.5 + {v2}[: len(shorter) - 1]\n{p!} = shorter.sum()
 if {c}:\n    if {c2}:\n        {v}[{i}] = {s}\n    else:\n        {p} = {s2}\nelif {b}.any():\n    {m}[0] = {v}
