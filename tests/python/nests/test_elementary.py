@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrograde.python.compiling import compile_text
-from retrograde.python.nests.elementary import ELEMENTARY
+from retrograde.python.nests.elements.elementary import ELEMENTARY
 
 RANGES = {
     "exp": (-740.0, 709.0),

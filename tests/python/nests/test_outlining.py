@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from retrograde.python.nests.model import Line, Part, Suite
 from retrograde.python.nests.outlining import live_before
+from retrograde.python.nests.parts.model import Line, Part, Suite
 
 
 def bound(name: str, *reads: str) -> Line:

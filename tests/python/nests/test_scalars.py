@@ -15,7 +15,7 @@ from retrograde.program.types import array_type
 from retrograde.python.lowering.model import Apply, Bind, Name, Procedure
 from retrograde.python.nests import nests_of
 from retrograde.python.nests.demoted import Demoted
-from retrograde.python.nests.scalars import has_spelling
+from retrograde.python.nests.elements.scalars import has_spelling
 
 EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 2.0, np.inf, -np.inf, np.nan, 1e-3, 7.25]
 VALUES: dict[str, list[Any]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from retrograde.python.nests.model import Line, Nest, Part, Suite, every_part, writes_of
+from retrograde.python.nests.parts.model import Line, Nest, Part, Suite, every_part, writes_of
 from retrograde.python.nests.regions import Region, bound_in, call_text, exposed, may_break
 
 _LONG = 24

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retrograde.python.nests.model import Line
+from retrograde.python.nests.parts.model import Line
 from retrograde.python.nests.regions import Region, Segment
 
 

@@ -12,9 +12,9 @@ from collections import Counter
 
 import numpy as np
 
-from retrograde.python.nests.fields import Indices
-from retrograde.python.nests.model import Line, Part, every_part
-from retrograde.python.nests.translator import Translator
+from retrograde.python.nests.parts.model import Line, Part, every_part
+from retrograde.python.nests.translating.fields import Indices
+from retrograde.python.nests.translating.translator import Translator
 
 _MOST_BYTES = 31 << 20
 _FEWEST_ARRAYS = 2

@@ -1,0 +1,1 @@
+"""How one element is computed, as text for Numba."""

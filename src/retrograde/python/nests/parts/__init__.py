@@ -1,0 +1,1 @@
+"""What loop nests are made of: nests, lines and suites, their indices, and their text."""

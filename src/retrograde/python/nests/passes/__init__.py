@@ -1,0 +1,1 @@
+"""Fewer and faster nests: what is done to parts before they become text."""

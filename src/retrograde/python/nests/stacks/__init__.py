@@ -1,0 +1,1 @@
+"""Stacks as arrays, and as lists where their elements change their size."""

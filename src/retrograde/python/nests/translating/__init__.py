@@ -1,0 +1,1 @@
+"""From the actions of a procedure to loop nests."""
