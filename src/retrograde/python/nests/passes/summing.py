@@ -52,7 +52,7 @@ def summed(translator: Translator, parts: list[Part], made: set[str], simple: se
             part.body = summed(translator, part.body, made, simple, margins)
             part.otherwise = summed(translator, part.otherwise, made, simple, margins)
         array = _zeroed(translator, part)
-        shares = _shares(translator, parts, at, array) if array in made else []
+        shares = _shares(translator, parts, at, array) if array is not None and array in made else []
         if len(shares) > 1:
             for share in shares:
                 result[share.at] = []
@@ -72,7 +72,7 @@ def _zeroed(translator: Translator, part: Part) -> str | None:
     return step.array if whole and translator.extents.get(step.array) == tuple(part.extents) else None
 
 
-def _shares(translator: Translator, parts: list[Part], start: int, array: str | None) -> list[_Share]:
+def _shares(translator: Translator, parts: list[Part], start: int, array: str) -> list[_Share]:
     """What is added to an array of zeros until it is used, if it may all be added at the last place."""
     base_of = translator.base_of
     found: list[_Share] = []
@@ -83,19 +83,18 @@ def _shares(translator: Translator, parts: list[Part], start: int, array: str | 
         if writes & read:
             break
         if array in reads | writes:
-            share = _share(translator, part, at, first=not found)
-            if share is None or share.addition.store.array != array:
+            share = _share(translator, part, at, array, first=not found)
+            if share is None:
                 break
             found.append(share)
             read |= reads - {array}
     return found
 
 
-def _share(translator: Translator, part: Part, at: int, first: bool) -> _Share | None:
+def _share(translator: Translator, part: Part, at: int, array: str, first: bool) -> _Share | None:
     addition = addition_of(part) or (addition_of(part, "") if first else None)
-    if addition is None or len(addition.store.indices) != len(addition.nest.loops):
+    if addition is None or addition.store.array != array or len(addition.store.indices) != len(addition.nest.loops):
         return None
-    array = addition.store.array
     if any(element.array == array for element in elements_in(addition.store.value)):
         return None
     margins: list[tuple[int, int]] = []
