@@ -13,16 +13,20 @@ from retrograde.python.compiling import Nests
 from retrograde.python.compiling.known import KNOWN, known_in
 from retrograde.python.lowering.model import For, Name, Procedure
 from retrograde.python.lowering.places import set_by, walk
+from retrograde.python.nests.actions import (
+    translate,
+)
 from retrograde.python.nests.elements.scalars import HELPERS, dtype_text
 from retrograde.python.nests.outlining import outlined
 from retrograde.python.nests.parts.affine import Affine, affine, variable
 from retrograde.python.nests.parts.model import Let, Nest
-from retrograde.python.nests.parts.printing import INDEX
 from retrograde.python.nests.passes.fusing import early_everywhere, fused, late
 from retrograde.python.nests.passes.gathering import gathered
+from retrograde.python.nests.preparing.bindings import count_bindings
 from retrograde.python.nests.preparing.rebinding import shared as shared_arrays
 from retrograde.python.nests.preparing.sharing_slots import Shared, with_slots_shared
 from retrograde.python.nests.preparing.splitting import with_bindings_apart, with_indices_apart, with_parameters_apart
+from retrograde.python.nests.printing import INDEX
 from retrograde.python.nests.regions import (
     PythonSuite,
     Region,
@@ -38,10 +42,6 @@ from retrograde.python.nests.reserving import reserving
 from retrograde.python.nests.stacks.arrays import Stacks
 from retrograde.python.nests.stacks.branched import joined_stacks, stacks_around
 from retrograde.python.nests.stacks.passed import stack_parameter, stack_result
-from retrograde.python.nests.translating.actions import (
-    count_bindings,
-    translate,
-)
 from retrograde.python.nests.translating.translator import Translator
 
 _HEADER = f"""import math

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from retrograde.python.nests.parts.model import Let, Line, Nest, Part, Suite, every_part, reads_of
-from retrograde.python.nests.parts.printing import lines_of
+from retrograde.python.nests.parts.model import Let, Line, Nest, Part, Store, Suite, every_part, reads_of
 from retrograde.python.nests.passes.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
-from retrograde.python.nests.passes.fusing import BaseOf, contracted, fused, hoisted, late
+from retrograde.python.nests.passes.fusing import BaseOf, all_read, contracted, fused, hoisted, late
 from retrograde.python.nests.passes.laned import in_lanes
 from retrograde.python.nests.passes.margins import is_simple
 from retrograde.python.nests.passes.residing import mirrored, settled, without_twins
 from retrograde.python.nests.passes.rotating import rotated
 from retrograde.python.nests.passes.transposing import transposed
 from retrograde.python.nests.passes.turning import turned
+from retrograde.python.nests.printing import lines_of
 
 _MOST_NESTS = 16
 
@@ -242,9 +242,6 @@ def exposed(parts: list[Part], sure: frozenset[str] = frozenset()) -> tuple[set[
 
 def _nest_reads(nest: Nest) -> set[str]:
     """What a nest reads of what was there before it, the arrays that it stores into included."""
-    from retrograde.python.nests.parts.model import Store
-    from retrograde.python.nests.passes.fusing import all_read
-
     reads = {name for extent in nest.extents for name in extent.names}
     own: set[str] = set()
     for step in nest.steps:

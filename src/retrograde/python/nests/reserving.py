@@ -12,8 +12,8 @@ from collections import Counter
 
 import numpy as np
 
+from retrograde.python.nests.parts.fields import Indices
 from retrograde.python.nests.parts.model import Line, Part, every_part
-from retrograde.python.nests.translating.fields import Indices
 from retrograde.python.nests.translating.translator import Translator
 
 _MOST_BYTES = 31 << 20

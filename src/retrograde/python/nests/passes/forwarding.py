@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from retrograde.python.nests.elements.combinations import combined
 from retrograde.python.nests.parts.affine import Affine, affine, variable
 from retrograde.python.nests.parts.model import (
     Block,
@@ -29,7 +30,6 @@ from retrograde.python.nests.parts.model import (
     writes_of,
 )
 from retrograde.python.nests.passes.fusing import accesses, is_own
-from retrograde.python.nests.translating.combining import combined
 
 Place = tuple[str, tuple[Affine, ...]]
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from retrograde.python.nests.elements.combinations import combined
 from retrograde.python.nests.parts.affine import Affine, variable
 from retrograde.python.nests.parts.model import (
     Constant,
@@ -22,6 +23,7 @@ from retrograde.python.nests.parts.model import (
     Step,
     Store,
     Suite,
+    Whole,
     elements_in,
     every_part,
     map_scalar,
@@ -208,8 +210,6 @@ def renamed(nest: Nest, loops: list[str]) -> Nest:
 
 
 def _put(step: Step, values: dict[str, Affine]) -> Step:
-    from retrograde.python.nests.parts.model import Whole
-
     def leaf(part: Scalar) -> Scalar:
         if isinstance(part, Element):
             return Element(part.array, tuple(index.put(values) for index in part.indices), part.dtype)
@@ -367,8 +367,6 @@ def _contract(nest: Nest, name: str) -> bool:
 def _with_present(store: Store, scalar: str) -> Scalar:
     if not store.by:
         return store.value
-    from retrograde.python.nests.translating.combining import combined
-
     return combined(store.by, Local(scalar, store.dtype), store.value)
 
 

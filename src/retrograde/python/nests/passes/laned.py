@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from retrograde.python.nests.elements.combinations import COMBINE
 from retrograde.python.nests.elements.scalars import dtype_text
 from retrograde.python.nests.parts.affine import Affine, affine, variable
 from retrograde.python.nests.parts.model import (
@@ -30,7 +31,6 @@ from retrograde.python.nests.parts.model import (
     value_of,
 )
 from retrograde.python.nests.passes.fusing import BaseOf, all_read
-from retrograde.python.nests.translating.combining import COMBINE
 
 _FEW = 8
 

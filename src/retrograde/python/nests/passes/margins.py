@@ -12,6 +12,7 @@ from functools import reduce
 import numpy as np
 
 from retrograde.python.nests.parts.affine import Affine, variable
+from retrograde.python.nests.parts.fields import Indices
 from retrograde.python.nests.parts.model import (
     Constant,
     Element,
@@ -28,7 +29,6 @@ from retrograde.python.nests.parts.model import (
     value_of,
     with_value,
 )
-from retrograde.python.nests.translating.fields import Indices
 from retrograde.python.nests.translating.translator import Translator
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from copy import copy
 
 from retrograde.python.nests.parts.model import Let, Line, Nest, Part, Store, Suite, every_part, reads_of, writes_of
-from retrograde.python.nests.passes.fusing import BaseOf, accesses, conflict, fits, renamed
+from retrograde.python.nests.passes.fusing import BaseOf, accesses, conflict, fits, renamed, with_scalars
 
 
 def rotated(parts: list[Part], base_of: BaseOf, kept: set[str], names: Iterator[str]) -> list[Part]:
@@ -83,8 +83,6 @@ def _only_here(made: set[str], suite: Suite, parts: list[Part], kept: set[str]) 
 
 def _own(nest: Nest, names: Iterator[str]) -> Nest:
     """A copy of a nest with scalars of its own."""
-    from retrograde.python.nests.passes.fusing import with_scalars
-
     found = copy(nest)
     own = {step.name: next(names) for step in nest.steps if isinstance(step, Let)}
     found.steps = with_scalars(nest.steps, own)

@@ -19,6 +19,7 @@ from itertools import combinations
 
 from retrograde.python.nests.elements.scalars import dtype_text
 from retrograde.python.nests.parts.affine import Affine, Facts, affine, variable
+from retrograde.python.nests.parts.fields import Indices
 from retrograde.python.nests.parts.model import (
     Element,
     Let,
@@ -36,7 +37,6 @@ from retrograde.python.nests.parts.model import (
     writes_of,
 )
 from retrograde.python.nests.passes.fusing import Access, BaseOf, accesses, all_read
-from retrograde.python.nests.translating.fields import Indices
 
 
 def turned(parts: list[Part], base_of: BaseOf, names: Iterator[str], facts: Facts | None = None) -> list[Part]:

@@ -28,7 +28,7 @@ from retrograde.python.lowering.model import (
 )
 from retrograde.python.lowering.operations import SLOTS
 from retrograde.python.lowering.places import inner_actions, names_in, walk
-from retrograde.python.nests.translating.actions import count_bindings
+from retrograde.python.nests.preparing.bindings import count_bindings
 
 _INT64 = ArrayType(np.dtype(np.int64))
 

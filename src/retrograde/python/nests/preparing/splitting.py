@@ -10,7 +10,7 @@ from retrograde.program.model import map_operand
 from retrograde.program.types import ArrayType
 from retrograde.python.lowering.model import Action, Apply, Bind, Entry, For, Forget, Name, Procedure
 from retrograde.python.lowering.places import read_by, set_by, walk
-from retrograde.python.nests.translating.actions import count_bindings
+from retrograde.python.nests.preparing.bindings import count_bindings
 
 
 def with_parameters_apart(procedure: Procedure) -> Procedure:

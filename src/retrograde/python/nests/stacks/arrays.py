@@ -18,8 +18,8 @@ from retrograde.python.lowering.model import Bind, Entry, Expression, Keep, Make
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.elements.scalars import dtype_text
 from retrograde.python.nests.parts.affine import Affine, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices, remapped, whole_array
 from retrograde.python.nests.parts.model import Constant, Element, Local, Nest, Store, Whole
-from retrograde.python.nests.translating.fields import Field, Indices, remapped, whole_array
 from retrograde.python.nests.translating.translator import INT64, Translator
 from retrograde.python.nests.translating.writing import fitted
 

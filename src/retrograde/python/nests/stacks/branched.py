@@ -14,6 +14,7 @@ from retrograde.python.lowering.places import inner_actions, walk
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.elements.scalars import dtype_text
 from retrograde.python.nests.parts.affine import affine
+from retrograde.python.nests.parts.fields import Indices
 from retrograde.python.nests.stacks.arrays import (
     Growing,
     Maker,
@@ -26,7 +27,6 @@ from retrograde.python.nests.stacks.arrays import (
     storage_of,
 )
 from retrograde.python.nests.stacks.listed import is_listed, make_listed
-from retrograde.python.nests.translating.fields import Indices
 from retrograde.python.nests.translating.translator import Translator
 
 

@@ -11,6 +11,7 @@ from retrograde.python.lowering.model import Entry, Expression, Keep, MakeStack,
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.elements.scalars import dtype_text
 from retrograde.python.nests.parts.affine import affine
+from retrograde.python.nests.parts.fields import Field, whole_array
 from retrograde.python.nests.parts.model import Line, Local
 from retrograde.python.nests.stacks.arrays import (
     Growing,
@@ -23,7 +24,6 @@ from retrograde.python.nests.stacks.arrays import (
     storage_of,
 )
 from retrograde.python.nests.stacks.passed import taken_apart
-from retrograde.python.nests.translating.fields import Field, whole_array
 from retrograde.python.nests.translating.translator import Translator
 
 _REASON = "what loops keep of unequal sizes inside a budget is in lists"

@@ -10,8 +10,8 @@ import numpy as np
 from retrograde.python.lowering.model import Apply
 from retrograde.python.nests.elements.scalars import cast
 from retrograde.python.nests.parts.affine import Affine, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices, broadcast
 from retrograde.python.nests.parts.model import Constant, Element, Scalar, Spelled, Step, Store, Whole
-from retrograde.python.nests.translating.fields import Field, Indices, broadcast
 from retrograde.python.nests.translating.indexing import gather_of, is_basic, looked_up, parts_of, sliced
 from retrograde.python.nests.translating.making import zeros
 from retrograde.python.nests.translating.translator import INT64, Translator

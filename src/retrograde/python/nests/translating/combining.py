@@ -15,40 +15,15 @@ from retrograde.program.primitive import PRIMITIVES
 from retrograde.program.types import ArrayType
 from retrograde.python.lowering.model import Apply, Name
 from retrograde.python.nests.demoted import Demoted
+from retrograde.python.nests.elements.combinations import COMBINE, combined, start_of
 from retrograde.python.nests.elements.scalars import cast, choose, spelled
 from retrograde.python.nests.parts.affine import Affine, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices, broadcast, remapped
 from retrograde.python.nests.parts.model import Constant, Let, Local, Nest, Scalar, Spelled, Store, Whole
-from retrograde.python.nests.translating.fields import Field, Indices, remapped
 from retrograde.python.nests.translating.translator import INT64, Translator
 
-COMBINE: dict[str, str] = {
-    "+": "({0} + {1})",
-    "*": "({0} * {1})",
-    "max": "({0} if {0} >= {1} or {0} != {0} else {1})",
-    "min": "({0} if {0} <= {1} or {0} != {0} else {1})",
-    "or": "({0} or {1})",
-    "and": "({0} and {1})",
-}
-"""How what is there and what comes are combined into one."""
 _OF_SUMS = ("negative", "divide_or_zero")
 _COST_OF_QUOTIENT = 4
-
-
-def combined(by: str, present: Scalar, coming: Scalar) -> Scalar:
-    """Two scalars of one dtype combined."""
-    return Spelled(COMBINE[by], (present, coming), present.dtype, 1, by in ("max", "min"))
-
-
-def start_of(by: str, dtype: np.dtype[Any]) -> Constant:
-    """What a combination begins with."""
-    if by in ("max", "min"):
-        if dtype.kind == "f":
-            return Constant(dtype.type(-np.inf if by == "max" else np.inf), dtype)
-        if dtype.kind == "b":
-            return Constant(by == "min", dtype)
-        limits = np.iinfo(dtype)
-        return Constant(limits.min if by == "max" else limits.max, dtype)
-    return Constant(dtype.type({"+": 0, "*": 1, "or": False, "and": True}[by]), dtype)
 
 
 def reduced(translator: Translator, field: Field, axes: tuple[int, ...], by: str, dtype: np.dtype[Any]) -> Field:
@@ -334,8 +309,6 @@ def recurrence(translator: Translator, expression: Apply) -> Field:
     made = translator.allocate(terms.extents, dtype)
     assert made.memory is not None
     outer = (*terms.extents[:axis], *terms.extents[axis + 1 :])
-    from retrograde.python.nests.translating.fields import broadcast
-
     factors = broadcast(factors, translator.together(factors.extents, terms.extents))
     with over(translator, outer) as indices:
         total = translator.fresh("s")

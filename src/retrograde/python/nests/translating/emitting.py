@@ -12,8 +12,8 @@ from retrograde.program.model import Place
 from retrograde.program.types import Extent, Size
 from retrograde.python.lowering.model import Name
 from retrograde.python.nests.parts.affine import Affine, Facts, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices
 from retrograde.python.nests.parts.model import Constant, Let, Line, Local, Nest, Part, Scalar, Step, Suite, Whole
-from retrograde.python.nests.translating.fields import Field, Indices
 
 
 class Emitter:

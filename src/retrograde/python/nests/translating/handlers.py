@@ -10,10 +10,10 @@ from collections.abc import Callable
 from retrograde.python.lowering.model import Apply
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.parts.affine import variable
+from retrograde.python.nests.parts.fields import Field, Indices
 from retrograde.python.nests.parts.model import Scalar, Spelled, Store, Whole
 from retrograde.python.nests.translating.along_axis import add_along_axis, last_writes, take_along_axis
 from retrograde.python.nests.translating.combining import norm, place_of, recurrence, reduction, running, spread, sum_to
-from retrograde.python.nests.translating.fields import Field, Indices
 from retrograde.python.nests.translating.indexing import gather_of, is_basic, parts_of, sliced
 from retrograde.python.nests.translating.making import (
     arange,

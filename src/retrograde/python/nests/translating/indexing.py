@@ -15,8 +15,8 @@ from retrograde.python.lowering.model import Expression
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.elements.scalars import cast
 from retrograde.python.nests.parts.affine import Affine, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices, broadcast, remapped
 from retrograde.python.nests.parts.model import Check, Constant, Let, Local, Scalar, Spelled, Step, Whole
-from retrograde.python.nests.translating.fields import Field, Indices, broadcast, remapped
 from retrograde.python.nests.translating.translator import INT64, Translator
 
 

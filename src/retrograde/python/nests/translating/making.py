@@ -13,8 +13,8 @@ from retrograde.python.lowering.model import Apply
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.elements.scalars import cast, choose
 from retrograde.python.nests.parts.affine import Affine, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices, remapped
 from retrograde.python.nests.parts.model import Constant, Scalar, Spelled, Whole
-from retrograde.python.nests.translating.fields import Field, Indices, remapped
 from retrograde.python.nests.translating.translator import Translator
 
 TRUTH = np.dtype(bool)

@@ -10,9 +10,9 @@ from retrograde.program.types import ArrayType
 from retrograde.python.lowering.model import Name
 from retrograde.python.nests.elements.scalars import cast, dtype_text
 from retrograde.python.nests.parts.affine import Affine, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices, Memory, memory_field, whole_array
 from retrograde.python.nests.parts.model import Store
 from retrograde.python.nests.translating.emitting import Emitter
-from retrograde.python.nests.translating.fields import Field, Indices, Memory, memory_field, whole_array
 
 
 class MemoryEmitter(Emitter):

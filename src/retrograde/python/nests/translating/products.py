@@ -9,11 +9,11 @@ import numpy as np
 
 from retrograde.python.lowering.model import Apply
 from retrograde.python.nests.demoted import Demoted
+from retrograde.python.nests.elements.combinations import start_of
 from retrograde.python.nests.elements.scalars import cast
 from retrograde.python.nests.parts.affine import Affine, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices, broadcast, remapped
 from retrograde.python.nests.parts.model import Let, Local, Nest, Scalar, Spelled, Store
-from retrograde.python.nests.translating.combining import start_of
-from retrograde.python.nests.translating.fields import Field, Indices, broadcast, remapped
 from retrograde.python.nests.translating.translator import Translator
 
 _FEW = 8

@@ -9,7 +9,7 @@ import numpy as np
 
 from retrograde.python.lowering.model import Apply
 from retrograde.python.nests.parts.affine import Affine, affine, variable
-from retrograde.python.nests.translating.fields import Field, Indices, broadcast, remapped, whole_array
+from retrograde.python.nests.parts.fields import Field, Indices, broadcast, remapped, whole_array
 from retrograde.python.nests.translating.making import zeros
 from retrograde.python.nests.translating.translator import Translator
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from retrograde.python.nests.elements.scalars import cast
 from retrograde.python.nests.parts.affine import Affine, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices
 from retrograde.python.nests.parts.model import Nest, Spelled, Step, Store, Whole, elements_in, names_read
+from retrograde.python.nests.printing import scalar_text
 from retrograde.python.nests.translating.combining import over
-from retrograde.python.nests.translating.fields import Field, Indices
 from retrograde.python.nests.translating.translator import INT64, Translator
 
 
@@ -37,8 +38,6 @@ def counted(translator: Translator, mask: Field) -> Affine:
 
 
 def _text(scalar: Any) -> tuple[str, set[str]]:
-    from retrograde.python.nests.parts.printing import scalar_text
-
     return scalar_text(scalar), set(names_read(scalar))
 
 

@@ -15,8 +15,8 @@ from retrograde.python.lowering.model import Apply, Entry, Expression, Name
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.elements.scalars import cast, constant_of, constant_text, dtype_text, has_spelling, spelled
 from retrograde.python.nests.parts.affine import Affine, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices, broadcast, whole_array
 from retrograde.python.nests.parts.model import Constant, Line, Local, Scalar, Spelled, Whole
-from retrograde.python.nests.translating.fields import Field, Indices, broadcast, whole_array
 from retrograde.python.nests.translating.memory import MemoryEmitter
 
 INT64 = np.dtype(np.int64)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from retrograde.python.lowering.model import Expression
+from retrograde.python.nests.elements.combinations import combined
 from retrograde.python.nests.elements.scalars import cast, choose
 from retrograde.python.nests.parts.affine import Affine, affine, variable
+from retrograde.python.nests.parts.fields import Field, Indices, broadcast, remapped
 from retrograde.python.nests.parts.model import Element, Scalar, Store, elements_in
-from retrograde.python.nests.translating.fields import Field, Indices, broadcast, remapped
 from retrograde.python.nests.translating.indexing import PartOfIndex, gather_of, is_basic, parts_of, sliced
 from retrograde.python.nests.translating.selecting import is_masked, write_compressed
 from retrograde.python.nests.translating.translator import Translator
@@ -98,8 +99,6 @@ def _write_masked(translator: Translator, target: Field, parts: list[Any], value
         present = target.at(indices)
         coming = cast(value.at(()), target.dtype)
         if by:
-            from retrograde.python.nests.translating.combining import combined
-
             coming = combined(by, present, coming)
         return choose(mask.at(indices[:width]), coming, present)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,17 +28,16 @@ from retrograde.python.lowering.model import (
     Write,
 )
 from retrograde.python.lowering.operations import SLOTS
-from retrograde.python.lowering.places import set_by, walk
 from retrograde.python.nests.demoted import Demoted
 from retrograde.python.nests.elements.scalars import cast, dtype_text
 from retrograde.python.nests.parts.affine import Affine, affine
-from retrograde.python.nests.parts.model import Constant, Let, Local, Nest, Spelled
-from retrograde.python.nests.parts.printing import scalar_text
-from retrograde.python.nests.stacks.arrays import entry_field, inner_stack, keep, make_stack
+from retrograde.python.nests.parts.fields import Field, remapped
+from retrograde.python.nests.parts.model import Constant, Let, Local, Nest, Spelled, names_read
+from retrograde.python.nests.printing import scalar_text
+from retrograde.python.nests.stacks.arrays import entry_field, inner_stack, keep, make_stack, stack_field
 from retrograde.python.nests.stacks.branched import make_joined
 from retrograde.python.nests.stacks.listed import bind_listed, is_listed, keep_listed, make_listed
 from retrograde.python.nests.stacks.scheduled import bind_slots, for_each
-from retrograde.python.nests.translating.fields import Field, remapped
 from retrograde.python.nests.translating.translator import INT64, Translator
 from retrograde.python.nests.translating.writing import write_into
 
@@ -175,8 +173,6 @@ def _bind_stack(translator: Translator, name: Name, value: Expression) -> None:
     elif isinstance(value, Name) and value in growing:
         growing[name] = growing[value]
     elif isinstance(value, Name):
-        from retrograde.python.nests.stacks.arrays import stack_field
-
         translator.views[name] = stack_field(translator, value)
     else:
         raise Demoted("an operation on stacks has no form for Numba")
@@ -285,8 +281,6 @@ def _truth(translator: Translator, condition: Expression) -> str:
     if field.rank:
         raise Demoted("a condition is an array")
     scalar = translator.let(cast(field.at(()), np.dtype(bool)), "truth")
-    from retrograde.python.nests.parts.model import names_read
-
     translator.last_reads = frozenset(names_read(scalar))
     return scalar_text(scalar)
 
@@ -333,15 +327,3 @@ _TRANSLATE: dict[type[Any], Any] = {
     If: _if,
     Forget: _forget,
 }
-
-
-def count_bindings(parameters: list[Name], actions: list[Action]) -> Counter[Name]:
-    """How many actions bind each name; a write into a number binds it, too."""
-    counts = Counter(parameters)
-    for action in walk(actions):
-        counts.update(set_by(action))
-        if isinstance(action, Write) and isinstance(action.target.type, ArrayType) and not action.target.type.rank:
-            counts[action.target] += 1
-        if isinstance(action, Repeat):
-            counts[action.index] += 1
-    return counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from retrograde.python.nests.elements.combinations import COMBINE
 from retrograde.python.nests.elements.scalars import constant_text
 from retrograde.python.nests.parts.affine import Affine
 from retrograde.python.nests.parts.model import (
@@ -24,7 +25,6 @@ from retrograde.python.nests.parts.model import (
     value_of,
     with_value,
 )
-from retrograde.python.nests.translating.combining import COMBINE
 
 INDEX = "at"
 """The name under which the text has `np.uint64`: an unsigned index is not looked at for counting from the end."""
