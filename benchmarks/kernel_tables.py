@@ -57,7 +57,8 @@ def _cell(row: Row, name: str) -> str:
     found = milliseconds(row, name)
     if found is not None:
         return f"{found:.3g}" if found < 1000 else f"{found:.0f}"
-    return "fails" if "error" in row.get(name, {}) and name != "hand" else "–"
+    error = row.get(name, {}).get("error", "")
+    return "–" if not error or error.startswith("KeyError") else "fails"
 
 
 def _summary(rows: list[Row]) -> list[str]:
