@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from retrograde.python.nests.parts.affine import Affine, variable
@@ -128,30 +128,33 @@ def _may_come_late(part: Part) -> bool:
 
 
 def conflict(one: Part, other: Part, base_of: BaseOf) -> bool:
-    """Whether the order of two parts matters."""
+    """Whether a part may not come before another one that stands earlier."""
     return _clash(_needs(one, base_of), _needs(other, base_of))
 
 
-Needs = tuple[set[str], set[str]]
-"""What a part reads and what it writes, by names that stand for all that may share an array."""
+Needs = tuple[set[str], set[str], set[str]]
+"""What a part reads, writes and guards, by names that stand for all that may share an array."""
 
 
 def _needs(part: Part, base_of: BaseOf) -> Needs:
-    return _based(reads_of(part), base_of), _based(writes_of(part), base_of)
+    guards = part.guards if isinstance(part, Line) else ()
+    return _based(reads_of(part), base_of), _based(writes_of(part), base_of), _based(guards, base_of)
 
 
 def _clash(one: Needs, other: Needs) -> bool:
-    (one_reads, one_writes), (other_reads, other_writes) = one, other
+    """Whether a part has to stay before another one, which comes later."""
+    (one_reads, one_writes, one_guards), (other_reads, other_writes, _) = one, other
     if "#control" in one_writes or "#control" in other_writes:
         return True
     return not (
-        one_writes.isdisjoint(other_reads)
+        one_guards.isdisjoint(other_reads)
+        and one_writes.isdisjoint(other_reads)
         and one_writes.isdisjoint(other_writes)
         and one_reads.isdisjoint(other_writes)
     )
 
 
-def _based(names: set[str], base_of: BaseOf) -> set[str]:
+def _based(names: Iterable[str], base_of: BaseOf) -> set[str]:
     return {base_of(name) for name in names}
 
 
