@@ -246,3 +246,36 @@ def test_texts_that_are_run_by_python(function: Any, arguments: tuple[Any, ...])
     found, wanted = uncompiled(nests_of(lower(program)))(*inputs), program(*inputs)
     for value, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(value, other, rtol=1e-12, atol=1e-12)
+
+
+def element_sum(a: Array, x: Array, at: Array) -> Any:
+    total = 0.0
+    for j in range(at.shape[0]):
+        k = at[j]
+        total += x[k] * x[j]
+    return total * total + np.sum(a)
+
+
+def rows_cleared(a: Array, x: Array, at: Array) -> Any:
+    total = 0.0
+    for j in range(at.shape[0]):
+        total += x[j] * x[j]
+        a[at[j], :] = 0.0
+    return total * np.sum(a * a)
+
+
+def rows_beside(a: Array, x: Array, at: Array) -> Any:
+    total = 0.0
+    for j in range(at.shape[0]):
+        y = x * 2.0
+        total += np.sum(a[at[j]] * y * y)
+    return total
+
+
+@pytest.mark.parametrize("function", [element_sum, rows_cleared, rows_beside])
+@pytest.mark.parametrize("index", [5, 1 << 40, -6])
+def test_nothing_outside_of_an_array_is_touched_before_the_check(function: Any, index: int) -> None:
+    program, inputs = gradient_program(function, RANDOM.random((5, 5)), RANDOM.random(5), np.arange(5))
+    inputs[2] = np.array([0, 1, index, 2, 3])
+    with pytest.raises(IndexError, match="an index is not inside its array"):
+        uncompiled(nests_of(lower(program)))(*inputs)

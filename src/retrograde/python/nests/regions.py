@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from retrograde.python.nests.parts.model import Let, Line, Nest, Part, Store, Suite, every_part, reads_of
+from retrograde.python.nests.passes.contracting import contracted, hoisted
 from retrograde.python.nests.passes.forwarding import constants_forwarded, copies_forwarded, forwarded, without_unread
-from retrograde.python.nests.passes.fusing import BaseOf, all_read, contracted, fused, hoisted, late
+from retrograde.python.nests.passes.fusing import BaseOf, all_read, fused, late
 from retrograde.python.nests.passes.laned import in_lanes
 from retrograde.python.nests.passes.margins import is_simple
 from retrograde.python.nests.passes.residing import mirrored, settled, without_twins

@@ -132,6 +132,8 @@ class Line:
         makes: the array variable that it binds to new memory, if it does nothing else.
         binds: which variables it sets to something new; elements of arrays are not meant.
         python: whether it has to run as Python.
+        guards: of a check, the variables that hold an index or a size only where it passes: what reads one of these
+            stays behind it.
     """
 
     text: str
@@ -140,6 +142,7 @@ class Line:
     makes: str | None = None
     binds: frozenset[str] = frozenset()
     python: bool = False
+    guards: frozenset[str] = frozenset()
 
 
 @dataclass(eq=False, slots=True)

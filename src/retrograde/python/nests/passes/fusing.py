@@ -1,4 +1,4 @@
-"""Fewer and larger nests: those over the same indices are merged, and arrays that only one uses become scalars."""
+"""Fewer and larger nests: those over the same indices are merged."""
 
 # Operands and static parameters are what primitives make of them: there is nothing for a type checker to know.
 # pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from retrograde.python.nests.elements.combinations import combined
 from retrograde.python.nests.parts.affine import Affine, variable
 from retrograde.python.nests.parts.model import (
     Constant,
@@ -130,30 +129,33 @@ def _may_come_late(part: Part) -> bool:
 
 
 def conflict(one: Part, other: Part, base_of: BaseOf) -> bool:
-    """Whether the order of two parts matters."""
+    """Whether a part may not come before another one that stands earlier."""
     return _clash(_needs(one, base_of), _needs(other, base_of))
 
 
-Needs = tuple[set[str], set[str]]
-"""What a part reads and what it writes, by names that stand for all that may share an array."""
+Needs = tuple[set[str], set[str], set[str]]
+"""What a part reads, writes and guards, by names that stand for all that may share an array."""
 
 
 def _needs(part: Part, base_of: BaseOf) -> Needs:
-    return _based(reads_of(part), base_of), _based(writes_of(part), base_of)
+    guards = part.guards if isinstance(part, Line) else ()
+    return _based(reads_of(part), base_of), _based(writes_of(part), base_of), _based(guards, base_of)
 
 
 def _clash(one: Needs, other: Needs) -> bool:
-    (one_reads, one_writes), (other_reads, other_writes) = one, other
+    """Whether a part has to stay before another one, which comes later."""
+    (one_reads, one_writes, one_guards), (other_reads, other_writes, _) = one, other
     if "#control" in one_writes or "#control" in other_writes:
         return True
     return not (
-        one_writes.isdisjoint(other_reads)
+        one_guards.isdisjoint(other_reads)
+        and one_writes.isdisjoint(other_reads)
         and one_writes.isdisjoint(other_writes)
         and one_reads.isdisjoint(other_writes)
     )
 
 
-def _based(names: set[str], base_of: BaseOf) -> set[str]:
+def _based(names: Iterable[str], base_of: BaseOf) -> set[str]:
     return {base_of(name) for name in names}
 
 
@@ -309,96 +311,3 @@ def all_read(step: Step) -> set[str]:
     if isinstance(step, Store):
         names.update(name for index in step.indices for name in index.names)
     return names
-
-
-def contracted(parts: list[Part], kept: set[str]) -> list[Part]:
-    """Arrays that one nest sets and reads, element by element, as scalars.
-
-    Args:
-        parts: all of a function.
-        kept: variables that are used outside of it.
-    """
-    made = {part.makes for part in every_part(parts) if isinstance(part, Line) and part.makes} - kept
-    users: dict[str, list[Part]] = {name: [] for name in made}
-    for part in every_part(parts):
-        for name in _used(part) & made:
-            users[name].append(part)
-    gone: set[str] = set()
-    for name, found in users.items():
-        if len(found) == 1 and isinstance(found[0], Nest) and _contract(found[0], name):
-            gone.add(name)
-    return _without(parts, gone)
-
-
-def _used(part: Part) -> set[str]:
-    if isinstance(part, Line):
-        return set(part.reads | part.writes) - {part.makes or ""}
-    if isinstance(part, Suite):
-        return set(part.reads | part.writes)
-    return reads_of(part) | writes_of(part)
-
-
-def _contract(nest: Nest, name: str) -> bool:
-    steps = nest.steps
-    stores = [at for at, step in enumerate(steps) if isinstance(step, Store) and step.array == name]
-    if not stores or steps[stores[0]].by:  # pyright: ignore[reportAttributeAccessIssue]
-        return False
-    places = {indices for array, indices, _ in accesses(nest) if array == name}
-    early = any(element.array == name for step in steps[: stores[0] + 1] for element in elements_in(value_of(step)))
-    if len(places) != 1 or early:
-        return False
-    (place,) = places
-    names = [each for index in place for each in index.names if each in nest.loops]
-    if sorted(names) != sorted(nest.loops):
-        return False
-    scalar = f"{name}_here"
-
-    def leaf(part: Scalar) -> Scalar:
-        return Local(scalar, part.dtype) if isinstance(part, Element) and part.array == name else part
-
-    for at, step in enumerate(steps):
-        step = with_value(step, map_scalar(leaf, value_of(step)))
-        if isinstance(step, Store) and step.array == name:
-            step = Let(scalar, _with_present(step, scalar))
-        steps[at] = step
-    return True
-
-
-def _with_present(store: Store, scalar: str) -> Scalar:
-    if not store.by:
-        return store.value
-    return combined(store.by, Local(scalar, store.dtype), store.value)
-
-
-def _without(parts: list[Part], gone: set[str]) -> list[Part]:
-    result: list[Part] = []
-    for part in parts:
-        if isinstance(part, Suite):
-            part.body, part.otherwise = _without(part.body, gone), _without(part.otherwise, gone)
-        if not (isinstance(part, Line) and part.makes in gone):
-            result.append(part)
-    return result
-
-
-def hoisted(parts: list[Part], kept: set[str]) -> list[Part]:
-    """Allocations whose size does not change in a loop, before it: the array is used again in each iteration.
-
-    Args:
-        parts: all of a function.
-        kept: variables that may be used by another name, or outside.
-    """
-    result: list[Part] = []
-    for part in parts:
-        if isinstance(part, Suite):
-            part.body, part.otherwise = hoisted(part.body, kept), hoisted(part.otherwise, kept)
-            if part.loops:
-                changing = writes_of(part)
-                out = [
-                    line
-                    for line in part.body
-                    if isinstance(line, Line) and line.makes and line.makes not in kept and not line.reads & changing
-                ]
-                result += out
-                part.body = [line for line in part.body if line not in out]
-        result.append(part)
-    return result

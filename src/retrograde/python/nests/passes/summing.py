@@ -1,8 +1,13 @@
-"""Sums that begin with zeros: an array that is zeroed, and to which shifted blocks are then added, is set once."""
+"""Sums that begin with zeros: an array that is zeroed, and to which shifted blocks are then added, is set once.
+
+The same is added in the same order, beginning with zero: whether it is done at once depends on what stands around,
+which another budget may change, and the bits may not.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 from retrograde.python.nests.parts.affine import variable
 from retrograde.python.nests.parts.model import (
@@ -10,13 +15,14 @@ from retrograde.python.nests.parts.model import (
     Nest,
     Part,
     Scalar,
+    Spelled,
     Store,
     Suite,
     elements_in,
     reads_of,
     writes_of,
 )
-from retrograde.python.nests.passes.margins import Addition, Margins, addition_of, as_shifted, by_place, put, total
+from retrograde.python.nests.passes.margins import Addition, Margins, addition_of, as_shifted, by_place, put
 from retrograde.python.nests.translating.translator import Translator
 
 _WIDEST = 3
@@ -114,7 +120,7 @@ def _sum(translator: Translator, shares: list[_Share], simple: set[str], margins
     store = shares[0].addition.store
     extents = translator.extents[store.array]
     loops = translator.loops(len(extents))
-    values: list[Scalar] = []
+    values: list[Scalar] = [Constant(store.dtype.type(0), store.dtype)] if store.by else []
     for share in shares:
         addition = share.addition
         value = by_place(addition) if share.covers else as_shifted(translator, addition, simple, before)
@@ -123,5 +129,6 @@ def _sum(translator: Translator, shares: list[_Share], simple: set[str], margins
         moved = zip(loops, share.margins, strict=True)
         places = {f"#{axis}": variable(loop) - low for axis, (loop, (low, _)) in enumerate(moved)}
         values.append(put(value, places))
-    whole = Store(store.array, tuple(map(variable, loops)), total(values), store.dtype)
+    total = reduce(lambda one, other: Spelled("({0} + {1})", (one, other), store.dtype), values)
+    whole = Store(store.array, tuple(map(variable, loops)), total, store.dtype)
     return [*before, Nest(loops, list(extents), [whole])]

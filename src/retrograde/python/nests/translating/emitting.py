@@ -165,15 +165,16 @@ class Emitter:
         first, second = sorted((str(one), str(other)))
         self.check(f"{first} != {second}", (one, other), "ValueError", "sizes that have to be equal are not")
 
-    def check(self, condition: str, involved: Indices, kind: str, message: str) -> None:
-        """Have the run raise where a condition holds."""
-        names = {name for value in involved for name in value.names}
+    def check(self, condition: str, involved: Indices, kind: str, message: str, guarded: Affine | None = None) -> None:
+        """Have the run raise where a condition holds, before anything reads what is guarded, or else is involved."""
+        names = frozenset(name for value in involved for name in value.names)
         text = f"if {condition}: raise {kind}({message!r})"
         if text in self.checked:
             return
         if not names & self.unstable:
             self.checked = self.checked | {text}
-        self.line(text, names)
+        guards = frozenset(guarded.names) if guarded is not None else frozenset[str]()
+        self.out.append(Line(text, names, guards=guards or names))
 
     def named(self, text: str, involved: Indices) -> Affine:
         """An expression of integers that is not negative, in a variable: the same one for the same expression."""

@@ -19,6 +19,8 @@ from retrograde.python.nests.parts.fields import Field, Indices, broadcast, rema
 from retrograde.python.nests.parts.model import Check, Constant, Let, Local, Scalar, Spelled, Step, Whole
 from retrograde.python.nests.translating.translator import INT64, Translator
 
+_OUTSIDE = "an index is not inside its array"
+
 
 @dataclass(frozen=True, slots=True)
 class Pick:
@@ -114,11 +116,11 @@ def inside(translator: Translator, index: Affine, size: Affine) -> Affine:
     if facts.inside(index, size):
         return index
     if facts.never_negative(index):
-        translator.check(f"{index} >= {size}", (index, size), "IndexError", "an index is not inside its array")
+        translator.check(f"{index} >= {size}", (index, size), "IndexError", _OUTSIDE, index)
         return index
     found = translator.named(f"{index} if {index} >= 0 else {index} + {size}", (index, size))
     condition = f"{found} < 0 or {found} >= {size}"
-    translator.check(condition, (found, size), "IndexError", "an index is not inside its array")
+    translator.check(condition, (found, size), "IndexError", _OUTSIDE, found)
     return found
 
 
@@ -279,7 +281,7 @@ def looked_up(translator: Translator, value: Scalar, size: Affine, steps: list[S
     )
     front = Local(name, INT64)
     outside = Spelled("({0} < 0 or {0} >= {1})", (front, Whole(size)), np.dtype(bool), 1, True)
-    steps.append(Check(outside, 'IndexError("an index is not inside its array")'))
+    steps.append(Check(outside, f"IndexError({_OUTSIDE!r})"))
     return variable(name)
 
 
