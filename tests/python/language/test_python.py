@@ -66,7 +66,7 @@ def stepped(x, kind):
 
 @corpus(positive(3))
 def matches(x):
-    kinds = ["s", ("power", 2), {"scale": 2.0, "shift": x[0]}, [x[1], 2.0, x[2]], [1.0], None]
+    kinds = ["s", ("power", 2), {"scale": 2.0, "shift": x[0]}, [x[1], 2.0, x[2]], range(2, 5), [1.0], None]
     for kind in kinds:
         x = x + stepped(x, kind)
     return x
