@@ -252,7 +252,8 @@ def test_long_lines_are_broken_at_operators() -> None:
 def test_calls_and_results_are_broken_in_their_brackets() -> None:
     values = ", ".join(f"np.sin(quite_a_long_name_{letter})" for letter in "abcd")
     nested = "x = " + "f('a, b(', " * 12 + "0" + ")" * 12
-    for line in (f"x[1:] = np.stack([{values}], axis=0)", f"return {values}", nested):
+    twice = f"np.stack([{values}], axis=0).reshape({', '.join(['quite_a_long_name'] * 6)})"
+    for line in (f"x[1:] = {twice}", f"x[1:] = np.stack([{values}], axis=0)", f"return {values}", nested):
         lines = wrapped(f"    {line}")
         assert len(lines) > 1
         assert max(map(len, lines)) <= 100

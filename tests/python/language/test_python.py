@@ -48,6 +48,44 @@ def counts_calls(x, n):
     return calls * total
 
 
+@corpus(real(4))
+def sets_names_that_others_read(x):
+    total = 0.0
+
+    def scaled():
+        return total * x[3]
+
+    def twice():
+        return scaled() * 2.0
+
+    def halve():
+        nonlocal total
+        total = total / 2.0 + scaled()
+
+    def add(value):
+        nonlocal total
+        if value > 0.0:
+            total = total + value * value
+
+        def square():
+            nonlocal total
+            total = total * total + twice()
+
+        square()
+        halve()
+        total = total + 1.0
+        return twice()
+
+    return add(x[0]) + add(x[1]) * scaled() + total
+
+
+@corpus(real(4), 0)
+def sets_names_where_conditions_read_them(x, n):
+    for i in range(n):
+        last = x[i] * 2.0
+    return x[0] * last if n > 0 and last < 100.0 else x[1]
+
+
 def stepped(x, kind):
     match kind:
         case "sin" | "s":
@@ -66,7 +104,7 @@ def stepped(x, kind):
 
 @corpus(positive(3))
 def matches(x):
-    kinds = ["s", ("power", 2), {"scale": 2.0, "shift": x[0]}, [x[1], 2.0, x[2]], [1.0], None]
+    kinds = ["s", ("power", 2), {"scale": 2.0, "shift": x[0]}, [x[1], 2.0, x[2]], range(2, 5), [1.0], None]
     for kind in kinds:
         x = x + stepped(x, kind)
     return x
@@ -255,3 +293,37 @@ def test_vectorized_functions_are_refused_where_they_give_several_values() -> No
         read(lambda x: np.vectorize(lambda v: (v, v))(x), (np.ones(3),))
     with pytest.raises(UnsupportedError, match=r"line \d+.*signature.*write a loop"):
         read(lambda x: np.vectorize(np.sum, signature="(n)->()")(x), (np.ones((3, 2)),))
+
+
+def test_names_of_other_functions_are_refused_where_they_would_be_stale() -> None:
+    def counts_in_loop(x):
+        total = 0.0
+
+        def shown():
+            return total
+
+        def add():
+            nonlocal total
+            for value in x:
+                total = total + value * shown()
+            return total
+
+        return add()
+
+    def makes_counter(x):
+        def make():
+            total = 0.0
+
+            def add(value):
+                nonlocal total
+                total = total + value
+                return total
+
+            return add
+
+        return make()(x[0])
+
+    with pytest.raises(UnsupportedError, match=r"line \d+.*'total' is `nonlocal`, and is set by way of a loop"):
+        read(counts_in_loop, (np.ones(3),), {})
+    with pytest.raises(UnsupportedError, match=r"line \d+.*'total' is `nonlocal`, and the call .* is over"):
+        read(makes_counter, (np.ones(3),), {})

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import types
@@ -187,6 +188,7 @@ def call_closure(reader: Reader, function: Closure, arguments: list[Any], keywor
 def _read(reader: Reader, source: Source, function: Any, outer: Frame | None, names: dict[str, Any]) -> Any:
     _limit_depth(reader, source, names)
     homes = _homes(outer, nonlocal_names(source.node))
+    _bring_home(reader, source, outer)
     names |= {name: home.names[name] for name, home in homes.items() if name in home.names}
     with entered(reader, source, function, outer, names, frozenset(homes)) as frame:
         reader.execute(body_of(source.node))
@@ -197,14 +199,54 @@ def _read(reader: Reader, source: Source, function: Any, outer: Frame | None, na
 
 def _give_back(reader: Reader, name: str, home: Frame) -> None:
     """Bind a name of a function around the one that is being read to what it stands for here."""
-    frames = reader.frames
-    if frames[frames.index(home) + 1].block is not reader.builder.open_block:
+    above = _above(reader, name, home)
+    if name in reader.frame.names:
+        owner = _owner(reader.frame.outer, name)
+        for frame in (home, *(frame for frame in above if _takes(frame, name, owner))):
+            frame.names[name] = reader.frame.names[name]
+
+
+def _bring_home(reader: Reader, source: Source, outer: Frame | None) -> None:
+    """Bind the names that a function reads of those around it to what they stand for in calls that are not over."""
+    read = {part.id for part in ast.walk(source.node) if isinstance(part, ast.Name)}
+    for name in {name for frame in reader.frames for name in frame.nonlocals} & read:
+        owner = _owner(outer, name)
+        takers = [frame for frame in reader.frames if _takes(frame, name, owner)]
+        if owner is None or not takers or name not in takers[-1].names:
+            continue
+        value = takers[-1].names[name]
+        if all(frame.names.get(name) is value for frame in (owner, *takers)):
+            continue
+        _above(reader, name, owner)
+        for frame in (owner, *takers):
+            frame.names[name] = value
+
+
+def _above(reader: Reader, name: str, home: Frame) -> list[Frame]:
+    """The calls within a call whose name is to be bound: of them, none may stand in a loop or branch of another."""
+    if home not in reader.frames:
+        raise UnsupportedError(
+            f"{name!r} is `nonlocal`, and the call that it belongs to is over; return the value, and hand it on"
+        )
+    above = reader.frames[reader.frames.index(home) + 1 :]
+    if above[0].block is not reader.builder.open_block:
         raise UnsupportedError(
             f"{name!r} is `nonlocal`, and is set by way of a loop or branch of another function than the one that it "
             "belongs to; return the value, and assign it there"
         )
-    if name in reader.frame.names:
-        home.names[name] = reader.frame.names[name]
+    return above
+
+
+def _takes(frame: Frame, name: str, owner: Frame | None) -> bool:
+    """Whether a call works on a name of a certain call around it."""
+    return name in frame.nonlocals and _owner(frame.outer, name) is owner
+
+
+def _owner(frame: Frame | None, name: str) -> Frame | None:
+    """The call whose own a name is that functions inside of it say to be `nonlocal`."""
+    while frame is not None and (name not in frame.local or name in frame.nonlocals):
+        frame = frame.outer
+    return frame
 
 
 def _homes(outer: Frame | None, names: frozenset[str]) -> dict[str, Frame]:

@@ -18,7 +18,7 @@ from retrograde.program.kinds import is_tuple
 from retrograde.python.reading import names
 from retrograde.python.reading.calling import call_value
 from retrograde.python.reading.comparing import compared
-from retrograde.python.reading.frames import Closure
+from retrograde.python.reading.frames import Closure, Maybe
 from retrograde.python.reading.iteration import Span, elements_known
 from retrograde.python.reading.own_functions import in_words
 from retrograde.python.reading.refusals import REFUSED, refuse
@@ -193,7 +193,7 @@ def _chain(reader: Reader, nodes: list[ast.expr], *, conjunction: bool) -> Any:
 
 
 def _either(reader: Reader, value: Any, others: Callable[[], Any], conjunction: bool, nodes: list[ast.expr]) -> Any:
-    if all(map(_cannot_fail, nodes)) and _is_flag(value):
+    if all(_cannot_fail(reader, node) for node in nodes) and _is_flag(value):
         other = others()
         if _is_flag(other):
             return value & other if conjunction else value | other
@@ -213,10 +213,14 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, Number) and value.dtype.kind == "b"
 
 
-def _cannot_fail(node: ast.expr) -> bool:
+def _cannot_fail(reader: Reader, node: ast.expr) -> bool:
     """Whether evaluating an expression early has no effect: it reads no element, divides by nothing, calls nothing."""
     refused = (ast.Subscript, ast.Call, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.NamedExpr, ast.LShift, ast.RShift)
-    return not any(isinstance(part, refused) for part in ast.walk(node))
+    names = reader.frame.names
+    return not any(
+        isinstance(part, refused) or (isinstance(part, ast.Name) and isinstance(names.get(part.id), Maybe))
+        for part in ast.walk(node)
+    )
 
 
 def _compare(reader: Reader, node: ast.Compare) -> Any:

@@ -8,8 +8,10 @@ from typing import Any
 
 
 def is_sequence(value: Any, least: int, more: bool) -> bool:
-    """Whether a sequence pattern fits: a tuple or list of so many items, or more."""
-    return isinstance(value, (tuple, list)) and (len(value) == least or (more and len(value) > least))  # pyright: ignore
+    """Whether a sequence pattern fits: a sequence of so many items, or more, that is no string."""
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes, bytearray)):
+        return False
+    return len(value) == least or (more and len(value) > least)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def is_mapping(value: Any, keys: Sequence[Any]) -> bool:

@@ -16,7 +16,7 @@ from retrograde.program.symbol import Symbol
 from retrograde.program.types import Size
 from retrograde.python.reading.regions import branch
 from retrograde.python.reading.signals import NeedsStatic, Unreachable
-from retrograde.python.reading.truth import opposite, truth
+from retrograde.python.reading.truth import is_dynamic, opposite, truth
 
 if TYPE_CHECKING:
     from retrograde.python.reading.reader import Reader
@@ -42,7 +42,7 @@ def read_raise(reader: Reader, statement: ast.Raise) -> None:
     error = _error(reader, statement)
     if reader.is_certain:
         raise error
-    kind, arguments = _raised(error)
+    kind, arguments = _raised(reader, statement, error)
     reader.check(True, kind, *arguments)
     raise Unreachable
 
@@ -56,7 +56,7 @@ def raise_where(reader: Reader, fails: Any, statements: Sequence[ast.stmt]) -> N
             error = _error(reader, statement)
             if reader.is_certain and _value_here(reader, fails):
                 raise error
-            kind, arguments = _raised(error)
+            kind, arguments = _raised(reader, statement, error)
             reader.check(fails, kind, *arguments)
 
         reader.located(statement, check)
@@ -129,13 +129,22 @@ def _said(reader: Reader, node: ast.expr) -> Any:
     return found if isinstance(found, _PLAIN) else reader.frame.source.text(node)
 
 
-def _raised(error: Exception) -> tuple[type[Exception], tuple[Any, ...]]:
+def _raised(reader: Reader, statement: ast.Raise, error: Exception) -> tuple[type[Exception], tuple[Any, ...]]:
     """An exception as the text of a program raises it: of a type that text has a name for, and its arguments."""
-    arguments = tuple(part if isinstance(part, _PLAIN) else str(part) for part in error.args)
+    given = statement.exc.args if isinstance(statement.exc, ast.Call) else []
+    nodes = given if len(given) == len(error.args) else [None] * len(error.args)
+    arguments = tuple(_argument(reader, node, part) for node, part in zip(nodes, error.args, strict=True))
     kind = next(base for base in type(error).__mro__ if _has_name(base))
     if kind is not type(error):
         arguments = (": ".join([type(error).__name__, *map(str, arguments)]),)
     return kind, arguments
+
+
+def _argument(reader: Reader, node: ast.expr | None, value: Any) -> Any:
+    if isinstance(value, _PLAIN):
+        return value
+    is_of_run = is_dynamic(value) or isinstance(value, Symbol)
+    return f"{{{reader.frame.source.text(node)}}}" if node is not None and is_of_run else str(value)
 
 
 def _has_name(kind: Any) -> bool:

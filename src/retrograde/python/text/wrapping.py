@@ -57,16 +57,16 @@ def _inside(text: str, indent: str) -> Iterator[str]:
         yield from _filled(parts, indent, " ")
 
 
-def _bracketed(text: str, indent: str) -> Iterator[str]:
-    """A text broken in the widest of its brackets."""
+def _bracketed(text: str, indent: str, closing: str = "") -> Iterator[str]:
+    """A text broken in the widest of its brackets, behind what closes the one before."""
     spans = [span for span in _brackets(text) if span[1] - span[0] > 1]
-    if len(indent) + len(text) <= _WIDTH or not spans:
-        yield indent + text
+    if len(indent) + len(closing) + len(text) <= _WIDTH or not spans:
+        yield indent + closing + text
         return
     start, end = max(spans, key=lambda span: span[1] - span[0])
-    yield f"{indent}{text[: start + 1]}"
+    yield f"{indent}{closing}{text[: start + 1]}"
     yield from _items(text[start + 1 : end], f"{indent}{_STEP}")
-    yield from _bracketed(text[end:], indent)
+    yield from _bracketed(text[end + 1 :], indent, text[end])
 
 
 def _items(text: str, indent: str) -> Iterator[str]:
