@@ -129,6 +129,11 @@ def test_a_budget_that_is_too_small_names_one_that_is_not():
     np.testing.assert_array_equal(found, rg.grad(decays, backend="python")(U, 0.9, STEPS))
 
 
+def test_a_share_of_what_only_the_run_knows_is_asked_for_in_bytes():
+    with pytest.raises(rg.BudgetError, match=r"give it in bytes: .* only the run knows how long a loop is"):
+        rg.grad(until, budget="5%", backend="python")(U, 10.0)
+
+
 def test_other_sizes_are_planned_anew():
     derivative = rg.grad(decays, budget="200 kB", backend="python")
     for size, steps in ((500, 100), (1000, 50), (500, 100)):
@@ -179,6 +184,7 @@ def test_an_exception_in_the_middle_of_a_replay_leaves_the_arguments_alone(monke
         ({"strategy": "fastest"}, "fastest"),
         ({"budget": "8 GiBs"}, "GiBs"),
         ({"budget": -1}, "-1"),
+        ({"budget": 2e5}, "a budget of 200000.0 is not understood"),
     ],
 )
 def test_limits_that_mean_nothing(options: dict[str, Any], message: str):
@@ -278,6 +284,22 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_behind(tmp_path: Path, monke
     assert not list(tmp_path.iterdir())
     monkeypatch.undo()
     np.testing.assert_array_equal(derivative(u, 0.9, STEPS), expected)
+
+
+def bounded(u, rate, steps):
+    for _ in range(steps):
+        u = np.tanh(rate * u)
+    assert np.sum(u) < 0.0, "the sum is positive"
+    return np.sum(u)
+
+
+def test_a_run_that_fails_behind_its_loop_leaves_nothing_on_disk(backend: str, tmp_path: Path):
+    derivative = rg.grad(bounded, budget=15 * U.nbytes, disk=tmp_path, backend=backend)
+    with pytest.raises(AssertionError, match="the sum is positive"):
+        derivative(U, 0.9, STEPS)
+    assert not list(tmp_path.iterdir())
+    expected = rg.grad(bounded, backend=backend)(-U, 0.9, STEPS)
+    np.testing.assert_array_equal(derivative(-U, 0.9, STEPS), expected)
 
 
 @pytest.mark.parametrize(

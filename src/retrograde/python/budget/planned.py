@@ -106,6 +106,12 @@ class PlannedProgram:
         enough = report.budget_bytes is None or report.budget_bytes >= 2 * report.store_all_bytes
         return enough and not self.schedules and not report.recomputed
 
+    def abandon(self) -> None:
+        """Remove what a run that has failed between a loop and its reversal has left on disk."""
+        for schedule in self.schedules:
+            if isinstance(schedule, SpillingSchedule):
+                schedule.close()
+
 
 def plan_program(
     program: Program,
@@ -140,7 +146,8 @@ def plan_program(
     graph = graph_of(plain, sizes, {})
     beside = interpreter_bytes(plain.block, sizes)
     whole = beside + graph.store_all_peak_bytes
-    limit = None if budget is None else (budget if isinstance(budget, Budget) else Budget(budget)).resolve(whole)
+    given = None if budget is None else Budget(budget)
+    limit = None if given is None else given.resolve(whole)
     asked = strategy in WITHOUT_BUDGET
     steps = [sizes.counts.get(pair.forward) for pair in pairs_of(plain)]
     endless = None in steps
@@ -150,8 +157,9 @@ def plan_program(
     problem = _Problem(program, arguments, planner, strategy, preallocated, disk, beside, wanted)
     found = problem.best(limit, search=True)
     if not isinstance(found, _Attempt):
+        assert given is not None
         assert limit is not None
-        raise problem.infeasible(limit, found)
+        raise problem.infeasible(limit, found, share_of_unknown=endless and given.bytes is None)
     return found.planned(limit, whole, graph.base_cost)
 
 
@@ -186,8 +194,11 @@ class _Problem:
                 break
         return best or errors
 
-    def infeasible(self, limit: int, errors: list[BudgetError]) -> BudgetError:
+    def infeasible(self, limit: int, errors: list[BudgetError], share_of_unknown: bool) -> BudgetError:
         """The error that names a budget which is enough: the smallest of those that were tried."""
+        remedy = "raise the budget"
+        if share_of_unknown:
+            remedy = "give it in bytes: a share is of all that is kept, and only the run knows how long a loop is"
         bound = self.beside_bytes + min(error.bound_bytes for error in errors)
         minimum = limit
         while errors:
@@ -197,8 +208,7 @@ class _Problem:
             errors = found if isinstance(found, list) else []
         return BudgetError(
             f"{format_bytes(limit)} ({limit} bytes) are too few for {self.program.name}: the smallest budget that a "
-            f"plan in hand meets is {minimum} bytes, and no plan of this kind needs fewer than {bound}; raise the "
-            "budget",
+            f"plan in hand meets is {minimum} bytes, and no plan of this kind needs fewer than {bound}; {remedy}",
             budget_bytes=limit,
             minimum_bytes=minimum,
             bound_bytes=bound,
