@@ -129,6 +129,61 @@ def test_a_budget_that_is_too_small_names_one_that_is_not():
     np.testing.assert_array_equal(found, rg.grad(decays, backend="python")(U, 0.9, STEPS))
 
 
+def converging(u, limit, steps):
+    total = 0.0
+    for _ in range(steps):
+        root = u
+        while np.max(np.abs(root * root - u)) > limit:
+            root = 0.5 * (root + u / root)
+        u = u + 0.1 * np.sin(root)
+        total += np.sum(root)
+    return total
+
+
+def counted(u, counts, steps):
+    total = 0.0
+    for i in range(steps):
+        for _ in range(counts[i]):
+            u = u + 0.01 * np.sin(u) / u
+        total += np.sum(u)
+    return total
+
+
+def in_a_branch(u, steps, wanted):
+    if np.sum(u) > wanted:
+        k = 0
+        while k < steps + wanted:
+            u = u + 0.01 * np.sin(u) / u
+            k += 1
+    return np.sum(u)
+
+
+@pytest.mark.parametrize(
+    ("f", "arguments"),
+    [
+        (converging, (1e-9, 30)),
+        (converging, (1e-9, 1)),
+        (counted, (np.arange(30) % 11, 30)),
+        (in_a_branch, (100, 0.0)),
+    ],
+)
+@pytest.mark.parametrize("share", [1.0, 3.0, 12.0])
+def test_loops_of_unknown_length_inside_of_others_keep_to_a_budget(
+    f: Callable[..., Any], arguments: tuple[Any, ...], share: float
+):
+    with pytest.raises(rg.BudgetError) as refused:
+        rg.grad(f, budget=1, backend="python")(U, *arguments)
+    budget = int(share * refused.value.minimum_bytes)
+    derivative = rg.grad(f, budget=budget, backend="python")
+    np.testing.assert_array_equal(derivative(U, *arguments), rg.grad(f, backend="python")(U, *arguments))
+    assert peak_bytes(lambda: derivative(U, *arguments)) <= budget
+
+
+def test_a_share_of_what_only_the_run_knows_is_asked_for_in_bytes():
+    with pytest.raises(rg.BudgetError, match=r"give it in bytes: .* only the run knows how long a loop is"):
+        rg.grad(until, budget="5%", backend="python")(U, 10.0)
+
+
 def test_other_sizes_are_planned_anew():
     derivative = rg.grad(decays, budget="200 kB", backend="python")
     for size, steps in ((500, 100), (1000, 50), (500, 100)):
@@ -179,6 +234,7 @@ def test_an_exception_in_the_middle_of_a_replay_leaves_the_arguments_alone(monke
         ({"strategy": "fastest"}, "fastest"),
         ({"budget": "8 GiBs"}, "GiBs"),
         ({"budget": -1}, "-1"),
+        ({"budget": 2e5}, "a budget of 200000.0 is not understood"),
     ],
 )
 def test_limits_that_mean_nothing(options: dict[str, Any], message: str):
@@ -278,6 +334,22 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_behind(tmp_path: Path, monke
     assert not list(tmp_path.iterdir())
     monkeypatch.undo()
     np.testing.assert_array_equal(derivative(u, 0.9, STEPS), expected)
+
+
+def bounded(u, rate, steps):
+    for _ in range(steps):
+        u = np.tanh(rate * u)
+    assert np.sum(u) < 0.0, "the sum is positive"
+    return np.sum(u)
+
+
+def test_a_run_that_fails_behind_its_loop_leaves_nothing_on_disk(backend: str, tmp_path: Path):
+    derivative = rg.grad(bounded, budget=15 * U.nbytes, disk=tmp_path, backend=backend)
+    with pytest.raises(AssertionError, match="the sum is positive"):
+        derivative(U, 0.9, STEPS)
+    assert not list(tmp_path.iterdir())
+    expected = rg.grad(bounded, backend=backend)(-U, 0.9, STEPS)
+    np.testing.assert_array_equal(derivative(-U, 0.9, STEPS), expected)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -183,6 +184,7 @@ def tabled(u, at):
         (lambda: rg.grad(smooth, "v", backend="python")(U, 0.9, 1), r"wrt='v' names no argument"),
         (lambda: rg.grad(smooth, 7, backend="python")(U, 0.9, 1), r"wrt=7 names no argument"),
         (lambda: rg.grad(smooth, (0, "u"), backend="python")(U, 0.9, 1), r"wrt=\(0, 'u'\) names an argument twice"),
+        (lambda: rg.grad(smooth, ["u"], backend="python")(U, 0.9, 1), r"wrt=\['u'\] is no position or name"),  # pyright: ignore
         (lambda: rg.grad(tabled, (0, "at"), backend="python")(U, 1.0), r"by argument 'at' .* know it beforehand"),
         (lambda: rg.grad(smooth, "steps", backend="python")(U, 0.9, 1), r"argument 'steps' .* there is int64"),
         (lambda: rg.grad(smooth, of="rate", backend="python")(U, 0.9, 1), r"of='rate' names no output of smooth"),
@@ -305,6 +307,26 @@ def test_forward_derivatives(backend: str):
         smooth(end, 0.9 + sign * step * 0.5, 3)
     np.testing.assert_allclose(moved, (ends[0] - ends[1]) / (2 * step), rtol=1e-5, atol=1e-8)
     np.testing.assert_allclose(np.sum(out * out), total)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    weights: Any = field(compare=False)
+
+    def __call__(self, u):
+        for _ in range(3):
+            u = u * self.weights
+        return np.sum(u)
+
+
+class WithoutHash(Scaling):
+    __hash__ = None  # pyright: ignore
+
+
+@pytest.mark.parametrize("kind", [Scaling, WithoutHash])
+def test_forward_derivatives_of_objects_that_are_equal_are_apart(kind: type[Scaling], backend: str):
+    slopes = [rg.jvp(kind(np.full(4, scale)), (U,), (U,), backend=backend)[1] for scale in (1.0, 2.0)]
+    np.testing.assert_allclose(slopes, [np.sum(U), 8.0 * np.sum(U)])
 
 
 def test_as_many_tangents_as_primals():

@@ -16,7 +16,7 @@ Wrt: TypeAlias = int | str | tuple[int | str, ...]
 Function: TypeAlias = Callable[..., Any]
 
 
-def places_of(f: Function, wrt: tuple[int | str, ...], arguments: Any, options: dict[str, Any]) -> list[int | str]:
+def places_of(f: Function, wrt: tuple[Any, ...], arguments: Any, options: dict[str, Any]) -> list[int | str]:
     """Positions of positional arguments and names of keyword arguments, for positions and names as asked for.
 
     Raises:
@@ -24,6 +24,8 @@ def places_of(f: Function, wrt: tuple[int | str, ...], arguments: Any, options: 
     """
     places: list[int | str] = []
     for asked in wrt:
+        if not isinstance(asked, (int, str)):
+            raise UsageError(f'wrt={asked!r} is no position or name; give one, or a tuple of several: (0, "x")')
         place = asked
         if isinstance(asked, str) and asked not in options:
             names = list(inspect.signature(f).parameters)

@@ -28,7 +28,7 @@ from retrograde.python.footprint import Footprint
 from retrograde.python.running import example_cotangents, typed
 
 if TYPE_CHECKING:
-    from retrograde.python.budget.planned import BudgetReport, LoopReport
+    from retrograde.python.budget.report import BudgetReport, LoopReport
 
 _UNNAMED = "a value"
 

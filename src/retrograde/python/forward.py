@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ def pushed(f: Function, request: Request, primals: tuple[Any, ...], tangents: tu
     """A function's outputs and their tangents."""
     moving = [at for at, primal in enumerate(primals) if has_derivative(primal)]
     _check_still(primals, tangents, moving)
-    forward = _forward(f, request.of, request.backend)
+    key = f if isinstance(f, (FunctionType, MethodType)) else _Itself(f)
+    forward = _forward(key, request.of, request.backend)
     choice = forward.choice(primals, {})
     if not isinstance(choice, str) and choice[0].backend != "tape":
         return _by_program(choice, primals, tangents, moving)
@@ -67,7 +69,22 @@ def _by_program(
     return found.outputs.rebuild(values), found.outputs.rebuild(still)
 
 
+class _Itself:
+    """A callable as a key: what is equal to it may compute something else, and it need not have a hash."""
+
+    __slots__ = ("f",)
+
+    def __init__(self, f: Function) -> None:
+        self.f = f
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.f is self.f
+
+    def __hash__(self) -> int:
+        return id(self.f)
+
+
 @lru_cache(maxsize=64)
-def _forward(f: Function, of: Of, backend: str) -> Derivative:
+def _forward(key: Function | _Itself, of: Of, backend: str) -> Derivative:
     """What a function's forward derivative is, so that the function is not read at every call."""
-    return Derivative(f, Request("jvp", None, of, backend))
+    return Derivative(key.f if isinstance(key, _Itself) else key, Request("jvp", None, of, backend))

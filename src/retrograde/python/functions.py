@@ -152,11 +152,6 @@ def jvp(
         tangents: the direction: for each argument the same, with a tangent in the place of each array. In the place of
             an argument without a floating or complex array in it (a number of steps) there is 0 or None.
         of: as in `vjp`.
-        recompute: variables of the function, by name, that are computed again in the backward pass in place of being
-            kept, if what they are made of can be had.
-        checkpoint: the same as `strategy="sqrt"`, for loops of at least 100 iterations: about as many snapshots as the
-            square root of their number.
-        threshold: loops of fewer iterations keep everything, whatever the strategy.
         backend: `"tape"` runs the function on dual numbers; the others make a program of its source that computes the
             tangents beside the values. `"auto"` chooses as for `value_and_grad`.
 

@@ -45,7 +45,13 @@ def run(found: Specialisation, which: str, inputs: Sequence[Any]) -> list[Any]:
 
 def _carried_out(found: Specialisation, which: str, values: list[Any], backend: str | None = None) -> Sequence[Any]:
     prepared, planned = found.prepared(which, values, backend)
-    return prepared.run(*values) if planned is None else prepared.run(*values, *planned.schedules)
+    if planned is None:
+        return prepared.run(*values)
+    try:
+        return prepared.run(*values, *planned.schedules)
+    except BaseException:
+        planned.abandon()
+        raise
 
 
 def typed(values: Sequence[Any], program: Program) -> list[Any]:

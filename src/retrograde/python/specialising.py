@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from operator import index
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -169,8 +168,8 @@ class Specialisation:
         return [*made.reasons, *((None, self._refused[key]) for key in (which,) if key in self._refused)]
 
 
-def _as_budget(budget: BudgetLike) -> int | str | Budget | None:
-    return budget if budget is None or isinstance(budget, (int, str, Budget)) else index(budget)
+def _as_budget(budget: BudgetLike) -> Budget | None:
+    return None if budget is None else Budget(budget)
 
 
 def _number_type(part: Operand) -> Callable[[Any], Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retrograde.planning.loops import Loop as PlannedLoop
@@ -94,6 +94,10 @@ def all_statements(block: Block) -> Iterator[Statement]:
 def settle(program: Program, loop: ScheduledLoop, plan: LoopPlan, sizes: Sizes) -> None:
     """Have what is around an inner loop know what its plan takes."""
     figures = plan.figures
+    if loop.sweep.condition is None and plan.strategy == "online":
+        # Of a number of steps that the run tells; by then everything may be kept that there is room for.
+        most = max(figures.peak_bytes, figures.forward_peak_bytes)
+        figures = replace(figures, kept_bytes=most, forward_peak_bytes=most, peak_bytes=most)
     sizes.inner[loop.schedule] = Settled(
         figures.kept_bytes,
         figures.forward_peak_bytes - figures.kept_bytes,

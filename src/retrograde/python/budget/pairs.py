@@ -44,6 +44,12 @@ class Pair:
     backward: Loop
     inner: list[Pair] = field(default_factory=list["Pair"])
 
+    def nested(self) -> Iterator[Pair]:
+        """The pairs inside, and those inside them."""
+        for pair in self.inner:
+            yield pair
+            yield from pair.nested()
+
 
 def pairs_of(program: Program) -> list[Pair]:
     """The pairs of a reversed program, the outermost; those inside them are with them.

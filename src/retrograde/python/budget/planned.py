@@ -21,6 +21,7 @@ from retrograde.python.budget.describing import graph_of
 from retrograde.python.budget.filling import fill, room_for, with_way
 from retrograde.python.budget.loops import ScheduledLoop, settle
 from retrograde.python.budget.pairs import pairs_of
+from retrograde.python.budget.report import BudgetReport, LoopReport
 from retrograde.python.budget.rewriting import rewrite
 from retrograde.python.budget.schedules import OnlineSchedule, PlannedSchedule
 from retrograde.python.budget.scheduling import ScheduledProgram, with_schedules
@@ -35,54 +36,6 @@ _SEARCH_SECONDS = 0.5
 
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of inner loops: how far on the way from keeping everything to as little as they can."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoopReport:
-    """How one loop is reversed.
-
-    Attributes:
-        name: the values that it carries, and its line.
-        inner: whether it is inside another.
-        steps: how many; None where only the run knows.
-        strategy: of its plan.
-        forward_steps: steps that are run ahead of the runs that are reversed.
-        kept_bytes: what the forward sweep leaves.
-        peak_bytes: of the loop by itself.
-        snapshot: the names of the values that a snapshot holds.
-        residuals: the names of the values that a step keeps for its reversal.
-    """
-
-    name: str
-    inner: bool
-    steps: int | None
-    strategy: str
-    forward_steps: int
-    kept_bytes: int
-    peak_bytes: int
-    snapshot: tuple[str, ...]
-    residuals: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetReport:
-    """What a program does to stay inside its budget.
-
-    Attributes:
-        budget_bytes: what was asked for; None for no limit.
-        peak_bytes: what the plan needs.
-        store_all_bytes: what storing everything would need.
-        overhead: time for recomputation, as a fraction of the time without.
-        recomputed: how many statements outside of loops run again.
-        loops: one entry for each scheduled loop.
-    """
-
-    budget_bytes: int | None
-    peak_bytes: int
-    store_all_bytes: int
-    overhead: float
-    recomputed: int = 0
-    loops: tuple[LoopReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +58,12 @@ class PlannedProgram:
         report = self.report
         enough = report.budget_bytes is None or report.budget_bytes >= 2 * report.store_all_bytes
         return enough and not self.schedules and not report.recomputed
+
+    def abandon(self) -> None:
+        """Remove what a run that has failed between a loop and its reversal has left on disk."""
+        for schedule in self.schedules:
+            if isinstance(schedule, SpillingSchedule):
+                schedule.close()
 
 
 def plan_program(
@@ -140,24 +99,36 @@ def plan_program(
     graph = graph_of(plain, sizes, {})
     beside = interpreter_bytes(plain.block, sizes)
     whole = beside + graph.store_all_peak_bytes
-    limit = None if budget is None else (budget if isinstance(budget, Budget) else Budget(budget)).resolve(whole)
+    given = None if budget is None else Budget(budget)
+    limit = None if given is None else given.resolve(whole)
     asked = strategy in WITHOUT_BUDGET
-    steps = [sizes.counts.get(pair.forward) for pair in pairs_of(plain)]
-    endless = None in steps
+    pairs = pairs_of(plain)
+    steps = [sizes.counts.get(pair.forward) for pair in pairs]
+    within = [any(sizes.counts.get(inner.forward) is None for inner in pair.nested()) for pair in pairs]
+    endless = None in steps or any(within)
     if not asked and (limit is None or (whole <= limit and not endless)):
         return PlannedProgram(plain, [], BudgetReport(limit, whole, whole, 0.0))
-    wanted = [count is None or count >= max(2, threshold) for count in steps]
-    problem = _Problem(program, arguments, planner, strategy, preallocated, disk, beside, wanted)
+    # A loop of unknown length that keeps everything holds to no limit: where it is inside, it has a schedule, too.
+    bounding = [inside and limit is not None for inside in within]
+    hidden = limit is not None and any(
+        count is None and pair.forward not in plain.block.statements for count, pair in zip(steps, pairs, strict=True)
+    )
+    wanted = [
+        count is None or count >= max(2, threshold) or inside for count, inside in zip(steps, bounding, strict=True)
+    ]
+    nested = hidden or any(bounding)
+    problem = _Problem(program, arguments, planner, strategy, preallocated, disk, beside, wanted, nested)
     found = problem.best(limit, search=True)
     if not isinstance(found, _Attempt):
+        assert given is not None
         assert limit is not None
-        raise problem.infeasible(limit, found)
+        raise problem.infeasible(limit, found, share_of_unknown=endless and given.bytes is None)
     return found.planned(limit, whole, graph.base_cost)
 
 
 @dataclass(eq=False, slots=True)
 class _Problem:
-    """A program, how to plan it, and for what sizes."""
+    """A program, how to plan it, and for what sizes; whether its inner loops must have schedules to keep to a limit."""
 
     program: Program
     arguments: Sequence[Any]
@@ -167,6 +138,7 @@ class _Problem:
     disk: DiskRoom | None
     beside_bytes: int
     wanted: list[bool]
+    nested: bool
     _made: dict[bool, ScheduledProgram] = field(default_factory=dict[bool, ScheduledProgram])
 
     def best(self, limit: int | None, search: bool) -> _Attempt | list[BudgetError]:
@@ -186,8 +158,11 @@ class _Problem:
                 break
         return best or errors
 
-    def infeasible(self, limit: int, errors: list[BudgetError]) -> BudgetError:
+    def infeasible(self, limit: int, errors: list[BudgetError], share_of_unknown: bool) -> BudgetError:
         """The error that names a budget which is enough: the smallest of those that were tried."""
+        remedy = "raise the budget"
+        if share_of_unknown:
+            remedy = "give it in bytes: a share is of all that is kept, and only the run knows how long a loop is"
         bound = self.beside_bytes + min(error.bound_bytes for error in errors)
         minimum = limit
         while errors:
@@ -197,8 +172,7 @@ class _Problem:
             errors = found if isinstance(found, list) else []
         return BudgetError(
             f"{format_bytes(limit)} ({limit} bytes) are too few for {self.program.name}: the smallest budget that a "
-            f"plan in hand meets is {minimum} bytes, and no plan of this kind needs fewer than {bound}; raise the "
-            "budget",
+            f"plan in hand meets is {minimum} bytes, and no plan of this kind needs fewer than {bound}; {remedy}",
             budget_bytes=limit,
             minimum_bytes=minimum,
             bound_bytes=bound,
@@ -206,7 +180,8 @@ class _Problem:
 
     def _attempts(self) -> Iterator[_Attempt]:
         """The outermost loops by themselves; then inner ones, too, from keeping everything there to next to nothing."""
-        yield _Attempt(self, None, self._scheduled(nested=False))
+        if not self.nested:
+            yield _Attempt(self, None, self._scheduled(nested=False))
         for share in _SHARES:
             attempt = _Attempt(self, share, self._scheduled(nested=True))
             if not attempt.inner:
@@ -300,9 +275,10 @@ class _Attempt:
         return self.sizes.counts.get(loop.sweep)
 
     def _settle_inner(self, loop: ScheduledLoop) -> None:
-        steps = self._steps_of(loop) or self.sizes.counts.get(loop.replay) or 1
+        steps = self._steps_of(loop)
         assert self.share is not None
-        ways = curve(loop.planned(self.sizes, steps), len(_SHARES))
+        planned = loop.planned(self.sizes, None if steps is None else max(1, steps))
+        ways = curve(planned, len(_SHARES), planner=online_plan if steps is None else None)
         way = ways[min(len(ways) - 1, round(self.share * (len(ways) - 1)))]
         self.ways[loop.schedule] = way
         settle(self.program, loop, way.plan, self.sizes)

@@ -109,7 +109,7 @@ class SpillingSchedule:
 
     def sweep(self, count: int | None, snapshots: Sequence[Any]) -> Iterator[Rows]:
         """The rows of the forward sweep."""
-        self._close()
+        self.close()
         self._running.tier = tier = self._make_tier()
         self._running.rows = rows = ranged_rows(self._plan, Slots())
         return _moving(swept(rows, self._plan.loop.steps), snapshots, tier)
@@ -117,10 +117,10 @@ class SpillingSchedule:
     def reversal(self, count: int, snapshots: Sequence[Any]) -> Iterator[Rows]:
         """The rows of the reversal."""
         yield from _moving(self._running.rows, snapshots, self._running.tier)
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
-        """Remove what an earlier run has left, one that failed included."""
+    def close(self) -> None:
+        """Remove what a run has left that failed."""
         tier: DiskTier | None = getattr(self._running, "tier", None)
         if tier is not None:
             tier.close()
