@@ -53,6 +53,15 @@ def test_objects_that_are_no_numbers_keep_modules_apart():
     assert [module.ask() for module in modules] == [1, 2]
 
 
+def test_long_tuples_and_the_order_of_elements_keep_modules_apart():
+    rows, other = np.arange(2000.0), np.arange(2000.0)
+    other[1000] = 7.0
+    square = np.arange(6.0).reshape(2, 3)
+    for pair in (((rows,), (other,)), (square, np.asfortranarray(square))):
+        one, another = (compile_text("def ask():\n    return GIVEN\n", namespace={"GIVEN": given}) for given in pair)
+        assert one.__name__ != another.__name__
+
+
 def test_a_traceback_shows_the_generated_line():
     module = compile_text("def fail(x):\n    return x / 0  # nothing to divide by\n")
     with pytest.raises(ZeroDivisionError) as caught:

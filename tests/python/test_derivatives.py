@@ -373,6 +373,7 @@ def test_variables_to_compute_again(backend: str):
         ({"recompute": "flow"}, r"give a list of names: \['flow'\]"),
         ({"recompute": ["flow"], "backend": "tape"}, "the tape sees none"),
         ({"checkpoint": True, "strategy": "revolve"}, 'checkpoint=True means strategy="sqrt"'),
+        ({"threshold": 2.5}, "threshold=2.5 is no number of iterations"),
     ],
 )
 def test_what_cannot_be_kept_or_computed_again_so(options: dict[str, Any], message: str):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from retrograde.autodiff.arguments import Function, Wrt, check_primals
 from retrograde.autodiff.functions import BudgetLike
 from retrograde.errors import UsageError
+from retrograde.program.kinds import is_integer
 from retrograde.python.derivative import Derivative
 from retrograde.python.forward import pushed
 from retrograde.python.request import Of, Request
@@ -181,6 +182,8 @@ def _limits(
 ) -> dict[str, Any]:
     if isinstance(recompute, str):
         raise UsageError(f"recompute={recompute!r} is one name; give a list of names: [{recompute!r}]")
+    if threshold is not None and (not is_integer(threshold) or threshold < 0):
+        raise UsageError(f"threshold={threshold!r} is no number of iterations; give an int, 0 or more")
     if checkpoint:
         if strategy not in ("auto", "sqrt"):
             raise UsageError(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from loop_programs import gradient
 
-from retrograde.errors import TierError
+from retrograde.errors import TierError, UsageError
 from retrograde.python.budget.planned import plan_program
 from retrograde.python.budget.spilling import DiskRoom
 from retrograde.python.lowering import lower
@@ -46,3 +46,8 @@ def test_a_disk_that_fills_is_an_error_and_the_next_run_is_right(tmp_path: Path)
     schedule._make_tier = DiskRoom(folder=str(tmp_path)).tier
     found = planned.program(*ARGUMENTS, schedule)
     assert all(np.array_equal(one, other) for one, other in zip(found, program(*ARGUMENTS), strict=True))
+
+
+def test_a_time_below_zero_is_none() -> None:
+    with pytest.raises(UsageError, match=r"seconds_per_byte=-1.0 is no time"):
+        DiskRoom(seconds_per_byte=-1.0)

@@ -41,6 +41,8 @@ class DiskRoom:
     def __post_init__(self) -> None:
         if self.capacity_bytes is not None:
             object.__setattr__(self, "capacity_bytes", parse_bytes(self.capacity_bytes))
+        if not self.seconds_per_byte >= 0:
+            raise UsageError(f"seconds_per_byte={self.seconds_per_byte!r} is no time; give a number, 0 or more")
 
     @staticmethod
     def of(given: DiskLike) -> DiskRoom | None:

@@ -149,8 +149,11 @@ def _written(value: Any) -> str:
         UsageError: it is a compiled function, whose code would be part of the code of those that call it.
     """
     if is_ndarray(value):
-        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
-    if isinstance(value, (bool, int, float, complex, str, tuple, np.generic)):
+        order = "F" if value.flags.f_contiguous else "C"
+        return f"{value.dtype} {value.shape} {order} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_written, cast('tuple[Any, ...]', value)))})"
+    if isinstance(value, (bool, int, float, complex, str, np.generic)):
         kind: str = type(cast("Any", value)).__name__
         return f"{kind} {value!r}"
     if hasattr(value, "py_func"):

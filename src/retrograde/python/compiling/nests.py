@@ -110,8 +110,9 @@ def _written(value: Any) -> list[Any] | None:
     array = cast("np.ndarray[Any, np.dtype[Any]]", np.asarray(cast("Any", value)))
     if array.dtype.kind not in _KINDS:
         return None
-    elements = base64.b64encode(array.tobytes()).decode()
-    return ["number" if isinstance(value, np.generic) else "array", array.dtype.str, array.shape, elements]
+    order = "F" if array.flags.f_contiguous else "C"
+    elements = base64.b64encode(array.tobytes(order)).decode()
+    return ["number" if isinstance(value, np.generic) else "array", array.dtype.str, array.shape, order, elements]
 
 
 def _object(kind: str, *parts: Any) -> Any:
@@ -121,6 +122,6 @@ def _object(kind: str, *parts: Any) -> Any:
         return KNOWN[parts[0]]
     if kind == "dtype":
         return np.dtype(parts[0])
-    dtype, shape, elements = parts
-    array = np.frombuffer(base64.b64decode(elements), dtype).reshape(shape)
-    return array[()] if kind == "number" else array.copy()
+    dtype, shape, order, elements = parts
+    array = np.frombuffer(base64.b64decode(elements), dtype).reshape(shape, order=order)
+    return array[()] if kind == "number" else array.copy(order)
