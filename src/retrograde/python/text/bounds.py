@@ -14,7 +14,7 @@ class Bounds:
     """Lower bounds of integers.
 
     Args:
-        procedure: names that it sets once, and its parameters, are known.
+        procedure: names that have one value in it are known.
     """
 
     def __init__(self, procedure: Procedure | None = None) -> None:
@@ -23,11 +23,11 @@ class Bounds:
         if procedure is None:
             return
         self._least_size = procedure.least_size
-        for name, extent in zip(procedure.parameters, procedure.extents, strict=False):
-            if isinstance(extent, Size):
-                self._least[name] = self._least_size + extent.offset
         actions = list(walk(procedure.actions))
-        bindings = Counter(name for action in actions for name in set_by(action))
+        bindings = Counter([*procedure.parameters, *(name for action in actions for name in set_by(action))])
+        for name, extent in zip(procedure.parameters, procedure.extents, strict=False):
+            if isinstance(extent, Size) and bindings[name] == 1:
+                self._least[name] = self._least_size + extent.offset
         for action in actions:
             if isinstance(action, Bind) and len(action.targets) == 1 and bindings[action.targets[0]] == 1:
                 self._note(action.targets[0], action.value)
