@@ -26,7 +26,7 @@ test: test-core test-engines  ## run the tests, without the slow ones
 test-core: $(READY)
 	@mkdir -p build
 	@rm -f $(CORE_TESTED)
-	$(PYTEST) -q -n 2 -m "not slow" $(addprefix --ignore=,$(ENGINE_TESTS)) --cov --cov-report= --cov-fail-under=0
+	$(PYTEST) -q -n 2 --dist worksteal -m "not slow" $(addprefix --ignore=,$(ENGINE_TESTS)) --cov --cov-report= --cov-fail-under=0
 	@touch $(CORE_TESTED)
 
 test-engines: $(READY)
