@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -205,6 +205,17 @@ def map_scalar(function: Callable[[Scalar], Scalar], value: Scalar) -> Scalar:
         operands = tuple(map_scalar(function, operand) for operand in value.operands)
         return Spelled(value.template, operands, value.dtype, value.cost, value.twice)
     return function(value)
+
+
+def put(value: Scalar, values: Mapping[str, Affine]) -> Scalar:
+    """A scalar with sums in place of variables of its indices."""
+
+    def leaf(part: Scalar) -> Scalar:
+        if isinstance(part, Element):
+            return Element(part.array, tuple(index.put(values) for index in part.indices), part.dtype)
+        return Whole(part.value.put(values), part.dtype) if isinstance(part, Whole) else part
+
+    return map_scalar(leaf, value)
 
 
 def value_of(step: Step) -> Scalar:

@@ -12,7 +12,6 @@ from types import MappingProxyType
 from retrograde.python.nests.parts.affine import Affine, variable
 from retrograde.python.nests.parts.model import (
     Constant,
-    Element,
     Let,
     Line,
     Local,
@@ -22,11 +21,11 @@ from retrograde.python.nests.parts.model import (
     Step,
     Store,
     Suite,
-    Whole,
     elements_in,
     every_part,
     map_scalar,
     names_read,
+    put,
     reads_of,
     value_of,
     with_value,
@@ -212,12 +211,7 @@ def renamed(nest: Nest, loops: list[str]) -> Nest:
 
 
 def _put(step: Step, values: dict[str, Affine]) -> Step:
-    def leaf(part: Scalar) -> Scalar:
-        if isinstance(part, Element):
-            return Element(part.array, tuple(index.put(values) for index in part.indices), part.dtype)
-        return Whole(part.value.put(values)) if isinstance(part, Whole) else part
-
-    step = with_value(step, map_scalar(leaf, value_of(step)))
+    step = with_value(step, put(value_of(step), values))
     if isinstance(step, Store):
         return Store(step.array, tuple(index.put(values) for index in step.indices), step.value, step.dtype, step.by)
     return step

@@ -23,9 +23,9 @@ from retrograde.python.nests.parts.model import (
     Spelled,
     Store,
     Suite,
-    Whole,
     every_part,
     map_scalar,
+    put,
     value_of,
     with_value,
 )
@@ -157,17 +157,6 @@ def total(shares: list[Scalar]) -> Scalar:
             result.append(Spelled("({0} * {1})", (together, found[1]), share.dtype))
             multiples = [pair for pair in multiples if pair[1] != found[1]]
     return reduce(lambda one, other: Spelled("({0} + {1})", (one, other), one.dtype), result)
-
-
-def put(value: Scalar, values: dict[str, Affine]) -> Scalar:
-    """A scalar with other indices."""
-
-    def leaf(part: Scalar) -> Scalar:
-        if isinstance(part, Element):
-            return Element(part.array, tuple(index.put(values) for index in part.indices), part.dtype)
-        return Whole(part.value.put(values)) if isinstance(part, Whole) else part
-
-    return map_scalar(leaf, value)
 
 
 def is_simple(parts: list[Part], name: str) -> bool:

@@ -19,10 +19,11 @@ from retrograde.python.nests.parts.model import (
     Store,
     Suite,
     elements_in,
+    put,
     reads_of,
     writes_of,
 )
-from retrograde.python.nests.passes.margins import Addition, Margins, addition_of, as_shifted, by_place, put
+from retrograde.python.nests.passes.margins import Addition, Margins, addition_of, as_shifted, by_place
 from retrograde.python.nests.translating.translator import Translator
 
 _WIDEST = 3

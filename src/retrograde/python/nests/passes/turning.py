@@ -30,9 +30,9 @@ from retrograde.python.nests.parts.model import (
     Scalar,
     Store,
     Suite,
-    Whole,
     elements_in,
     map_scalar,
+    put,
     scalars_in,
     writes_of,
 )
@@ -240,16 +240,10 @@ def _in_rows(
     def leaf(part: Scalar) -> Scalar:
         if isinstance(part, Local) and part.name in rows:
             return Element(rows[part.name], (values[name] - low,), part.dtype)
-        if isinstance(part, Element):
-            return Element(part.array, tuple(index.put(values) for index in part.indices), part.dtype)
-        return _put_whole(part, values)
+        return put(part, values)
 
     indices = tuple(index.put(values) for index in store.indices)
     inner = Store(store.array, indices, map_scalar(leaf, store.value), store.dtype, store.by)
     body: list[Part] = [Nest([along], [high - start], [inner])]
     over = (loop, affine(0), count)
     return Suite(f"for {loop} in range({count}):", body, frozenset(count.names), frozenset({loop}), over=over)
-
-
-def _put_whole(part: Scalar, values: dict[str, Affine]) -> Scalar:
-    return Whole(part.value.put(values), part.dtype) if isinstance(part, Whole) else part
